@@ -1,0 +1,124 @@
+"""The one error tree: every failure is permanent, transient, a rejected request or a wrong configuration.
+
+    Video2MP3Error
+     ├── PermanentError            will never work: its text is told to the user
+     ├── TransientError            may work later: tried again with a delay
+     ├── ConfigurationError        the operator has to change something
+     └── RejectedError             the request is wrong, or can't be served now: a 4xx or 503
+          ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · RequestTimeout 408
+          ├── Conflict 409 · LengthRequired 411 · TooLarge 413 · UnsupportedType 415
+          └── RangeNotSatisfiable 416 · Invalid 422 · TooManyRequests 429 · Unavailable 503
+
+Consumers handle the tree in `common.messaging.consumer`, Flask in `common.http`, and nothing else does.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class Video2MP3Error(Exception):
+    """The base of all errors that this project raises."""
+
+
+class PermanentError(Video2MP3Error):
+    """Raised when a job can never succeed; the text is a sentence for its owner."""
+
+
+class TransientError(Video2MP3Error):
+    """Raised when a dependency failed and the same work may succeed later."""
+
+
+class ConfigurationError(Video2MP3Error):
+    """Raised when the system is set up in a way that it cannot work in; the text says what to change."""
+
+
+class RejectedError(Video2MP3Error):
+    """Raised when a request cannot be served; the text says what is wrong and what to do."""
+
+    status: ClassVar[int] = 400
+
+    def __init__(self, message: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.headers: Mapping[str, str] = headers or {}
+
+
+class BadRequest(RejectedError):
+    """Raised when a request cannot be understood."""
+
+
+class Unauthorized(RejectedError):
+    """Raised when the caller did not prove who they are; `scheme` is what they should have used."""
+
+    status = 401
+
+    def __init__(self, message: str, *, scheme: str = "Bearer") -> None:
+        super().__init__(message, headers={"WWW-Authenticate": f'{scheme} realm="video2mp3"'})
+
+
+class Forbidden(RejectedError):
+    """Raised when the caller is known and may not do this."""
+
+    status = 403
+
+
+class NotFound(RejectedError):
+    """Raised for what does not exist, and for what belongs to somebody else."""
+
+    status = 404
+
+
+class RequestTimeout(RejectedError):
+    """Raised when the client sends its request too slowly."""
+
+    status = 408
+
+
+class Conflict(RejectedError):
+    """Raised when the state of the thing does not allow the request."""
+
+    status = 409
+
+
+class LengthRequired(RejectedError):
+    """Raised when a body has no length and needs one."""
+
+    status = 411
+
+
+class TooLarge(RejectedError):
+    """Raised when a body exceeds its limit."""
+
+    status = 413
+
+
+class UnsupportedType(RejectedError):
+    """Raised when a body's type is not the expected one."""
+
+    status = 415
+
+
+class RangeNotSatisfiable(RejectedError):
+    """Raised when a Range header names bytes that the file does not have."""
+
+    status = 416
+
+
+class Invalid(RejectedError):
+    """Raised when a field's value is not acceptable; the text names the field and what it may be."""
+
+    status = 422
+
+
+class TooManyRequests(RejectedError):
+    """Raised when a caller exceeds a rate limit."""
+
+    status = 429
+
+
+class Unavailable(RejectedError):
+    """Raised when a dependency is down and the caller should try again."""
+
+    status = 503
+
+    def __init__(self, message: str, *, retry_after: int = 5) -> None:
+        super().__init__(message, headers={"Retry-After": str(retry_after)})

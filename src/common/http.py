@@ -1,0 +1,97 @@
+"""What all HTTP services answer alike: JSON errors, request ids, security headers, one log line a request."""
+
+import logging
+import re
+import time
+from uuid import uuid4
+
+from flask import Flask, Response, g, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from common import metrics
+from common.errors import RejectedError, TransientError, Unavailable
+from common.logs import one_line
+
+log = logging.getLogger(__name__)
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SENTENCES = {
+    400: "The request cannot be understood. Compare it with the examples in the documentation.",
+    404: "There is nothing at this address. The routes are listed at /docs.",
+    405: "This address does not accept this method. The Allow header lists those it accepts.",
+    413: "The request is too large.",
+    415: "The type of the request's body is not accepted here.",
+}
+# Probes come every few seconds and say nothing when they succeed.
+_QUIET = {"/healthz", "/readyz", "/metrics"}
+
+
+def create_app(name: str) -> Flask:
+    """Returns a Flask application that turns the error tree into JSON answers and knows nothing else yet."""
+    app = Flask(name, static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.register_error_handler(RejectedError, _rejected)
+    app.register_error_handler(TransientError, _transient)
+    app.register_error_handler(HTTPException, _http_exception)
+    app.register_error_handler(Exception, _bug)
+    app.before_request(_begin)
+    app.after_request(_finish)
+    return app
+
+
+def error_response(status: int, message: str) -> Response:
+    """The JSON body that every error has."""
+    response = jsonify(error=message)
+    response.status_code = status
+    return response
+
+
+def _rejected(error: RejectedError) -> Response:
+    response = error_response(error.status, str(error))
+    response.headers.extend(dict(error.headers))
+    return response
+
+
+def _transient(error: TransientError) -> Response:
+    log.warning("A dependency failed: %s", error)
+    return _rejected(Unavailable("The service cannot answer right now. Try again in a few seconds."))
+
+
+def _http_exception(error: HTTPException) -> Response:
+    status = error.code or 500
+    response = error_response(status, _SENTENCES.get(status) or error.description or error.name)
+    for name, value in error.get_headers():
+        if name.lower() not in {"content-type", "content-length"}:
+            response.headers[name] = value
+    return response
+
+
+def _bug(error: Exception) -> Response:
+    log.error("Unexpected error", exc_info=error)
+    return error_response(
+        500, "Something went wrong on our side. Quote the request id from X-Request-ID when you report it."
+    )
+
+
+def _begin() -> None:
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+    g.started = time.monotonic()
+
+
+def _finish(response: Response) -> Response:
+    response.headers["X-Request-ID"] = g.request_id
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("X-Frame-Options", "DENY")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    response.headers.setdefault("Cache-Control", "no-store")
+    seconds = time.monotonic() - g.started
+    route = request.url_rule.rule if request.url_rule else "none"
+    metrics.HTTP_SECONDS.labels(request.method, route, str(response.status_code)).observe(seconds)
+    if request.path not in _QUIET or response.status_code >= 500:
+        log.info(
+            "%s %s %d %.0f ms request=%s",
+            request.method, one_line(request.path[:200]), response.status_code, seconds * 1000, g.request_id,
+        )  # fmt: skip
+    return response

@@ -1,0 +1,186 @@
+"""The job: the one source of truth about a conversion, kept in the collection `jobs` of the database `videos`.
+
+queued → converting → completed | failed; a deleted job leaves a tombstone for a week, so that its messages that
+are still on their way are known for what they are.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from bson import ObjectId
+
+from common.storage.mongo import Db, Document, failures
+
+# Longer than a message can wait in any queue of ours, the operator's dead letters apart.
+TOMBSTONE_DAYS = 7
+
+
+class Status(StrEnum):
+    """Where a job is."""
+
+    QUEUED = "queued"
+    CONVERTING = "converting"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    DELETED = "deleted"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self in (Status.COMPLETED, Status.FAILED, Status.DELETED)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A conversion as last seen."""
+
+    video_fid: ObjectId
+    username: str
+    filename: str
+    status: Status
+    progress: int
+    mp3_fid: ObjectId | None
+    error: str | None
+    created_at: datetime
+    updated_at: datetime
+    options: Mapping[str, Any] = field(default_factory=dict)
+    # How often a worker has begun it.
+    attempts: int = 0
+    # Whether the broker has confirmed the message that says how it ended, and the mail server the email.
+    notice_sent: bool = False
+    told: bool = False
+
+    def public(self) -> dict[str, Any]:
+        """As the API shows it."""
+        return {
+            "video_fid": str(self.video_fid),
+            "filename": self.filename,
+            "status": self.status.value,
+            "progress": self.progress,
+            "mp3_fid": str(self.mp3_fid) if self.mp3_fid else None,
+            "error": self.error,
+            "options": dict(self.options),
+            "created_at": _iso(self.created_at),
+            "updated_at": _iso(self.updated_at),
+        }
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def now() -> datetime:
+    """The time as MongoDB keeps it: UTC, to the millisecond."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def job_from(document: Mapping[str, Any]) -> Job:
+    """Reads a job from its document."""
+    return Job(
+        video_fid=document["_id"],
+        username=document["username"],
+        filename=document["filename"],
+        status=Status(document["status"]),
+        progress=document.get("progress", 0),
+        mp3_fid=document.get("mp3_fid"),
+        error=document.get("error"),
+        created_at=document["created_at"],
+        updated_at=document["updated_at"],
+        options=document.get("options") or {},
+        attempts=document.get("attempts", 0),
+        notice_sent=document.get("notice_sent", False),
+        told=document.get("told", False),
+    )
+
+
+class Jobs:
+    """The jobs; every method raises StorageUnavailable when MongoDB does not answer."""
+
+    def __init__(self, db: Db) -> None:
+        self.collection = db["jobs"]
+
+    def ensure_indexes(self) -> None:
+        """Creates the indexes of the queries below, of the sweeper's, and the tombstones' expiry."""
+        with failures():
+            self.collection.create_index([("username", 1), ("_id", -1)])
+            self.collection.create_index([("status", 1), ("updated_at", 1)])
+            self.collection.create_index([("mp3_fid", 1)], sparse=True)
+            self.collection.create_index([("expires_at", 1)], expireAfterSeconds=0)
+
+    def create(self, video_fid: ObjectId, username: str, filename: str, options: Mapping[str, Any]) -> Job:
+        """Records an accepted upload as queued."""
+        moment = now()
+        document: Document = {
+            "_id": video_fid, "username": username, "filename": filename, "status": Status.QUEUED.value, "progress": 0,
+            "mp3_fid": None, "error": None, "options": dict(options), "created_at": moment, "updated_at": moment,
+            "published": False, "attempts": 0, "notice_sent": False, "told": False,
+        }  # fmt: skip
+        with failures():
+            self.collection.insert_one(document)
+        return job_from(document)
+
+    def get(self, video_fid: ObjectId) -> Job | None:
+        """The job, with tombstones; None when it never was or is long gone."""
+        with failures():
+            document = self.collection.find_one({"_id": video_fid})
+        return job_from(document) if document else None
+
+    def owned(self, video_fid: ObjectId, username: str) -> Job | None:
+        """The user's own job that is not deleted."""
+        job = self.get(video_fid)
+        return job if job and job.username == username and job.status is not Status.DELETED else None
+
+    def page(self, username: str, limit: int, before: ObjectId | None) -> list[Job]:
+        """The user's jobs, newest first, from before that key."""
+        query: Document = {"username": username, "status": {"$ne": Status.DELETED.value}}
+        if before:
+            query["_id"] = {"$lt": before}
+        with failures():
+            return [job_from(row) for row in self.collection.find(query).sort("_id", -1).limit(limit)]
+
+    def update(self, video_fid: ObjectId, where: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
+        """Sets fields if the job still matches `where`; tells whether it did."""
+        with failures():
+            result = self.collection.update_one({"_id": video_fid, **where}, {"$set": {**change, "updated_at": now()}})
+        return result.matched_count == 1
+
+    def fail(self, video_fid: ObjectId, reason: str) -> bool:
+        """Ends a job that has not ended yet with a reason for its owner; tells whether it did."""
+        with failures():
+            result = self.collection.update_one(
+                {"_id": video_fid, "status": {"$in": [Status.QUEUED.value, Status.CONVERTING.value]}},
+                {
+                    "$set": {"status": Status.FAILED.value, "error": reason, "updated_at": now()},
+                    "$unset": {"claim": ""},
+                },
+            )
+        return result.matched_count == 1
+
+    def mark(self, video_fid: ObjectId, **flags: bool) -> None:
+        """Notes what was confirmed: `published`, `notice_sent` or `told`."""
+        with failures():
+            self.collection.update_one({"_id": video_fid}, {"$set": flags})
+
+    def reopen(self, video_fid: ObjectId) -> bool:
+        """Queues a failed job anew; tells whether it was failed."""
+        return self.update(
+            video_fid,
+            {"status": Status.FAILED.value},
+            {
+                "status": Status.QUEUED.value, "error": None, "progress": 0, "attempts": 0, "published": False,
+                "notice_sent": False, "told": False,
+            },
+        )  # fmt: skip
+
+    def bury(self, video_fid: ObjectId) -> bool:
+        """Turns a job into a tombstone; tells whether there was one."""
+        expires = now() + timedelta(days=TOMBSTONE_DAYS)
+        return self.update(
+            video_fid,
+            {"status": {"$ne": Status.DELETED.value}},
+            {"status": Status.DELETED.value, "expires_at": expires, "mp3_fid": None, "told": True},
+        )

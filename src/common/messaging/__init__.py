@@ -1,0 +1,1 @@
+"""RabbitMQ: the topology, one connection a process, confirmed publishing, and consuming with retries."""

@@ -1,0 +1,166 @@
+"""One connection to RabbitMQ, owned by one thread that keeps its heartbeats, used from any thread.
+
+A pika BlockingConnection belongs to the thread that made it. Here that thread turns the connection's loop and
+nothing else; other threads hand it work with `call`, which waits for the result up to a deadline.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from typing import TypeVar
+
+import pika
+from pika.adapters.blocking_connection import BlockingChannel
+from pika.exceptions import AMQPError
+
+from common.errors import TransientError
+from common.messaging import topology
+from common.settings import RabbitSettings
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+# s. How long one turn of the loop waits for traffic; work from other threads wakes it at once.
+_TURN = 1.0
+# s. The waits between attempts to connect.
+_BACKOFF = (0.2, 0.5, 1, 2, 5)
+
+
+class BrokerUnavailable(TransientError):
+    """Raised when RabbitMQ cannot be reached, or did not confirm in time: the work may have been done or not."""
+
+
+class BrokerConnection:
+    """Connects, declares the topology, connects again when the connection is lost."""
+
+    def __init__(self, settings: RabbitSettings, name: str) -> None:
+        self._settings = settings
+        self._parameters = pika.URLParameters(settings.rabbitmq_url)
+        self._parameters.heartbeat = settings.rabbitmq_heartbeat
+        self._parameters.blocked_connection_timeout = settings.rabbitmq_timeout
+        self._parameters.socket_timeout = settings.rabbitmq_timeout
+        self._parameters.stack_timeout = settings.rabbitmq_timeout * 1.5
+        self._parameters.client_properties = {"connection_name": name}
+        self._connection: pika.BlockingConnection | None = None
+        self._channel: BlockingChannel | None = None
+        self._lock = threading.Lock()
+        self._waiting: set[Future[object]] = set()
+        self._cancelled = False
+
+    def run(
+        self,
+        stop: threading.Event,
+        *,
+        on_connect: Callable[[BlockingChannel], None] = lambda _: None,
+        on_turn: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Turns the loop in this thread until `stop` is set; raises ConfigurationError for unusable queues."""
+        failures = 0
+        while not stop.is_set():
+            try:
+                self._connect(on_connect)
+                failures = 0
+                while not stop.is_set() and not self._cancelled:
+                    on_turn()
+                    self._turn()
+            except (AMQPError, OSError) as error:
+                log.warning("RabbitMQ: %s: %s", type(error).__name__, error)
+            finally:
+                self._disconnect()
+            on_turn()
+            stop.wait(_BACKOFF[min(failures, len(_BACKOFF) - 1)])
+            failures += 1
+
+    def start(self, stop: threading.Event) -> threading.Thread:
+        """Turns the loop in a thread of its own; wrong queues are logged and tried again."""
+        thread = threading.Thread(target=self._run_for_ever, args=(stop,), name="rabbitmq", daemon=True)
+        thread.start()
+        return thread
+
+    def call(self, work: Callable[[BlockingChannel], Result]) -> Result:
+        """Runs `work` with the channel in the connection's thread and returns its result.
+
+        Raises BrokerUnavailable when there is no connection, it is lost meanwhile, or RABBITMQ_TIMEOUT passes.
+        """
+        future: Future[Result] = Future()
+        with self._lock:
+            connection, channel = self._connection, self._channel
+            if connection is None or channel is None:
+                raise BrokerUnavailable("RabbitMQ is not connected")
+            self._waiting.add(future)  # type: ignore[arg-type]
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(work(channel))
+            except BaseException as error:  # noqa: BLE001  it is raised again in the thread that asked
+                future.set_exception(error)
+
+        try:
+            connection.add_callback_threadsafe(run)
+            return future.result(self._settings.rabbitmq_timeout)
+        except TimeoutError as error:
+            future.cancel()
+            raise BrokerUnavailable("RabbitMQ did not answer in time") from error
+        except CancelledError as error:
+            raise BrokerUnavailable("the connection to RabbitMQ was lost") from error
+        except (AMQPError, OSError) as error:
+            raise BrokerUnavailable(f"RabbitMQ: {type(error).__name__}: {error}") from error
+        finally:
+            with self._lock:
+                self._waiting.discard(future)
+
+    def check(self) -> None:
+        """A readiness check: the connection is there and its thread takes work."""
+        self.call(lambda _: None)
+
+    def _run_for_ever(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                self.run(stop)
+            except Exception:  # this thread is the process's only link to the broker: it must not end
+                log.exception("The connection to RabbitMQ is set up anew")
+                stop.wait(_BACKOFF[-1])
+
+    def _connect(self, on_connect: Callable[[BlockingChannel], None]) -> None:
+        self._cancelled = False
+        connection = pika.BlockingConnection(self._parameters)
+        with self._lock:
+            self._connection = connection
+        channel = connection.channel()
+        topology.declare(channel, self._settings)
+        channel.confirm_delivery()
+        channel.basic_qos(prefetch_count=1)
+        channel.add_on_cancel_callback(self._on_cancel)
+        on_connect(channel)
+        with self._lock:
+            self._channel = channel
+        log.info("Connected to RabbitMQ")
+
+    def _on_cancel(self, _frame: object) -> None:
+        log.warning("RabbitMQ ended our subscription (was the queue deleted?): subscribing anew")
+        self._cancelled = True
+
+    def _turn(self) -> None:
+        connection, channel = self._connection, self._channel
+        if connection is not None:
+            connection.process_data_events(time_limit=_TURN)
+        # The broker closes a channel, not the connection, when a declaration or acknowledgement fails.
+        if channel is not None and channel.is_closed:
+            self._cancelled = True
+
+    def _disconnect(self) -> None:
+        with self._lock:
+            connection, self._connection, self._channel = self._connection, None, None
+            waiting = list(self._waiting)
+        if connection is not None and connection.is_open:
+            try:
+                connection.close()
+            except (AMQPError, OSError) as error:
+                log.debug("Closing the connection: %s", error)
+        for future in waiting:
+            # Not begun: it never will be. Begun: `work` has raised by now, as its connection is closed.
+            future.cancel()

@@ -1,0 +1,77 @@
+"""The message of the contract, as JSON, and what travels with it in the headers."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bson import ObjectId
+
+from common.errors import PermanentError
+
+# Header: how often this message was tried before.
+ATTEMPT = "x-attempt"
+# Headers of a dead letter, for the operator.
+REASON = "x-reason"
+DIED_AT = "x-died-at"
+
+_MAX_BYTES = 16 * 1024
+
+
+class InvalidMessage(PermanentError):
+    """Raised when a message is not one of the contract, or names what does not exist."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A job on its way: to the converter without, to the notification with or without an MP3."""
+
+    video_fid: ObjectId
+    mp3_fid: ObjectId | None
+    username: str
+
+    def encode(self) -> bytes:
+        """The JSON of the contract."""
+        return json.dumps(
+            {
+                "video_fid": str(self.video_fid),
+                "mp3_fid": str(self.mp3_fid) if self.mp3_fid else None,
+                "username": self.username,
+            },
+            ensure_ascii=False,
+        ).encode()
+
+
+def decode(body: bytes) -> Message:
+    """Reads a message; raises InvalidMessage that says what is wrong with it."""
+    if len(body) > _MAX_BYTES:
+        raise InvalidMessage(f"the message has {len(body)} bytes; {_MAX_BYTES} are allowed")
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise InvalidMessage("the message is not JSON") from error
+    if not isinstance(fields, dict):
+        raise InvalidMessage("the message is not a JSON object")
+    username = fields.get("username")
+    if not isinstance(username, str) or not username or len(username) > 320:
+        raise InvalidMessage("username is missing or not a mail address")
+    video_fid = _object_id(fields, "video_fid")
+    if video_fid is None:
+        raise InvalidMessage("video_fid is missing")
+    return Message(video_fid=video_fid, mp3_fid=_object_id(fields, "mp3_fid"), username=username)
+
+
+def attempt_of(headers: Mapping[str, Any] | None) -> int:
+    """How often the message was tried before; a strange header counts as never."""
+    value = (headers or {}).get(ATTEMPT, 0)
+    return value if isinstance(value, int) and value >= 0 else 0
+
+
+def _object_id(fields: Mapping[str, Any], name: str) -> ObjectId | None:
+    value = fields.get(name)
+    if value is None:
+        return None
+    # ObjectId() also takes 12 bytes and other types: the contract is 24 hexadecimal digits.
+    if not isinstance(value, str) or not ObjectId.is_valid(value):
+        raise InvalidMessage(f"{name} is not a file id")
+    return ObjectId(value)

@@ -1,0 +1,21 @@
+"""The names of all metrics in one place, as Prometheus reads them at /metrics."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+# s. HTTP answers by method, route pattern (never the path: it is unbounded) and status.
+HTTP_SECONDS = Histogram("video2mp3_http_request_seconds", "Time to answer", ["method", "route", "status"])
+
+# Bytes of video that the gateway stored.
+UPLOADED_BYTES = Counter("video2mp3_uploaded_bytes", "Bytes of video stored")
+
+# Messages by queue and what became of them: done, retried, failed, rejected, busy.
+DELIVERIES = Counter("video2mp3_deliveries", "Messages handled", ["queue", "outcome"])
+
+# s. From the delivery of a message to its acknowledgement.
+DELIVERY_SECONDS = Histogram(
+    "video2mp3_delivery_seconds", "Time to handle a message", ["queue"],
+    buckets=(0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600),
+)  # fmt: skip
+
+# 1 while the worker is busy with a message.
+BUSY = Gauge("video2mp3_busy", "Messages being handled now", ["queue"])

@@ -1,0 +1,124 @@
+"""The typed settings that services share: one class a dependency, mixed into one class a service."""
+
+from typing import Annotated, Literal, Self
+from urllib.parse import quote
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+# In a variable: values with commas between them.
+Delays = Annotated[tuple[PositiveFloat, ...], NoDecode, BeforeValidator(_split)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+class ServiceSettings(BaseSettings):
+    """What each service reads from the environment; a field's name in capitals is its variable."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+
+
+class MongoSettings(BaseSettings):
+    """How to reach MongoDB: `MONGO_URI`, or host and port with or without a user."""
+
+    mongo_uri: SecretStr | None = None
+    mongodb_host: str | None = None
+    mongodb_port: Port = 27017
+    mongodb_user: str | None = None
+    mongodb_password: SecretStr | None = None
+    mongodb_auth_source: str = "admin"
+    # One database server that stops answering must not hold a request for longer than a person waits.
+    mongodb_timeout: PositiveFloat = 10.0
+
+    @model_validator(mode="after")
+    def _one_address(self) -> Self:
+        if self.mongo_uri is None and self.mongodb_host is None:
+            raise ValueError("MONGO_URI or MONGODB_HOST must be set")
+        return self
+
+    @property
+    def mongo_url(self) -> str:
+        """The connection string, which holds the password: never log it."""
+        if self.mongo_uri is not None:
+            return self.mongo_uri.get_secret_value()
+        user = ""
+        if self.mongodb_user and self.mongodb_password:
+            secret = quote(self.mongodb_password.get_secret_value(), safe="")
+            user = f"{quote(self.mongodb_user, safe='')}:{secret}@"
+        source = f"?authSource={self.mongodb_auth_source}" if user else ""
+        return f"mongodb://{user}{self.mongodb_host}:{self.mongodb_port}/{source}"
+
+
+class RabbitSettings(BaseSettings):
+    """How to reach RabbitMQ, the names of the queues, and how often delivery is tried."""
+
+    rabbitmq_uri: SecretStr | None = None
+    rabbitmq_host: str | None = None
+    rabbitmq_port: Port = 5672
+    rabbitmq_user: str = "guest"
+    rabbitmq_password: SecretStr | None = None
+    rabbitmq_vhost: str = "/"
+    # s. RabbitMQ's own default is 60; half of it finds a dead peer within a minute.
+    rabbitmq_heartbeat: PositiveInt = 30
+    # s. How long a connect, a declaration or a confirm may take.
+    rabbitmq_timeout: PositiveFloat = 10.0
+    video_queue: str = Field("video", pattern=r"^[\w.-]{1,80}$")
+    mp3_queue: str = Field("mp3", pattern=r"^[\w.-]{1,80}$")
+    # s. The waits before the second, third, … attempt; their number limits the attempts.
+    retry_delays: Delays = (2, 10, 60, 300)
+    # How often the broker hands out a message whose consumers vanish with it before it dead-letters the message.
+    # Well above the attempts that the services count themselves, which tell the owner; this is the last resort.
+    delivery_limit: PositiveInt = 30
+
+    @model_validator(mode="after")
+    def _one_address(self) -> Self:
+        if self.rabbitmq_uri is None and (self.rabbitmq_host is None or self.rabbitmq_password is None):
+            raise ValueError("RABBITMQ_URI or RABBITMQ_HOST and RABBITMQ_PASSWORD must be set")
+        return self
+
+    @property
+    def rabbitmq_url(self) -> str:
+        """The connection string, which holds the password: never log it."""
+        if self.rabbitmq_uri is not None:
+            return self.rabbitmq_uri.get_secret_value()
+        secret = self.rabbitmq_password.get_secret_value() if self.rabbitmq_password else ""
+        user = f"{quote(self.rabbitmq_user, safe='')}:{quote(secret, safe='')}"
+        return f"amqp://{user}@{self.rabbitmq_host}:{self.rabbitmq_port}/{quote(self.rabbitmq_vhost, safe='')}"
+
+
+class LinkSettings(BaseSettings):
+    """How the download links of the emails are signed and where they lead."""
+
+    # At least 32 bytes, as RFC 7518 section 3.2 asks of a key for HMAC-SHA256.
+    link_secret: SecretStr = Field(min_length=32)
+    public_url: str = Field("http://video2mp3.com", pattern=r"^https?://[^\s/]+(/[^\s]*)?$")
+    # s. A link in an email is used within days; the job itself stays for RETENTION_DAYS.
+    link_lifetime: PositiveInt = 7 * 24 * 3600
+
+
+class WorkerSettings(ServiceSettings, MongoSettings, RabbitSettings):
+    """What both workers read."""
+
+    health_host: str = "0.0.0.0"  # noqa: S104  probes come from the node
+    health_port: Port = 8081
+    # s. A worker whose loop did not turn for this long is reported dead to the liveness probe.
+    health_stale_after: PositiveFloat = 60.0
+    # s. How long the job at hand may go on after SIGTERM before it is handed back to the queue.
+    shutdown_grace: NonNegativeFloat = 10.0

@@ -1,0 +1,1 @@
+"""MongoDB: the connection, and files in GridFS written and read as streams."""

@@ -1,0 +1,128 @@
+"""Files in one database's GridFS: find, read from any offset, delete, and clean up."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+
+from common.errors import PermanentError
+from common.storage.mongo import Db, Document, failures
+from common.storage.writer import GridWriter
+
+# Chunks that one round trip to MongoDB brings: 16 of 255 KiB are 4 MiB.
+READ_BATCH = 16
+
+
+class DamagedFile(PermanentError):
+    """Raised when chunks of a stored file are missing."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file's record."""
+
+    id: ObjectId
+    filename: str
+    length: int
+    chunk_size: int
+    uploaded_at: datetime
+    metadata: Mapping[str, Any]
+
+
+class Bucket:
+    """The GridFS files of one database; raises StorageUnavailable when MongoDB does not answer."""
+
+    def __init__(self, db: Db) -> None:
+        self._db = db
+        self._files = db["fs.files"]
+        self._chunks = db["fs.chunks"]
+
+    def ensure_indexes(self) -> None:
+        """Creates the indexes that the GridFS specification asks for, and those of our own queries."""
+        with failures():
+            self._chunks.create_index([("files_id", 1), ("n", 1)], unique=True)
+            self._files.create_index([("filename", 1), ("uploadDate", 1)])
+            self._files.create_index([("metadata.video_fid", 1)])
+
+    def create(self, filename: str, content_type: str, metadata: Mapping[str, Any]) -> GridWriter:
+        """Begins a file; use it in a `with` block and call `finish()`."""
+        return GridWriter(self._db, filename, content_type, metadata)
+
+    def find(self, file_id: ObjectId) -> StoredFile | None:
+        """The file's record, None when there is no such file."""
+        with failures():
+            document = self._files.find_one({"_id": file_id})
+        return _stored(document) if document else None
+
+    def read(self, file: StoredFile, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The bytes from `start` up to `stop` (exclusive, default the end), a chunk at a time.
+
+        Raises DamagedFile when a chunk is missing or of the wrong length.
+        """
+        stop = file.length if stop is None else stop
+        if start >= stop:
+            return
+        first, last = start // file.chunk_size, (stop - 1) // file.chunk_size
+        query = {"files_id": file.id, "n": {"$gte": first, "$lte": last}}
+        expected = first
+        with (
+            failures(),
+            closing(self._chunks.find(query, {"data": 1, "n": 1}).sort("n", 1).batch_size(READ_BATCH)) as rows,
+        ):
+            for row in rows:
+                data: bytes = row["data"]
+                offset = expected * file.chunk_size
+                if row["n"] != expected or len(data) != min(file.chunk_size, file.length - offset):
+                    raise DamagedFile("The stored file is damaged. Upload it again.")
+                expected += 1
+                yield data[max(start - offset, 0) : stop - offset]
+        if expected != last + 1:
+            raise DamagedFile("The stored file is damaged. Upload it again.")
+
+    def delete(self, file_id: ObjectId) -> None:
+        """Deletes the file if it is there: its record first, so that nobody reads half of it."""
+        with failures():
+            self._files.delete_one({"_id": file_id})
+            self._chunks.delete_many({"files_id": file_id})
+
+    def ids_of_video(self, video_fid: ObjectId) -> list[ObjectId]:
+        """The results that were made from a video."""
+        with failures():
+            return [row["_id"] for row in self._files.find({"metadata.video_fid": video_fid}, {"_id": 1})]
+
+    def files_before(self, before: datetime) -> Iterator[StoredFile]:
+        """The files that were uploaded before that time."""
+        with failures():
+            for row in self._files.find({"_id": {"$lt": ObjectId.from_datetime(before)}}):
+                yield _stored(row)
+
+    def delete_abandoned_chunks(self, before: datetime) -> int:
+        """Deletes chunks without a file that were begun before that time; returns how many files they were of."""
+        # The group of a sorted index's first field is a DISTINCT_SCAN: it visits one entry a file, not a chunk.
+        pipeline: list[Document] = [
+            {"$sort": {"files_id": 1, "n": 1}},
+            {"$group": {"_id": "$files_id"}},
+            {"$match": {"_id": {"$lt": ObjectId.from_datetime(before)}}},
+            {"$lookup": {"from": "fs.files", "localField": "_id", "foreignField": "_id", "as": "file"}},
+            {"$match": {"file": []}},
+            {"$project": {"_id": 1}},
+        ]
+        with failures():
+            abandoned = [row["_id"] for row in self._chunks.aggregate(pipeline)]
+            for file_id in abandoned:
+                self._chunks.delete_many({"files_id": file_id})
+        return len(abandoned)
+
+
+def _stored(document: Mapping[str, Any]) -> StoredFile:
+    return StoredFile(
+        id=document["_id"],
+        filename=document.get("filename") or "file",
+        length=document["length"],
+        chunk_size=document["chunkSize"],
+        uploaded_at=document["uploadDate"],
+        metadata=document.get("metadata") or {},
+    )

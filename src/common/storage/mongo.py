@@ -1,0 +1,64 @@
+"""The connection to MongoDB, its deadlines, and its failures in the terms of our error tree."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pymongo
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from common.errors import TransientError
+from common.settings import MongoSettings
+
+Document = dict[str, Any]
+Client = MongoClient[Document]
+Db = Database[Document]
+
+VIDEOS = "videos"
+MP3S = "mp3s"
+
+
+class StorageUnavailable(TransientError):
+    """Raised when MongoDB does not answer, or not in time."""
+
+
+def connect(settings: MongoSettings) -> Client:
+    """Returns a client that connects on first use; make one a process, after the fork.
+
+    Writes are acknowledged when a majority has them in its journal: what was accepted survives a `kill -9`
+    of mongod, which may otherwise lose the last 100 ms (MongoDB manual, "Journaling").
+    """
+    milliseconds = int(settings.mongodb_timeout * 1000)
+    return MongoClient(
+        settings.mongo_url,
+        w="majority",
+        journal=True,
+        connectTimeoutMS=milliseconds,
+        serverSelectionTimeoutMS=milliseconds,
+        socketTimeoutMS=milliseconds * 2,
+        waitQueueTimeoutMS=milliseconds,
+        retryWrites=False,  # needs a replica set; each caller knows what a repeat of its write means
+        tz_aware=True,
+        appname="video2mp3",
+    )
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Turns every failure of MongoDB inside the block into StorageUnavailable."""
+    try:
+        yield
+    except PyMongoError as error:
+        raise StorageUnavailable(f"MongoDB: {type(error).__name__}: {error}") from error
+
+
+def ping(client: Client, timeout: float = 3.0) -> Callable[[], None]:
+    """A readiness check: MongoDB answers within `timeout` seconds."""
+
+    def check() -> None:
+        with failures(), pymongo.timeout(timeout):
+            client.admin.command("ping")
+
+    return check
