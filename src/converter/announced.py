@@ -1,0 +1,73 @@
+"""How long a file says it is, in its own words: ffmpeg corrects the headers of a cut AVI, WAV or WMV by its size."""
+
+import struct
+from dataclasses import dataclass
+from typing import BinaryIO
+from uuid import UUID
+
+from .media import Media
+
+# Advanced Systems Format (ASF) Specification, revision 01.20.03, section 3.2: File Properties Object.
+_ASF_HEADER = UUID("75b22630-668e-11cf-a6d9-00aa0062ce6c").bytes_le
+_ASF_PROPERTIES = UUID("8cabdca1-a947-11cf-8ee4-00c00c205365").bytes_le
+_ASF_BROADCAST = 1
+_HEADER = 1 << 16  # bytes in which the headers that we look for are
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """What a file promises; `None` where it promises nothing."""
+
+    duration: float | None = None
+    """Seconds."""
+    size: int | None = None
+    """Bytes."""
+
+
+def read(source: BinaryIO, media: Media) -> Announcement:
+    """Reads the promise; `source` is rewound before and afterwards left anywhere."""
+    source.seek(0)
+    head = source.read(_HEADER)
+    if media.container in ("avi", "wav"):
+        return _riff(head)
+    if media.container in ("asf", "asf_o"):
+        return _asf(head)
+    if media.measured or media.estimated:
+        return Announcement()
+    return Announcement(media.duration, _flv_size(head) if media.container == "flv" else None)
+
+
+def _riff(head: bytes) -> Announcement:
+    """The size of the first RIFF chunk, and an AVI's `avih`: microseconds a frame and number of frames.
+
+    A recorder that writes to a pipe, or that crashed, leaves 0 or 0xFFFFFFFF.
+    """
+    if len(head) < 12 or head[:4] != b"RIFF":
+        return Announcement()
+    (size,) = struct.unpack_from("<I", head, 4)
+    promised = size + 8 if 0 < size < 0xFFFFFFFF - 8 else None
+    at = head.find(b"avih", 12, 256)
+    if promised is None or at < 0 or at + 28 > len(head):
+        return Announcement(size=promised)
+    microseconds, frames = struct.unpack_from("<I12xI", head, at + 8)
+    return Announcement(duration=microseconds * frames / 1e6 or None, size=promised)
+
+
+def _asf(head: bytes) -> Announcement:
+    at = head.find(_ASF_PROPERTIES)
+    if not head.startswith(_ASF_HEADER) or at < 0 or at + 92 > len(head):
+        return Announcement()
+    size, duration, preroll, flags = struct.unpack_from("<Q16xQ8xQI", head, at + 40)
+    if flags & _ASF_BROADCAST or not size:
+        return Announcement()
+    return Announcement(duration=max(0.0, duration / 1e7 - preroll / 1e3) or None, size=size)
+
+
+def _flv_size(head: bytes) -> int | None:
+    """`filesize` of the onMetaData script tag: an AMF0 number, that is 0 and a double (Adobe FLV 10.1, annex E)."""
+    name = b"\x00\x08filesize\x00"
+    at = head.find(name)
+    if at < 0 or at + len(name) + 8 > len(head):
+        return None
+    (size,) = struct.unpack_from(">d", head, at + len(name))
+    return int(size) if 0 < size < 1 << 50 else None

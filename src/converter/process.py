@@ -1,0 +1,169 @@
+"""Runs ffmpeg confined: own session, hard limits, no terminal, no environment, and never longer than it may.
+
+The kernel's limits are set by util-linux's `prlimit` and `setpriv`, which replace themselves by ffmpeg: Python's
+`preexec_fn` is unsafe as soon as there are threads (https://docs.python.org/3/library/subprocess.html).
+"""
+
+import contextlib
+import logging
+import math
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.errors import PermanentError, TransientError
+
+from .limits import MEGABYTE, Limits
+from .output import Lines, Log
+from .progress import Progress
+
+log = logging.getLogger(__name__)
+
+# Seconds between two looks at the clock and at `should_stop`.
+POLL = 0.1
+# Exit codes of prlimit and setpriv when they could not start the program (env(1) uses the same).
+NOT_STARTED = (125, 126, 127)
+
+
+class Cancelled(TransientError):
+    """Raised when the caller asked to stop."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """How and where to run: shared by all passes of one conversion."""
+
+    folder: Path
+    limits: Limits
+    deadline: float
+    """Of `time.monotonic()`."""
+    should_stop: Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a program that ended by itself left behind."""
+
+    code: int
+    log: str
+    """The start and the end of what it wrote on stderr."""
+
+
+def run(command: Sequence[str], how: Run, *, source: int, progress: Progress) -> Finished:
+    """Runs the command in the folder, as the leader of its own group, with the file `source` as its only input.
+
+    `source` is a descriptor that the child inherits under the same number.
+    Raises `Cancelled`; `TransientError` when it was killed, stalled or could not be started; `PermanentError` when
+    it exceeded a limit.
+    """
+    log.debug("Running %s", command)
+    try:
+        process = subprocess.Popen(
+            [*_confinement(how.limits), *command],
+            cwd=how.folder,
+            env={"PATH": os.defpath, "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=(source,),
+            start_new_session=True,
+            umask=0o077,
+        )
+    except OSError as error:
+        raise TransientError(f"ffmpeg could not be started: {error}") from error
+    stderr = Log()
+    with process:
+        try:
+            _watch(process, how, stderr, progress)
+        finally:
+            _kill_group(process)
+            log.debug("ffmpeg ended with %s: %s", process.returncode, stderr.tail)
+    return _judge(Finished(process.returncode, stderr.text), how.limits)
+
+
+def _confinement(limits: Limits) -> list[str]:
+    # Wall time is what is measured; processor time only ends an ffmpeg that nobody watches any more.
+    seconds = math.ceil(limits.timeout) * 2
+    return [
+        "prlimit",
+        f"--cpu={seconds}:{seconds + 5}",
+        # Not RLIMIT_AS: that counts what allocators and thread stacks merely reserve, some hundred megabytes.
+        f"--data={limits.memory}",
+        # Above `-fs`, which ends an output that grows too large in an orderly way.
+        f"--fsize={limits.max_output + MEGABYTE}",
+        "--nofile=64",
+        "--core=0",
+        "setpriv",
+        "--pdeathsig=KILL",
+        "--no-new-privs",
+        "--",
+    ]
+
+
+def _watch(process: "subprocess.Popen[bytes]", how: Run, stderr: Log, progress: Progress) -> None:
+    """Reads until both pipes end, which is when the last process of the group is gone."""
+    lines = Lines()
+
+    def advanced(data: bytes) -> bool:
+        return any([progress.feed(line) for line in lines.add(data)])  # a list: each line has to be fed
+
+    alive_at = time.monotonic()
+    with selectors.DefaultSelector() as pipes:
+        for pipe, receive in ((process.stdout, advanced), (process.stderr, stderr.add)):
+            if pipe is not None:
+                pipes.register(pipe, selectors.EVENT_READ, receive)
+        while pipes.get_map():
+            _check(how, alive_at)
+            for key, _ in pipes.select(POLL):
+                data = os.read(key.fd, 1 << 16)
+                if not data:
+                    pipes.unregister(key.fileobj)
+                elif key.data(data):
+                    alive_at = time.monotonic()
+    try:
+        process.wait(timeout=how.limits.stall)
+    except subprocess.TimeoutExpired:
+        raise TransientError("ffmpeg closed its output and did not end") from None
+
+
+def _check(how: Run, alive_at: float) -> None:
+    limits = how.limits
+    if how.should_stop():
+        raise Cancelled("The conversion was stopped")
+    now = time.monotonic()
+    if now > how.deadline:
+        raise PermanentError(
+            f"Converting took longer than the limit of {limits.timeout:g} seconds; try a shorter video"
+        )
+    if now - alive_at > limits.stall:
+        raise TransientError(f"ffmpeg made no progress for {limits.stall:g} seconds")
+
+
+def _kill_group(process: "subprocess.Popen[bytes]") -> None:
+    """Ends whatever of the group is left; afterwards `returncode` is set."""
+    if process.poll() is None:
+        # Not reaped yet, so its number cannot be somebody else's.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _judge(finished: Finished, limits: Limits) -> Finished:
+    if finished.code == -signal.SIGXCPU:
+        raise PermanentError("Converting took more processor time than allowed; try a shorter video")
+    if finished.code == -signal.SIGXFSZ:
+        raise PermanentError(f"The MP3 would be larger than the limit of {limits.max_output_mb} MB")
+    if finished.code < 0:
+        raise TransientError(f"ffmpeg was ended by {signal.Signals(-finished.code).name}")
+    if finished.code in NOT_STARTED:
+        raise TransientError(f"ffmpeg could not be started: {finished.log.strip()[-200:]}")
+    if "No space left on device" in finished.log:
+        raise TransientError("The converter's disk is full")
+    if finished.code and "Cannot allocate memory" in finished.log:
+        raise PermanentError(f"Converting this file needs more than the {limits.memory_mb} MB of memory allowed")
+    return finished

@@ -1,0 +1,31 @@
+"""The MP3's ID3 tags: the video's own title, artist and album, or its file's name."""
+
+import re
+from collections.abc import Mapping
+
+NAMES = ("title", "artist", "album")
+# Characters of a tag: longer ones are lyrics or attacks, and a command line's argument ends at 128 KiB.
+LENGTH = 500
+
+
+def choose(tags: Mapping[str, str], filename: str) -> dict[str, str]:
+    """Title, artist and album as far as known; the title falls back to the stem of the file's name.
+
+    Containers differ in how they write the names: Matroska's are in capitals.
+    """
+    known = {name.casefold(): _clean(value) for name, value in tags.items()}
+    chosen = {name: known[name] for name in NAMES if known.get(name)}
+    return {"title": stem(filename), **chosen}
+
+
+def stem(filename: str) -> str:
+    """The file's name without folders (of any system) and without its last suffix."""
+    name = _clean(re.split(r"[/\\]", filename)[-1])
+    root, dot, _ = name.rpartition(".")
+    return root if dot and root else name or "audio"
+
+
+def _clean(value: str) -> str:
+    """On one line, without what is not text: a lone surrogate, a NUL and other control characters."""
+    text = "".join(character if character.isprintable() else " " for character in value)
+    return " ".join(text.split())[:LENGTH]
