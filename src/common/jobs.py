@@ -148,11 +148,17 @@ class Jobs:
             result = self.collection.update_one({"_id": video_fid, **where}, {"$set": {**change, "updated_at": now()}})
         return result.matched_count == 1
 
-    def fail(self, video_fid: ObjectId, reason: str) -> bool:
-        """Ends a job that has not ended yet with a reason for its owner; tells whether it did."""
+    def fail(self, video_fid: ObjectId, reason: str, token: str | None = None) -> bool:
+        """Ends a job that has not ended yet with a reason for its owner; tells whether it did.
+
+        With the token of a claim, only when that claim still holds.
+        """
+        where: Document = {"_id": video_fid, "status": {"$in": [Status.QUEUED.value, Status.CONVERTING.value]}}
+        if token is not None:
+            where["claim.token"] = token
         with failures():
             result = self.collection.update_one(
-                {"_id": video_fid, "status": {"$in": [Status.QUEUED.value, Status.CONVERTING.value]}},
+                where,
                 {
                     "$set": {"status": Status.FAILED.value, "error": reason, "updated_at": now()},
                     "$unset": {"claim": ""},

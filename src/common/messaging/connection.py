@@ -32,17 +32,23 @@ class BrokerUnavailable(TransientError):
     """Raised when RabbitMQ cannot be reached, or did not confirm in time: the work may have been done or not."""
 
 
+def connect(settings: RabbitSettings, name: str) -> pika.BlockingConnection:
+    """Opens a connection that shows as `name` in the management UI, for use in one thread."""
+    parameters = pika.URLParameters(settings.rabbitmq_url)
+    parameters.heartbeat = settings.rabbitmq_heartbeat
+    parameters.blocked_connection_timeout = settings.rabbitmq_timeout
+    parameters.socket_timeout = settings.rabbitmq_timeout
+    parameters.stack_timeout = settings.rabbitmq_timeout * 1.5
+    parameters.client_properties = {"connection_name": name}
+    return pika.BlockingConnection(parameters)
+
+
 class BrokerConnection:
     """Connects, declares the topology, connects again when the connection is lost."""
 
     def __init__(self, settings: RabbitSettings, name: str) -> None:
         self._settings = settings
-        self._parameters = pika.URLParameters(settings.rabbitmq_url)
-        self._parameters.heartbeat = settings.rabbitmq_heartbeat
-        self._parameters.blocked_connection_timeout = settings.rabbitmq_timeout
-        self._parameters.socket_timeout = settings.rabbitmq_timeout
-        self._parameters.stack_timeout = settings.rabbitmq_timeout * 1.5
-        self._parameters.client_properties = {"connection_name": name}
+        self._name = name
         self._connection: pika.BlockingConnection | None = None
         self._channel: BlockingChannel | None = None
         self._lock = threading.Lock()
@@ -127,7 +133,7 @@ class BrokerConnection:
 
     def _connect(self, on_connect: Callable[[BlockingChannel], None]) -> None:
         self._cancelled = False
-        connection = pika.BlockingConnection(self._parameters)
+        connection = connect(self._settings, self._name)
         with self._lock:
             self._connection = connection
         channel = connection.channel()

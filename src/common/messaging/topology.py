@@ -14,6 +14,8 @@ from common.errors import ConfigurationError
 from common.settings import RabbitSettings
 
 _PRECONDITION_FAILED = 406
+# RabbitMQ 3.10 does not know 4's "-1".
+_UNLIMITED = 1_000_000
 
 
 def dead_queue(queue: str) -> str:
@@ -50,7 +52,8 @@ def declare(channel: BlockingChannel, settings: RabbitSettings) -> None:
 def _declarations(settings: RabbitSettings) -> Iterator[tuple[str, dict[str, Any]]]:
     for queue in queues(settings):
         dead = dead_queue(queue)
-        yield dead, {"x-queue-type": "quorum"}
+        # RabbitMQ 4 drops after 20 deliveries what has no limit of its own, and each look at a dead letter is one.
+        yield dead, {"x-queue-type": "quorum", "x-delivery-limit": _UNLIMITED}
         for delay in settings.retry_delays:
             yield retry_queue(queue, delay), {"x-message-ttl": int(delay * 1000), **_dead_lettering_to(queue)}
         yield queue, {"x-delivery-limit": settings.delivery_limit, **_dead_lettering_to(dead)}

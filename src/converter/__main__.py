@@ -1,0 +1,5 @@
+"""`python -m converter`."""
+
+from converter.consumer import main
+
+raise SystemExit(main())

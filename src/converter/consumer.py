@@ -1,0 +1,33 @@
+"""Wires the converter: settings, MongoDB, and the handler of the queue `video`."""
+
+from collections.abc import Callable
+
+from common import startup, worker
+from common.jobs import Jobs
+from common.messaging.publisher import Publisher
+from common.storage import mongo
+from common.storage.bucket import Bucket
+from common.worker import Shutdown
+from converter.conversion import Conversion
+from converter.settings import ConverterSettings
+
+
+def main() -> int:
+    """Converts until SIGTERM; returns the exit code."""
+    settings = startup.load(ConverterSettings)
+    with mongo.connect(settings) as client:
+        return worker.run(settings, settings.video_queue, _handler(settings, client), {"mongodb": mongo.ping(client)})
+
+
+def _handler(settings: ConverterSettings, client: mongo.Client) -> Callable[[Publisher, Shutdown], Conversion]:
+    def build(publisher: Publisher, shutdown: Shutdown) -> Conversion:
+        return Conversion(
+            settings,
+            jobs=Jobs(client[mongo.VIDEOS]),
+            videos=Bucket(client[mongo.VIDEOS]),
+            mp3s=Bucket(client[mongo.MP3S]),
+            publisher=publisher,
+            must_stop=shutdown.overdue,
+        )
+
+    return build

@@ -1,0 +1,40 @@
+"""What the converter reads from the environment."""
+
+from pathlib import Path
+
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+
+from common.settings import WorkerSettings
+from converter.limits import Limits
+
+
+class ConverterSettings(WorkerSettings):
+    """The limits of a conversion and the times of a claim."""
+
+    # s. A worker that does not renew its claim for this long has lost the job.
+    claim_lease: PositiveFloat = 30.0
+    # How often a job may take its worker with it before it is given up.
+    max_crashes: PositiveInt = 3
+    # s. Ten hours of video take about 15 minutes on one core.
+    conversion_timeout: PositiveFloat = 3600.0
+    # s without a sign of progress.
+    conversion_stall: PositiveFloat = 120.0
+    conversion_memory_mb: PositiveInt = 1024
+    max_output_mb: PositiveInt = 2048
+    # s of sound.
+    max_duration: PositiveFloat = 24 * 3600.0
+    # Where videos and MP3s lie while they are worked on; the system's folder for temporary files by default.
+    work_folder: Path | None = None
+    # s between two notes of the progress in the job.
+    progress_interval: NonNegativeFloat = 1.0
+
+    @property
+    def limits(self) -> Limits:
+        """What one conversion may take."""
+        return Limits(
+            timeout=self.conversion_timeout,
+            stall=self.conversion_stall,
+            memory_mb=self.conversion_memory_mb,
+            max_output_mb=self.max_output_mb,
+            max_duration=self.max_duration,
+        )

@@ -1,0 +1,1 @@
+"""The gateway: the HTTP API that people use; uploads, jobs and downloads."""

@@ -1,0 +1,91 @@
+"""`GET /download`: the MP3 for its owner, or for whoever holds the signed link of the email."""
+
+from collections.abc import Iterator
+from itertools import chain
+from urllib.parse import quote
+
+from flask import Blueprint, Response, request
+from werkzeug.http import is_resource_modified
+
+from common.errors import NotFound, RangeNotSatisfiable, Unauthorized
+from common.links import DownloadLinks
+from common.storage.bucket import StoredFile
+from gateway.identity import Identity
+from gateway.store import Store
+from gateway.validation import object_id
+
+
+def blueprint(identity: Identity, store: Store, links: DownloadLinks) -> Blueprint:
+    """Routes `/download`."""
+    routes = Blueprint("downloads", __name__)
+
+    @routes.get("/download")
+    def download() -> Response:
+        fid = request.args.get("fid", "")
+        token = request.args.get("token")
+        if token is not None:
+            mp3_fid = object_id(fid)
+            if not links.allows(token, str(mp3_fid)):
+                raise Unauthorized("The link is not valid or has expired. Log in and download with your token.")
+            file = store.mp3s.find(mp3_fid)
+        else:
+            username = identity.username()
+            file = store.mp3s.find(object_id(fid))
+            if file is not None and file.metadata.get("username") != username:
+                file = None
+        if file is None:
+            raise NotFound("There is no such MP3. Its id is in the email and in GET /jobs.")
+        return _send(file, store)
+
+    return routes
+
+
+def _send(file: StoredFile, store: Store) -> Response:
+    etag = str(file.id)
+    headers = {
+        "Accept-Ranges": "bytes",
+        "ETag": f'"{etag}"',
+        "Content-Disposition": content_disposition(file.filename),
+        # The owner's browser may keep it, no cache on the way.
+        "Cache-Control": "private, no-cache",
+    }
+    if not is_resource_modified(request.environ, etag=etag, last_modified=file.uploaded_at):
+        return Response(status=304, headers=headers)
+    start, stop = _range(file, etag)
+    partial = (start, stop) != (0, file.length)
+    headers["Content-Length"] = str(stop - start)
+    if partial:
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.length}"
+    body: Iterator[bytes] = iter(())
+    if request.method != "HEAD":
+        chunks = store.mp3s.read(file, start, stop)
+        # The first bytes are read before the status is sent: a database that is down is a 503, not a torn download.
+        body = chain([next(chunks, b"")], chunks)
+    return Response(body, 206 if partial else 200, headers, mimetype="audio/mpeg", direct_passthrough=True)
+
+
+def _range(file: StoredFile, etag: str) -> tuple[int, int]:
+    """The bytes that are asked for; several ranges at once get the whole file, as RFC 9110 section 14.2 allows."""
+    asked = request.range
+    condition = request.if_range
+    whole = (0, file.length)
+    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
+        return whole
+    if condition.etag is not None or condition.date is not None:
+        unchanged = condition.etag == etag if condition.etag is not None else condition.date == file.uploaded_at
+        if not unchanged:
+            return whole
+    found = asked.range_for_length(file.length)
+    if found is None:
+        raise RangeNotSatisfiable(
+            f"The file has {file.length} bytes.", headers={"Content-Range": f"bytes */{file.length}"}
+        )
+    start, stop = found
+    return start, min(stop, file.length)
+
+
+def content_disposition(filename: str) -> str:
+    """An attachment with that name, safe for every name (RFC 6266: a plain form, and UTF-8 by RFC 5987)."""
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\/;%' else "_" for c in filename)
+    name = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in filename)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='', errors='replace')}"

@@ -1,0 +1,59 @@
+"""`python -m gateway.housekeeping [--every SECONDS]`: keeps the databases in order; a CronJob in Kubernetes."""
+
+import argparse
+import contextlib
+import logging
+import signal
+import threading
+from types import FrameType
+
+from common import logs, startup
+from common.errors import TransientError
+from common.messaging.connection import BrokerUnavailable
+from gateway.command import Tools, tools, wait_for_broker
+from gateway.retention import Housekeeping
+from gateway.settings import HousekeepingSettings
+
+log = logging.getLogger("gateway.housekeeping")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs all passes once, or every so often until SIGTERM; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m gateway.housekeeping", description=main.__doc__)
+    parser.add_argument("--every", type=float, metavar="SECONDS", help="go on and run the passes every so often")
+    options = parser.parse_args(arguments)
+    settings = startup.load(HousekeepingSettings)
+    logs.configure(settings.log_level, settings.log_format)
+    stop = threading.Event()
+
+    def ask_to_stop(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, ask_to_stop)
+    with tools(settings, "housekeeping") as opened:
+        # Without RabbitMQ the passes that publish leave their work to the next time.
+        with contextlib.suppress(BrokerUnavailable):
+            wait_for_broker(opened.connection, settings.rabbitmq_timeout)
+        if options.every is None:
+            return 0 if _once(settings, opened) else 1
+        while not stop.is_set():
+            _once(settings, opened)
+            stop.wait(options.every)
+    return 0
+
+
+def _once(settings: HousekeepingSettings, opened: Tools) -> bool:
+    try:
+        opened.store.ensure_indexes()
+        done = Housekeeping(settings, opened.store, opened.outbox).run()
+    except TransientError as error:
+        log.warning("Housekeeping ended early: %s", error)
+        return False
+    level = logging.INFO if any(done.values()) else logging.DEBUG
+    log.log(level, "Housekeeping: %s", ", ".join(f"{name} {count}" for name, count in done.items()))
+    return True
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,158 @@
+"""The API as an OpenAPI 3.1 document."""
+
+from functools import cache
+from typing import Any
+
+from common.jobs import Status
+from common.options import ConversionOptions
+
+_ERRORS = {
+    400: "The request cannot be understood",
+    401: "The token, password or link is missing, wrong or expired",
+    404: "It does not exist, or belongs to somebody else",
+    408: "The upload came too slowly",
+    409: "The address is registered already",
+    411: "The body has no length",
+    413: "The body is too large",
+    415: "The body is of the wrong type",
+    416: "The file has no such bytes",
+    422: "A field's value is not acceptable; the error names it",
+    429: "Too many attempts; Retry-After says how long to wait",
+    503: "A dependency is down; try again in a few seconds",
+}
+_FID = {"type": "string", "pattern": "^[0-9a-fA-F]{24}$", "description": "A file's id"}
+_BEARER: list[dict[str, list[str]]] = [{"token": []}]
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The whole document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Video2MP3",
+            "version": "1",
+            "description": "Upload a video, get an MP3 and an email that says so. Every error is JSON: {error: …}.",
+        },
+        "paths": _paths(),
+        "components": {
+            "securitySchemes": {
+                "password": {"type": "http", "scheme": "basic"},
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+            },
+            "schemas": {"Job": _job(), "Error": _object({"error": {"type": "string"}}, ["error"])},
+        },
+    }
+
+
+def _paths() -> dict[str, Any]:
+    return {
+        "/register": {"post": _operation(
+            "Create an account", "curl -X POST $URL/register -H 'Content-Type: application/json' "
+            "-d '{\"email\": \"you@example.com\", \"password\": \"…\"}'",
+            {201: _answer("The account was created", {"type": "object"})}, (400, 409, 411, 413, 415, 422, 429, 503),
+            requestBody=_body("application/json", _object(
+                {"email": {"type": "string", "format": "email"}, "password": {"type": "string", "minLength": 8}},
+                ["email", "password"])),
+        )},
+        "/login": {"post": _operation(
+            "Get a token", "TOKEN=$(curl -sf -u you@example.com -X POST $URL/login)",
+            {200: _answer("The token, valid for a day", {"type": "string"}, "text/plain")}, (401, 429, 503),
+            security=[{"password": []}],
+        )},
+        "/upload": {"post": _operation(
+            "Convert a video", "curl -H \"Authorization: Bearer $TOKEN\" -F file=@video.mp4 $URL/upload",
+            {
+                200: _answer("`success!`; Location leads to the job", {"type": "string"}, "text/plain"),
+                202: _answer("The job, for Accept: application/json", {"$ref": "#/components/schemas/Job"}),
+            },
+            (400, 401, 408, 413, 415, 422, 503), security=_BEARER,
+            requestBody=_body("multipart/form-data", _object(
+                {"file": {"type": "string", "format": "binary"}, **ConversionOptions.model_json_schema()["properties"]},
+                ["file"])),
+        )},
+        "/download": {"get": _operation(
+            "Get the MP3; Range, If-Range and If-None-Match work",
+            "curl -H \"Authorization: Bearer $TOKEN\" \"$URL/download?fid=<mp3_fid>\" -OJ",
+            {
+                200: _answer("The MP3", {"type": "string", "format": "binary"}, "audio/mpeg"),
+                206: _answer("A part of it", {"type": "string", "format": "binary"}, "audio/mpeg"),
+                304: {"description": "It did not change"},
+            },
+            (400, 401, 404, 416, 503), security=[*_BEARER, {}],
+            parameters=[_query("fid", _FID, required=True),
+                        _query("token", {"type": "string", "description": "The signed token of the email's link"})],
+        )},
+        "/jobs": {"get": _operation(
+            "List the jobs, newest first", "curl -H \"Authorization: Bearer $TOKEN\" \"$URL/jobs?limit=10\"",
+            {200: _answer("A page; `next` leads to the following one", _object({
+                "jobs": {"type": "array", "items": {"$ref": "#/components/schemas/Job"}},
+                "next": {"type": ["string", "null"]}}, ["jobs", "next"]))},
+            (400, 401, 503), security=_BEARER,
+            parameters=[_query("limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
+                        _query("before", _FID)],
+        )},
+        "/jobs/{video_fid}": {
+            "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": _FID}],
+            "get": _operation(
+                "Show a job", "curl -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>",
+                {200: _answer("The job", {"$ref": "#/components/schemas/Job"})}, (400, 401, 404, 503), security=_BEARER),
+            "delete": _operation(
+                "Delete a job, its video and its MP3",
+                "curl -X DELETE -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>",
+                {204: {"description": "It is gone"}}, (400, 401, 404, 503), security=_BEARER),
+        },
+        "/jobs/{video_fid}/events": {
+            "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": _FID}],
+            "get": _operation(
+                "Follow a job until it ends (Server-Sent Events)",
+                "curl -N -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>/events",
+                {200: _answer("`event: job` with the job as JSON", {"type": "string"}, "text/event-stream")},
+                (400, 401, 404, 503), security=_BEARER),
+        },
+    }  # fmt: skip
+
+
+def _operation(
+    summary: str, curl: str, answers: dict[int, Any], errors: tuple[int, ...], **more: Any
+) -> dict[str, Any]:
+    refusals = {status: _answer(_ERRORS[status], {"$ref": "#/components/schemas/Error"}) for status in errors}
+    return {
+        "summary": summary,
+        "x-curl": curl,
+        "responses": {str(status): answer for status, answer in {**answers, **refusals}.items()},
+        **more,
+    }
+
+
+def _answer(description: str, schema: dict[str, Any], media: str = "application/json") -> dict[str, Any]:
+    return {"description": description, "content": {media: {"schema": schema}}}
+
+
+def _body(media: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"required": True, "content": {media: {"schema": schema}}}
+
+
+def _query(name: str, schema: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": required, "schema": schema}
+
+
+def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": required}
+
+
+def _job() -> dict[str, Any]:
+    moment = {"type": "string", "format": "date-time"}
+    nullable = {"type": ["string", "null"]}
+    properties = {
+        "video_fid": _FID,
+        "filename": {"type": "string"},
+        "status": {"enum": [status.value for status in Status if status is not Status.DELETED]},
+        "progress": {"type": "integer", "minimum": 0, "maximum": 100},
+        "mp3_fid": nullable,
+        "error": nullable,
+        "options": {"type": "object"},
+        "created_at": moment,
+        "updated_at": moment,
+    }
+    return _object(properties, list(properties))

@@ -1,0 +1,169 @@
+"""Receives a multipart upload: its file goes straight into GridFS as it arrives, nothing is kept in between."""
+
+import io
+import socket
+from collections.abc import Callable
+from typing import IO, Any, cast
+
+from bson import ObjectId
+from flask import Request
+from werkzeug.exceptions import ClientDisconnected
+from werkzeug.formparser import FormDataParser
+
+from common.errors import BadRequest, RequestTimeout, TooLarge, UnsupportedType
+from common.storage.writer import GridWriter
+from gateway.media_type import HEAD, not_a_video
+from gateway.watchdog import Watch, Watchdog
+
+MEGABYTE = 1024 * 1024
+# bytes. The fields beside the file: options of a conversion.
+_MAX_FIELDS = 64 * 1024
+_MAX_PARTS = 50
+# Characters of a file's name that are kept for display.
+_MAX_NAME = 400
+# s. How long a refused body is read on, so that a client that sends first and reads later gets its answer.
+_LINGER = 5.0
+
+_HOW = "With curl: -F file=@video.mp4."
+
+
+class IncomingFile(io.RawIOBase):
+    """The stream that the form parser writes the one file to."""
+
+    def __init__(self, writer: GridWriter, filename: str, limit: int) -> None:
+        super().__init__()
+        self.writer = writer
+        self.filename = filename
+        self._limit = limit
+        self._head: bytearray | None = bytearray()
+
+    def writable(self) -> bool:
+        """Always true."""
+        return True
+
+    def write(self, data: Any, /) -> int:
+        """Takes bytes of the file; raises TooLarge or UnsupportedType as soon as they show it."""
+        if self.writer.size + len(data) > self._limit:
+            raise TooLarge(f"The file is larger than {self._limit // MEGABYTE} MB, the most that is accepted here.")
+        if self._head is not None:
+            self._head += data[: HEAD - len(self._head)]
+            if len(self._head) == HEAD:
+                self._look()
+        return self.writer.write(data)
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """The parser rewinds a finished file; here that is the moment when the file is complete."""
+        del offset, whence
+        self._look()
+        return 0
+
+    def _look(self) -> None:
+        head, self._head = self._head, None
+        if head and (kind := not_a_video(bytes(head))):
+            raise UnsupportedType(f"This is {kind}, not a video.")
+
+
+class Receiver:
+    """Reads one request: the file into GridFS, the fields into memory. `close()` aborts what was not finished."""
+
+    def __init__(self, request: Request, limit_mb: int, create: Callable[[str], GridWriter]) -> None:
+        self._request = request
+        self._limit = limit_mb * MEGABYTE
+        self._create = create
+        self._incoming: IncomingFile | None = None
+        self.fields: dict[str, str] = {}
+
+    def receive(self, watch: Watch) -> None:
+        """Reads the body to its end; raises a RejectedError that says what is wrong with it."""
+        request = self._request
+        if request.mimetype != "multipart/form-data":
+            raise UnsupportedType(f"Send the video as multipart/form-data. {_HOW}")
+        # The form around the file needs some bytes of its own.
+        request.max_content_length = self._limit + _MAX_FIELDS + 4096
+        if request.content_length is not None and request.content_length > request.max_content_length:
+            raise TooLarge(f"The file is larger than {self._limit // MEGABYTE} MB, the most that is accepted here.")
+        parser = FormDataParser(self._open, max_form_memory_size=_MAX_FIELDS, max_form_parts=_MAX_PARTS, silent=False)
+        stream = cast(IO[bytes], _CountingStream(request.stream, watch))
+        try:
+            _, form, _ = parser.parse(stream, request.mimetype, request.content_length, request.mimetype_params)
+        except (ValueError, ClientDisconnected, OSError) as error:
+            if watch.slow:
+                raise RequestTimeout("The upload came too slowly and was ended. Try a better connection.") from error
+            raise BadRequest(f"The upload is not complete, or not well-formed multipart/form-data. {_HOW}") from error
+        if self._incoming is None:
+            raise BadRequest(f"There is no file in the request. {_HOW}")
+        if self._incoming.writer.size == 0:
+            raise BadRequest("The file is empty.")
+        self.fields = {name: form[name] for name in form}
+
+    @property
+    def filename(self) -> str:
+        """The name that the client gave, for display only."""
+        return self._incoming.filename if self._incoming else ""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file so far."""
+        return self._incoming.writer.size if self._incoming else 0
+
+    def finish(self) -> ObjectId:
+        """Makes the file visible and returns its id."""
+        if self._incoming is None:
+            raise BadRequest(f"There is no file in the request. {_HOW}")
+        return self._incoming.writer.finish()
+
+    def close(self) -> None:
+        """Deletes what was stored of a file that was not finished."""
+        if self._incoming is not None:
+            self._incoming.writer.abort()
+
+    def _open(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        del total_content_length, content_type, content_length
+        if self._incoming is not None:
+            raise BadRequest("Send exactly one file in a request.")
+        name = (filename or "").strip()[:_MAX_NAME]
+        if not name:
+            raise BadRequest(f"The file has no name. {_HOW}")
+        self._incoming = IncomingFile(self._create(name), name, self._limit)
+        return self._incoming  # type: ignore[return-value]
+
+
+class _CountingStream:
+    """Counts for the watchdog what was read of a stream."""
+
+    def __init__(self, stream: IO[bytes], watch: Watch) -> None:
+        self._stream = stream
+        self._watch = watch
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self._watch.received += len(data)
+        return data
+
+
+def client_socket(request: Request) -> socket.socket | None:
+    """The connection that the request came over, as gunicorn hands it out."""
+    sock = request.environ.get("gunicorn.socket")
+    return sock if isinstance(sock, socket.socket) else None
+
+
+def drain(request: Request, watchdog: Watchdog) -> None:
+    """Reads on for a short while after a refusal, then ends the connection if the body still comes.
+
+    As nginx's lingering_close: a client that reads the answer only after it has sent everything would see a broken
+    connection instead; and the rest of a body must not be taken for the next request.
+    """
+    sock = client_socket(request)
+    stream = request.environ["wsgi.input"]
+    try:
+        with watchdog.watching(sock, at_most=_LINGER) as watch:
+            while data := stream.read(64 * 1024):
+                watch.received += len(data)
+    except OSError:
+        return

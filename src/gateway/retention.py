@@ -1,0 +1,109 @@
+"""The passes over the databases that keep the invariant: no chunk without a file, no file without a job, no job
+that waits for a message which nobody sent, and nothing older than it should be.
+
+Each pass may run at any time, beside the services and beside itself.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+
+from bson import ObjectId
+
+from common.jobs import Job, Status, job_from, now
+from common.storage.bucket import Bucket
+from common.storage.mongo import failures
+from gateway.outbox import Outbox
+from gateway.settings import HousekeepingSettings
+from gateway.store import Store
+
+log = logging.getLogger(__name__)
+
+# Jobs that one pass handles at most, so that it ends; the next goes on.
+_BATCH = 10_000
+
+
+class Housekeeping:
+    """All passes, in the order in which they help one another."""
+
+    def __init__(self, settings: HousekeepingSettings, store: Store, outbox: Outbox) -> None:
+        self._settings = settings
+        self._store = store
+        self._outbox = outbox
+
+    def run(self) -> dict[str, int]:
+        """Runs every pass once; returns how much each had to do. Raises StorageUnavailable."""
+        return {
+            "expired": self.delete_expired(),
+            "published": self.publish_forgotten(),
+            "notified": self.notify_forgotten(),
+            "files": self.delete_files_without_job(),
+            "chunks": self.delete_chunks_without_file(),
+        }
+
+    def delete_expired(self) -> int:
+        """Deletes jobs that ended more than RETENTION_DAYS ago, with their files."""
+        days = self._settings.retention_days
+        if days == 0:
+            return 0
+        ended = [Status.COMPLETED.value, Status.FAILED.value]
+        count = 0
+        for job in self._jobs({"status": {"$in": ended}, "updated_at": {"$lt": now() - timedelta(days=days)}}):
+            self._store.delete(job.video_fid)
+            count += 1
+        return count
+
+    def publish_forgotten(self) -> int:
+        """Publishes queued jobs whose message was never confirmed, and jobs that stand still far too long."""
+        grace = now() - timedelta(seconds=self._settings.publish_grace)
+        stalled = now() - timedelta(seconds=self._settings.stalled_after)
+        waiting = {
+            "$or": [
+                {"status": Status.QUEUED.value, "published": False, "updated_at": {"$lt": grace}},
+                # A message that somebody purged, or a queue that was deleted: nothing will ever move the job.
+                {"status": {"$in": [Status.QUEUED.value, Status.CONVERTING.value]}, "updated_at": {"$lt": stalled}},
+            ]
+        }
+        count = 0
+        for job in self._jobs(waiting):
+            if self._outbox.announce(job):
+                self._store.jobs.update(job.video_fid, {"status": job.status.value}, {})
+                count += 1
+        return count
+
+    def notify_forgotten(self) -> int:
+        """Publishes the end of jobs whose owner was not told and whose notice was never confirmed or got lost."""
+        grace = now() - timedelta(seconds=self._settings.publish_grace)
+        ended = [Status.COMPLETED.value, Status.FAILED.value]
+        unsent = {"status": {"$in": ended}, "told": False, "notice_sent": False, "updated_at": {"$lt": grace}}
+        return sum(self._outbox.notify(job) for job in self._jobs(unsent))
+
+    def delete_files_without_job(self) -> int:
+        """Deletes videos without a job and MP3s that their job does not point to."""
+        before = now() - timedelta(seconds=self._settings.orphan_grace)
+        count = 0
+        for file in self._store.videos.files_before(before):
+            job = self._store.jobs.get(file.id)
+            if job is None or job.status is Status.DELETED:
+                count += self._delete(self._store.videos, file.id)
+        for file in self._store.mp3s.files_before(before):
+            video_fid = file.metadata.get("video_fid")
+            job = self._store.jobs.get(video_fid) if video_fid else None
+            # One that is being converted may be about to point to it.
+            if job is None or (job.status is not Status.CONVERTING and job.mp3_fid != file.id):
+                count += self._delete(self._store.mp3s, file.id)
+        return count
+
+    def delete_chunks_without_file(self) -> int:
+        """Deletes what interrupted uploads and deletions left."""
+        before = now() - timedelta(seconds=self._settings.orphan_grace)
+        return sum(bucket.delete_abandoned_chunks(before) for bucket in (self._store.videos, self._store.mp3s))
+
+    def _delete(self, bucket: Bucket, file_id: ObjectId) -> int:
+        log.warning("Deleting the file %s, which no job knows", file_id)
+        bucket.delete(file_id)
+        return 1
+
+    def _jobs(self, query: Mapping[str, object]) -> Iterator[Job]:
+        with failures():
+            yield from [job_from(row) for row in self._store.jobs.collection.find(query).limit(_BATCH)]

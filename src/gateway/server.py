@@ -1,0 +1,48 @@
+"""The application factory: the one place where the gateway's parts are made and connected."""
+
+import threading
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from common import health, http
+from common.jobs import Jobs
+from common.links import DownloadLinks
+from common.messaging.connection import BrokerConnection
+from common.messaging.publisher import Publisher
+from common.storage import mongo
+from common.storage.bucket import Bucket
+from gateway import accounts, docs, downloads, jobs, uploads
+from gateway.auth_client import AuthClient
+from gateway.events import Followers
+from gateway.identity import Identity
+from gateway.outbox import Outbox
+from gateway.settings import GatewaySettings
+from gateway.store import Store
+from gateway.watchdog import Watchdog
+
+
+def create_app(settings: GatewaySettings) -> Flask:
+    """Returns the gateway; nothing is connected before it is needed."""
+    client = mongo.connect(settings)
+    connection = BrokerConnection(settings, name="gateway")
+    connection.start(threading.Event())
+    publisher = Publisher(settings, connection)
+    store = Store(Jobs(client[mongo.VIDEOS]), Bucket(client[mongo.VIDEOS]), Bucket(client[mongo.MP3S]))
+    auth = AuthClient(settings)
+    identity = Identity(auth)
+    app = http.create_app("gateway")
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    checks = {"mongodb": mongo.ping(client), "rabbitmq": connection.check, "auth": auth.check}
+    app.register_blueprint(health.blueprint(checks))
+    app.register_blueprint(accounts.blueprint(app, settings, auth))
+    watchdog = Watchdog(settings.upload_min_rate, settings.upload_patience)
+    app.register_blueprint(
+        uploads.blueprint(settings, identity, store, Outbox(settings, store.jobs, publisher), watchdog)
+    )
+    app.register_blueprint(jobs.blueprint(identity, store, Followers(settings)))
+    app.register_blueprint(downloads.blueprint(identity, store, DownloadLinks(settings)))
+    app.register_blueprint(docs.blueprint())
+    return app

@@ -1,0 +1,1 @@
+"""The notification service: tells people by email how their conversion ended."""

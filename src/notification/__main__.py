@@ -1,0 +1,5 @@
+"""`python -m notification`."""
+
+from notification.consumer import main
+
+raise SystemExit(main())

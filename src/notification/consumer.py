@@ -1,0 +1,30 @@
+"""Wires the notification service: settings, MongoDB, mail server, and the handler of the queue `mp3`."""
+
+from collections.abc import Callable
+
+from common import startup, worker
+from common.jobs import Jobs
+from common.links import DownloadLinks
+from common.messaging.publisher import Publisher
+from common.storage import mongo
+from common.worker import Shutdown
+from notification.delivery import Delivery
+from notification.emails import Emails
+from notification.mailer import Mailer
+from notification.settings import NotificationSettings
+
+
+def main() -> int:
+    """Sends emails until SIGTERM; returns the exit code."""
+    settings = startup.load(NotificationSettings)
+    with mongo.connect(settings) as client:
+        # The mail server is no part of readiness: while it is down, messages wait and are tried again.
+        return worker.run(settings, settings.mp3_queue, _handler(settings, client), {"mongodb": mongo.ping(client)})
+
+
+def _handler(settings: NotificationSettings, client: mongo.Client) -> Callable[[Publisher, Shutdown], Delivery]:
+    def build(_publisher: Publisher, _shutdown: Shutdown) -> Delivery:
+        emails = Emails(settings.sender, DownloadLinks(settings), settings.public_url)
+        return Delivery(Jobs(client[mongo.VIDEOS]), emails, Mailer(settings), settings.telling_lease)
+
+    return build

@@ -1,0 +1,72 @@
+"""What the notification does with a message: tell the owner once how the job ended."""
+
+import logging
+from datetime import timedelta
+
+from bson import ObjectId
+
+from common.errors import TransientError
+from common.jobs import Job, Jobs, Status, now
+from common.messaging.consumer import Busy
+from common.messaging.message import InvalidMessage, Message
+from common.storage.mongo import failures
+from notification.emails import Emails
+from notification.mailer import Mailer
+
+log = logging.getLogger(__name__)
+
+
+class Delivery:
+    """Handles the messages of the queue `mp3`."""
+
+    def __init__(self, jobs: Jobs, emails: Emails, mailer: Mailer, lease: float) -> None:
+        self._jobs = jobs
+        self._emails = emails
+        self._mailer = mailer
+        self._lease = lease
+
+    def handle(self, message: Message) -> None:
+        """Sends the email unless it was sent, or is not due."""
+        job = self._jobs.get(message.video_fid)
+        if job is None or job.username != message.username:
+            raise InvalidMessage("no job has this video_fid and username")
+        if job.told or not job.status.terminal or job.status is Status.DELETED:
+            log.info("There is nothing to tell: %s", "told already" if job.told else job.status.value)
+            return
+        if not self._reserve(job.video_fid):
+            raise Busy("another worker is telling the owner")
+        try:
+            self._tell(job)
+        except BaseException:
+            self._release(job.video_fid)
+            raise
+
+    def give_up(self, message: Message, reason: str) -> None:
+        """Leaves the job as it is: the dead letter says why its owner was not told, and can be replayed."""
+        log.error("The owner of %s was not told: %s", message.video_fid, reason)
+
+    def _tell(self, job: Job) -> None:
+        email = self._emails.compose(job)
+        log.info("Sending email to: %s", job.username)
+        self._mailer.send(email)
+        log.info("Email sent successfully!")
+        # Before this is written down a crash brings a second email, with the same Message-ID: the mail server and we
+        # have no transaction in common.
+        self._jobs.mark(job.video_fid, told=True, notice_sent=True)
+
+    def _reserve(self, video_fid: ObjectId) -> bool:
+        moment = now()
+        free = [{"telling_until": None}, {"telling_until": {"$lt": moment}}]
+        with failures():
+            result = self._jobs.collection.update_one(
+                {"_id": video_fid, "told": False, "$or": free},
+                {"$set": {"telling_until": moment + timedelta(seconds=self._lease)}},
+            )
+        return result.matched_count == 1
+
+    def _release(self, video_fid: ObjectId) -> None:
+        try:
+            with failures():
+                self._jobs.collection.update_one({"_id": video_fid}, {"$unset": {"telling_until": ""}})
+        except TransientError as error:
+            log.warning("The reservation stays until it expires: %s", error)

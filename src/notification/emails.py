@@ -1,0 +1,59 @@
+"""Composes the emails: one when the MP3 is ready, one when there will be none."""
+
+from email.message import EmailMessage
+from email.utils import formatdate
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from common.errors import PermanentError
+from common.jobs import Job, Status
+from common.links import DownloadLinks
+
+_SUBJECTS = {Status.COMPLETED: "MP3 Download", Status.FAILED: "MP3 conversion failed"}
+
+
+class Emails:
+    """Writes what an owner is told about a job that has ended."""
+
+    def __init__(self, sender: str, links: DownloadLinks, public_url: str) -> None:
+        self._sender = sender
+        self._links = links
+        self._public_url = public_url.rstrip("/")
+        self._templates = Environment(
+            loader=PackageLoader("notification"),
+            autoescape=lambda name: bool(name and name.endswith(".html")),
+            undefined=StrictUndefined,
+            keep_trailing_newline=True,
+        )
+
+    def compose(self, job: Job) -> EmailMessage:
+        """The email for a completed or failed job; raises PermanentError for an address that no email can have."""
+        values = {
+            "filename": displayed(job.filename),
+            "fid": str(job.mp3_fid),
+            "link": self._links.url(str(job.mp3_fid)) if job.mp3_fid else "",
+            "url": self._public_url,
+            "reason": job.error or "",
+        }
+        name = "ready" if job.status is Status.COMPLETED else "failed"
+        email = EmailMessage()
+        try:
+            email["To"] = job.username
+        except ValueError as error:
+            raise PermanentError("the owner's name is not a mail address") from error
+        email["From"] = self._sender
+        email["Subject"] = _SUBJECTS[job.status]
+        email["Date"] = formatdate()
+        # The same for each try, so that a mail server or reader can tell a repetition; another for another result.
+        result = str(job.mp3_fid) if job.mp3_fid else f"failed.{int(job.created_at.timestamp())}.{job.attempts}"
+        email["Message-ID"] = f"<{job.video_fid}.{result}@{self._sender.rpartition('@')[2]}>"
+        # RFC 3834: no vacation notices, please.
+        email["Auto-Submitted"] = "auto-generated"
+        email.set_content(self._templates.get_template(f"{name}.txt").render(values))
+        email.add_alternative(self._templates.get_template(f"{name}.html").render(values), subtype="html")
+        return email
+
+
+def displayed(filename: str) -> str:
+    """The name without what would break a line or turn the direction of the text around it."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in filename)

@@ -1,0 +1,48 @@
+"""What the notification service reads from the environment."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import PositiveFloat, SecretStr, model_validator
+
+from common.settings import LinkSettings, Port, WorkerSettings
+
+_GMAIL_HOST = "smtp.gmail.com"
+
+
+class NotificationSettings(WorkerSettings, LinkSettings):
+    """The mail server: any by `SMTP_…`, or Gmail by `GMAIL_ADDRESS` and an app password in `GMAIL_PASSWORD`."""
+
+    smtp_host: str = _GMAIL_HOST
+    smtp_port: Port = 587
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    # A certificate authority that the system does not know, for a mail server of one's own.
+    smtp_ca_file: Path | None = None
+    # s for each step of the conversation. RFC 5321 section 4.5.3.2 allows minutes; the queue is the patient one here.
+    smtp_timeout: PositiveFloat = 20.0
+    gmail_address: str | None = None
+    gmail_password: SecretStr | None = None
+    mail_from: str | None = None
+    # s. While one replica sends an email no other does; longer than a conversation with the mail server takes.
+    telling_lease: PositiveFloat = 120.0
+
+    @model_validator(mode="after")
+    def _an_account_for_gmail(self) -> Self:
+        if self.smtp_host == _GMAIL_HOST and not (self.gmail_address and self.gmail_password):
+            raise ValueError("SMTP_HOST, or GMAIL_ADDRESS and GMAIL_PASSWORD, must be set")
+        return self
+
+    @property
+    def account(self) -> tuple[str, str] | None:
+        """User and password for the mail server, None when it asks for none."""
+        user, password = self.smtp_user, self.smtp_password
+        if user is None or password is None:
+            user, password = self.gmail_address, self.gmail_password
+        return (user, password.get_secret_value()) if user and password else None
+
+    @property
+    def sender(self) -> str:
+        """The From address."""
+        return self.mail_from or self.gmail_address or "video2mp3@localhost"
