@@ -1,0 +1,154 @@
+# shellcheck shell=bash
+# What every script of the project needs: how it speaks, and how it gets the machine ready.
+# Source it from the checkout's root; every ensure_* function is quick when there is nothing to do.
+
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+# Debian keeps servers in sbin, which is not on the PATH of an ordinary user.
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+# One Python for everything: never one that uv fetches from elsewhere.
+export PATH UV_PYTHON_DOWNLOADS=never
+
+# say SENTENCE: tells what happens next.
+say() { printf '%s\n' "$*" >&2; }
+
+# die SENTENCE: what is wrong and what to do about it.
+die() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# as_root COMMAND...: runs it as root, with sudo where we are not.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif have sudo; then
+        sudo "$@"
+    else
+        die "This needs root: $*. Run it as root, or install sudo, and try again."
+    fi
+}
+
+# find_python: sets PYTHON to the first interpreter that is new enough (3.11), or to nothing.
+find_python() {
+    local name
+    PYTHON=""
+    for name in "${V2M_PYTHON:-python3}" python3.13 python3.12 python3.11; do
+        if have "$name" && "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            PYTHON="$name"
+            return
+        fi
+    done
+}
+
+# missing_packages: prints the Debian packages that hold what this machine lacks (with NEED_LINT=1 the linters' too).
+missing_packages() {
+    local has_headers has_venv python_package=python3
+    if [ -z "$PYTHON" ]; then
+        # Where python3 is too old (Ubuntu 22.04), a newer one has a package of its own.
+        if have apt-cache && apt-cache show python3.11 >/dev/null 2>&1; then python_package=python3.11; fi
+        printf '%s\n' "$python_package" "$python_package-dev" "$python_package-venv"
+    else
+        read -r has_headers has_venv python_package < <("$PYTHON" - <<'PROBE'
+import importlib.util, pathlib, sys, sysconfig
+print(
+    int((pathlib.Path(sysconfig.get_paths()["include"]) / "Python.h").exists()),
+    int(importlib.util.find_spec("ensurepip") is not None),
+    f"python{sys.version_info.major}.{sys.version_info.minor}",
+)
+PROBE
+        )
+        [ "$has_headers" = 1 ] || echo "$python_package-dev"
+        [ "$has_venv" = 1 ] || echo "$python_package-venv"
+    fi
+    have mariadbd && have mariadb-install-db && have mariadb || echo mariadb-server
+    [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] && have epmd || echo rabbitmq-server
+    { have pkg-config && pkg-config --exists libmariadb; } || echo libmariadb-dev
+    have pkg-config || echo pkg-config
+    have gcc || printf '%s\n' gcc libc6-dev
+    have openssl || echo openssl
+    have curl || echo curl
+    have flock || echo util-linux
+    # mongod, where it comes with the Python packages, is linked against it.
+    have mongod || ldconfig -p 2>/dev/null | grep -q 'libcurl\.so\.4 ' || echo libcurl4
+    [ -z "${NEED_LINT:-}" ] || have shellcheck || echo shellcheck
+}
+
+# install_packages NAME...: installs Debian packages without letting them start their own daemons.
+install_packages() (
+    policy=/usr/sbin/policy-rc.d
+    kept=""
+    # shellcheck disable=SC2317  # the trap below calls it
+    restore() {
+        if [ -n "$kept" ]; then as_root mv -f "$kept" "$policy"; else as_root rm -f "$policy"; fi
+    }
+    if [ -e "$policy" ]; then
+        kept="$policy.video2mp3"
+        as_root mv -f "$policy" "$kept"
+    fi
+    trap restore EXIT
+    trap 'exit 130' INT TERM
+    # invoke-rc.d asks this file first; 101 says "not allowed" (see invoke-rc.d(8)).
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q >&2 ||
+        die "apt-get update failed. Check the network and /etc/apt/sources.list, then try again."
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends "$@" >&2 ||
+        die "apt-get could not install: $*. Install them by hand, then try again."
+    # What we installed for a private stack must not come up by itself at the next boot either.
+    if have systemctl && [ -d /run/systemd/system ]; then
+        for package in "$@"; do
+            case "$package" in
+                mariadb-server) as_root systemctl disable --quiet mariadb.service >&2 || true ;;
+                rabbitmq-server) as_root systemctl disable --quiet rabbitmq-server.service epmd.socket >&2 || true ;;
+            esac
+        done
+    fi
+)
+
+# ensure_system: the programs that no Python package brings. Sets PYTHON.
+ensure_system() {
+    local missing
+    find_python
+    mapfile -t missing < <(missing_packages)
+    if [ "${#missing[@]}" -gt 0 ]; then
+        have apt-get || die "These programs are missing (named as on Debian): ${missing[*]}. Install them, then try again."
+        say "Installing ${missing[*]} (once)..."
+        install_packages "${missing[@]}"
+        find_python
+        mapfile -t missing < <(missing_packages)
+        [ "${#missing[@]}" = 0 ] || die "Still missing after the installation: ${missing[*]}. Install them by hand, then try again."
+    fi
+    [ -n "$PYTHON" ] || die "Python 3.11 or newer is needed. Install it, or name it in V2M_PYTHON, then try again."
+}
+
+# ensure_uv: uv in an environment of its own, so that it cannot clash with anything. Sets UV.
+ensure_uv() {
+    UV="$ROOT/.local/uv/bin/uv"
+    [ -x "$UV" ] && return
+    [ -n "${PYTHON:-}" ] || find_python
+    [ -n "$PYTHON" ] || die "Python 3.11 or newer is needed. Install it, or name it in V2M_PYTHON, then try again."
+    say "Installing uv..."
+    "$PYTHON" -m venv --clear "$ROOT/.local/uv" ||
+        die "$PYTHON cannot make an environment. Install its venv package (python3-venv), then try again."
+    "$ROOT/.local/uv/bin/python" -m pip install --quiet --disable-pip-version-check uv ||
+        die "uv cannot be installed from PyPI. Check the network and pip's settings, then try again."
+}
+
+# ensure_python: .venv with exactly what requirements.lock names. Sets PYTHON if nothing did.
+ensure_python() {
+    local stamp="$ROOT/.venv/.requirements.lock.sha256" wanted
+    [ -n "${PYTHON:-}" ] || find_python
+    [ -n "$PYTHON" ] || die "Python 3.11 or newer is needed. Install it, or name it in V2M_PYTHON, then try again."
+    wanted="$("$PYTHON" -V) $(sha256sum <"$ROOT/requirements.lock")"
+    [ -x "$ROOT/.venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
+    ensure_uv
+    say "Installing the Python packages of requirements.lock into .venv..."
+    if ! [ "$("$ROOT/.venv/bin/python" -V 2>/dev/null)" = "$("$PYTHON" -V)" ]; then
+        "$UV" venv --quiet --clear --python "$PYTHON" "$ROOT/.venv" || die "uv cannot make .venv. Remove it, then try again."
+    fi
+    "$UV" pip sync --quiet --require-hashes --python "$ROOT/.venv/bin/python" "$ROOT/requirements.lock" ||
+        die "The packages of requirements.lock cannot be installed. The lines above say why; then try again."
+    printf '%s\n' "$wanted" >"$stamp"
+}

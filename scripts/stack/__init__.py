@@ -1,0 +1,5 @@
+"""A private copy of the whole system on this machine: real servers and services under one process manager."""
+
+from scripts.stack.stack import Stack
+
+__all__ = ["Stack"]

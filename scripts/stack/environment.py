@@ -1,0 +1,115 @@
+"""The environment variables of a stack: all of them for tests, and each program's own share."""
+
+import os
+from urllib.parse import quote
+
+from scripts.stack.paths import ROOT
+from scripts.stack.state import State
+
+# In the environment of every process of a stack and of nothing else: how `down` knows them, whatever became of their
+# parents.
+MARK = "VIDEO2MP3_STACK_PROCESS"
+
+_MYSQL = ("MYSQL_HOST", "MYSQL_PORT", "MYSQL_USER", "MYSQL_PASSWORD", "MYSQL_DB")
+_MONGODB = ("MONGO_URI",)
+_RABBITMQ = ("RABBITMQ_URI",)
+_LINK = ("LINK_SECRET", "PUBLIC_URL")
+_SMTP = ("SMTP_HOST", "SMTP_PORT", "SMTP_USER", "SMTP_PASSWORD", "SMTP_SECURITY", "SMTP_CA_FILE", "GMAIL_ADDRESS")
+# What a service gets: no more than what its manifest gives it.
+SHARES = {
+    "auth": (*_MYSQL, "JWT_SECRET"),
+    "gateway": (*_MONGODB, *_RABBITMQ, *_LINK, "AUTH_SVC_ADDRESS"),
+    "housekeeping": (*_MONGODB, *_RABBITMQ, *_LINK, "AUTH_SVC_ADDRESS"),
+    "converter": (*_MONGODB, *_RABBITMQ),
+    "notification": (*_MONGODB, *_RABBITMQ, *_LINK, *_SMTP),
+}
+
+
+def complete(state: State) -> dict[str, str]:
+    """Every variable that a service or a test needs, with the values that were set by hand."""
+    return {**own(state), **state.overrides}
+
+
+def own(state: State) -> dict[str, str]:
+    """The addresses and accounts of the stack's own servers."""
+    ports, secrets = state.ports, state.secrets
+    rabbitmq_password = quote(secrets["rabbitmq"], safe="")
+    gateway = f"http://127.0.0.1:{ports['gateway']}"
+    mail = state.folder / "mailserver"
+    return {
+        "MYSQL_HOST": "127.0.0.1",
+        "MYSQL_PORT": str(ports["mysql"]),
+        "MYSQL_USER": "auth",
+        "MYSQL_PASSWORD": secrets["mysql"],
+        "MYSQL_DB": "auth",
+        "MYSQL_ROOT_USER": "root",
+        "MYSQL_ROOT_PASSWORD": secrets["mysql_root"],
+        "MONGO_URI": f"mongodb://video2mp3:{quote(secrets['mongodb'], safe='')}@127.0.0.1:{ports['mongodb']}/"
+        "?authSource=admin",
+        "MONGODB_HOST": "127.0.0.1",
+        "MONGODB_PORT": str(ports["mongodb"]),
+        "MONGODB_USER": "video2mp3",
+        "MONGODB_PASSWORD": secrets["mongodb"],
+        "RABBITMQ_URI": f"amqp://video2mp3:{rabbitmq_password}@127.0.0.1:{ports['rabbitmq']}/%2F",
+        "RABBITMQ_HOST": "127.0.0.1",
+        "RABBITMQ_PORT": str(ports["rabbitmq"]),
+        "RABBITMQ_USER": "video2mp3",
+        "RABBITMQ_PASSWORD": secrets["rabbitmq"],
+        "RABBITMQ_MANAGEMENT_URL": f"http://127.0.0.1:{ports['rabbitmq_management']}",
+        "SMTP_HOST": "127.0.0.1",
+        "SMTP_PORT": str(ports["mailserver"]),
+        "SMTP_USER": "video2mp3",
+        "SMTP_PASSWORD": secrets["smtp"],
+        "SMTP_SECURITY": "starttls",
+        "SMTP_CA_FILE": str(mail / "certificate.pem"),
+        "GMAIL_ADDRESS": "video2mp3@example.com",
+        "MAILDIR": str(mail / "Maildir"),
+        "MAIL_CONTROL": str(mail / "control.json"),
+        "JWT_SECRET": secrets["jwt"],
+        "LINK_SECRET": secrets["link"],
+        "AUTH_SVC_ADDRESS": f"127.0.0.1:{ports['auth']}",
+        "AUTH_URL": f"http://127.0.0.1:{ports['auth']}",
+        "GATEWAY_URL": gateway,
+        "PUBLIC_URL": gateway,
+    }
+
+
+def base(state: State) -> dict[str, str]:
+    """What every process of the stack has; nothing leaks in from the caller's environment but PATH."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(state.folder / "home"),
+        "LANG": "C.UTF-8",
+        "TMPDIR": str(state.tmp),
+        MARK: str(state.folder),
+    }
+
+
+def service(state: State, name: str, like: str) -> dict[str, str]:
+    """The environment of the service `name`, which runs the code of `like`."""
+    everything = complete(state)
+    share = {key: everything[key] for key in SHARES[like]}
+    port = str(state.ports[name]) if name in state.ports else ""
+    listen = {"HOST": "127.0.0.1", "PORT": port} if like in {"auth", "gateway"} else {}
+    health = {"HEALTH_HOST": "127.0.0.1", "HEALTH_PORT": port} if like in {"converter", "notification"} else {}
+    variant = state.variants.get(name)
+    return {
+        **base(state),
+        "PYTHONPATH": str(ROOT / "src"),
+        "PYTHONUNBUFFERED": "1",
+        "LOG_FORMAT": "text",
+        **share,
+        **listen,
+        **health,
+        **(_coverage(state) if state.coverage else {}),
+        **state.overrides,
+        **(variant.env if variant else {}),
+    }
+
+
+def _coverage(state: State) -> dict[str, str]:
+    # Python's start-up file of coverage (a .pth) begins to measure when it finds this variable.
+    return {
+        "COVERAGE_PROCESS_START": str(ROOT / "pyproject.toml"),
+        "COVERAGE_FILE": str(state.folder / "coverage" / ".coverage"),
+    }

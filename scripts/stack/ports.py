@@ -1,0 +1,55 @@
+"""Chooses TCP ports that stay free while a server restarts."""
+
+import contextlib
+import random
+import socket
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from scripts.stack.errors import StackError
+
+_FIRST = 20_000
+# Ports of outgoing connections begin here by default on Linux (ip(7)). One of those could take a server's port while
+# it is down, so servers live below.
+_EPHEMERAL_FIRST = 32_768
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on 127.0.0.1:`port` now."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+            listener.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def choose(count: int, taken: Collection[int] = ()) -> list[int]:
+    """Returns `count` different free ports, none of them in `taken`.
+
+    The order is random, so that checkouts side by side, which know nothing of each other's idle stacks, do not
+    collide. Raises StackError when there are not enough.
+    """
+    chosen: list[int] = []
+    candidates = _candidates()
+    for port in candidates:
+        if len(chosen) == count:
+            break
+        if port not in taken and is_free(port):
+            chosen.append(port)
+    if len(chosen) < count:
+        raise StackError(
+            f"There are not {count} free ports between {_FIRST} and {_EPHEMERAL_FIRST}. End what uses them."
+        )
+    return chosen
+
+
+def _candidates() -> Iterator[int]:
+    last = _EPHEMERAL_FIRST
+    with contextlib.suppress(OSError):
+        last = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    if last <= _FIRST + 100:
+        last = _EPHEMERAL_FIRST
+    yield from random.sample(range(_FIRST, last), last - _FIRST)

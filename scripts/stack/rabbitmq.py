@@ -1,0 +1,135 @@
+"""The stack's RabbitMQ: a private node with its own port mapper, cookie and folders, so that it meets no other."""
+
+import hashlib
+import logging
+import socket
+from pathlib import Path
+
+import pika
+import requests
+
+from scripts.stack import environment
+from scripts.stack.program import Program, find
+from scripts.stack.state import State
+
+# Debian's path of the script itself; the one on PATH changes to the user rabbitmq.
+_SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+# ms. A delivery may stay unacknowledged for as long as the longest conversion takes; RabbitMQ's own 30 minutes would
+# cut a film short.
+_CONSUMER_TIMEOUT = 6 * 3600 * 1000
+
+# pika tells each failed attempt at length, and we make them until one succeeds.
+logging.getLogger("pika").setLevel(logging.CRITICAL)
+
+
+def _folder(state: State) -> Path:
+    return state.folder / "rabbitmq"
+
+
+def node_name(state: State) -> str:
+    """The Erlang node's name, unique for the stack's folder."""
+    return f"video2mp3-{hashlib.sha256(bytes(state.folder)).hexdigest()[:12]}@localhost"
+
+
+def _environment(state: State) -> dict[str, str]:
+    folder = _folder(state)
+    return {
+        **environment.base(state),
+        # Erlang keeps its cookie here.
+        "HOME": str(folder),
+        "ERL_EPMD_PORT": str(state.ports["epmd"]),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODENAME": node_name(state),
+        "RABBITMQ_NODE_PORT": str(state.ports["rabbitmq"]),
+        "RABBITMQ_DIST_PORT": str(state.ports["rabbitmq_dist"]),
+        "RABBITMQ_CONF_ENV_FILE": str(folder / "rabbitmq-env.conf"),
+        "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+        "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+        "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+        "RABBITMQ_SCHEMA_DIR": str(folder / "schema"),
+        "RABBITMQ_GENERATED_CONFIG_DIR": str(folder / "config"),
+        "RABBITMQ_LOG_BASE": str(folder / "log"),
+        "RABBITMQ_LOGS": "-",
+        "RABBITMQ_PID_FILE": str(folder / "pid"),
+        # In this mode the script becomes the Erlang machine instead of its parent: the pid that is supervised and
+        # killed is the broker's.
+        "RABBITMQ_ALLOW_INPUT": "true",
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-noinput -start_epmd false -kernel inet_dist_use_interface {127,0,0,1}",
+    }
+
+
+def epmd(state: State) -> Program:
+    """Erlang's port mapper for this node alone. RabbitMQ would leave one behind that outlives it."""
+    port = state.ports["epmd"]
+    return Program(
+        name="epmd",
+        command=(find("epmd", package="erlang-base"), "-port", str(port), "-address", "127.0.0.1"),
+        environment=_environment(state),
+        check=lambda: socket.create_connection(("127.0.0.1", port), timeout=5).close(),
+        port=port,
+        is_server=True,
+        stop_seconds=5,
+    )
+
+
+def program(state: State) -> Program:
+    """The broker."""
+    port = state.ports["rabbitmq"]
+    return Program(
+        name="rabbitmq",
+        command=(find("rabbitmq-server", package="rabbitmq-server") if not _SCRIPT.exists() else str(_SCRIPT),),
+        environment=_environment(state),
+        check=lambda: check(state),
+        port=port,
+        url=f"http://127.0.0.1:{state.ports['rabbitmq_management']}",
+        is_server=True,
+        stop_seconds=30,
+    )
+
+
+def configuration(state: State) -> str:
+    """The content of rabbitmq.conf."""
+    names = environment.own(state)
+    settings = {
+        "listeners.tcp.default": f"127.0.0.1:{state.ports['rabbitmq']}",
+        "management.tcp.ip": "127.0.0.1",
+        "management.tcp.port": str(state.ports["rabbitmq_management"]),
+        "default_user": names["RABBITMQ_USER"],
+        "default_pass": names["RABBITMQ_PASSWORD"],
+        "consumer_timeout": str(_CONSUMER_TIMEOUT),
+        "log.console": "true",
+        "log.console.level": "info",
+        # RabbitMQ's defaults ask for half a gigabyte for the quorum queues' log, and stop publishers on a machine that
+        # is short of disk or memory for reasons of its own.
+        "raft.wal_max_size_bytes": str(32 * 1024**2),
+        "disk_free_limit.absolute": "64MB",
+        "vm_memory_high_watermark.absolute": "1GB",
+    }
+    return "".join(f"{name} = {value}\n" for name, value in settings.items())
+
+
+def prepare(state: State) -> None:
+    """Writes the node's configuration."""
+    folder = _folder(state)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    # Present and empty, so that nothing of the machine's own broker is read.
+    (folder / "rabbitmq-env.conf").touch()
+    (folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
+    path = folder / "rabbitmq.conf"
+    path.touch(mode=0o600)
+    path.write_text(configuration(state))
+
+
+def check(state: State) -> None:
+    """Logs in by AMQP and at the management API."""
+    names = environment.own(state)
+    parameters = pika.URLParameters(names["RABBITMQ_URI"])
+    parameters.socket_timeout = parameters.stack_timeout = parameters.blocked_connection_timeout = 5
+    pika.BlockingConnection(parameters).close()
+    response = requests.get(
+        f"{names['RABBITMQ_MANAGEMENT_URL']}/api/whoami",
+        auth=(names["RABBITMQ_USER"], names["RABBITMQ_PASSWORD"]),
+        timeout=5,
+    )
+    response.raise_for_status()

@@ -1,0 +1,52 @@
+"""The stack's own services, run from the checkout as the images run them."""
+
+import sys
+from pathlib import Path
+
+import requests
+
+from scripts.stack import environment
+from scripts.stack.program import Program
+from scripts.stack.state import State
+
+# How often the housekeeping looks for jobs that were forgotten or are too old. s.
+_HOUSEKEEPING_EVERY = 30
+
+
+def _gunicorn(service: str) -> tuple[str, ...]:
+    gunicorn = str(Path(sys.executable).with_name("gunicorn"))
+    return (gunicorn, "-c", f"python:{service}.gunicorn_conf", f"{service}.wsgi:app")
+
+
+COMMANDS = {
+    "auth": _gunicorn("auth"),
+    "gateway": _gunicorn("gateway"),
+    "converter": (sys.executable, "-m", "converter"),
+    "notification": (sys.executable, "-m", "notification"),
+    "housekeeping": (sys.executable, "-m", "gateway.housekeeping", "--every", str(_HOUSEKEEPING_EVERY)),
+}
+
+
+def program(state: State, name: str, like: str) -> Program:
+    """The service `name`, which runs the code of `like`."""
+    port = state.ports.get(name)
+    url = f"http://127.0.0.1:{port}" if port else None
+
+    def check() -> None:
+        if url is not None:
+            requests.get(f"{url}/readyz", timeout=5).raise_for_status()
+
+    return Program(
+        name=name,
+        command=COMMANDS[like],
+        environment=environment.service(state, name, like),
+        check=check,
+        port=port,
+        url=url,
+    )
+
+
+def programs(state: State) -> list[Program]:
+    """All services of the stack, the ones added to it included."""
+    names = {name: name for name in COMMANDS} | {name: variant.like for name, variant in state.variants.items()}
+    return [program(state, name, like) for name, like in names.items()]

@@ -1,0 +1,208 @@
+"""The remote control of one stack, for scripts and tests."""
+
+import http.client
+import os
+import signal
+import time
+import xmlrpc.client
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from scripts.stack import environment, mail, mongodb, mysql, ports, rabbitmq, services, supervision
+from scripts.stack.errors import StackError
+from scripts.stack.program import Program
+from scripts.stack.state import State, Variant, locked
+
+# Codes of http://supervisord.org/api.html.
+_BAD_NAME, _ALREADY_STARTED, _NOT_RUNNING, _ALREADY_ADDED = 10, 60, 70, 90
+_FATAL = 200
+# s. Between two looks at a program that is not ready yet.
+_PAUSE = 0.2
+
+
+class Stack:
+    """A stack that was brought up; see `python -m scripts.stack --help`."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """The stack of the file `path` (its `state.json`). Raises StackError when there is none."""
+        return cls(State.load(Path(path).resolve()))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Every variable that a service or a test needs."""
+        return environment.complete(self.state)
+
+    @property
+    def programs(self) -> dict[str, Program]:
+        """All programs by name, servers first, in the order in which they start."""
+        state = self.state
+        servers = [mysql.program(state), rabbitmq.epmd(state), rabbitmq.program(state), mongodb.program(state)]
+        return {program.name: program for program in [*servers, mail.program(state), *services.programs(state)]}
+
+    def program(self, name: str) -> Program:
+        """One program. Raises StackError when there is none of that name."""
+        try:
+            return self.programs[name]
+        except KeyError:
+            raise StackError(f"There is no program {name}. There are: {', '.join(self.programs)}.") from None
+
+    def url(self, name: str) -> str:
+        """Where the program listens; a worker's is that of its health routes."""
+        url = self.program(name).url
+        if url is None:
+            raise StackError(f"{name} listens nowhere.")
+        return url
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """What the process manager knows: `statename`, `pid`, `spawnerr`, … (getProcessInfo of its API)."""
+        try:
+            answer: dict[str, Any] = self._call("getProcessInfo", name)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode == _BAD_NAME:
+                return {"statename": "STOPPED", "pid": 0, "state": 0}
+            raise
+        return answer
+
+    def pid(self, name: str) -> int:
+        """The process id. Raises StackError when the program does not run."""
+        pid = int(self.describe(name)["pid"])
+        if not pid:
+            raise StackError(f"{name} does not run.")
+        return pid
+
+    def pids(self) -> dict[str, int]:
+        """The process ids of the programs that run."""
+        return {info["name"]: info["pid"] for info in self._call("getAllProcessInfo") if info["pid"]}
+
+    def kill(self, name: str, signal_number: int = signal.SIGKILL) -> int:
+        """Sends a signal to the program's process and returns its pid; the process manager starts it again."""
+        pid = self.pid(name)
+        os.kill(pid, signal_number)
+        return pid
+
+    def start(self, name: str) -> None:
+        """Starts the program, without waiting for it to be ready."""
+        try:
+            self._call("startProcess", name, False)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != _ALREADY_STARTED:
+                raise StackError(f"{name} cannot be started: {fault.faultString}") from None
+
+    def stop(self, name: str) -> None:
+        """Stops the program and waits for its end; killed if it takes longer than its manifest would allow."""
+        try:
+            self._call("stopProcess", name, True)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != _NOT_RUNNING:
+                raise StackError(f"{name} cannot be stopped: {fault.faultString}") from None
+
+    def restart(self, name: str, env: Mapping[str, str] | None = None, timeout: float = 60) -> None:
+        """Stops, starts and waits for readiness; `env` becomes the service's deviation, `{}` takes it back."""
+        self.program(name)
+        self.stop(name)
+        if env is not None:
+            with locked(self.state.path):
+                self._reload()
+                like = self.state.variants[name].like if name in self.state.variants else name
+                self.state.variants[name] = Variant(like=like, env=dict(env))
+                self.save()
+            supervision.write(self.state, [self.program(name)])
+        self.start(name)
+        self.wait_ready(name, timeout)
+
+    def wait_ready(self, name: str, timeout: float = 60) -> None:
+        """Returns when the program does its work. Raises StackError with its last log lines after `timeout` seconds."""
+        program = self.program(name)
+        deadline = time.monotonic() + timeout
+        reason = "it does not run"
+        while True:
+            info = self.describe(name)
+            if info["state"] == _FATAL:
+                raise StackError(f"{name} ends at each start. Its last lines:\n{self.tail(name)}")
+            if info["pid"]:
+                try:
+                    program.check()
+                except Exception as error:  # noqa: BLE001  each server's client raises its own kinds
+                    reason = str(error) or type(error).__name__
+                else:
+                    return
+            if time.monotonic() > deadline:
+                raise StackError(
+                    f"{name} was not ready in {timeout:.0f} s: {reason}. Its last lines:\n{self.tail(name)}"
+                )
+            time.sleep(_PAUSE)
+
+    def log_path(self, name: str) -> Path:
+        """The file of the program's output."""
+        return self.state.logs / f"{name}.log"
+
+    def log(self, name: str) -> str:
+        """What the program said since its log was last rotated."""
+        path = self.log_path(name)
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def tail(self, name: str, lines: int = 30) -> str:
+        """The last lines of what the program said."""
+        return "\n".join(f"  {line}" for line in self.log(name).splitlines()[-lines:])
+
+    def add(
+        self, name: str, like: str = "converter", env: Mapping[str, str] | None = None, timeout: float = 60
+    ) -> None:
+        """Starts one more program that runs the code of the service `like`, and waits until it is ready."""
+        if like not in services.COMMANDS:
+            raise StackError(f"{like} is not a service. There are: {', '.join(services.COMMANDS)}.")
+        with locked(self.state.path):
+            self._reload()
+            if name not in self.state.ports and like != "housekeeping":
+                self.state.ports[name] = ports.choose(1, self.state.ports.values())[0]
+            self.state.variants[name] = Variant(like=like, env=dict(env or {}))
+            self.save()
+        supervision.write(self.state, [self.program(name)])
+        self.register_all()
+        self.start(name)
+        self.wait_ready(name, timeout)
+
+    def remove(self, name: str) -> None:
+        """Stops a program that was added and forgets it."""
+        if name in services.COMMANDS or name not in self.state.variants:
+            raise StackError(f"{name} was not added to the stack.")
+        self.stop(name)
+        self._call("removeProcessGroup", name)
+        path = supervision.specification_path(self.state, name)
+        path.unlink()
+        path.with_suffix(".conf").unlink()
+        with locked(self.state.path):
+            self._reload()
+            del self.state.variants[name]
+            self.save()
+
+    def register_all(self) -> None:
+        """Makes the process manager know all programs as they are configured now."""
+        self._call("reloadConfig")
+        for name in self.programs:
+            try:
+                self._call("addProcessGroup", name)
+            except xmlrpc.client.Fault as fault:
+                if fault.faultCode != _ALREADY_ADDED:
+                    raise
+
+    def save(self) -> None:
+        """Writes the state."""
+        self.state.save(self.environment)
+
+    def _reload(self) -> None:
+        self.state = State.load(self.state.path)
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        try:
+            return getattr(supervision.control(self.state), method)(*arguments)
+        except (OSError, http.client.HTTPException) as error:
+            raise StackError(
+                f"The process manager of the stack {self.state.name} does not answer ({error}). "
+                f"Start the stack: ./scripts/local.sh up --name {self.state.name}"
+            ) from None

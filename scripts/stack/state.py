@@ -1,0 +1,121 @@
+"""What a stack remembers between commands: its ports, secrets and programs, in one private file."""
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from scripts.stack import paths, ports
+from scripts.stack.errors import StackError
+
+PORTS = (
+    "mysql",
+    "epmd",
+    "rabbitmq",
+    "rabbitmq_dist",
+    "rabbitmq_management",
+    "mongodb",
+    "mailserver",
+    "auth",
+    "gateway",
+    "converter",
+    "notification",
+)
+SECRETS = (
+    "mysql_root",
+    "mysql",
+    "mongodb",
+    "rabbitmq",
+    "smtp",
+    "jwt",
+    "link",
+)
+
+
+@dataclass
+class Variant:
+    """A program beyond the fixed ones (`like` names what it copies), or a deviation of a fixed one's environment."""
+
+    like: str
+    env: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class State:
+    """The content of `state.json`; the services' environment is derived from it and written beside for readers."""
+
+    name: str
+    run: str
+    ports: dict[str, int]
+    secrets: dict[str, str]
+    overrides: dict[str, str] = field(default_factory=dict)
+    variants: dict[str, Variant] = field(default_factory=dict)
+    # Whether the services' processes are measured by coverage.
+    coverage: bool = False
+    # The process manager's pid and start time: a recycled pid has another.
+    supervisor: tuple[int, float] | None = None
+    path: Path = field(default=Path(), repr=False)
+
+    @classmethod
+    def create(cls, path: Path) -> Self:
+        """A new stack's state for the file `path`, with free ports and fresh secrets; not yet saved."""
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return cls(
+            name=path.parent.name,
+            run=str(paths.socket_folder(path.parent)),
+            ports=dict(zip(PORTS, ports.choose(len(PORTS)), strict=True)),
+            secrets={name: secrets.token_urlsafe(32) for name in SECRETS},
+            path=path,
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Reads the file. Raises StackError when there is no such stack."""
+        try:
+            content: dict[str, Any] = json.loads(path.read_text())
+        except FileNotFoundError:
+            raise StackError(f"There is no stack at {path.parent}. Start one: ./scripts/local.sh up") from None
+        content.pop("environment", None)
+        content["variants"] = {name: Variant(**values) for name, values in content["variants"].items()}
+        if content["supervisor"] is not None:
+            content["supervisor"] = tuple(content["supervisor"])
+        return cls(**content, path=path)
+
+    @property
+    def folder(self) -> Path:
+        """Everything that the stack writes is below it."""
+        return self.path.parent
+
+    @property
+    def logs(self) -> Path:
+        """One file a program."""
+        return self.folder / "logs"
+
+    @property
+    def tmp(self) -> Path:
+        """The programs' TMPDIR."""
+        return Path(self.run) / "tmp"
+
+    def save(self, environment: dict[str, str]) -> None:
+        """Writes the file, readable by its owner only, in one step."""
+        content = asdict(self)
+        del content["path"]
+        content["environment"] = environment
+        draft = self.path.with_suffix(".new")
+        with open(draft, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            json.dump(content, file, indent=2)
+        draft.replace(self.path)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Only one command at a time changes the stack of the file `path`; the others wait."""
+    path.parent.parent.mkdir(parents=True, exist_ok=True)
+    with path.parent.with_suffix(".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

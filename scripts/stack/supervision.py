@@ -1,0 +1,161 @@
+"""The process manager: its configuration, its start and end, and its remote control. See docs/decisions/0003."""
+
+import http.client
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from scripts.stack import environment
+from scripts.stack.errors import StackError
+from scripts.stack.paths import ROOT
+from scripts.stack.program import Program
+from scripts.stack.state import State
+
+_LAUNCH = Path(__file__).with_name("launch.py")
+# s. One answer of the process manager; it answers from memory.
+_CALL_TIMEOUT = 30
+_START_TIMEOUT = 30
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=_CALL_TIMEOUT)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class _Transport(xmlrpc.client.Transport):
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:  # noqa: ARG002
+        return _Connection(self._path)
+
+
+def control(state: State) -> Any:
+    """The remote control: http://supervisord.org/api.html, with a time limit on each call."""
+    with xmlrpc.client.ServerProxy("http://localhost", transport=_Transport(_socket(state))) as proxy:
+        return proxy.supervisor
+
+
+def _socket(state: State) -> str:
+    return str(Path(state.run) / "supervisor.sock")
+
+
+def _escape(text: object) -> str:
+    return str(text).replace("%", "%%")
+
+
+def section(state: State, program: Program) -> str:
+    """The configuration of one program. It starts when it is told to and again whenever it ends."""
+    command = shlex.join([sys.executable, "-I", str(_LAUNCH), str(specification_path(state, program.name))])
+    settings = {
+        "command": _escape(command),
+        "directory": _escape(ROOT),
+        "autostart": "false",
+        "autorestart": "true",
+        # One second of life counts as a start; a program whose dependency is away for a while may fail many times.
+        "startsecs": "1",
+        "startretries": "20",
+        "stopsignal": "TERM",
+        "stopwaitsecs": str(program.stop_seconds),
+        # The polite signal is the program's own business, the hard one takes its children along.
+        "killasgroup": "true",
+        "redirect_stderr": "true",
+        "stdout_logfile": _escape(state.logs / f"{program.name}.log"),
+        "stdout_logfile_maxbytes": "20MB",
+        "stdout_logfile_backups": "3",
+        # Servers start first and end last.
+        "priority": "100" if program.is_server else "200",
+    }
+    return f"[program:{program.name}]\n" + "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def configuration(state: State) -> str:
+    """The configuration of the process manager itself; the programs are included files."""
+    folder, run = state.folder, Path(state.run)
+    user = "user=root\n" if os.geteuid() == 0 else ""
+    return (
+        f"[unix_http_server]\nfile={_escape(_socket(state))}\nchmod=0700\n\n"
+        f"[supervisord]\nlogfile={_escape(state.logs / 'supervisord.log')}\nlogfile_maxbytes=5MB\nlogfile_backups=1\n"
+        f"pidfile={_escape(run / 'supervisord.pid')}\nchildlogdir={_escape(state.logs)}\n"
+        f"identifier=video2mp3-{_escape(state.name)}\n{user}\n"
+        "[rpcinterface:supervisor]\n"
+        "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n\n"
+        f"[include]\nfiles={_escape(folder / 'programs')}/*.conf\n"
+    )
+
+
+def specification_path(state: State, name: str) -> Path:
+    """Where the launcher finds the command and the environment of the program `name`."""
+    return state.folder / "programs" / f"{name}.json"
+
+
+def write(state: State, programs: Iterable[Program]) -> list[str]:
+    """Writes the programs' configuration and private specifications; returns the names of those that changed."""
+    changed = []
+    (state.folder / "programs").mkdir(mode=0o700, exist_ok=True)
+    (state.folder / "supervisord.conf").write_text(configuration(state))
+    for program in programs:
+        specification = json.dumps({"command": program.command, "environment": dict(program.environment)})
+        path = specification_path(state, program.name)
+        if path.exists() and path.read_text() != specification:
+            changed.append(program.name)
+        path.touch(mode=0o600)
+        path.write_text(specification)
+        path.with_suffix(".conf").write_text(section(state, program))
+    return changed
+
+
+def process(state: State) -> psutil.Process | None:
+    """The running process manager: the pid that was recorded, if it still is the same process."""
+    if state.supervisor is None:
+        return None
+    pid, started = state.supervisor
+    try:
+        found = psutil.Process(pid)
+        alive = found.create_time() == started and found.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return None
+    return found if alive else None
+
+
+def start(state: State) -> tuple[int, float]:
+    """Starts the process manager, which starts nothing yet; returns its pid and start time."""
+    run = Path(state.run)
+    for stale in (_socket(state), run / "supervisord.pid"):
+        Path(stale).unlink(missing_ok=True)
+    result = subprocess.run(
+        [sys.executable, "-m", "supervisor.supervisord", "-c", str(state.folder / "supervisord.conf")],
+        env=environment.base(state),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=_START_TIMEOUT,
+        check=False,
+    )
+    if result.returncode != 0:
+        raise StackError(f"The process manager does not start: {result.stderr or result.stdout}")
+    deadline = time.monotonic() + _START_TIMEOUT
+    while time.monotonic() < deadline:
+        try:
+            manager = psutil.Process(int(control(state).getPID()))
+            return manager.pid, manager.create_time()
+        except (OSError, http.client.HTTPException, psutil.NoSuchProcess):
+            time.sleep(0.1)
+    raise StackError(f"The process manager does not answer. Its log is {state.logs / 'supervisord.log'}.")
