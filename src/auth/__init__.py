@@ -1,0 +1,1 @@
+"""Accounts and tokens: who may use Video2MP3."""

@@ -1,0 +1,52 @@
+"""Registration and login: the rules of who gets an account and who gets a token."""
+
+import logging
+from collections.abc import Collection
+
+from auth.addresses import canonical
+from auth.credentials import Login, Registration
+from auth.passwords import Passwords
+from auth.tokens import Tokens
+from auth.users import TAKEN, User, Users
+from common.errors import Conflict, TransientError, Unauthorized
+
+log = logging.getLogger(__name__)
+
+
+class Accounts:
+    """What a person can do without a token."""
+
+    def __init__(self, users: Users, passwords: Passwords, tokens: Tokens, reserved: Collection[str]) -> None:
+        """`reserved` addresses cannot be registered: their rows are an operator's to insert."""
+        self._users = users
+        self._passwords = passwords
+        self._tokens = tokens
+        self._reserved = frozenset(reserved)
+
+    def register(self, registration: Registration) -> str:
+        """Adds the account and returns its name; raises Conflict when the address is taken or reserved."""
+        hashed = self._passwords.hash(registration.password.get_secret_value())
+        if registration.email in self._reserved:
+            raise Conflict(TAKEN)
+        self._users.add(registration.email, hashed)
+        log.info("Registered %s", registration.email)
+        return registration.email
+
+    def login(self, login: Login) -> str:
+        """A token; raises Unauthorized, with the same words and after the same time whatever was wrong."""
+        user = self._users.find(canonical(login.email))
+        verdict = self._passwords.check(user.password if user else None, login.password)
+        if user is None or not verdict.right:
+            raise Unauthorized("The email or the password is wrong.", scheme="Basic")
+        if verdict.replacement is not None:
+            self._replace(user, verdict.replacement)
+        return self._tokens.issue(user.email.lower())
+
+    def _replace(self, user: User, password: str) -> None:
+        try:
+            self._users.replace_password(user, password)
+        except TransientError as error:
+            # The password was right, and the next login tries this again.
+            log.warning("The new password hash of user %d was not stored: %s", user.id, error)
+        else:
+            log.info("Stored a new password hash of user %d", user.id)

@@ -1,0 +1,83 @@
+"""What clients send to prove or to become somebody, read from untrusted bytes."""
+
+import base64
+import binascii
+import unicodedata
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationError
+
+from auth.addresses import registrable
+from common.errors import BadRequest, Invalid, Unauthorized
+
+# Characters. Length decides, not composition (NIST SP 800-63B section 5.1.1.2); the upper bound keeps the body small.
+MIN_PASSWORD, MAX_PASSWORD = 8, 256
+
+
+@dataclass(frozen=True)
+class Login:
+    """A name and a password, neither checked yet."""
+
+    email: str
+    password: str = field(repr=False)
+
+
+def basic(header: str) -> Login:
+    """Reads an Authorization header with Basic credentials in UTF-8 (RFC 7617); raises Unauthorized."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        raise Unauthorized("Log in with Basic authentication: your email and your password.", scheme="Basic")
+    try:
+        decoded = base64.b64decode(encoded.strip().encode("ascii"), validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeError):
+        raise Unauthorized("The Basic credentials are not base64 of UTF-8 text.", scheme="Basic") from None
+    # The first colon ends the name: a password may have more of them.
+    email, colon, password = decoded.partition(":")
+    if not colon:
+        raise Unauthorized("The Basic credentials have no colon between email and password.", scheme="Basic")
+    return Login(email, password)
+
+
+def bearer(header: str) -> str:
+    """Reads the token from an Authorization header; raises Unauthorized."""
+    scheme, _, token = header.partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthorized("Send a token from POST /login as 'Authorization: Bearer <token>'.")
+    return token
+
+
+def _acceptable(secret: SecretStr) -> SecretStr:
+    password = secret.get_secret_value()
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        raise ValueError(f"must have {MIN_PASSWORD} to {MAX_PASSWORD} characters")
+    # RFC 7617 section 2: Basic credentials cannot carry them, so nobody could log in with it.
+    if any(unicodedata.category(character) == "Cc" for character in password):
+        raise ValueError("must not contain control characters")
+    return secret
+
+
+class Registration(BaseModel):
+    """A person who wants an account."""
+
+    model_config = ConfigDict(frozen=True, strict=True, hide_input_in_errors=True)
+
+    email: Annotated[str, AfterValidator(registrable)]
+    password: Annotated[SecretStr, AfterValidator(_acceptable)]
+
+    @classmethod
+    def parse(cls, body: bytes) -> "Registration":
+        """Reads a JSON body; raises BadRequest when it is not JSON, Invalid when a field is wrong."""
+        try:
+            return cls.model_validate_json(body)
+        except ValidationError as error:
+            problems = error.errors(include_input=False, include_url=False, include_context=False)
+        if any(problem["type"] == "json_invalid" for problem in problems):
+            raise BadRequest('The body is not JSON. Send {"email": "…", "password": "…"}.')
+        raise Invalid("; ".join(_sentence(problem["loc"], problem["msg"]) for problem in problems))
+
+
+def _sentence(location: tuple[int | str, ...], message: str) -> str:
+    name = str(location[0]) if location else "body"
+    return f"{name}: {message.removeprefix('Value error, ')}"

@@ -1,0 +1,18 @@
+-- The database of accounts, for MariaDB 10.5+ and MySQL 8. Safe to run again: it creates what is missing.
+--
+-- Nobody is in it and no database user is created here. An operator may insert a row with a password in plain text, which
+-- is replaced by its Argon2id hash at the first login. An administrator is such a row whose address is also in
+-- ADMIN_EMAILS (insert the row first: an address in ADMIN_EMAILS cannot be registered over HTTP).
+--
+-- utf8mb4_general_ci is what both servers know. It ignores case, as a mail address does here, and accents, which the
+-- service refuses in new addresses.
+
+CREATE DATABASE IF NOT EXISTS auth CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci;
+
+CREATE TABLE IF NOT EXISTS auth.user (
+    id       INT UNSIGNED NOT NULL AUTO_INCREMENT,
+    email    VARCHAR(254) NOT NULL,  -- RFC 5321: a path has 256 characters with its brackets
+    password VARCHAR(255) NOT NULL,
+    PRIMARY KEY (id),
+    UNIQUE KEY email (email)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci;

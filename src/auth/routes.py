@@ -1,0 +1,35 @@
+"""The HTTP routes of the auth service: reads requests, asks the accounts, writes answers."""
+
+from flask import Blueprint, Response, jsonify, request
+
+from auth import credentials
+from auth.accounts import Accounts
+from auth.capacity import Capacity
+from auth.tokens import Tokens
+from common.errors import UnsupportedType
+
+
+def blueprint(accounts: Accounts, tokens: Tokens, capacity: Capacity) -> Blueprint:
+    """Routes `/login`, `/register` and `/validate`."""
+    routes = Blueprint("accounts", __name__)
+
+    @routes.post("/login")
+    def login() -> Response:
+        login = credentials.basic(request.headers.get("Authorization", ""))
+        with capacity.place():
+            return Response(accounts.login(login), mimetype="text/plain")
+
+    @routes.post("/register")
+    def register() -> tuple[Response, int]:
+        if request.mimetype != "application/json":
+            raise UnsupportedType('Send JSON with the header "Content-Type: application/json".')
+        registration = credentials.Registration.parse(request.get_data())
+        with capacity.place():
+            return jsonify(email=accounts.register(registration)), 201
+
+    @routes.post("/validate")
+    def validate() -> Response:
+        token = credentials.bearer(request.headers.get("Authorization", ""))
+        return jsonify(tokens.claims(token).model_dump())
+
+    return routes

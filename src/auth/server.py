@@ -1,0 +1,29 @@
+"""The application factory: the one place where the auth service's parts are made and connected."""
+
+from flask import Flask
+
+from auth import routes
+from auth.accounts import Accounts
+from auth.capacity import Capacity
+from auth.database import Database
+from auth.passwords import Passwords
+from auth.settings import AuthSettings
+from auth.tokens import Tokens
+from auth.users import Users
+from common import health, http
+
+# bytes. A registration is an address and a password.
+MAX_BODY = 16 * 1024
+
+
+def create_app(settings: AuthSettings) -> Flask:
+    """Returns the auth service; nothing is connected before a request needs it."""
+    app = http.create_app("auth")
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    database = Database(app, settings)
+    passwords = Passwords(settings.hash_concurrency, settings.hash_wait)
+    tokens = Tokens(settings.jwt_secret, settings.token_lifetime, settings.admin_emails)
+    accounts = Accounts(Users(database), passwords, tokens, reserved=settings.admin_emails)
+    app.register_blueprint(health.blueprint({"mysql": database.check}))
+    app.register_blueprint(routes.blueprint(accounts, tokens, Capacity(settings.logins_at_once)))
+    return app

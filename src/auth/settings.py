@@ -1,0 +1,49 @@
+"""What the auth service reads from the environment."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr
+
+from auth.addresses import canonical
+from common.settings import Names, Port, ServiceSettings
+
+# RFC 7518 section 3.2: a key for HMAC-SHA256 is at least as long as its output.
+_MIN_SECRET_BYTES = 32
+
+
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value().encode()) < _MIN_SECRET_BYTES:
+        raise ValueError(
+            f"must have at least {_MIN_SECRET_BYTES} bytes, or tokens can be forged. Make one: openssl rand -hex 32"
+        )
+    return secret
+
+
+def _canonical(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(canonical(name) for name in names)
+
+
+class AuthSettings(ServiceSettings):
+    """The auth service; HOST, PORT and the number of threads are read in `common.gunicorn_conf`."""
+
+    mysql_host: str
+    mysql_port: Port = 3306
+    mysql_user: str
+    mysql_password: SecretStr
+    mysql_db: str = "auth"
+    # s. To connect, and for each answer. Two tries must end before the gateway's patience (AUTH_TIMEOUT) does.
+    mysql_timeout: Annotated[PositiveInt, Field(le=60)] = 2
+
+    jwt_secret: Annotated[SecretStr, AfterValidator(_long_enough)]
+    # s.
+    token_lifetime: PositiveInt = 24 * 3600
+    # Addresses whose tokens carry `admin: true`. They cannot be registered: an operator inserts their rows.
+    admin_emails: Annotated[Names, AfterValidator(_canonical)] = ()
+
+    # Passwords hashed at the same time, each with 19 MiB and a processor of its own.
+    hash_concurrency: PositiveInt = 2
+    # s. How long a login waits for its turn; the gateway gives up on us after AUTH_TIMEOUT (8 s).
+    hash_wait: PositiveFloat = 5.0
+    # Logins and registrations in progress; more are sent away. Half of WEB_THREADS, so that a flood of logins or a
+    # database that hangs leaves threads for /validate, which needs neither.
+    logins_at_once: PositiveInt = 32

@@ -1,0 +1,49 @@
+"""How gunicorn serves the gateway and the auth service: `gunicorn -c python:common.gunicorn_conf auth.wsgi:app`.
+
+Read by gunicorn's master process; every lower-case name here that gunicorn knows is one of its settings.
+"""
+
+from pathlib import Path
+
+from gunicorn.http import wsgi  # type: ignore[import-untyped]
+from pydantic import PositiveInt
+
+from common import logs, startup
+from common.settings import Port, ServiceSettings
+
+
+class ServerSettings(ServiceSettings):
+    """Where to listen, and how many requests are served at the same time."""
+
+    host: str = "0.0.0.0"  # noqa: S104  a container's only interface
+    port: Port = 5000
+    # One process: replicas are Kubernetes' business, hashing and file transfers release the interpreter's lock, and
+    # each process counts its own metrics and rate limits.
+    web_workers: PositiveInt = 1
+    # Uploads, downloads and followed jobs each hold a thread while they last.
+    web_threads: PositiveInt = 64
+    # s. For what is in progress at SIGTERM; Kubernetes kills after 30.
+    web_grace: PositiveInt = 25
+
+
+_settings = startup.load(ServerSettings)
+
+# IPv6 addresses need their brackets.
+_host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
+bind = f"{_host}:{_settings.port}"
+workers = _settings.web_workers
+worker_class = "gthread"
+threads = _settings.web_threads
+# s. A worker whose main loop stands still for this long is replaced; requests themselves may take longer.
+timeout = 60
+graceful_timeout = _settings.web_grace
+# s. Longer than any client of ours leaves a connection idle, so that it is not closed as a request is sent.
+keepalive = 75
+# The workers' heartbeat is a file: in memory, where a slow disk cannot make a worker look dead.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  gunicorn opens an unlinked file
+# A socket for remote control in the home directory, which nobody uses and a read-only container does not have.
+control_socket_disable = True
+logconfig_dict = logs.configuration(_settings.log_level, _settings.log_format)
+
+# There is no setting for it: https://github.com/benoitc/gunicorn/issues/825
+wsgi.SERVER = "video2mp3"
