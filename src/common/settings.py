@@ -1,6 +1,6 @@
 """The typed settings that services share: one class a dependency, mixed into one class a service."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 from pydantic import (
@@ -10,7 +10,8 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     SecretStr,
-    model_validator,
+    ValidationInfo,
+    field_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -26,20 +27,28 @@ Delays = Annotated[tuple[PositiveFloat, ...], NoDecode, BeforeValidator(_split)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
-class ServiceSettings(BaseSettings):
-    """What each service reads from the environment; a field's name in capitals is its variable."""
+class EnvironmentSettings(BaseSettings):
+    """A field's name in capitals is its variable; an empty variable counts as none.
+
+    What depends on two fields is checked by the validator of the later one, not of the whole: the whole is validated
+    only when each field is right, and an operator shall see every problem at once.
+    """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
+
+
+class ServiceSettings(EnvironmentSettings):
+    """What each service reads."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
 
 
-class MongoSettings(BaseSettings):
+class MongoSettings(EnvironmentSettings):
     """How to reach MongoDB: `MONGO_URI`, or host and port with or without a user."""
 
     mongo_uri: SecretStr | None = None
-    mongodb_host: str | None = None
+    mongodb_host: str | None = Field(None, validate_default=True)
     mongodb_port: Port = 27017
     mongodb_user: str | None = None
     mongodb_password: SecretStr | None = None
@@ -47,11 +56,12 @@ class MongoSettings(BaseSettings):
     # One database server that stops answering must not hold a request for longer than a person waits.
     mongodb_timeout: PositiveFloat = 10.0
 
-    @model_validator(mode="after")
-    def _one_address(self) -> Self:
-        if self.mongo_uri is None and self.mongodb_host is None:
+    @field_validator("mongodb_host")
+    @classmethod
+    def _one_address(cls, host: str | None, info: ValidationInfo) -> str | None:
+        if host is None and info.data.get("mongo_uri") is None:
             raise ValueError("MONGO_URI or MONGODB_HOST must be set")
-        return self
+        return host
 
     @property
     def mongo_url(self) -> str:
@@ -66,14 +76,14 @@ class MongoSettings(BaseSettings):
         return f"mongodb://{user}{self.mongodb_host}:{self.mongodb_port}/{source}"
 
 
-class RabbitSettings(BaseSettings):
+class RabbitSettings(EnvironmentSettings):
     """How to reach RabbitMQ, the names of the queues, and how often delivery is tried."""
 
     rabbitmq_uri: SecretStr | None = None
     rabbitmq_host: str | None = None
     rabbitmq_port: Port = 5672
     rabbitmq_user: str = "guest"
-    rabbitmq_password: SecretStr | None = None
+    rabbitmq_password: SecretStr | None = Field(None, validate_default=True)
     rabbitmq_vhost: str = "/"
     # s. RabbitMQ's own default is 60; half of it finds a dead peer within a minute.
     rabbitmq_heartbeat: PositiveInt = 30
@@ -87,11 +97,12 @@ class RabbitSettings(BaseSettings):
     # Well above the attempts that the services count themselves, which tell the owner; this is the last resort.
     delivery_limit: PositiveInt = 30
 
-    @model_validator(mode="after")
-    def _one_address(self) -> Self:
-        if self.rabbitmq_uri is None and (self.rabbitmq_host is None or self.rabbitmq_password is None):
-            raise ValueError("RABBITMQ_URI or RABBITMQ_HOST and RABBITMQ_PASSWORD must be set")
-        return self
+    @field_validator("rabbitmq_password")
+    @classmethod
+    def _one_broker(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if info.data.get("rabbitmq_uri") is None and (info.data.get("rabbitmq_host") is None or password is None):
+            raise ValueError("RABBITMQ_URI, or RABBITMQ_HOST and RABBITMQ_PASSWORD, must be set")
+        return password
 
     @property
     def rabbitmq_url(self) -> str:
@@ -103,7 +114,7 @@ class RabbitSettings(BaseSettings):
         return f"amqp://{user}@{self.rabbitmq_host}:{self.rabbitmq_port}/{quote(self.rabbitmq_vhost, safe='')}"
 
 
-class LinkSettings(BaseSettings):
+class LinkSettings(EnvironmentSettings):
     """How the download links of the emails are signed and where they lead."""
 
     # At least 32 bytes, as RFC 7518 section 3.2 asks of a key for HMAC-SHA256.

@@ -95,8 +95,12 @@ def _paths() -> dict[str, Any]:
         "/jobs/{video_fid}": {
             "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": _FID}],
             "get": _operation(
-                "Show a job", "curl -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>",
-                {200: _answer("The job", {"$ref": "#/components/schemas/Job"})}, (400, 401, 404, 503), security=_BEARER),
+                "Show a job",
+                "curl -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>",
+                {200: _answer("The job", {"$ref": "#/components/schemas/Job"})},
+                (400, 401, 404, 503),
+                security=_BEARER,
+            ),
             "delete": _operation(
                 "Delete a job, its video and its MP3",
                 "curl -X DELETE -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>",

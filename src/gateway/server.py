@@ -1,11 +1,14 @@
 """The application factory: the one place where the gateway's parts are made and connected."""
 
+import logging
 import threading
+import time
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from common import health, http
+from common.errors import TransientError
 from common.jobs import Jobs
 from common.links import DownloadLinks
 from common.messaging.connection import BrokerConnection
@@ -21,9 +24,14 @@ from gateway.settings import GatewaySettings
 from gateway.store import Store
 from gateway.watchdog import Watchdog
 
+log = logging.getLogger(__name__)
+
+# s between attempts to create the indexes.
+_RETRY = 2.0
+
 
 def create_app(settings: GatewaySettings) -> Flask:
-    """Returns the gateway; nothing is connected before it is needed."""
+    """Returns the gateway; it starts without its dependencies and connects as they come."""
     client = mongo.connect(settings)
     connection = BrokerConnection(settings, name="gateway")
     connection.start(threading.Event())
@@ -45,4 +53,17 @@ def create_app(settings: GatewaySettings) -> Flask:
     app.register_blueprint(jobs.blueprint(identity, store, Followers(settings)))
     app.register_blueprint(downloads.blueprint(identity, store, DownloadLinks(settings)))
     app.register_blueprint(docs.blueprint())
+    threading.Thread(target=_prepare, args=(store,), name="indexes", daemon=True).start()
     return app
+
+
+def _prepare(store: Store) -> None:
+    """Creates the indexes as soon as MongoDB is there."""
+    while True:
+        try:
+            store.ensure_indexes()
+        except TransientError as error:
+            log.warning("The indexes are not created yet: %s", error)
+            time.sleep(_RETRY)
+        else:
+            return

@@ -3,7 +3,7 @@
 from email.message import EmailMessage
 from email.utils import formatdate
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from common.errors import PermanentError
 from common.jobs import Job, Status
@@ -21,7 +21,7 @@ class Emails:
         self._public_url = public_url.rstrip("/")
         self._templates = Environment(
             loader=PackageLoader("notification"),
-            autoescape=lambda name: bool(name and name.endswith(".html")),
+            autoescape=select_autoescape(),
             undefined=StrictUndefined,
             keep_trailing_newline=True,
         )

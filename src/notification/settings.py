@@ -1,9 +1,9 @@
 """What the notification service reads from the environment."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import PositiveFloat, SecretStr, model_validator
+from pydantic import Field, PositiveFloat, SecretStr, ValidationInfo, field_validator
 
 from common.settings import LinkSettings, Port, WorkerSettings
 
@@ -23,16 +23,17 @@ class NotificationSettings(WorkerSettings, LinkSettings):
     # s for each step of the conversation. RFC 5321 section 4.5.3.2 allows minutes; the queue is the patient one here.
     smtp_timeout: PositiveFloat = 20.0
     gmail_address: str | None = None
-    gmail_password: SecretStr | None = None
+    gmail_password: SecretStr | None = Field(None, validate_default=True)
     mail_from: str | None = None
     # s. While one replica sends an email no other does; longer than a conversation with the mail server takes.
     telling_lease: PositiveFloat = 120.0
 
-    @model_validator(mode="after")
-    def _an_account_for_gmail(self) -> Self:
-        if self.smtp_host == _GMAIL_HOST and not (self.gmail_address and self.gmail_password):
+    @field_validator("gmail_password")
+    @classmethod
+    def _an_account_for_gmail(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if info.data.get("smtp_host") == _GMAIL_HOST and not (info.data.get("gmail_address") and password):
             raise ValueError("SMTP_HOST, or GMAIL_ADDRESS and GMAIL_PASSWORD, must be set")
-        return self
+        return password
 
     @property
     def account(self) -> tuple[str, str] | None:

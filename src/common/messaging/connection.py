@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
-from pika.exceptions import AMQPError
+from pika.exceptions import AMQPError, NackError, UnroutableError
 
 from common.errors import TransientError
 from common.messaging import topology
@@ -88,7 +88,8 @@ class BrokerConnection:
     def call(self, work: Callable[[BlockingChannel], Result]) -> Result:
         """Runs `work` with the channel in the connection's thread and returns its result.
 
-        Raises BrokerUnavailable when there is no connection, it is lost meanwhile, or RABBITMQ_TIMEOUT passes.
+        Raises BrokerUnavailable when there is no connection, it is lost meanwhile, or RABBITMQ_TIMEOUT passes; UnroutableError and
+        NackError when the broker refuses what `work` publishes.
         """
         future: Future[Result] = Future()
         with self._lock:
@@ -113,6 +114,8 @@ class BrokerConnection:
             raise BrokerUnavailable("RabbitMQ did not answer in time") from error
         except CancelledError as error:
             raise BrokerUnavailable("the connection to RabbitMQ was lost") from error
+        except (UnroutableError, NackError):
+            raise  # the broker's answer to a message, not a failure of the connection
         except (AMQPError, OSError) as error:
             raise BrokerUnavailable(f"RabbitMQ: {type(error).__name__}: {error}") from error
         finally:

@@ -1,11 +1,11 @@
 """Publishing that is certain: persistent, mandatory and confirmed, or an error."""
 
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import pika
-from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import NackError, UnroutableError
 
 from common.messaging import topology
@@ -14,6 +14,11 @@ from common.messaging.message import Message
 from common.settings import RabbitSettings
 
 log = logging.getLogger(__name__)
+
+
+# s. RabbitMQ (seen with 3.10) does not tell consumers that their quorum queue was deleted when one of the same name
+# is declared at once: they would wait at a queue that is no more.
+_CANCELLATION = 1.0
 
 
 class Publisher:
@@ -30,25 +35,23 @@ class Publisher:
     def publish_raw(self, queue: str, body: bytes, headers: Mapping[str, Any] | None = None) -> None:
         """As `publish`, for a body that may be no message at all (dead letters)."""
 
-        def send(channel: BlockingChannel) -> None:
-            try:
-                _send(channel, queue, body, headers)
-            except UnroutableError:
-                # Somebody deleted the queue under us: it is ours to declare.
-                log.warning('The queue "%s" was gone and is declared anew', queue)
-                topology.declare(channel, self._settings)
-                _send(channel, queue, body, headers)
-
         try:
-            self._connection.call(send)
-        except (UnroutableError, NackError) as error:
+            self._send(queue, body, headers)
+        except UnroutableError:
+            # Somebody deleted the queue under us: it is ours to declare.
+            log.warning('The queue "%s" is gone and is declared anew', queue)
+            time.sleep(_CANCELLATION)
+            self._connection.call(lambda channel: topology.declare(channel, self._settings))
+            try:
+                self._send(queue, body, headers)
+            except UnroutableError as error:
+                raise BrokerUnavailable(f'RabbitMQ has no queue "{queue}"') from error
+
+    def _send(self, queue: str, body: bytes, headers: Mapping[str, Any] | None) -> None:
+        properties = pika.BasicProperties(
+            content_type="application/json", delivery_mode=pika.DeliveryMode.Persistent, headers=dict(headers or {})
+        )
+        try:
+            self._connection.call(lambda channel: channel.basic_publish("", queue, body, properties, mandatory=True))
+        except NackError as error:
             raise BrokerUnavailable(f'RabbitMQ did not take a message for "{queue}"') from error
-
-
-def _send(channel: BlockingChannel, queue: str, body: bytes, headers: Mapping[str, Any] | None) -> None:
-    properties = pika.BasicProperties(
-        content_type="application/json",
-        delivery_mode=pika.DeliveryMode.Persistent,
-        headers=dict(headers or {}),
-    )
-    channel.basic_publish("", queue, body, properties, mandatory=True)

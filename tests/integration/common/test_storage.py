@@ -1,0 +1,124 @@
+"""Files go into GridFS and come out of it as they were, whatever their size; an abandoned one leaves nothing."""
+
+import hashlib
+import random
+from datetime import UTC, datetime, timedelta
+
+import gridfs
+import pytest
+from bson import ObjectId
+
+from common.settings import MongoSettings
+from common.storage import mongo
+from common.storage.bucket import Bucket, DamagedFile
+from common.storage.mongo import StorageUnavailable
+
+CHUNK = gridfs.DEFAULT_CHUNK_SIZE
+SIZES = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 16 * CHUNK - 1, 16 * CHUNK, 33 * CHUNK + 17]
+
+
+def content(size: int) -> bytes:
+    return random.Random(size).randbytes(size)
+
+
+def stored(bucket: Bucket, data: bytes, piece: int = 70_000, **metadata: object) -> ObjectId:
+    with bucket.create("name", "video/mp4", metadata) as writer:
+        for start in range(0, len(data), piece):
+            writer.write(data[start : start + piece])
+        return writer.finish()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_file_comes_back_as_it_was(db, size):
+    data = content(size)
+    bucket = Bucket(db)
+    file = bucket.find(stored(bucket, data))
+    assert file.length == size
+    assert b"".join(bucket.read(file)) == data
+
+
+def test_pymongos_own_gridfs_reads_our_files(db):
+    data = content(3 * CHUNK + 5)
+    fid = stored(Bucket(db), data, username="a@example.com")
+    read = gridfs.GridFS(db).get(fid)
+    assert read.read() == data
+    assert (read.filename, read.metadata) == ("name", {"username": "a@example.com"})
+
+
+@pytest.mark.parametrize(
+    ("start", "stop"), [(0, 1), (CHUNK - 1, CHUNK + 1), (5, 5), (CHUNK, 2 * CHUNK), (2 * CHUNK, None)]
+)
+def test_any_part_of_a_file_can_be_read(db, start, stop):
+    data = content(2 * CHUNK + 100)
+    bucket = Bucket(db)
+    file = bucket.find(stored(bucket, data))
+    assert b"".join(bucket.read(file, start, stop)) == data[start:stop]
+
+
+def test_a_file_is_invisible_until_it_is_finished(db):
+    bucket = Bucket(db)
+    with bucket.create("name", "video/mp4", {}) as writer:
+        writer.write(content(20 * CHUNK))
+        assert bucket.find(writer.id) is None
+        writer.finish()
+        assert bucket.find(writer.id) is not None
+
+
+def test_an_abandoned_file_leaves_no_chunk(db):
+    bucket = Bucket(db)
+    with pytest.raises(KeyError), bucket.create("name", "video/mp4", {}) as writer:
+        writer.write(content(40 * CHUNK))
+        raise KeyError
+    assert db["fs.chunks"].count_documents({}) == 0
+
+
+def test_a_missing_chunk_is_noticed(db):
+    bucket = Bucket(db)
+    file = bucket.find(stored(bucket, content(4 * CHUNK)))
+    db["fs.chunks"].delete_one({"files_id": file.id, "n": 2})
+    with pytest.raises(DamagedFile):
+        b"".join(bucket.read(file))
+
+
+def test_a_missing_last_chunk_is_noticed(db):
+    bucket = Bucket(db)
+    file = bucket.find(stored(bucket, content(4 * CHUNK)))
+    db["fs.chunks"].delete_one({"files_id": file.id, "n": 3})
+    with pytest.raises(DamagedFile):
+        b"".join(bucket.read(file))
+
+
+def test_deleting_takes_the_chunks_along(db):
+    bucket = Bucket(db)
+    fid = stored(bucket, content(3 * CHUNK))
+    bucket.delete(fid)
+    bucket.delete(fid)
+    assert bucket.find(fid) is None
+    assert db["fs.chunks"].count_documents({}) == 0
+
+
+def test_only_old_chunks_without_a_file_are_cleared_away(db):
+    bucket = Bucket(db)
+    bucket.ensure_indexes()
+    kept = stored(bucket, content(2 * CHUNK))
+    old = ObjectId.from_datetime(datetime.now(UTC) - timedelta(days=2))
+    db["fs.chunks"].insert_many([{"files_id": old, "n": n, "data": b"x"} for n in range(3)])
+    db["fs.chunks"].insert_one({"files_id": ObjectId(), "n": 0, "data": b"under way"})
+    assert bucket.delete_abandoned_chunks(datetime.now(UTC) - timedelta(days=1)) == 1
+    assert db["fs.chunks"].count_documents({"files_id": old}) == 0
+    assert db["fs.chunks"].count_documents({}) == 3
+    assert (
+        hashlib.sha256(b"".join(bucket.read(bucket.find(kept)))).digest() == hashlib.sha256(content(2 * CHUNK)).digest()
+    )
+
+
+def test_a_database_that_is_not_there_is_a_transient_failure():
+    with mongo.connect(MongoSettings(mongo_uri="mongodb://127.0.0.1:9", mongodb_timeout=0.3)) as client:
+        bucket = Bucket(client["x"])
+        with pytest.raises(StorageUnavailable):
+            bucket.find(ObjectId())
+        with pytest.raises(StorageUnavailable), bucket.create("name", "video/mp4", {}) as writer:
+            for _ in range(3):
+                writer.write(content(16 * CHUNK))
+        with pytest.raises(StorageUnavailable):
+            mongo.ping(client)()

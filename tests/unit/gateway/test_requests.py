@@ -1,0 +1,86 @@
+"""The small parts of the gateway that look at what people send."""
+
+import time
+
+import pytest
+from werkzeug.http import parse_options_header
+
+from gateway.downloads import content_disposition
+from gateway.media_type import not_a_video
+from gateway.openapi import document
+from gateway.watchdog import Watch
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"%PDF-1.7 ...", "PDF"),
+        (b"PK\x03\x04....", "ZIP"),
+        (b"\x89PNG\r\n\x1a\n", "PNG"),
+        (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", "text"),
+        (b"ffconcat version 1.0\nfile /etc/passwd\n", "text"),
+        ("Grüße aus Köln ".encode() * 400, "text"),
+        (b"<!doctype html>", "text"),
+    ],
+)
+def test_what_is_certainly_no_video_is_named(head, kind):
+    assert kind in not_a_video(head[:4096])
+
+
+@pytest.mark.parametrize(
+    "head", [b"\x00\x00\x00\x20ftypisom", b"\x1aE\xdf\xa3\x9fB\x86", b"RIFF\x00\x01\x02\x03AVI ", b"G@\x00\x10\x00\x00"]
+)
+def test_what_may_be_a_video_is_left_to_ffmpeg(head):
+    assert not_a_video(head + bytes(range(256))) is None
+
+
+NAMES = [
+    "talk.mp3",
+    'a "quoted" \\ name.mp3',
+    "Grüße – 音楽 🎵.mp3",
+    "evil\r\nX-Injected: 1.mp3",
+    "\u202egpj.exe.mp3",
+    "../../etc/passwd.mp3",
+    "x" * 300 + ".mp3",
+    "-rf.mp3",
+    "lone \ud800 surrogate.mp3",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_download_name_is_safe_in_a_header(name):
+    header = content_disposition(name)
+    assert header.isascii()
+    assert header.isprintable()
+    kind, options = parse_options_header(header)
+    assert kind == "attachment"
+    assert options["filename"].endswith(".mp3")
+    assert "/" not in options["filename"]
+
+
+def test_a_plain_unicode_name_arrives_as_it_is():
+    assert parse_options_header(content_disposition("Grüße 🎵.mp3"))[1]["filename"] == "Grüße 🎵.mp3"
+
+
+def test_a_trickle_is_too_slow_and_a_stream_is_not():
+    start = time.monotonic()
+    trickle, stream = Watch(None, float("inf")), Watch(None, float("inf"))
+    trickle.received, stream.received = 30, 1_000_000
+    assert trickle.too_slow(start + 31, rate=4096, patience=30)
+    assert not stream.too_slow(start + 31, rate=4096, patience=30)
+    # What it did in the past does not help it for ever.
+    assert stream.too_slow(start + 70, rate=4096, patience=30)
+
+
+def test_nothing_is_too_slow_before_its_patience_is_over():
+    watch = Watch(None, float("inf"))
+    assert not watch.too_slow(time.monotonic() + 1, rate=4096, patience=30)
+
+
+def test_every_operation_is_documented_with_an_example_and_its_errors():
+    for operations in document()["paths"].values():
+        for method, operation in operations.items():
+            if method == "parameters":
+                continue
+            assert operation["x-curl"].startswith(("curl", "TOKEN=$(curl"))
+            assert "503" in operation["responses"]

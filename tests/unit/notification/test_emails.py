@@ -1,0 +1,111 @@
+"""What the emails say, and that no name can break them."""
+
+from datetime import UTC, datetime
+
+import pytest
+from bson import ObjectId
+
+from common.errors import PermanentError
+from common.jobs import Job, Status
+from common.links import DownloadLinks
+from common.settings import LinkSettings
+from notification.emails import Emails
+from notification.settings import NotificationSettings
+
+LINKS = LinkSettings(link_secret="0123456789abcdef0123456789abcdef", public_url="http://video2mp3.com")
+EMAILS = Emails("noreply@example.com", DownloadLinks(LINKS), "http://video2mp3.com")
+
+
+def job(**changes):
+    moment = datetime(2026, 1, 31, tzinfo=UTC)
+    values = {
+        "video_fid": ObjectId(),
+        "username": "person@example.com",
+        "filename": "talk.mp4",
+        "status": Status.COMPLETED,
+        "progress": 100,
+        "mp3_fid": ObjectId(),
+        "error": None,
+        "created_at": moment,
+        "updated_at": moment,
+        **changes,
+    }
+    return Job(**values)
+
+
+def text_of(email):
+    return email.get_body(("plain",)).get_content()
+
+
+def html_of(email):
+    return email.get_body(("html",)).get_content()
+
+
+def test_the_email_of_a_finished_job_has_the_id_the_link_and_the_curl_line():
+    done = job()
+    email = EMAILS.compose(done)
+    text = text_of(email)
+    assert email["Subject"] == "MP3 Download"
+    assert email["To"] == "person@example.com"
+    assert text.splitlines()[0] == f"mp3 file_id: {done.mp3_fid} is now ready!"
+    assert f"http://video2mp3.com/download?fid={done.mp3_fid}&token=" in text
+    assert f'curl -H "Authorization: Bearer $TOKEN" -OJ "http://video2mp3.com/download?fid={done.mp3_fid}"' in text
+    assert f"http://video2mp3.com/download?fid={done.mp3_fid}" in html_of(email)
+
+
+def test_the_email_of_a_failed_job_has_the_reason():
+    email = EMAILS.compose(job(status=Status.FAILED, mp3_fid=None, error="The video has no audio track."))
+    assert "The video has no audio track." in text_of(email)
+    assert "The video has no audio track." in html_of(email)
+    assert "None" not in text_of(email)
+
+
+def test_the_same_result_has_the_same_message_id_and_another_another():
+    done = job()
+    assert EMAILS.compose(done)["Message-ID"] == EMAILS.compose(done)["Message-ID"]
+    other = job(video_fid=done.video_fid)
+    assert EMAILS.compose(done)["Message-ID"] != EMAILS.compose(other)["Message-ID"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a\r\nBcc: victim@example.com\r\n\r\n.mp4",
+        "<script>alert(1)</script>.mp4",
+        "\u202egpj.mp4",
+        "🎵" * 300,
+        "{{ 7*7 }}.mp4",
+    ],
+)
+def test_no_name_breaks_an_email(name):
+    email = EMAILS.compose(job(filename=name))
+    assert email["Bcc"] is None
+    assert "<script>" not in html_of(email)
+    assert "\u202e" not in text_of(email)
+    assert email.as_bytes()
+
+
+def test_an_address_with_a_line_break_is_refused_for_good():
+    with pytest.raises(PermanentError):
+        EMAILS.compose(job(username="a@example.com\nBcc: b@example.com"))
+
+
+BASE = {
+    "mongo_uri": "mongodb://x",
+    "rabbitmq_uri": "amqp://x",
+    "link_secret": "0123456789abcdef0123456789abcdef",
+}
+
+
+def test_gmail_needs_an_address_and_a_password():
+    with pytest.raises(ValueError, match="GMAIL_ADDRESS and GMAIL_PASSWORD"):
+        NotificationSettings(**BASE)
+    settings = NotificationSettings(**BASE, gmail_address="a@example.com", gmail_password="secret")
+    assert (settings.smtp_host, settings.smtp_port) == ("smtp.gmail.com", 587)
+    assert settings.account == ("a@example.com", "secret")
+    assert settings.sender == "a@example.com"
+
+
+def test_another_mail_server_may_ask_for_no_login():
+    settings = NotificationSettings(**BASE, smtp_host="localhost", smtp_port=1025, smtp_security="none")
+    assert settings.account is None
