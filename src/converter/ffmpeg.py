@@ -67,7 +67,7 @@ def encoding(
         *("-map", f"0:{stream}"),
         # 1: insert silence where the time stamps leave a gap (> 0.1 s), never stretch.
         *(("-filter:a", "aresample=async=1") if fill_gaps else ()),
-        *("-c:a", "libmp3lame", "-b:a", f"{bitrate}k", "-abr", "0"),
+        *("-c:a", "libmp3lame", "-b:a", f"{bitrate}k"),
         *("-ar", str(_output_rate(sample_rate))),
         *("-map_metadata", "-1", "-map_chapters", "-1", "-id3v2_version", "3"),
         *(part for name, value in tags.items() for part in ("-metadata", f"{name}={value}")),

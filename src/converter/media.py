@@ -1,7 +1,7 @@
 """What is in a file: its container, its tracks and its tags, as ffmpeg lists them and moviepy reads them."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from common.errors import PermanentError
@@ -11,110 +11,103 @@ from . import moviepy_parts
 NOT_A_VIDEO = "This file is not a video or audio file that can be converted"
 INCOMPLETE = "This video is incomplete: its index is missing, as after an upload or recording that broke off"
 
+# What ffmpeg says about an MP4 whose index is not there, or cut.
+NO_INDEX = ("moov atom not found", "reached eof", "error reading header")
+
 # Containers that write no length: what ffmpeg lists is measured, so it promises nothing; and whose times ffmpeg counts
 # from the first track that is used (AVFMT_TS_DISCONT in libavformat).
 MEASURED = frozenset({"mpegts", "mpeg", "ogg", "nut"})
 
 
 @dataclass(frozen=True)
-class Media:
-    """A file with sound. All times are in seconds."""
+class Container:
+    """What holds the tracks. All times are in seconds."""
 
-    container: str
+    name: str
     """ffmpeg's name of the demuxer."""
-    stream: int
-    """The number of the track to convert among all of the file's."""
-    sample_rate: int | None
     duration: float | None
-    """As ffmpeg lists it: read from a header, or measured or estimated where there is none."""
+    """As a header has it; `None` when ffmpeg had to measure or guess it."""
     start: float
     """The first time stamp of the file."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """The track to convert."""
+
+    stream: int
+    """Its number among all of the file's tracks."""
+    sample_rate: int | None
+    """Hertz."""
     late: float
-    """How much later the sound's first one is."""
+    """Seconds that it starts after the file, as ffmpeg counts them."""
     frame: float
-    """The duration of a picture, 0 without pictures."""
-    estimated: bool
-    """Whether the duration is only a guess from the bit rate."""
-    tags: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def measured(self) -> bool:
-        """Whether the container has no header that could promise a length."""
-        return self.container in MEASURED
+    """Seconds that a picture of the file lasts, 0 without pictures."""
+    tags: dict[str, str]
+    """The file's and the track's own."""
 
 
-def read(listing: str) -> Media:
-    """Reads ffmpeg's listing; raises `PermanentError` for what is no video or has no sound that can be decoded."""
+def container(listing: str) -> Container:
+    """What ffmpeg took the file for; raises `PermanentError` when it knows no such container."""
     header = re.search(r"^Input #0, (\S+), from ", listing, re.MULTILINE)
     if header is None:
-        raise PermanentError(INCOMPLETE if _is_incomplete(listing) else NOT_A_VIDEO)
+        raise PermanentError(INCOMPLETE if any(sign in listing for sign in NO_INDEX) else NOT_A_VIDEO)
+    length = re.search(r"^  Duration: (\d+):(\d\d):(\d\d\.\d+)", listing, re.MULTILINE)
+    start = re.search(r"^  Duration: .*, start: (-?\d+\.\d+)", listing, re.MULTILINE)
+    promised = header[1] not in MEASURED and "Estimating duration from bitrate" not in listing
+    return Container(
+        name=header[1],
+        duration=int(length[1]) * 3600 + int(length[2]) * 60 + float(length[3]) if length and promised else None,
+        start=float(start[1]) if start else 0.0,
+    )
+
+
+def sound(listing: str, where: Container) -> Sound:
+    """The default track, else the first; raises `PermanentError` when there is no sound that can be decoded."""
     lines = _relevant(listing)
-    audio = [line for line in lines if " Audio: " in line]
+    audio = [line for line in lines if ": Audio: " in line and line.startswith("  Stream ")]
     if not audio:
         raise PermanentError("This video has no audio track, so there is nothing to convert")
-    decodable = [line for line in audio if " Audio: none" not in line]
+    decodable = [line for line in audio if ": Audio: none" not in line]
     if not decodable:
         raise PermanentError("This video's sound is of a kind that cannot be decoded")
     # ffmpeg itself would take the track with the most channels: a commentary may have more than the film.
     chosen = next((line for line in decodable if "(default)" in line), decodable[0])
-    parsed = moviepy_parts.parse(_for_moviepy(lines))
+    parsed = moviepy_parts.parse("\n".join(lines))
     stream = int(chosen.split(":")[1])
-    streams: list[dict[str, Any]] = parsed["inputs"][0]["streams"]
-    track = next(one for one in streams if one["stream_number"] == stream)
-    start = parsed.get("start") or 0.0
-    duration = next((line for line in lines if line.startswith("  Duration: ")), "")
-    rate = track.get("fps")
-    return Media(
-        container=header[1],
+    tracks: list[dict[str, Any]] = parsed["inputs"][0]["streams"]
+    track = next(one for one in tracks if one["stream_number"] == stream)
+    rate = track["fps"]
+    begin = re.search(r", start (-?\d+\.\d+)", chosen)
+    late = float(begin[1]) - max(where.start, 0.0) if begin and where.name not in MEASURED else 0.0
+    return Sound(
         stream=stream,
         sample_rate=rate if isinstance(rate, int) else None,
-        duration=_seconds(duration),
-        start=start,
-        late=0.0 if header[1] in MEASURED else max(0.0, _start_of(chosen) - max(start, 0.0)),
+        late=max(0.0, late),
         frame=1 / parsed["video_fps"] if parsed.get("video_fps") else 0.0,
-        estimated="Estimating duration from bitrate" in listing,
         tags={**track.get("metadata", {}), **parsed["metadata"]},
     )
 
 
-def _is_incomplete(listing: str) -> bool:
-    return any(sign in listing for sign in ("moov atom not found", "reached eof", "error reading header"))
-
-
 def _relevant(listing: str) -> list[str]:
-    """The lines about the file and its audio and video tracks; without chapters, programs and side data.
+    """The lines about the file and its audio tracks, and one about pictures; each track as `Stream #0:1: Audio: ...`.
 
-    Split at line feeds only: a tag may contain what `str.splitlines` takes for the end of a line.
+    Everything else is left out, because moviepy's parser stumbles over what it does not know: subtitles, attachments,
+    chapters, languages such as `en-US`, pictures without a rate. Lines end at line feeds only: a tag may contain what
+    `str.splitlines` takes for the end of a line.
     """
     kept: list[str] = []
     inside = False
     for raw in listing.split("\n"):
         line = "".join(character if character.isprintable() else " " for character in raw)
-        if line.startswith("Input #"):
-            inside = True
-            kept.append(line)
-        elif not line.startswith("    "):
-            head = re.match(r"  (Metadata:|Duration: )|(  Stream #\d+:\d+)\S*: (Audio|Video): ", line)
-            inside = head is not None
-            if head and head[2]:
-                kept.append(f"{head[2]}: {line[head.end(2) :].split(': ', 1)[1]}")
-            elif head:
+        if not line.startswith("    "):
+            stream = re.match(r"(  Stream #\d+:\d+).*?: (Audio: .*|Video: .* \d+\.?\d* fps, .*)", line)
+            inside = line.startswith("  Metadata:") or (stream is not None and stream[2].startswith("Audio"))
+            if stream:
+                kept.append(f"{stream[1]}: {stream[2]}")
+            elif inside or line.startswith(("Input #", "  Duration: ")):
                 kept.append(line)
-        # "key : value" of a tag; deeper lines are continuations, whose key is empty.
+        # "    key : value" of a tag, or another line of it, whose key is empty.
         elif inside and (line.startswith("    Metadata:") or re.match(r" {4,6}\S* *: ", line)):
             kept.append(line)
     return kept
-
-
-def _for_moviepy(lines: list[str]) -> str:
-    return "\n".join(lines)
-
-
-def _start_of(line: str) -> float:
-    found = re.search(r", start (-?\d+\.\d+)", line)
-    return float(found[1]) if found else 0.0
-
-
-def _seconds(line: str) -> float | None:
-    found = re.match(r"  Duration: (\d+):(\d\d):(\d\d\.\d+)", line)
-    return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found else None

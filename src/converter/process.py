@@ -8,6 +8,7 @@ import contextlib
 import logging
 import math
 import os
+import resource
 import selectors
 import signal
 import subprocess
@@ -26,8 +27,10 @@ log = logging.getLogger(__name__)
 
 # Seconds between two looks at the clock and at `should_stop`.
 POLL = 0.1
-# Exit codes of prlimit and setpriv when they could not start the program (env(1) uses the same).
-NOT_STARTED = (125, 126, 127)
+# What the line starts with when prlimit or setpriv refused, or did not find the program.
+NOT_STARTED = ("prlimit: ", "setpriv: ")
+# What ffmpeg says when memory, or the stack of a further thread, was refused.
+NO_MEMORY = ("Cannot allocate memory", "pthread_create() failed")
 
 
 class Cancelled(TransientError):
@@ -88,21 +91,23 @@ def run(command: Sequence[str], how: Run, *, source: int, progress: Progress) ->
 
 def _confinement(limits: Limits) -> list[str]:
     # Wall time is what is measured; processor time only ends an ffmpeg that nobody watches any more.
-    seconds = math.ceil(limits.timeout) * 2
+    seconds = _allowed(resource.RLIMIT_CPU, math.ceil(limits.timeout) * 2)
+    # Not RLIMIT_AS: that counts what allocators and thread stacks merely reserve, some hundred megabytes.
+    memory = _allowed(resource.RLIMIT_DATA, limits.memory)
+    # Above `-fs`, which ends an output that grows too large in an orderly way.
+    output = _allowed(resource.RLIMIT_FSIZE, limits.max_output + MEGABYTE)
+    files = _allowed(resource.RLIMIT_NOFILE, 64)
     return [
         "prlimit",
-        f"--cpu={seconds}:{seconds + 5}",
-        # Not RLIMIT_AS: that counts what allocators and thread stacks merely reserve, some hundred megabytes.
-        f"--data={limits.memory}",
-        # Above `-fs`, which ends an output that grows too large in an orderly way.
-        f"--fsize={limits.max_output + MEGABYTE}",
-        "--nofile=64",
-        "--core=0",
-        "setpriv",
-        "--pdeathsig=KILL",
-        "--no-new-privs",
-        "--",
+        *(f"--cpu={seconds}", f"--data={memory}", f"--fsize={output}", f"--nofile={files}", "--core=0"),
+        *("setpriv", "--pdeathsig=KILL", "--no-new-privs", "--"),
     ]
+
+
+def _allowed(kind: int, wanted: int) -> int:
+    """As much as wanted, or as the machine lets us set."""
+    hard = resource.getrlimit(kind)[1]
+    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
 
 
 def _watch(process: "subprocess.Popen[bytes]", how: Run, stderr: Log, progress: Progress) -> None:
@@ -110,7 +115,7 @@ def _watch(process: "subprocess.Popen[bytes]", how: Run, stderr: Log, progress: 
     lines = Lines()
 
     def advanced(data: bytes) -> bool:
-        return any([progress.feed(line) for line in lines.add(data)])  # a list: each line has to be fed
+        return sum(map(progress.feed, lines.add(data))) > 0  # not `any`: each line has to be fed
 
     alive_at = time.monotonic()
     with selectors.DefaultSelector() as pipes:
@@ -160,10 +165,10 @@ def _judge(finished: Finished, limits: Limits) -> Finished:
         raise PermanentError(f"The MP3 would be larger than the limit of {limits.max_output_mb} MB")
     if finished.code < 0:
         raise TransientError(f"ffmpeg was ended by {signal.Signals(-finished.code).name}")
-    if finished.code in NOT_STARTED:
+    if finished.code and finished.log.startswith(NOT_STARTED):
         raise TransientError(f"ffmpeg could not be started: {finished.log.strip()[-200:]}")
     if "No space left on device" in finished.log:
         raise TransientError("The converter's disk is full")
-    if finished.code and "Cannot allocate memory" in finished.log:
+    if finished.code and any(sign in finished.log for sign in NO_MEMORY):
         raise PermanentError(f"Converting this file needs more than the {limits.memory_mb} MB of memory allowed")
     return finished

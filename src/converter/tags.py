@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 
 NAMES = ("title", "artist", "album")
+# What AVI (RIFF INFO) and old ASF files call them.
+ALIASES = {"product": "album", "author": "artist"}
 # Characters of a tag: longer ones are lyrics or attacks, and a command line's argument ends at 128 KiB.
 LENGTH = 500
 
@@ -14,6 +16,8 @@ def choose(tags: Mapping[str, str], filename: str) -> dict[str, str]:
     Containers differ in how they write the names: Matroska's are in capitals.
     """
     known = {name.casefold(): _clean(value) for name, value in tags.items()}
+    for alias, name in ALIASES.items():
+        known.setdefault(name, known.get(alias, ""))
     chosen = {name: known[name] for name in NAMES if known.get(name)}
     return {"title": stem(filename), **chosen}
 
@@ -22,7 +26,7 @@ def stem(filename: str) -> str:
     """The file's name without folders (of any system) and without its last suffix."""
     name = _clean(re.split(r"[/\\]", filename)[-1])
     root, dot, _ = name.rpartition(".")
-    return root if dot and root else name or "audio"
+    return root.strip() if dot and root else name or "audio"
 
 
 def _clean(value: str) -> str:

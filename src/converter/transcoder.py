@@ -10,8 +10,8 @@ from typing import BinaryIO
 
 from common.errors import PermanentError
 
-from . import announced, ffmpeg, media, tags, verification
-from .announced import Announcement
+from . import announced as announcements
+from . import ffmpeg, media, tags, verification
 from .limits import Limits
 from .process import Finished, Run, run
 from .progress import Progress, Share
@@ -64,8 +64,12 @@ class _Conversion:
         self.share = share
         if not os.fstat(source.fileno()).st_size:
             raise PermanentError("This file is empty")
-        self._media = media.read(self._run(ffmpeg.listing(self._fd), Progress()).log)
-        self._announced = announced.read(source, self._media)
+        listing = self._run(ffmpeg.listing(self._fd), Progress()).log
+        self._container = media.container(listing)
+        self._announced = announcements.read(source, self._container.name, self._container.duration)
+        # Before anything else is wrong with it: a file that is cut may lack a track.
+        verification.refuse_missing_bytes(source, self._announced)
+        self._sound = media.sound(listing, self._container)
 
     @property
     def _fd(self) -> int:
@@ -76,13 +80,13 @@ class _Conversion:
         self._refuse_long(self._announced.duration)
         expected = self._announced.duration
         if expected is None:
-            expected = self._measure(self._media.stream)
+            expected = self._measure(self._sound.stream)
             self._refuse_long(expected)
-        log.debug("Found %s, announced %s, expected %.3f s", self._media, self._announced, expected)
-        chosen = tags.choose(self._media.tags, filename)
+        log.debug("Found %s with %s, %s, expected %.3f s", self._container, self._sound, self._announced, expected)
+        chosen = tags.choose(self._sound.tags, filename)
         mp3, end = self._pass(bitrate, chosen, expected, fill_gaps=False)
         self._refuse_truncated(end)
-        span = end - self._media.late
+        span = end - self._sound.late
         if verification.has_gaps(mp3, span):
             log.debug("Filling gaps: %.3f s of sound in %.3f s", mp3.duration, span)
             mp3, _ = self._pass(bitrate, chosen, expected, fill_gaps=True)
@@ -95,18 +99,19 @@ class _Conversion:
         progress = Progress(self.share.of(expected))
         command = ffmpeg.encoding(
             self._fd,
-            self._media.stream,
+            self._sound.stream,
             target,
             bitrate=bitrate,
-            sample_rate=self._media.sample_rate,
+            sample_rate=self._sound.sample_rate,
             tags=chosen,
             max_seconds=limits.max_duration + 1,
             max_bytes=limits.max_output,
             fill_gaps=fill_gaps,
         )
         finished = self._run(command, progress)
-        if any(sign in finished.log for sign in verification.BROKEN_OFF):
-            raise verification.broke_off(progress.position, self._announced.duration)
+        announced = self._announced.duration
+        if announced is not None and any(sign in finished.log for sign in verification.BROKEN_OFF):
+            raise verification.broke_off(progress.position, announced)
         if finished.code:
             log.warning("ffmpeg ended with code %d: %s", finished.code, finished.log[-2000:])
             raise PermanentError("This video's sound cannot be decoded: it is damaged or of an unknown kind")
@@ -119,18 +124,17 @@ class _Conversion:
     def _refuse_long(self, duration: float | None) -> None:
         limit = self._how.limits.max_duration
         if duration is not None and duration > limit:
-            raise PermanentError(f"This video is longer than the limit of {limit / 60:g} minutes")
+            raise PermanentError(f"This video is longer than the limit of {limit / 60:.4g} minutes")
 
     def _refuse_truncated(self, end: float) -> None:
         """Raises when neither the sound nor anything else reaches the announced end: a sound may just be shorter."""
-        promise: Announcement = self._announced
-        if verification.size_is_short(self._source, promise):
-            raise verification.broke_off(end, promise.duration)
-        if promise.duration is None or end + max(0.0, self._media.start) >= promise.duration - verification.TOLERANCE:
+        promise = self._announced.duration
+        start = max(0.0, self._container.start)
+        if promise is None or end + start >= promise - verification.TOLERANCE:
             return
-        last = max(end, self._measure(None)) + max(0.0, self._media.start)
-        if verification.is_short(last, promise.duration, self._media.frame):
-            raise verification.broke_off(last, promise.duration)
+        last = max(end, self._measure(None)) + start
+        if verification.is_short(last, promise, self._sound.frame):
+            raise verification.broke_off(last, promise)
 
     def _measure(self, stream: int | None) -> float:
         """Where the packets of a stream, or of all, end, in seconds."""

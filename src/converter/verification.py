@@ -49,9 +49,11 @@ def has_gaps(mp3: Mp3, span: float) -> bool:
     return mp3.duration < span - TOLERANCE
 
 
-def size_is_short(source: BinaryIO, announcement: Announcement) -> bool:
-    """Whether the file has less bytes than its header says."""
-    return announcement.size is not None and os.fstat(source.fileno()).st_size < announcement.size
+def refuse_missing_bytes(source: BinaryIO, announcement: Announcement) -> None:
+    """Raises `PermanentError` when the file has less bytes than its header says."""
+    missing = (announcement.size or 0) - os.fstat(source.fileno()).st_size
+    if missing > 0:
+        raise PermanentError(f"This video is incomplete: its last {missing} bytes are missing; please upload it again")
 
 
 def is_short(end: float, announced: float, frame: float) -> bool:
@@ -63,7 +65,9 @@ def is_short(end: float, announced: float, frame: float) -> bool:
     return end < announced - slack
 
 
-def broke_off(end: float, announced: float | None) -> PermanentError:
-    """The error that tells the user."""
-    length = f" of the {announced:.1f} seconds that it announces" if announced else ""
-    return PermanentError(f"This video is incomplete: it ends after {end:.1f} seconds{length}; please upload it again")
+def broke_off(end: float, announced: float) -> PermanentError:
+    """The error that tells the user where the video ends, in seconds."""
+    return PermanentError(
+        f"This video is incomplete: it ends after {end:.1f} of the {announced:.1f} seconds that it announces;"
+        " please upload it again"
+    )

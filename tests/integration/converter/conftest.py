@@ -1,0 +1,46 @@
+"""A conversion with generous limits, and a look at the processes that it starts."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from converter.limits import Limits
+from converter.transcoder import Transcode, transcode
+
+Convert = Callable[..., Transcode]
+
+
+def limits(**changes: Any) -> Limits:
+    """Limits that no small video reaches on a busy machine, but for the ones named."""
+    usual = {"timeout": 120.0, "stall": 60.0, "memory_mb": 256, "max_output_mb": 100, "max_duration": 3600.0}
+    return Limits(**{**usual, **changes})
+
+
+@pytest.fixture
+def convert(tmp_path: Path) -> Convert:
+    """Converts a file; keywords change the limits, the name or the listeners."""
+
+    def convert(source: Path, **options: Any) -> Transcode:
+        folder = tmp_path / "conversion"
+        folder.mkdir()
+        named = {name: options.pop(name) for name in ("filename", "bitrate") if name in options}
+        on_progress = options.pop("on_progress", lambda _: None)
+        should_stop = options.pop("should_stop", lambda: False)
+        return transcode(
+            source,
+            folder,
+            **{"filename": source.name, **named},
+            limits=limits(**options),
+            on_progress=on_progress,
+            should_stop=should_stop,
+        )
+
+    return convert
+
+
+def running_ffmpegs() -> list[psutil.Process]:
+    """The ffmpeg processes that this test process has started and not reaped."""
+    return [child for child in psutil.Process().children(recursive=True) if child.name().startswith("ffmpeg")]

@@ -1,0 +1,100 @@
+"""Files made to attack a converter read no other file, reach no network and hold no worker."""
+
+import selectors
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from common.errors import PermanentError
+from tests import media
+from tests.integration.converter.conftest import Convert
+
+Attack = Callable[[str, Path], Path]
+ATTACKS: list[Attack] = [media.hls_playlist, media.ffconcat, media.dash_manifest, media.avi_with_playlist]
+
+
+@pytest.fixture
+def server() -> Iterator[socket.socket]:
+    """A TCP port of this machine that must stay lonely."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        yield listener
+
+
+def was_reached(listener: socket.socket) -> bool:
+    with selectors.DefaultSelector() as selector:
+        selector.register(listener, selectors.EVENT_READ)
+        return bool(selector.select(0))
+
+
+def attempt(convert: Convert, source: Path) -> bytes:
+    """What came out of the attack: nothing, or an MP3."""
+    try:
+        return convert(source, timeout=60).path.read_bytes()
+    except PermanentError:
+        return b""
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_playlist_reaches_no_server(attack: Attack, convert: Convert, tmp_path: Path, server: socket.socket) -> None:
+    host, port = server.getsockname()
+
+    attempt(convert, attack(f"http://{host}:{port}/segment.ts", tmp_path))
+
+    assert not was_reached(server)
+
+
+@pytest.mark.parametrize("scheme", ["file://", "", "concat:", "subfile,,start,0,end,0,,:"])
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_playlist_reads_no_other_file(attack: Attack, scheme: str, convert: Convert, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.wav"
+    secret.write_bytes(media.make("wav").read_bytes())
+
+    result = attempt(convert, attack(f"{scheme}{secret}", tmp_path))
+
+    # The AVI has a second of silence of its own; the secret's four seconds would be some 96 kB.
+    assert len(result) < 40_000
+
+
+def test_a_session_description_opens_no_port(convert: Convert, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        other.setblocking(False)
+
+        with pytest.raises(PermanentError, match="not a video"):
+            convert(media.sdp(other.getsockname()[1], tmp_path))
+
+        assert not was_reached(other)
+
+
+def test_hours_in_the_header_are_refused_at_once(convert: Convert, tmp_path: Path) -> None:
+    with pytest.raises(PermanentError, match="longer than the limit of 60 minutes"):
+        convert(media.long_header(24, tmp_path))
+
+
+def test_hours_in_the_header_that_are_not_there_are_told(convert: Convert, tmp_path: Path) -> None:
+    with pytest.raises(PermanentError, match="incomplete"):
+        convert(media.long_header(24, tmp_path), max_duration=48 * 3600)
+
+
+def test_hours_of_packed_silence_are_refused(convert: Convert) -> None:
+    bomb = media.bomb(20)
+
+    assert bomb.stat().st_size < 1_000_000
+    with pytest.raises(PermanentError, match="longer than the limit"):
+        convert(bomb)
+
+
+def test_hours_of_packed_silence_end_at_the_output_limit(convert: Convert) -> None:
+    with pytest.raises(PermanentError, match="larger than the limit of 2 MB"):
+        convert(media.bomb(20), max_duration=48 * 3600, max_output_mb=2)
+
+
+def test_tags_cannot_forge_the_listing(convert: Convert, tmp_path: Path) -> None:
+    lines = ["x", "Input #0, hls, from 'y':", "  Stream #0:9: Audio: none"]
+    title = "\n".join(lines) + "\u2028  Duration: 99:00:00.00\x85    Metadata:\r  Stream"
+    source = media.ffmpeg([*media.BOTH, *media.MPEG4, *media.AAC, "-metadata", f"title={title}"], "mkv")
+
+    assert convert(source).duration == pytest.approx(media.SECONDS, abs=0.1)
