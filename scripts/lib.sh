@@ -71,7 +71,7 @@ PROBE
     have curl || echo curl
     have flock || echo util-linux
     # mongod, where it comes with the Python packages, is linked against it.
-    have mongod || ldconfig -p 2>/dev/null | grep -q 'libcurl\.so\.4 ' || echo libcurl4
+    have mongod || [[ "$(ldconfig -p 2>/dev/null)" == *"libcurl.so.4 "* ]] || echo libcurl4
     [ -z "${NEED_LINT:-}" ] || have shellcheck || echo shellcheck
 }
 

@@ -119,13 +119,13 @@ def _down(path: Path, arguments: argparse.Namespace) -> int:
         print(f"There is no stack {arguments.name}.")
         return 0
     with locked(path):
-        state = State.load(path)
-        ending.end(state)
-        state.supervisor = None
-        Stack(state).save()
+        stack = Stack(State.load(path))
+        ending.end(stack, keep_data=not arguments.wipe)
+        stack.state.supervisor = None
+        stack.save()
         if arguments.wipe:
-            shutil.rmtree(state.run, ignore_errors=True)
-            shutil.rmtree(state.folder)
+            shutil.rmtree(stack.state.run, ignore_errors=True)
+            shutil.rmtree(stack.state.folder)
     print(f"The stack {arguments.name} is down" + (", its data are gone." if arguments.wipe else "."))
     return 0
 

@@ -1,16 +1,19 @@
 """Ends what a stack started: exactly that, whatever became of the parents, and nothing else."""
 
 import contextlib
+from collections.abc import Sequence
 
 import psutil
 
 from scripts.stack import environment, supervision
 from scripts.stack.errors import StackError
+from scripts.stack.stack import Stack
 from scripts.stack.state import State
 
-# s. The process manager stops the services and then the servers, each within its own time.
-_SHUTDOWN_TIMEOUT = 120
-_LEFTOVER_GRACE = 15
+# s. For the process manager, once its programs have ended.
+_SHUTDOWN_TIMEOUT = 60
+# s. For processes without a manager; a database needs a moment to write what it has in memory.
+_LEFTOVER_GRACE = 30
 
 
 def processes(state: State) -> list[psutil.Process]:
@@ -23,14 +26,28 @@ def processes(state: State) -> list[psutil.Process]:
     return found
 
 
-def end(state: State) -> None:
-    """Ends the process manager, which ends its programs in order, and then whatever is left."""
-    manager = supervision.process(state)
+def end(stack: Stack, *, keep_data: bool = True) -> None:
+    """Ends services, then servers, then the process manager, and then whatever is left of their children.
+
+    Servers whose data are not kept need no time to save them.
+    """
+    manager = supervision.process(stack.state)
     if manager is not None:
-        manager.terminate()
+        # A process manager that does not answer is ended all the same.
+        with contextlib.suppress(StackError):
+            programs = stack.programs.values()
+            stack.stop_all([program.name for program in programs if not program.is_server])
+            if keep_data:
+                stack.stop_all([program.name for program in programs if program.is_server and program.name != "epmd"])
+                # After RabbitMQ, which unregisters there. Left to the manager, each group would cost it a second.
+                stack.stop("epmd")
+        if not keep_data:
+            _kill(processes(stack.state))
+        with contextlib.suppress(psutil.NoSuchProcess):
+            manager.terminate()
         with contextlib.suppress(psutil.TimeoutExpired):
             manager.wait(_SHUTDOWN_TIMEOUT)
-    end_leftovers(state)
+    end_leftovers(stack.state)
 
 
 def end_leftovers(state: State) -> None:
@@ -40,9 +57,13 @@ def end_leftovers(state: State) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
     _, stubborn = psutil.wait_procs(leftovers, timeout=_LEFTOVER_GRACE)
-    for process in stubborn:
+    _kill(stubborn)
+
+
+def _kill(victims: Sequence[psutil.Process]) -> None:
+    for process in victims:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    _, alive = psutil.wait_procs(stubborn, timeout=_LEFTOVER_GRACE)
+    _, alive = psutil.wait_procs(victims, timeout=_LEFTOVER_GRACE)
     if alive:
-        raise StackError(f"These processes cannot be ended: {', '.join(str(process.pid) for process in alive)}")
+        raise StackError(f"These processes cannot be ended: {', '.join(str(process.pid) for process in alive)}.")

@@ -20,8 +20,8 @@ class Program:
     port: int | None = None
     url: str | None = None
     is_server: bool = False
-    # s. From the polite signal to the hard one.
-    stop_seconds: int = 20
+    # s. From the polite signal to the hard one; Kubernetes gives as much.
+    stop_seconds: int = 30
 
 
 def find(name: str, *elsewhere: Path, package: str) -> str:

@@ -5,7 +5,8 @@ import os
 import signal
 import time
 import xmlrpc.client
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -94,12 +95,22 @@ class Stack:
                 raise StackError(f"{name} cannot be started: {fault.faultString}") from None
 
     def stop(self, name: str) -> None:
-        """Stops the program and waits for its end; killed if it takes longer than its manifest would allow."""
+        """Stops the program and waits for its end; killed if it takes longer than Kubernetes would allow it."""
+        deadline = time.monotonic() + self.program(name).stop_seconds + 30
         try:
-            self._call("stopProcess", name, True)
+            self._call("stopProcess", name, False)
         except xmlrpc.client.Fault as fault:
             if fault.faultCode != _NOT_RUNNING:
                 raise StackError(f"{name} cannot be stopped: {fault.faultString}") from None
+        while self.describe(name)["pid"]:
+            if time.monotonic() > deadline:
+                raise StackError(f"{name} does not end. Its last lines:\n{self.tail(name)}")
+            time.sleep(_PAUSE)
+
+    def stop_all(self, names: Sequence[str]) -> None:
+        """Stops several programs at once and waits for their end."""
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            list(pool.map(self.stop, names))
 
     def restart(self, name: str, env: Mapping[str, str] | None = None, timeout: float = 60) -> None:
         """Stops, starts and waits for readiness; `env` becomes the service's deviation, `{}` takes it back."""
