@@ -118,12 +118,15 @@ def _watch(process: "subprocess.Popen[bytes]", how: Run, stderr: Log, progress: 
         return sum(map(progress.feed, lines.add(data))) > 0  # not `any`: each line has to be fed
 
     alive_at = time.monotonic()
+    check_at = 0.0
     with selectors.DefaultSelector() as pipes:
         for pipe, receive in ((process.stdout, advanced), (process.stderr, stderr.add)):
             if pipe is not None:
                 pipes.register(pipe, selectors.EVENT_READ, receive)
         while pipes.get_map():
-            _check(how, alive_at)
+            if time.monotonic() >= check_at:  # not whenever ffmpeg writes: `should_stop` may ask a database
+                _check(how, alive_at)
+                check_at = time.monotonic() + POLL
             for key, _ in pipes.select(POLL):
                 data = os.read(key.fd, 1 << 16)
                 if not data:
