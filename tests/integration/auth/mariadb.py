@@ -1,0 +1,140 @@
+"""A private MariaDB server for tests: on a free port, in a temporary folder, stopped by its process id."""
+
+import getpass
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import MySQLdb
+
+USER = "auth_user"
+PASSWORD = "a password of the tests"
+INIT_SQL = Path(__file__).parents[3] / "src" / "auth" / "init.sql"
+
+# s. A machine under load takes its time to make a data directory.
+_PATIENCE = 120
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+class MariaDB:
+    """One server with init.sql loaded and a user who may only work with the rows, as the service's should."""
+
+    def __init__(self) -> None:
+        # Not pytest's folder: the socket's path must stay below 108 bytes.
+        self._folder = tempfile.TemporaryDirectory(prefix="v2m-db-", dir="/tmp")
+        self.data = Path(self._folder.name) / "data"
+        self.socket = Path(self._folder.name) / "s"
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        user = f"--user={getpass.getuser()}"
+        subprocess.run(
+            ["mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db",
+             f"--datadir={self.data}", user],
+            check=True, capture_output=True, timeout=_PATIENCE,
+        )  # fmt: skip
+        self.start()
+        self.load(INIT_SQL)
+        self.execute(f"CREATE USER '{USER}'@'%' IDENTIFIED BY '{PASSWORD}'")
+        self.execute(f"GRANT SELECT, INSERT, UPDATE ON auth.* TO '{USER}'@'%'")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        self._folder.cleanup()
+
+    def start(self) -> None:
+        """Starts the server and returns when it answers."""
+        with (Path(self._folder.name) / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                ["mariadbd", "--no-defaults", f"--user={getpass.getuser()}", f"--datadir={self.data}",
+                 f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self.socket}", "--skip-name-resolve",
+                 "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0"],
+                stdout=log, stderr=log,
+            )  # fmt: skip
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                self.execute("SELECT 1")
+            except MySQLdb.OperationalError:
+                if time.monotonic() > deadline or self._process.poll() is not None:
+                    raise
+                time.sleep(0.1)
+            else:
+                return
+
+    def stop(self) -> None:
+        """Stops the server and returns when it is gone."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(timeout=_PATIENCE)
+            self._process = None
+
+    @property
+    def pid(self) -> int:
+        """The running server's process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def connect(self) -> Any:
+        """A connection of the server's administrator, closed by `with`."""
+        return MySQLdb.connect(
+            unix_socket=str(self.socket), user="root", connect_timeout=10, charset="utf8mb4", autocommit=True
+        )
+
+    def execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Runs one statement as the server's administrator and returns the rows."""
+        with self.connect() as connection:
+            cursor = connection.cursor()
+            cursor.execute(statement, values or None)
+            return list(cursor.fetchall())
+
+    @contextmanager
+    def table_locked(self) -> Iterator[None]:
+        """Makes every statement on the users wait while the block runs."""
+        with self.connect() as connection:
+            connection.cursor().execute("LOCK TABLES auth.user WRITE")
+            yield
+
+    def waiting(self) -> list[int]:
+        """The ids of the service's connections that wait for the table's lock."""
+        rows = self.execute(
+            "SELECT id FROM information_schema.processlist WHERE user = %s AND state LIKE %s",
+            USER,
+            "Waiting for table%",
+        )
+        return [int(row[0]) for row in rows]
+
+    def load(self, script: Path) -> None:
+        """Feeds a script to the command-line client, as an operator does."""
+        with script.open("rb") as source:
+            subprocess.run(
+                ["mariadb", "--no-defaults", "--protocol=socket", f"--socket={self.socket}", "--user=root"],
+                # The client prefers MYSQL_HOST to the socket: a test's variables must not lead it to another server.
+                env={"PATH": os.environ["PATH"]},
+                stdin=source, check=True, capture_output=True, timeout=_PATIENCE,
+            )  # fmt: skip
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the auth service needs to know about this server."""
+        return {
+            "MYSQL_HOST": "127.0.0.1", "MYSQL_PORT": str(self.port),
+            "MYSQL_USER": USER, "MYSQL_PASSWORD": PASSWORD, "MYSQL_DB": "auth",
+        }  # fmt: skip

@@ -1,0 +1,163 @@
+"""The auth service as it is deployed: under gunicorn, started and ended by signals."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.integration.auth.conftest import auth_environment, wait_until
+from tests.integration.auth.mariadb import MariaDB, free_port
+
+SOURCE = Path(__file__).parents[3] / "src"
+COMMAND = [sys.executable, "-m", "gunicorn", "-c", "python:common.gunicorn_conf", "auth.wsgi:app"]
+PASSWORD = "correct horse"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running gunicorn."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    output: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def answers(self) -> bool:
+        """Whether it is alive; fails when it ended instead."""
+        assert self.process.poll() is None, self.output.read_text()
+        try:
+            return requests.get(f"{self.url}/healthz", timeout=10).ok
+        except requests.ConnectionError:
+            return False
+
+    def raw(self, request: bytes) -> bytes:
+        """What the server answers to these bytes before it closes the connection."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def environment(**variables: str) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE), "PYTHONUNBUFFERED": "1", **variables}
+
+
+@contextmanager
+def running(folder: Path, variables: dict[str, str]) -> Iterator[Service]:
+    port, output = free_port(), folder / "output"
+    with output.open("wb") as log:
+        process = subprocess.Popen(
+            COMMAND,
+            env=environment(HOST="127.0.0.1", PORT=str(port), HOME=str(folder), **variables),
+            stdout=log,
+            stderr=log,
+        )
+    with process:
+        try:
+            service = Service(process, port, output)
+            wait_until(service.answers, "the service answers")
+            yield service
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, database: dict[str, str]) -> Iterator[Service]:
+    with running(tmp_path_factory.mktemp("gunicorn"), auth_environment(database)) as service:
+        yield service
+
+
+def test_the_deployed_service_registers_logs_in_and_validates(service: Service, email: str) -> None:
+    with requests.Session() as session:
+        body = {"email": email, "password": PASSWORD}
+        assert session.post(f"{service.url}/register", json=body, timeout=60).status_code == 201
+        login = session.post(f"{service.url}/login", auth=(email, PASSWORD), timeout=60)
+        assert login.status_code == 200
+        wrong = session.post(f"{service.url}/login", auth=(email, "wrong"), timeout=60)
+        assert wrong.status_code == 401
+        assert wrong.json()["error"]
+        bearer = {"Authorization": f"Bearer {login.text}"}
+        assert session.post(f"{service.url}/validate", headers=bearer, timeout=60).json()["username"] == email
+
+    output = service.output.read_text()
+    assert "POST /login 401" in output
+    assert PASSWORD not in output
+    assert login.text not in output
+
+
+def test_no_header_names_a_program_or_version(service: Service) -> None:
+    for path in ("/healthz", "/nothing"):
+        answer = requests.get(service.url + path, timeout=60)
+        assert answer.headers["Server"] == "video2mp3"
+        assert not any("gunicorn" in value.lower() for value in answer.headers.values())
+
+
+def test_a_connection_is_kept_for_the_next_request(service: Service) -> None:
+    request = b"GET /healthz HTTP/1.1\r\nHost: auth\r\n\r\n"
+    assert service.raw(request + request).count(b"HTTP/1.1 200") == 2
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"POST /login HTTP/1.1\r\nHost: auth\r\nAuthorization: Basic " + b"A" * 100_000 + b"\r\n\r\n",
+        b"POST /login HTTP/1.1\r\nHost: auth\r\nAuthorization: Basic \x00\x00\r\n\r\n",
+        b"POST /login HTTP/1.1\r\nHost: auth\r\nAuthorization: Basic \xff\xfe\r\nContent-Length: 0\r\n\r\n",
+        b"POST /login HTTP/1.1\r\nHost: auth\r\nContent-Length: -1\r\n\r\n",
+        b"POST /login HTTP/1.1\r\nHost: auth\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /register HTTP/1.1\r\nHost: auth\r\nContent-Type: application/json\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n5000\r\n" + b"x" * 0x5000 + b"\r\n0\r\n\r\n",
+        b"POST /register HTTP/1.1\r\nHost: auth\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n\r\n{",
+        b"POST /\xff\x00 HTTP/1.1\r\nHost: auth\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 not http at all\r\n\r\n",
+    ],
+)
+def test_hostile_bytes_are_refused_as_the_clients_fault(service: Service, request_bytes: bytes) -> None:
+    assert service.raw(request_bytes).startswith(b"HTTP/1.1 4")
+    assert service.answers()
+
+
+def test_sigterm_lets_a_login_finish_and_ends_cleanly(tmp_path: Path, mariadb: MariaDB, email: str) -> None:
+    mariadb.execute("INSERT INTO auth.user (email, password) VALUES (%s, %s)", email, PASSWORD)
+    variables = auth_environment(mariadb.environment, MYSQL_TIMEOUT="60", WEB_GRACE="60")
+    with running(tmp_path, variables) as service, ThreadPoolExecutor(1) as pool:
+        with mariadb.table_locked():
+            login = pool.submit(requests.post, f"{service.url}/login", auth=(email, PASSWORD), timeout=60)
+            wait_until(mariadb.waiting, "the login waits for the database")
+            service.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: "Handling signal: term" in service.output.read_text(), "the signal arrived")
+        assert login.result().status_code == 200
+        assert service.process.wait(timeout=60) == 0
+
+
+def test_a_wrong_configuration_ends_at_once_and_names_the_variables(tmp_path: Path) -> None:
+    variables = {"JWT_SECRET": "too short", "MYSQL_PORT": "many", "PORT": str(free_port()), "HOME": str(tmp_path)}
+    ended = subprocess.run(
+        COMMAND, env=environment(**variables), capture_output=True, text=True, timeout=120, check=False
+    )
+
+    assert ended.returncode == 4
+    for told in ("JWT_SECRET: must have at least 32 bytes", "MYSQL_HOST: is missing", "MYSQL_PORT: "):
+        assert told in ended.stderr
+    assert "too short" not in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_wrong_server_setting_ends_at_once_too() -> None:
+    ended = subprocess.run(
+        COMMAND, env=environment(WEB_THREADS="lots"), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ended.returncode == 4
+    assert "WEB_THREADS: " in ended.stderr

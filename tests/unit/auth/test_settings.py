@@ -1,0 +1,70 @@
+"""Settings: what the service refuses to start with."""
+
+import pytest
+
+from auth.settings import AuthSettings
+from common import startup
+
+COMPLETE = {
+    "MYSQL_HOST": "mysql", "MYSQL_USER": "auth_user", "MYSQL_PASSWORD": "a database password", "JWT_SECRET": "s" * 32,
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in AuthSettings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in COMPLETE.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_four_variables_are_enough() -> None:
+    settings = startup.load(AuthSettings)
+
+    assert settings.mysql_db == "auth"
+    assert settings.mysql_port == 3306
+    assert settings.token_lifetime == 24 * 3600
+    assert settings.admin_emails == ()
+
+
+@pytest.mark.parametrize("secret", ["s" * 31, "ß" * 15 + "s"])
+def test_a_short_secret_is_refused_without_being_repeated(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], secret: str
+) -> None:
+    monkeypatch.setenv("JWT_SECRET", secret)
+    with pytest.raises(SystemExit) as end:
+        startup.load(AuthSettings)
+
+    told = capsys.readouterr().err
+    assert end.value.code == startup.EXIT_CONFIGURATION
+    assert "JWT_SECRET: must have at least 32 bytes" in told
+    assert secret not in told
+
+
+def test_a_secret_is_measured_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JWT_SECRET", "ß" * 16)
+    assert startup.load(AuthSettings)
+
+
+def test_everything_that_is_missing_is_said_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in COMPLETE:
+        monkeypatch.delenv(name)
+    with pytest.raises(SystemExit):
+        startup.load(AuthSettings)
+
+    told = capsys.readouterr().err
+    assert all(f"{name}: is missing" in told for name in COMPLETE)
+
+
+def test_administrators_are_named_with_commas_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADMIN_EMAILS", "Root@Example.com, ops@example.com,")
+    assert startup.load(AuthSettings).admin_emails == ("root@example.com", "ops@example.com")
+
+
+def test_no_secret_shows_in_the_settings() -> None:
+    shown = repr(startup.load(AuthSettings))
+
+    assert "a database password" not in shown
+    assert "s" * 32 not in shown
