@@ -44,6 +44,6 @@ class AuthSettings(ServiceSettings):
     hash_concurrency: PositiveInt = 2
     # s. How long a login waits for its turn; the gateway gives up on us after AUTH_TIMEOUT (8 s).
     hash_wait: PositiveFloat = 5.0
-    # Logins and registrations in progress; more are sent away. Half of WEB_THREADS, so that a flood of logins or a
+    # Logins and registrations in progress; more are sent away. Well below WEB_THREADS (64): a flood of logins or a
     # database that hangs leaves threads for /validate, which needs neither.
-    logins_at_once: PositiveInt = 32
+    logins_at_once: PositiveInt = 48

@@ -188,5 +188,5 @@ class Jobs:
         return self.update(
             video_fid,
             {"status": {"$ne": Status.DELETED.value}},
-            {"status": Status.DELETED.value, "expires_at": expires, "mp3_fid": None, "told": True},
+            {"status": Status.DELETED.value, "expires_at": expires, "mp3_fid": None, "claim": None, "told": True},
         )

@@ -84,7 +84,7 @@ class Claims:
     def complete(self, claim: Claim, mp3_fid: ObjectId) -> None:
         """Ends the job with its MP3; raises ClaimLost when it is not ours any more."""
         change = {"status": Status.COMPLETED.value, "progress": 100, "mp3_fid": mp3_fid, "error": None, "claim": None}
-        if not self._jobs.update(claim.job.video_fid, {"claim.token": claim.token}, change):
+        if not self._jobs.update(claim.job.video_fid, _held(claim), change):
             raise ClaimLost("the job was taken by another worker, or deleted")
 
     def release(self, claim: Claim, *, uncounted: bool = False) -> None:
@@ -106,7 +106,7 @@ class Claims:
             try:
                 until = moment + timedelta(seconds=self._lease)
                 change = {"claim.until": until, "progress": claim.progress}
-                if not self._jobs.update(claim.job.video_fid, {"claim.token": claim.token}, change):
+                if not self._jobs.update(claim.job.video_fid, _held(claim), change):
                     claim.lost = True
                     return
                 renewed = moment
@@ -115,3 +115,7 @@ class Claims:
                 if (now() - renewed).total_seconds() > self._lease:
                     claim.lost = True
                     return
+
+
+def _held(claim: Claim) -> dict[str, str]:
+    return {"claim.token": claim.token, "status": Status.CONVERTING.value}

@@ -88,8 +88,8 @@ class BrokerConnection:
     def call(self, work: Callable[[BlockingChannel], Result]) -> Result:
         """Runs `work` with the channel in the connection's thread and returns its result.
 
-        Raises BrokerUnavailable when there is no connection, it is lost meanwhile, or RABBITMQ_TIMEOUT passes; UnroutableError and
-        NackError when the broker refuses what `work` publishes.
+        Raises BrokerUnavailable when there is no connection, it is lost meanwhile, or RABBITMQ_TIMEOUT passes;
+        UnroutableError and NackError when the broker refuses what `work` publishes.
         """
         future: Future[Result] = Future()
         with self._lock:

@@ -1,0 +1,229 @@
+"""What the converter makes of messages: one MP3 whatever is repeated, one end for each job."""
+
+import json
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from bson import ObjectId
+
+from common.jobs import Status, now
+from common.messaging.consumer import Busy, HandedBack
+from common.messaging.message import InvalidMessage, Message
+from converter.claims import ClaimLost, Claims
+from converter.conversion import Conversion, mp3_name
+from converter.settings import ConverterSettings
+from tests import media
+from tests.waiting import eventually
+
+OWNER = "owner@example.com"
+
+
+@pytest.fixture
+def conversion(store, rabbit, publisher, environment, tmp_path) -> Callable[..., Conversion]:
+    """Makes handlers on the test's own databases and queues."""
+
+    def make(must_stop: Callable[[], bool] = lambda: False, **changes: object) -> Conversion:
+        values: dict[str, object] = {
+            "mongo_uri": environment["MONGO_URI"],
+            "rabbitmq_uri": environment["RABBITMQ_URI"],
+            "video_queue": rabbit.video_queue,
+            "mp3_queue": rabbit.mp3_queue,
+            "work_folder": tmp_path,
+            "claim_lease": 5,
+            "progress_interval": 0.1,
+            **changes,
+        }
+        settings = ConverterSettings(**values)
+        return Conversion(
+            settings, jobs=store.jobs, videos=store.videos, mp3s=store.mp3s, publisher=publisher, must_stop=must_stop
+        )
+
+    return make
+
+
+def queued(store, path, name="talk.mp4", **options) -> Message:
+    """An accepted upload."""
+    with store.videos.create(name, "video/*", {"username": OWNER}) as writer:
+        writer.write(path.read_bytes())
+        fid = writer.finish()
+    store.jobs.create(fid, OWNER, name, options)
+    return Message(video_fid=fid, mp3_fid=None, username=OWNER)
+
+
+def notices(rabbit, taken) -> list[dict]:
+    found = []
+    while (message := taken(rabbit.mp3_queue)) is not None:
+        found.append(json.loads(message[0]))
+    return found
+
+
+def test_a_video_becomes_an_mp3_and_its_owner_is_going_to_be_told(store, rabbit, taken, conversion, tmp_path):
+    message = queued(store, media.make("mp4"))
+    conversion().handle(message)
+    job = store.jobs.get(message.video_fid)
+    file = store.mp3s.find(job.mp3_fid)
+    assert (job.status, job.progress, job.error) == (Status.COMPLETED, 100, None)
+    assert (file.filename, file.metadata["username"]) == ("talk.mp3", OWNER)
+    assert file.metadata["video_fid"] == message.video_fid
+    assert notices(rabbit, taken) == [
+        {"video_fid": str(message.video_fid), "mp3_fid": str(job.mp3_fid), "username": OWNER}
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_repeated_message_changes_nothing(store, rabbit, taken, conversion):
+    message = queued(store, media.make("mp4"))
+    conversion().handle(message)
+    first = store.jobs.get(message.video_fid)
+    conversion().handle(message)
+    assert store.jobs.get(message.video_fid) == first
+    assert len(store.mp3s.ids_of_video(message.video_fid)) == 1
+    assert len(notices(rabbit, taken)) == 1
+
+
+def test_what_a_killed_worker_stored_is_replaced(store, conversion):
+    message = queued(store, media.make("mp4"))
+    with store.mp3s.create("left.mp3", "audio/mpeg", {"username": OWNER, "video_fid": message.video_fid}) as writer:
+        writer.write(b"from the attempt before")
+        leftover = writer.finish()
+    conversion().handle(message)
+    assert store.mp3s.ids_of_video(message.video_fid) == [store.jobs.get(message.video_fid).mp3_fid]
+    assert store.mp3s.find(leftover) is None
+
+
+def test_a_worker_that_was_killed_before_it_said_so_is_made_good_by_the_next(store, rabbit, taken, conversion):
+    message = queued(store, media.make("mp4"))
+    conversion().handle(message)
+    notices(rabbit, taken)
+    store.jobs.mark(message.video_fid, notice_sent=False)
+    conversion().handle(message)
+    assert len(notices(rabbit, taken)) == 1
+    assert store.jobs.get(message.video_fid).notice_sent
+
+
+def test_a_job_that_another_worker_holds_waits(store, conversion):
+    message = queued(store, media.make("mp4"))
+    claim = Claims(store.jobs, lease=60).take(message.video_fid)
+    with pytest.raises(Busy):
+        conversion().handle(message)
+    Claims(store.jobs, lease=60).release(claim)
+    conversion().handle(message)
+    assert store.jobs.get(message.video_fid).status is Status.COMPLETED
+
+
+def test_an_expired_claim_is_taken_over_and_its_holder_cannot_finish(store, conversion):
+    message = queued(store, media.make("mp4"))
+    claims = Claims(store.jobs, lease=60)
+    stale = claims.take(message.video_fid)
+    store.jobs.update(message.video_fid, {}, {"claim.until": now() - timedelta(seconds=1)})
+    conversion().handle(message)
+    result = store.jobs.get(message.video_fid).mp3_fid
+    with pytest.raises(ClaimLost):
+        claims.complete(stale, ObjectId())
+    assert store.jobs.get(message.video_fid).mp3_fid == result
+
+
+def test_a_kept_claim_does_not_expire_and_shows_the_progress(store):
+    message = queued(store, media.make("mp4"))
+    claims = Claims(store.jobs, lease=1)
+    claim = claims.take(message.video_fid)
+    begun = now()
+    with claims.kept(claim, 0.2):
+        claim.progress = 42
+        eventually(lambda: (now() - begun).total_seconds() > 2)
+        assert claims.take(message.video_fid) is None
+        assert store.jobs.get(message.video_fid).progress == 42
+    assert not claim.lost
+
+
+def test_a_video_without_sound_fails_with_the_reason(store, rabbit, taken, conversion):
+    message = queued(store, media.without_audio())
+    conversion().handle(message)
+    job = store.jobs.get(message.video_fid)
+    assert job.status is Status.FAILED
+    assert "audio" in job.error
+    assert notices(rabbit, taken) == [{"video_fid": str(message.video_fid), "mp3_fid": None, "username": OWNER}]
+    assert store.mp3s.ids_of_video(message.video_fid) == []
+
+
+def test_a_message_about_an_unknown_or_foreign_job_is_none(store, conversion):
+    with pytest.raises(InvalidMessage):
+        conversion().handle(Message(video_fid=ObjectId(), mp3_fid=None, username=OWNER))
+    message = queued(store, media.make("mp4"))
+    conversion().handle(message)
+    with pytest.raises(InvalidMessage):
+        conversion().handle(Message(video_fid=message.video_fid, mp3_fid=None, username="other@example.com"))
+
+
+def test_a_job_that_was_deleted_before_it_began_is_passed_over(store, rabbit, taken, conversion):
+    message = queued(store, media.make("mp4"))
+    store.delete(message.video_fid)
+    conversion().handle(message)
+    assert notices(rabbit, taken) == []
+    assert store.mp3s.ids_of_video(message.video_fid) == []
+
+
+def test_a_job_that_is_deleted_under_way_leaves_nothing(store, rabbit, taken, conversion):
+    message = queued(store, media.long(600))
+    thread = threading.Thread(target=conversion().handle, args=(message,))
+    thread.start()
+    eventually(lambda: store.jobs.get(message.video_fid).status is Status.CONVERTING)
+    store.delete(message.video_fid)
+    thread.join(60)
+    assert not thread.is_alive()
+    assert store.jobs.get(message.video_fid).status is Status.DELETED
+    assert store.mp3s.ids_of_video(message.video_fid) == []
+    assert notices(rabbit, taken) == []
+
+
+def test_a_job_that_takes_its_workers_with_it_is_given_up(store, conversion):
+    message = queued(store, media.make("mp4"))
+    store.jobs.update(message.video_fid, {}, {"attempts": 3})
+    conversion(max_crashes=3).handle(message)
+    job = store.jobs.get(message.video_fid)
+    assert job.status is Status.FAILED
+    assert "unexpectedly" in job.error
+
+
+def test_a_worker_that_must_stop_hands_the_job_back_uncounted(store, conversion):
+    message = queued(store, media.long(600))
+    with pytest.raises(HandedBack):
+        conversion(must_stop=lambda: store.jobs.get(message.video_fid).progress > 0).handle(message)
+    job = store.jobs.get(message.video_fid)
+    assert (job.status, job.attempts, job.mp3_fid) == (Status.QUEUED, 0, None)
+
+
+def test_giving_up_fails_the_job_and_tells_its_owner(store, rabbit, taken, conversion):
+    message = queued(store, media.make("mp4"))
+    conversion().give_up(message, "after 5 attempts: the disk is full")
+    job = store.jobs.get(message.video_fid)
+    assert job.status is Status.FAILED
+    assert "disk" not in job.error
+    assert len(notices(rabbit, taken)) == 1
+
+
+def test_the_chosen_bitrate_is_used(store, conversion):
+    message = queued(store, media.make("mp4"), bitrate=64)
+    other = queued(store, media.make("mp4"))
+    conversion().handle(message)
+    conversion().handle(other)
+    small = store.mp3s.find(store.jobs.get(message.video_fid).mp3_fid)
+    large = store.mp3s.find(store.jobs.get(other.video_fid).mp3_fid)
+    assert small.length < large.length / 2
+
+
+@pytest.mark.parametrize(
+    ("filename", "expected"),
+    [
+        ("talk.mp4", "talk.mp3"),
+        ("../../etc/passwd", "passwd.mp3"),
+        ("C:\\videos\\a.b.mkv", "a.b.mp3"),
+        ("-rf.mp4", "-rf.mp3"),
+        ("/", "audio.mp3"),
+        (".mp4", ".mp4.mp3"),
+    ],
+)
+def test_the_mp3_is_named_after_the_video(filename, expected):
+    assert mp3_name(filename) == expected

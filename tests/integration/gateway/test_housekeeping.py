@@ -1,0 +1,176 @@
+"""Housekeeping restores the invariant after everything that can interrupt the services."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from bson import ObjectId
+
+from common.jobs import Status, now
+from gateway.outbox import Outbox
+from gateway.retention import Housekeeping
+from gateway.settings import HousekeepingSettings
+
+OWNER = "owner@example.com"
+
+
+@pytest.fixture
+def housekeeping(environment, store, rabbit, publisher):
+    def make(**changes: object) -> Housekeeping:
+        values: dict[str, object] = {
+            "mongo_uri": environment["MONGO_URI"],
+            "rabbitmq_uri": environment["RABBITMQ_URI"],
+            "publish_grace": 0,
+            "orphan_grace": 3600,
+            **changes,
+        }
+        return Housekeeping(HousekeepingSettings(**values), store, Outbox(rabbit, store.jobs, publisher))
+
+    return make
+
+
+def video(store, age: timedelta = timedelta()) -> ObjectId:
+    with store.videos.create("talk.mp4", "video/*", {"username": OWNER}) as writer:
+        writer.id = ObjectId.from_datetime(datetime.now(UTC) - age) if age else writer.id
+        writer._document["_id"] = writer.id
+        writer.write(b"x" * 1000)
+        return writer.finish()
+
+
+def mp3(store, video_fid: ObjectId, age: timedelta = timedelta()) -> ObjectId:
+    with store.mp3s.create("talk.mp3", "audio/mpeg", {"username": OWNER, "video_fid": video_fid}) as writer:
+        writer.id = ObjectId.from_datetime(datetime.now(UTC) - age) if age else writer.id
+        writer._document["_id"] = writer.id
+        writer.write(b"x" * 1000)
+        return writer.finish()
+
+
+def completed(store, days_ago: int = 0) -> ObjectId:
+    fid = video(store)
+    store.jobs.create(fid, OWNER, "talk.mp4", {})
+    result = mp3(store, fid)
+    store.jobs.collection.update_one(
+        {"_id": fid},
+        {
+            "$set": {
+                "status": "completed",
+                "mp3_fid": result,
+                "told": True,
+                "notice_sent": True,
+                "published": True,
+                "updated_at": now() - timedelta(days=days_ago),
+            }
+        },
+    )
+    return fid
+
+
+def test_nothing_to_do_does_nothing(store, housekeeping):
+    fid = completed(store)
+    assert set(housekeeping().run().values()) == {0}
+    assert store.jobs.get(fid).status is Status.COMPLETED
+
+
+def test_a_job_that_was_never_announced_is_published_once(store, housekeeping, rabbit, taken):
+    fid = video(store)
+    store.jobs.create(fid, OWNER, "talk.mp4", {})
+    assert housekeeping().publish_forgotten() == 1
+    assert housekeeping().publish_forgotten() == 0
+    body, _ = taken(rabbit.video_queue)
+    assert json.loads(body) == {"video_fid": str(fid), "mp3_fid": None, "username": OWNER}
+
+
+def test_a_job_that_stands_still_is_published_again(store, housekeeping, rabbit, taken):
+    fid = video(store)
+    store.jobs.create(fid, OWNER, "talk.mp4", {})
+    store.jobs.collection.update_one(
+        {"_id": fid}, {"$set": {"published": True, "updated_at": now() - timedelta(hours=2)}}
+    )
+    assert housekeeping().publish_forgotten() == 1
+    assert taken(rabbit.video_queue) is not None
+    assert housekeeping().publish_forgotten() == 0
+
+
+def test_an_owner_nobody_was_asked_to_tell_is_told(store, housekeeping, rabbit, taken):
+    fid = completed(store)
+    store.jobs.mark(fid, told=False, notice_sent=False)
+    assert housekeeping().notify_forgotten() == 1
+    assert json.loads(taken(rabbit.mp3_queue)[0])["mp3_fid"] == str(store.jobs.get(fid).mp3_fid)
+
+
+def test_results_older_than_the_retention_go_with_their_files(store, housekeeping):
+    old, fresh = completed(store, days_ago=31), completed(store, days_ago=29)
+    assert housekeeping().delete_expired() == 1
+    assert store.jobs.owned(old, OWNER) is None
+    assert store.videos.find(old) is None
+    assert store.mp3s.ids_of_video(old) == []
+    assert store.videos.find(fresh) is not None
+
+
+def test_a_retention_of_zero_keeps_for_ever(store, housekeeping):
+    completed(store, days_ago=4000)
+    assert housekeeping(retention_days=0).delete_expired() == 0
+
+
+def test_files_without_a_job_go_when_no_upload_can_still_want_them(store, housekeeping):
+    day = timedelta(days=1)
+    lost_video, lost_mp3 = video(store, day), mp3(store, ObjectId(), day)
+    under_way = video(store)
+    assert housekeeping().delete_files_without_job() == 2
+    assert store.videos.find(lost_video) is None
+    assert store.mp3s.find(lost_mp3) is None
+    assert store.videos.find(under_way) is not None
+
+
+def test_an_mp3_that_its_job_does_not_point_to_goes(store, housekeeping):
+    fid = completed(store)
+    second = mp3(store, fid, timedelta(days=1))
+    assert housekeeping().delete_files_without_job() == 1
+    assert store.mp3s.ids_of_video(fid) == [store.jobs.get(fid).mp3_fid]
+    assert store.mp3s.find(second) is None
+
+
+def test_the_files_of_a_deletion_that_was_interrupted_go(store, housekeeping):
+    fid = video(store, timedelta(days=1))
+    store.jobs.create(fid, OWNER, "talk.mp4", {})
+    store.jobs.bury(fid)
+    assert housekeeping().delete_files_without_job() == 1
+
+
+def test_chunks_of_an_upload_that_was_cut_off_go(store, housekeeping):
+    old = ObjectId.from_datetime(datetime.now(UTC) - timedelta(days=1))
+    store.videos._chunks.insert_one({"files_id": old, "n": 0, "data": b"x"})
+    assert housekeeping().delete_chunks_without_file() == 1
+
+
+def stages(plan: dict) -> set[str]:
+    found = {plan["stage"]} if "stage" in plan else set()
+    for part in (plan.get("inputStage"), *plan.get("inputStages", [])):
+        found |= stages(part) if part else set()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("query", "order"),
+    [
+        ({"_id": ObjectId()}, None),
+        ({"username": OWNER, "status": {"$ne": "deleted"}}, [("_id", -1)]),
+        ({"username": OWNER, "status": {"$ne": "deleted"}, "_id": {"$lt": ObjectId()}}, [("_id", -1)]),
+        ({"status": {"$in": ["completed", "failed"]}, "updated_at": {"$lt": now()}}, None),
+        ({"status": "queued", "published": False, "updated_at": {"$lt": now()}}, None),
+    ],
+)
+def test_every_query_for_jobs_uses_an_index(store, query, order):
+    for _ in range(3):
+        store.jobs.create(ObjectId(), OWNER, "talk.mp4", {})
+    found = store.jobs.collection.find(query)
+    plan = (found.sort(order) if order else found).explain()["queryPlanner"]["winningPlan"]
+    used = stages(plan.get("queryPlan", plan))
+    assert "COLLSCAN" not in used
+    assert "SORT" not in used
+    assert used & {"IXSCAN", "IDHACK"}
+
+
+def test_the_results_of_a_video_are_found_by_an_index(store):
+    plan = store.mp3s._files.find({"metadata.video_fid": ObjectId()}).explain()["queryPlanner"]["winningPlan"]
+    assert "COLLSCAN" not in stages(plan.get("queryPlan", plan))

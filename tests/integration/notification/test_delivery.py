@@ -1,0 +1,200 @@
+"""Owners are told once, by a real mail server in all its moods."""
+
+import json
+import mailbox
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bson import ObjectId
+
+from common.errors import PermanentError, TransientError
+from common.jobs import Jobs, Status
+from common.links import DownloadLinks
+from common.messaging.consumer import Busy
+from common.messaging.message import InvalidMessage, Message
+from notification.delivery import Delivery
+from notification.emails import Emails
+from notification.mailer import Mailer
+from notification.settings import NotificationSettings
+from scripts.stack import mailserver
+from tests.waiting import eventually
+
+OWNER = "owner@example.com"
+
+
+class MailServer:
+    """A mail server of the test's own."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.port = port
+
+    def mood(self, mode: str, **more: bool) -> None:
+        """How it treats the next clients."""
+        draft = self.folder / "control.new"
+        draft.write_text(json.dumps({"mode": mode, **more}))
+        draft.rename(self.folder / "control.json")
+
+    @property
+    def inbox(self) -> list[mailbox.MaildirMessage]:
+        """What it has accepted."""
+        return list(mailbox.Maildir(self.folder / "Maildir", create=True))
+
+
+@pytest.fixture
+def mail_server(environment, tmp_path):
+    for name in ("certificate.pem", "key.pem"):
+        shutil.copy(Path(environment["MAILDIR"]).parent / name, tmp_path / name)
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    command = [sys.executable, "-P", mailserver.__file__, "--folder", str(tmp_path), "--port", str(port)]
+    variables = {**os.environ, "SMTP_USER": "me", "SMTP_PASSWORD": "secret"}
+    with subprocess.Popen(command, env=variables, stderr=subprocess.DEVNULL) as process:
+        eventually(lambda: _listens(port), what="the mail server")
+        yield MailServer(tmp_path, port)
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:  # a client that it lets hang keeps it
+            process.kill()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def settings(environment, mail_server, tmp_path):
+    def make(**changes: object) -> NotificationSettings:
+        values: dict[str, object] = {
+            "mongo_uri": environment["MONGO_URI"],
+            "rabbitmq_uri": environment["RABBITMQ_URI"],
+            "link_secret": "0123456789abcdef0123456789abcdef",
+            "smtp_host": "127.0.0.1",
+            "smtp_port": mail_server.port,
+            "smtp_user": "me",
+            "smtp_password": "secret",
+            "smtp_ca_file": tmp_path / "certificate.pem",
+            "smtp_timeout": 3,
+            "mail_from": "noreply@example.com",
+            **changes,
+        }
+        return NotificationSettings(**values)
+
+    return make
+
+
+@pytest.fixture
+def delivery(store, settings):
+    def make(**changes: object) -> Delivery:
+        made = settings(**changes)
+        emails = Emails(made.sender, DownloadLinks(made), made.public_url)
+        return Delivery(store.jobs, emails, Mailer(made), lease=30)
+
+    return make
+
+
+def ended(jobs: Jobs, status: Status = Status.COMPLETED, filename: str = "talk.mp4") -> Message:
+    fid, mp3_fid = ObjectId(), ObjectId()
+    jobs.create(fid, OWNER, filename, {})
+    if status is Status.COMPLETED:
+        jobs.update(fid, {}, {"status": status.value, "mp3_fid": mp3_fid})
+    else:
+        jobs.update(fid, {}, {"status": status.value, "error": "The video has no audio track."})
+    return Message(video_fid=fid, mp3_fid=mp3_fid, username=OWNER)
+
+
+def test_an_owner_is_told_once(store, delivery, mail_server):
+    message = ended(store.jobs)
+    delivery().handle(message)
+    delivery().handle(message)
+    assert [email["Subject"] for email in mail_server.inbox] == ["MP3 Download"]
+    assert store.jobs.get(message.video_fid).told
+
+
+def test_the_owner_of_a_failed_job_gets_the_reason(store, delivery, mail_server):
+    delivery().handle(ended(store.jobs, Status.FAILED))
+    (email,) = mail_server.inbox
+    assert b"no audio track" in email.as_bytes()
+
+
+@pytest.mark.parametrize("name", ["Grüße 🎵.mp4", "a\r\nBcc: x@example.com.mp4", "x" * 300, "\u202egpj.mp4"])
+def test_a_strange_name_arrives(store, delivery, mail_server, name):
+    delivery().handle(ended(store.jobs, filename=name))
+    (email,) = mail_server.inbox
+    assert email["Bcc"] is None
+
+
+def test_nobody_is_told_about_what_is_not_over(store, delivery, mail_server):
+    fid = ObjectId()
+    store.jobs.create(fid, OWNER, "talk.mp4", {})
+    delivery().handle(Message(video_fid=fid, mp3_fid=None, username=OWNER))
+    deleted = ended(store.jobs)
+    store.jobs.bury(deleted.video_fid)
+    delivery().handle(deleted)
+    assert mail_server.inbox == []
+
+
+def test_a_message_about_an_unknown_or_foreign_job_is_none(store, delivery):
+    with pytest.raises(InvalidMessage):
+        delivery().handle(Message(video_fid=ObjectId(), mp3_fid=None, username=OWNER))
+    message = ended(store.jobs)
+    with pytest.raises(InvalidMessage):
+        delivery().handle(Message(video_fid=message.video_fid, mp3_fid=None, username="other@example.com"))
+
+
+@pytest.mark.parametrize("mode", ["4xx", "hang", "refuse-auth"])
+def test_what_may_pass_is_transient_and_works_later(store, delivery, mail_server, mode):
+    message = ended(store.jobs)
+    mail_server.mood(mode)
+    with pytest.raises(TransientError):
+        delivery().handle(message)
+    assert not store.jobs.get(message.video_fid).told
+    mail_server.mood("ok")
+    delivery().handle(message)
+    assert len(mail_server.inbox) == 1
+
+
+def test_a_refused_address_is_permanent(store, delivery, mail_server):
+    mail_server.mood("5xx")
+    with pytest.raises(PermanentError, match="550"):
+        delivery().handle(ended(store.jobs))
+
+
+def test_an_answer_that_got_lost_brings_the_same_message_id_again(store, delivery, mail_server):
+    message = ended(store.jobs)
+    mail_server.mood("ok", accepted_then_drop=True)
+    with pytest.raises(TransientError):
+        delivery().handle(message)
+    mail_server.mood("ok")
+    delivery().handle(message)
+    ids = [email["Message-ID"] for email in mail_server.inbox]
+    assert len(ids) == 2
+    assert len(set(ids)) == 1
+
+
+def test_one_replica_at_a_time_tells_an_owner(store, delivery):
+    message = ended(store.jobs)
+    assert delivery()._reserve(message.video_fid)
+    with pytest.raises(Busy):
+        delivery().handle(message)
+
+
+def test_a_wrong_password_or_certificate_is_transient_and_never_shown(store, delivery):
+    with pytest.raises(TransientError) as caught:
+        delivery(smtp_password="hunter2-wrong").handle(ended(store.jobs))
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(TransientError, match="certificate"):
+        delivery(smtp_ca_file=None).handle(ended(store.jobs))
+
+
+def test_no_mail_server_is_transient(store, delivery):
+    with pytest.raises(TransientError):
+        delivery(smtp_port=9).handle(ended(store.jobs))
