@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Shows the whole system at work: a video goes in by curl, an email arrives, an MP3 comes out.
+# usage: ./scripts/demo.sh [VIDEO] [--keep]
+#   VIDEO   your own video; without it, one of 20 seconds is made
+#   --keep  leave the system running afterwards
+set -euo pipefail
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+# shellcheck source=scripts/lib.sh
+. "$root/scripts/lib.sh"
+
+keep=""
+video=""
+for argument in "$@"; do
+    case "$argument" in
+        --help | -h)
+            sed -n '2,5s/^# //p' "${BASH_SOURCE[0]}"
+            exit 0
+            ;;
+        --keep) keep=1 ;;
+        -*) die "unknown option $argument: see --help" ;;
+        *) video="$(realpath -e -- "$argument" 2>/dev/null)" || die "There is no file $argument." ;;
+    esac
+done
+
+say "Preparing this machine..."
+ensure_system
+ensure_python
+export PYTHONPATH="$root" PYTHONSAFEPATH=1 PATH="$root/.venv/bin:$PATH"
+
+# Called by the trap.
+# shellcheck disable=SC2317
+finish() {
+    local code=$?
+    trap - EXIT INT TERM
+    if [ -n "$keep" ]; then
+        say ""
+        say "The system is still running. See ./scripts/local.sh status --name demo; end it with:"
+        say "  ./scripts/local.sh down --wipe --name demo"
+    else
+        "$root/scripts/local.sh" down --wipe --name demo >&2 || code=1
+    fi
+    exit "$code"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+"$root/scripts/local.sh" up --name demo || die "The system did not start; the lines above say why."
+
+folder="$root/.local/demo"
+mkdir -p "$folder"
+if [ -z "$video" ]; then
+    video="$folder/sample.mp4"
+    python -m scripts.demo.sample "$video" || die "ffmpeg could not make the sample video."
+fi
+
+# member NAME: the value of that name in the JSON on standard input.
+member() { python -c 'import json, sys; value = json.load(sys.stdin)[sys.argv[1]]; print("" if value is None else value)' "$1"; }
+
+# run COMMAND: prints a line as a person would type it, and runs it here. Secrets stay names in it.
+run() {
+    printf '\n$ %s\n' "$1"
+    ANSWER=""
+    eval "$1" || die "This step failed: $1 ${ANSWER}"
+}
+
+state="$root/.local/stack/demo/state.json"
+# The lines below read these by name.
+# shellcheck disable=SC2034
+{
+    GATEWAY="$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["environment"]["GATEWAY_URL"])' "$state")"
+    MAILDIR="$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["environment"]["MAILDIR"])' "$state")"
+    VIDEO="$video"
+    MP3="$folder/$(basename "${video%.*}").mp3"
+}
+rm -f "$MP3"
+
+# shellcheck disable=SC2016  # the names are shown as names and expanded by run
+{
+    printf '\nGATEWAY=%s\nVIDEO=%s\nMP3=%s\n' "$GATEWAY" "$VIDEO" "$MP3"
+    run 'EMAIL="demo-$(openssl rand -hex 4)@example.com"; PASSWORD="$(openssl rand -hex 12)"'
+    run 'curl -sS --fail-with-body "$GATEWAY/register" -H "Content-Type: application/json" -d "{\"email\": \"$EMAIL\", \"password\": \"$PASSWORD\"}"'
+    run 'TOKEN="$(curl -sS --fail-with-body -X POST "$GATEWAY/login" -u "$EMAIL:$PASSWORD")"'
+    run 'ANSWER="$(curl -sS --fail-with-body "$GATEWAY/upload" -H "Authorization: Bearer $TOKEN" -H "Accept: application/json" -F "file=@$VIDEO")"'
+    printf '%s\n' "$ANSWER"
+    VIDEO_FID="$(member video_fid <<<"$ANSWER")"
+
+    watch='curl -sS --fail-with-body "$GATEWAY/jobs/$VIDEO_FID" -H "Authorization: Bearer $TOKEN"'
+    printf '\nVIDEO_FID=%s\n$ %s\n' "$VIDEO_FID" "$watch"
+    shown=""
+    deadline=$((SECONDS + 3600))
+    while :; do
+        JOB="$(eval "$watch")" || die "The job cannot be read: $JOB"
+        STATUS="$(member status <<<"$JOB")"
+        PROGRESS="$(member progress <<<"$JOB")"
+        [ "$shown" = "$STATUS $PROGRESS" ] || printf '%s %s %%\n' "$STATUS" "$PROGRESS"
+        shown="$STATUS $PROGRESS"
+        case "$STATUS" in
+            completed) break ;;
+            failed) die "The conversion failed: $(member error <<<"$JOB")" ;;
+        esac
+        [ "$SECONDS" -lt "$deadline" ] || die "The conversion did not end within an hour. Look at ./scripts/local.sh logs converter --name demo."
+        sleep 0.3
+    done
+
+    printf '\nThe email that arrived:\n'
+    LETTER="$(python -m scripts.demo.inbox "$MAILDIR" "$EMAIL")" || die "No email arrived. Look at ./scripts/local.sh logs notification --name demo."
+    printf '%s\n' "$LETTER" | sed 's/^/  | /'
+    [[ "$LETTER" == *"Subject: MP3 Download"* ]] || die "The email has another subject than \"MP3 Download\"."
+    [[ "$LETTER" =~ mp3\ file_id:\ ([0-9a-f]{24})\ is\ now\ ready! ]] || die "The email names no MP3."
+    printf '\nMP3_FID=%s\n' "${BASH_REMATCH[1]}"
+    # shellcheck disable=SC2034
+    MP3_FID="${BASH_REMATCH[1]}"
+    run 'curl -sS --fail-with-body "$GATEWAY/download?fid=$MP3_FID" -H "Authorization: Bearer $TOKEN" -o "$MP3"'
+}
+python -m scripts.demo.verify "$video" "$MP3" || die "What was downloaded is not the video's sound."
+printf '\nDone: %s\n' "$MP3"
