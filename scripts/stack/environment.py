@@ -101,15 +101,15 @@ def service(state: State, name: str, like: str) -> dict[str, str]:
         **share,
         **listen,
         **health,
-        **(_coverage(state) if state.coverage else {}),
+        **(_coverage() if state.coverage else {}),
         **state.overrides,
         **(variant.env if variant else {}),
     }
 
 
-def _coverage(state: State) -> dict[str, str]:
-    # Python's start-up file of coverage (a .pth) begins to measure when it finds this variable.
+def _coverage() -> dict[str, str]:
+    # Python's start-up file of coverage (a .pth) begins to measure when it finds the first. The data outlive the stack.
     return {
         "COVERAGE_PROCESS_START": str(ROOT / "pyproject.toml"),
-        "COVERAGE_FILE": str(state.folder / "coverage" / ".coverage"),
+        "COVERAGE_FILE": str(ROOT / ".local" / "coverage" / ".coverage"),
     }

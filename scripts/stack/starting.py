@@ -64,7 +64,7 @@ def _state(path: Path) -> State:
         for name, port in state.ports.items():
             if not ports.is_free(port):
                 state.ports[name] = ports.choose(1, state.ports.values())[0]
-    for folder in (state.logs, state.tmp, state.folder / "home", state.folder / "coverage"):
+    for folder in (state.logs, state.tmp, state.folder / "home"):
         folder.mkdir(mode=0o700, exist_ok=True)
     return state
 

@@ -1,0 +1,195 @@
+#!/usr/bin/env bash
+# Runs the tests, each tier against what it needs.
+# usage: ./scripts/test.sh [TIER...] [-- PYTEST ARGUMENTS]
+#   lint         style, types, imports, security, shell, locks
+#   unit         parts by themselves
+#   scripts      the scripts
+#   manifests    the Kubernetes manifests
+#   integration  parts with real servers
+#   e2e          the whole system, as a person uses it
+#   browser      the web page in a real browser
+#   faults       the whole system while parts of it die
+#   cluster      the manifests in a real cluster; runs only when it is named
+# Without a tier: all but cluster. Servers are started as needed and ended afterwards.
+set -euo pipefail
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+cd "$root"
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+
+all=(lint unit scripts manifests integration e2e browser faults cluster)
+tiers=()
+pytest_arguments=()
+
+has_tests() { [ "$1" = lint ] || [ -n "$(find "tests/$1" -name 'test_*.py' -print -quit 2>/dev/null)" ]; }
+
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --help | -h)
+            sed -n '2,13s/^# //p' "${BASH_SOURCE[0]}"
+            exit 0
+            ;;
+        --)
+            shift
+            pytest_arguments=("$@")
+            break
+            ;;
+        *)
+            [[ " ${all[*]} " == *" $1 "* ]] || die "There is no tier $1. There are: ${all[*]}."
+            has_tests "$1" || die "The tier $1 has no tests in tests/$1."
+            tiers+=("$1")
+            ;;
+    esac
+    shift
+done
+if [ "${#tiers[@]}" = 0 ]; then
+    for tier in "${all[@]}"; do
+        if [ "$tier" != cluster ] && has_tests "$tier"; then tiers+=("$tier"); fi
+    done
+fi
+asked() { [[ " ${tiers[*]} " == *" $1 "* ]]; }
+
+if asked lint; then export NEED_LINT=1; fi
+ensure_system
+ensure_python
+export PATH="$root/.venv/bin:$PATH"
+
+# Total coverage means something only when everything that measures it runs, whole.
+coverage=""
+if asked unit && asked integration && asked e2e && [ "${#pytest_arguments[@]}" = 0 ]; then coverage=1; fi
+
+child=""
+stacks=()
+
+# run COMMAND...: runs it so that a signal to this script reaches it too; returns its exit code.
+run() {
+    local code=0
+    "$@" <&0 &
+    child=$!
+    wait "$child" || code=$?
+    child=""
+    return "$code"
+}
+
+# Called by the traps.
+# shellcheck disable=SC2317
+finish() {
+    local code=$? name
+    trap - EXIT INT TERM
+    if [ -n "$child" ]; then
+        kill -TERM "$child" 2>/dev/null || true
+        wait "$child" 2>/dev/null || true
+    fi
+    for name in "${stacks[@]}"; do
+        ./scripts/local.sh down --wipe --name "$name" >&2 || code=1
+    done
+    exit "$code"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# start_stack NAME [SETTINGS]: a fresh stack with the variables of a file of NAME=VALUE lines.
+start_stack() {
+    local line options=()
+    if [ -n "${2:-}" ] && [ -f "$2" ]; then
+        while IFS= read -r line; do
+            if [ -n "$line" ] && [[ "$line" != \#* ]]; then options+=(--set "$line"); fi
+        done <"$2"
+    fi
+    ./scripts/local.sh down --wipe --name "$1" >/dev/null
+    stacks+=("$1")
+    run ./scripts/local.sh up --name "$1" "${options[@]}"
+}
+
+# The stacks' names are the checkout's, so only one run at a time may use them.
+one_at_a_time() {
+    mkdir -p .local
+    exec 9>.local/test.lock
+    flock --nonblock 9 || {
+        say "Another test run of this checkout uses the stacks; waiting for its end..."
+        flock --timeout 3600 9 || die "The other test run did not end within an hour. End it, then try again."
+    }
+}
+
+shared_stack() {
+    [ -n "${V2M_STACK:-}" ] && return
+    one_at_a_time
+    V2M_COVERAGE="$coverage" start_stack test tests/settings.env || return
+    export V2M_STACK="$root/.local/stack/test/state.json"
+}
+
+# measured COMMAND...: runs it under coverage when the total is wanted.
+measured() {
+    if [ -n "$coverage" ]; then
+        COVERAGE_PROCESS_START="$root/pyproject.toml" COVERAGE_FILE="$root/.local/coverage/.coverage" run "$@"
+    else
+        run "$@"
+    fi
+}
+
+tier_lint() {
+    local failed=0 files
+    mapfile -t files < <(git ls-files -co --exclude-standard '*.sh' .ci/run)
+    run ruff check . || failed=1
+    run ruff format --check . || failed=1
+    run mypy src scripts || failed=1
+    run env PYTHONPATH=src lint-imports || failed=1
+    run bandit --quiet --recursive --configfile pyproject.toml src || failed=1
+    run shellcheck --external-sources "${files[@]}" || failed=1
+    run python scripts/locks.py || failed=1
+    return "$failed"
+}
+tier_unit() { measured pytest -n 2 tests/unit "${pytest_arguments[@]}"; }
+tier_scripts() { run pytest tests/scripts "${pytest_arguments[@]}"; }
+tier_manifests() { run pytest tests/manifests "${pytest_arguments[@]}"; }
+tier_integration() { shared_stack && measured pytest -n 2 tests/integration "${pytest_arguments[@]}"; }
+tier_e2e() { shared_stack && measured pytest -n 2 tests/e2e "${pytest_arguments[@]}"; }
+tier_browser() { shared_stack && run pytest tests/browser "${pytest_arguments[@]}"; }
+tier_faults() {
+    one_at_a_time
+    start_stack faults tests/faults/settings.env || return
+    V2M_STACK="$root/.local/stack/faults/state.json" run pytest tests/faults "${pytest_arguments[@]}"
+}
+tier_cluster() { run pytest tests/cluster "${pytest_arguments[@]}"; }
+
+# show_logs TIER: what the services said before the tier failed.
+show_logs() {
+    local name=test
+    [ "$1" != faults ] || name=faults
+    [ ! -d ".local/stack/$name/logs" ] || tail -n 25 ".local/stack/$name/logs"/*.log >&2
+}
+
+total_coverage() {
+    # The services write their data as they end.
+    ./scripts/local.sh down --wipe --name test >&2
+    coverage combine --quiet --data-file=.local/coverage/.coverage .local/coverage || return
+    coverage report --data-file=.local/coverage/.coverage --fail-under=90
+}
+
+rm -rf .local/coverage
+mkdir -p .local/coverage
+summary=()
+failures=0
+for tier in "${tiers[@]}"; do
+    printf '\n== %s\n' "$tier"
+    started=$SECONDS
+    result=passed
+    if ! "tier_$tier"; then
+        result=FAILED
+        failures=$((failures + 1))
+        case "$tier" in integration | e2e | browser | faults) show_logs "$tier" ;; esac
+    fi
+    summary+=("$(printf '%-12s %-7s %5d s' "$tier" "$result" $((SECONDS - started)))")
+done
+if [ -n "$coverage" ]; then
+    printf '\n== coverage\n'
+    result=passed
+    total_coverage || { result=FAILED; failures=$((failures + 1)); }
+    summary+=("$(printf '%-12s %-7s' coverage "$result")")
+fi
+
+printf '\n'
+printf '%s\n' "${summary[@]}"
+printf '\nTiers: %d passed, %d failed\n' $((${#summary[@]} - failures)) "$failures"
+[ "$failures" = 0 ]
