@@ -1,0 +1,82 @@
+"""What the programs of a stack are told."""
+
+import configparser
+import json
+from pathlib import Path
+
+import pytest
+
+from scripts.stack import environment, rabbitmq, services, supervision
+from scripts.stack.state import State, Variant
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    return State.create(tmp_path / "mine" / "state.json")
+
+
+def test_a_service_gets_its_own_variables_and_nobody_elses(state: State) -> None:
+    auth = services.program(state, "auth", "auth").environment
+    assert auth["MYSQL_PASSWORD"] == state.secrets["mysql"]
+    assert auth["PORT"] == str(state.ports["auth"])
+    assert not {"MONGO_URI", "RABBITMQ_URI", "MYSQL_ROOT_PASSWORD", "SMTP_PASSWORD"} & auth.keys()
+
+
+def test_nothing_of_the_callers_environment_reaches_a_service(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_UPLOAD_MB", "1")
+    assert "MAX_UPLOAD_MB" not in services.program(state, "gateway", "gateway").environment
+
+
+def test_an_override_reaches_all_services_and_a_variants_own_variable_wins(state: State) -> None:
+    state.overrides["LOG_LEVEL"] = "WARNING"
+    state.ports["converter-2"] = 20_001
+    state.variants["converter-2"] = Variant(like="converter", env={"LOG_LEVEL": "DEBUG"})
+    by_name = {program.name: program.environment for program in services.programs(state)}
+    assert by_name.pop("converter-2")["LOG_LEVEL"] == "DEBUG"
+    assert {service["LOG_LEVEL"] for service in by_name.values()} == {"WARNING"}
+
+
+def test_an_override_does_not_change_what_the_servers_are_set_up_with(state: State) -> None:
+    state.overrides["RABBITMQ_PASSWORD"] = "wrong"
+    assert state.secrets["rabbitmq"] in rabbitmq.configuration(state)
+    assert environment.complete(state)["RABBITMQ_PASSWORD"] == "wrong"
+
+
+def test_the_broker_listens_on_this_machine_only(state: State) -> None:
+    lines = rabbitmq.configuration(state).splitlines()
+    assert f"listeners.tcp.default = 127.0.0.1:{state.ports['rabbitmq']}" in lines
+    assert "management.tcp.ip = 127.0.0.1" in lines
+
+
+def test_stacks_in_different_folders_have_different_brokers(state: State) -> None:
+    other = State.create(state.folder.parent / "other" / "state.json")
+    assert rabbitmq.node_name(state) != rabbitmq.node_name(other)
+
+
+def test_no_secret_stands_in_the_process_managers_configuration(state: State) -> None:
+    supervision.write(state, services.programs(state))
+    texts = [path.read_text() for path in state.folder.rglob("*.conf")]
+    assert len(texts) == len(services.COMMANDS) + 1
+    assert not any(secret in text for secret in state.secrets.values() for text in texts)
+    assert not any(secret in part for secret in state.secrets.values() for part in services.COMMANDS["gateway"])
+
+
+def test_specifications_hold_the_environment_and_are_private(state: State) -> None:
+    program = services.program(state, "converter", "converter")
+    supervision.write(state, [program])
+    path = supervision.specification_path(state, "converter")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert json.loads(path.read_text())["environment"] == dict(program.environment)
+
+
+def test_a_changed_environment_is_noticed(state: State) -> None:
+    assert supervision.write(state, services.programs(state)) == []
+    state.variants["auth"] = Variant(like="auth", env={"LOG_LEVEL": "DEBUG"})
+    assert supervision.write(state, services.programs(state)) == ["auth"]
+
+
+def test_a_percent_sign_in_a_path_survives_the_process_managers_format(tmp_path: Path) -> None:
+    state = State.create(tmp_path / "100%" / "state.json")
+    parser = configparser.ConfigParser(interpolation=configparser.BasicInterpolation())
+    parser.read_string(supervision.section(state, services.program(state, "auth", "auth")))
+    assert parser["program:auth"]["stdout_logfile"] == str(state.logs / "auth.log")
