@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +17,9 @@ import MySQLdb
 USER = "auth_user"
 PASSWORD = "a password of the tests"
 INIT_SQL = Path(__file__).parents[3] / "src" / "auth" / "init.sql"
+
+# A test that exceeds pytest's timeout ends its process without fixtures' clean-up; the servers must not outlive it.
+ENDS_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 
 # s. A machine under load takes its time to make a data directory.
 _PATIENCE = 120
@@ -39,32 +42,38 @@ class MariaDB:
         self.socket = Path(self._folder.name) / "s"
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._undo = ExitStack()
 
     def __enter__(self) -> Self:
-        user = f"--user={getpass.getuser()}"
-        subprocess.run(
-            ["mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db",
-             f"--datadir={self.data}", user],
-            check=True, capture_output=True, timeout=_PATIENCE,
-        )  # fmt: skip
-        self.start()
-        self.load(INIT_SQL)
-        self.execute(f"CREATE USER '{USER}'@'%' IDENTIFIED BY '{PASSWORD}'")
-        self.execute(f"GRANT SELECT, INSERT, UPDATE ON auth.* TO '{USER}'@'%'")
+        with ExitStack() as undo:
+            undo.callback(self._folder.cleanup)
+            undo.callback(self.stop)
+            self._install()
+            self.start()
+            self.load(INIT_SQL)
+            self.execute(f"CREATE USER '{USER}'@'%' IDENTIFIED BY '{PASSWORD}'")
+            self.execute(f"GRANT SELECT, INSERT, UPDATE ON auth.* TO '{USER}'@'%'")
+            self._undo = undo.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
-        self._folder.cleanup()
+        self._undo.close()
+
+    def _install(self) -> None:
+        subprocess.run(
+            ["mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db",
+             f"--datadir={self.data}", f"--user={getpass.getuser()}"],
+            check=True, capture_output=True, timeout=_PATIENCE,
+        )  # fmt: skip
 
     def start(self) -> None:
         """Starts the server and returns when it answers."""
         with (Path(self._folder.name) / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                ["mariadbd", "--no-defaults", f"--user={getpass.getuser()}", f"--datadir={self.data}",
-                 f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self.socket}", "--skip-name-resolve",
+                [*ENDS_WITH_PARENT, "mariadbd", "--no-defaults",
+                 f"--user={getpass.getuser()}", f"--datadir={self.data}", f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self.socket}", "--skip-name-resolve",
                  "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0"],
                 stdout=log, stderr=log,
             )  # fmt: skip

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from tests.integration.auth.conftest import auth_environment, wait_until
-from tests.integration.auth.mariadb import MariaDB, free_port
+from tests.integration.auth.mariadb import ENDS_WITH_PARENT, MariaDB, free_port
 
 SOURCE = Path(__file__).parents[3] / "src"
 COMMAND = [sys.executable, "-m", "gunicorn", "-c", "python:common.gunicorn_conf", "auth.wsgi:app"]
@@ -59,7 +59,7 @@ def running(folder: Path, variables: dict[str, str]) -> Iterator[Service]:
     port, output = free_port(), folder / "output"
     with output.open("wb") as log:
         process = subprocess.Popen(
-            COMMAND,
+            [*ENDS_WITH_PARENT, *COMMAND],
             env=environment(HOST="127.0.0.1", PORT=str(port), HOME=str(folder), **variables),
             stdout=log,
             stderr=log,
