@@ -211,7 +211,8 @@ class Stack:
 
     def _call(self, method: str, *arguments: Any) -> Any:
         try:
-            return getattr(supervision.control(self.state), method)(*arguments)
+            with supervision.control(self.state) as supervisor:
+                return getattr(supervisor, method)(*arguments)
         except (OSError, http.client.HTTPException) as error:
             raise StackError(
                 f"The process manager of the stack {self.state.name} does not answer ({error}). "

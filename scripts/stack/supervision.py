@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +44,18 @@ class _Transport(xmlrpc.client.Transport):
         super().__init__()
         self._path = path
 
-    def make_connection(self, host: Any) -> http.client.HTTPConnection:  # noqa: ARG002
-        return _Connection(self._path)
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        connection = _Connection(self._path)
+        # Where the base class looks for what it has to close.
+        self._connection = host, connection
+        return connection
 
 
-def control(state: State) -> Any:
+@contextmanager
+def control(state: State) -> Iterator[Any]:
     """The remote control: http://supervisord.org/api.html, with a time limit on each call."""
     with xmlrpc.client.ServerProxy("http://localhost", transport=_Transport(_socket(state))) as proxy:
-        return proxy.supervisor
+        yield proxy.supervisor
 
 
 def _socket(state: State) -> str:
@@ -154,7 +159,8 @@ def start(state: State) -> tuple[int, float]:
     deadline = time.monotonic() + _START_TIMEOUT
     while time.monotonic() < deadline:
         try:
-            manager = psutil.Process(int(control(state).getPID()))
+            with control(state) as supervisor:
+                manager = psutil.Process(int(supervisor.getPID()))
             return manager.pid, manager.create_time()
         except (OSError, http.client.HTTPException, psutil.NoSuchProcess):
             time.sleep(0.1)

@@ -8,9 +8,9 @@ import logging
 from flask import Blueprint, Flask, Response, request
 from flask_limiter import Limiter, RateLimitExceeded
 from flask_limiter.util import get_remote_address
-from werkzeug.exceptions import HTTPException
 
-from common.errors import LengthRequired, RejectedError, TooLarge, TooManyRequests, Unauthorized, UnsupportedType
+from common.errors import LengthRequired, TooLarge, Unauthorized, UnsupportedType
+from common.http import error_response
 from gateway.auth_client import Answer, AuthClient, rejected
 from gateway.settings import GatewaySettings
 
@@ -75,12 +75,8 @@ def _address_and_account() -> str:
     return f"{get_remote_address()}:{hashlib.sha256(account).hexdigest()[:32]}"
 
 
-def _too_many(error: HTTPException) -> Response:
-    seconds = 60
-    limit = getattr(error, "limit", None)
-    if limit is not None:
-        seconds = limit.limit.get_expiry()
-    refusal: RejectedError = TooManyRequests(
-        f"Too many attempts. Wait {seconds} seconds and try again.", headers={"Retry-After": str(seconds)}
-    )
-    raise refusal
+def _too_many(error: RateLimitExceeded) -> Response:
+    seconds = error.limit.limit.get_expiry() if error.limit else 60
+    response = error_response(429, f"Too many attempts. Wait {seconds} seconds and try again.")
+    response.headers["Retry-After"] = str(seconds)
+    return response

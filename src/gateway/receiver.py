@@ -16,8 +16,9 @@ from gateway.media_type import HEAD, not_a_video
 from gateway.watchdog import Watch, Watchdog
 
 MEGABYTE = 1024 * 1024
-# bytes. The fields beside the file: options of a conversion.
-_MAX_FIELDS = 64 * 1024
+# bytes. The fields beside the file: options of a conversion. The parser counts the file's bytes that it holds at the
+# moment as well (64 KiB and a possible boundary), so less would refuse files.
+_MAX_FIELDS = 512 * 1024
 _MAX_PARTS = 50
 # Characters of a file's name that are kept for display.
 _MAX_NAME = 400
