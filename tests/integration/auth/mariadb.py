@@ -73,7 +73,8 @@ class MariaDB:
         with (Path(self._folder.name) / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*ENDS_WITH_PARENT, "mariadbd", "--no-defaults",
-                 f"--user={getpass.getuser()}", f"--datadir={self.data}", f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self.socket}", "--skip-name-resolve",
+                 f"--user={getpass.getuser()}", f"--datadir={self.data}",
+                 f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self.socket}", "--skip-name-resolve",
                  "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0"],
                 stdout=log, stderr=log,
             )  # fmt: skip
