@@ -155,9 +155,11 @@ tier_cluster() { run pytest tests/cluster "${pytest_arguments[@]}"; }
 
 # show_logs TIER: what the services said before the tier failed.
 show_logs() {
-    local name=test
+    local name=test service
     [ "$1" != faults ] || name=faults
-    [ ! -d ".local/stack/$name/logs" ] || tail -n 25 ".local/stack/$name/logs"/*.log >&2
+    for service in auth gateway converter notification housekeeping supervisord; do
+        [ ! -f ".local/stack/$name/logs/$service.log" ] || tail -v -n 25 ".local/stack/$name/logs/$service.log" >&2
+    done
 }
 
 total_coverage() {

@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from scripts.stack import ending, environment, paths, report
+from scripts.stack import ending, environment, paths, report, supervision
 from scripts.stack.errors import StackError
 from scripts.stack.stack import Stack
 from scripts.stack.starting import bring_up
@@ -83,8 +83,11 @@ def _up(path: Path, arguments: argparse.Namespace) -> int:
 
 
 def _status(path: Path, arguments: argparse.Namespace) -> int:
-    rows = report.status(Stack(State.load(path)))
+    stack = Stack(State.load(path))
+    rows = report.status(stack)
     print(json.dumps(rows, indent=2) if arguments.json else report.table(rows))
+    if supervision.process(stack.state) is None and (left := ending.processes(stack.state)):
+        print(f"The process manager is gone, {len(left)} of its processes still run. Use up or down.", file=sys.stderr)
     return 0 if all(row["state"] == "RUNNING" for row in rows) else 1
 
 
@@ -107,7 +110,7 @@ def _exec(path: Path, arguments: argparse.Namespace) -> int:
     # A program of the caller's, not of the stack's: `down` must not end it.
     for name in (environment.MARK, "PYTHONSAFEPATH"):
         variables.pop(name, None)
-    variables["PATH"] = f"{Path(sys.executable).parent}:{variables['PATH']}"
+    variables["PATH"] = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
     try:
         os.execvpe(words[0], words, variables)
     except OSError as error:

@@ -33,6 +33,8 @@ def end(stack: Stack, *, keep_data: bool = True) -> None:
     """
     manager = supervision.process(stack.state)
     if manager is not None:
+        # Those with an environment of their own have no mark.
+        family = manager.children(recursive=True)
         # A process manager that does not answer is ended all the same.
         with contextlib.suppress(StackError):
             programs = stack.programs.values()
@@ -47,6 +49,7 @@ def end(stack: Stack, *, keep_data: bool = True) -> None:
             manager.terminate()
         with contextlib.suppress(psutil.TimeoutExpired):
             manager.wait(_SHUTDOWN_TIMEOUT)
+        _kill([process for process in family if process.is_running()])
     end_leftovers(stack.state)
 
 

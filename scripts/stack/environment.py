@@ -1,6 +1,7 @@
 """The environment variables of a stack: all of them for tests, and each program's own share."""
 
-import os
+import sys
+from pathlib import Path
 from urllib.parse import quote
 
 from scripts.stack.paths import ROOT
@@ -9,6 +10,8 @@ from scripts.stack.state import State
 # In the environment of every process of a stack and of nothing else: how `down` knows them, whatever became of their
 # parents.
 MARK = "VIDEO2MP3_STACK_PROCESS"
+
+_PATH = f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _MYSQL = ("MYSQL_HOST", "MYSQL_PORT", "MYSQL_USER", "MYSQL_PASSWORD", "MYSQL_DB")
 _MONGODB = ("MONGO_URI",)
@@ -75,9 +78,9 @@ def own(state: State) -> dict[str, str]:
 
 
 def base(state: State) -> dict[str, str]:
-    """What every process of the stack has; nothing leaks in from the caller's environment but PATH."""
+    """What every process of the stack has; nothing leaks in from the caller's environment."""
     return {
-        "PATH": os.environ.get("PATH", os.defpath),
+        "PATH": _PATH,
         "HOME": str(state.folder / "home"),
         "LANG": "C.UTF-8",
         "TMPDIR": str(state.tmp),

@@ -42,8 +42,7 @@ def bring_up(
             stack.state.supervisor = supervision.start(stack.state)
             stack.save()
         else:
-            for name in changed:
-                stack.stop(name)
+            stack.stop_all([name for name in changed if not stack.program(name).is_server])
         stack.register_all()
         _start_servers(stack, deadline, tell)
     if not servers_only:
