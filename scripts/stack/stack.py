@@ -1,22 +1,20 @@
 """The remote control of one stack, for scripts and tests."""
 
-import http.client
 import os
 import signal
 import time
-import xmlrpc.client
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
 from scripts.stack import environment, mail, mongodb, mysql, ports, rabbitmq, services, supervision
+from scripts.stack.control import Harmless, call
 from scripts.stack.errors import StackError
 from scripts.stack.program import Program
 from scripts.stack.state import State, Variant, locked
 
-# Codes of http://supervisord.org/api.html.
-_BAD_NAME, _ALREADY_STARTED, _NOT_RUNNING, _ALREADY_ADDED = 10, 60, 70, 90
+# http://supervisord.org/subprocess.html#process-states: it ended too quickly too often.
 _FATAL = 200
 # s. Between two looks at a program that is not ready yet.
 _PAUSE = 0.2
@@ -61,13 +59,8 @@ class Stack:
 
     def describe(self, name: str) -> dict[str, Any]:
         """What the process manager knows: `statename`, `pid`, `spawnerr`, … (getProcessInfo of its API)."""
-        try:
-            answer: dict[str, Any] = self._call("getProcessInfo", name)
-        except xmlrpc.client.Fault as fault:
-            if fault.faultCode == _BAD_NAME:
-                return {"statename": "STOPPED", "pid": 0, "state": 0}
-            raise
-        return answer
+        answer: dict[str, Any] | None = self._call("getProcessInfo", name, harmless=Harmless.UNKNOWN)
+        return answer or {"statename": "STOPPED", "pid": 0, "state": 0}
 
     def pid(self, name: str) -> int:
         """The process id. Raises StackError when the program does not run."""
@@ -88,20 +81,12 @@ class Stack:
 
     def start(self, name: str) -> None:
         """Starts the program, without waiting for it to be ready."""
-        try:
-            self._call("startProcess", name, False)
-        except xmlrpc.client.Fault as fault:
-            if fault.faultCode != _ALREADY_STARTED:
-                raise StackError(f"{name} cannot be started: {fault.faultString}") from None
+        self._call("startProcess", name, False, harmless=Harmless.RUNNING)
 
     def stop(self, name: str) -> None:
         """Stops the program and waits for its end; killed if it takes longer than Kubernetes would allow it."""
         deadline = time.monotonic() + self.program(name).stop_seconds + 30
-        try:
-            self._call("stopProcess", name, False)
-        except xmlrpc.client.Fault as fault:
-            if fault.faultCode != _NOT_RUNNING:
-                raise StackError(f"{name} cannot be stopped: {fault.faultString}") from None
+        self._call("stopProcess", name, False, harmless=Harmless.NOT_RUNNING)
         while self.describe(name)["pid"]:
             if time.monotonic() > deadline:
                 raise StackError(f"{name} does not end. Its last lines:\n{self.tail(name)}")
@@ -196,11 +181,7 @@ class Stack:
         """Makes the process manager know all programs as they are configured now."""
         self._call("reloadConfig")
         for name in self.programs:
-            try:
-                self._call("addProcessGroup", name)
-            except xmlrpc.client.Fault as fault:
-                if fault.faultCode != _ALREADY_ADDED:
-                    raise
+            self._call("addProcessGroup", name, harmless=Harmless.KNOWN)
 
     def save(self) -> None:
         """Writes the state."""
@@ -209,12 +190,5 @@ class Stack:
     def _reload(self) -> None:
         self.state = State.load(self.state.path)
 
-    def _call(self, method: str, *arguments: Any) -> Any:
-        try:
-            with supervision.control(self.state) as supervisor:
-                return getattr(supervisor, method)(*arguments)
-        except (OSError, http.client.HTTPException) as error:
-            raise StackError(
-                f"The process manager of the stack {self.state.name} does not answer ({error}). "
-                f"Start the stack: ./scripts/local.sh up --name {self.state.name}"
-            ) from None
+    def _call(self, method: str, *arguments: Any, harmless: Harmless | None = None) -> Any:
+        return call(self.state, method, *arguments, harmless=harmless)

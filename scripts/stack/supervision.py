@@ -1,65 +1,24 @@
-"""The process manager: its configuration, its start and end, and its remote control. See docs/decisions/0003."""
+"""The process manager: its configuration and its start. See docs/decisions/0003."""
 
-import http.client
 import json
 import os
 import shlex
-import socket
 import subprocess
 import sys
 import time
-import xmlrpc.client
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import psutil
 
-from scripts.stack import environment
+from scripts.stack import control, environment
 from scripts.stack.errors import StackError
 from scripts.stack.paths import ROOT
 from scripts.stack.program import Program
 from scripts.stack.state import State
 
 _LAUNCH = Path(__file__).with_name("launch.py")
-# s. One answer of the process manager; it answers from memory.
-_CALL_TIMEOUT = 30
 _START_TIMEOUT = 30
-
-
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=_CALL_TIMEOUT)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
-class _Transport(xmlrpc.client.Transport):
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self._path = path
-
-    def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        connection = _Connection(self._path)
-        # Where the base class looks for what it has to close.
-        self._connection = host, connection
-        return connection
-
-
-@contextmanager
-def control(state: State) -> Iterator[Any]:
-    """The remote control: http://supervisord.org/api.html, with a time limit on each call."""
-    with xmlrpc.client.ServerProxy("http://localhost", transport=_Transport(_socket(state))) as proxy:
-        yield proxy.supervisor
-
-
-def _socket(state: State) -> str:
-    return str(Path(state.run) / "supervisor.sock")
 
 
 def _escape(text: object) -> str:
@@ -96,7 +55,7 @@ def configuration(state: State) -> str:
     folder, run = state.folder, Path(state.run)
     user = "user=root\n" if os.geteuid() == 0 else ""
     return (
-        f"[unix_http_server]\nfile={_escape(_socket(state))}\nchmod=0700\n\n"
+        f"[unix_http_server]\nfile={_escape(control.socket_path(state))}\nchmod=0700\n\n"
         f"[supervisord]\nlogfile={_escape(state.logs / 'supervisord.log')}\nlogfile_maxbytes=5MB\nlogfile_backups=1\n"
         f"pidfile={_escape(run / 'supervisord.pid')}\nchildlogdir={_escape(state.logs)}\n"
         f"identifier=video2mp3-{_escape(state.name)}\n{user}\n"
@@ -143,7 +102,7 @@ def process(state: State) -> psutil.Process | None:
 def start(state: State) -> tuple[int, float]:
     """Starts the process manager, which starts nothing yet; returns its pid and start time."""
     run = Path(state.run)
-    for stale in (_socket(state), run / "supervisord.pid"):
+    for stale in (control.socket_path(state), run / "supervisord.pid"):
         Path(stale).unlink(missing_ok=True)
     result = subprocess.run(
         [sys.executable, "-m", "supervisor.supervisord", "-c", str(state.folder / "supervisord.conf")],
@@ -159,9 +118,8 @@ def start(state: State) -> tuple[int, float]:
     deadline = time.monotonic() + _START_TIMEOUT
     while time.monotonic() < deadline:
         try:
-            with control(state) as supervisor:
-                manager = psutil.Process(int(supervisor.getPID()))
+            manager = psutil.Process(int(control.call(state, "getPID")))
             return manager.pid, manager.create_time()
-        except (OSError, http.client.HTTPException, psutil.NoSuchProcess):
+        except (StackError, psutil.NoSuchProcess):
             time.sleep(0.1)
     raise StackError(f"The process manager does not answer. Its log is {state.logs / 'supervisord.log'}.")
