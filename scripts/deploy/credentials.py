@@ -1,0 +1,170 @@
+"""The secrets: taken from `.env`, kept from the last deployment, or made; never shown, and never in an argument.
+
+What the cluster has wins over the file of this checkout, so that anyone who may deploy can go on from any machine. The
+file comes first in time: a run that is interrupted has not lost a password that a database was made with.
+"""
+
+import secrets
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from scripts.deploy import folders
+from scripts.deploy.cluster import MANAGED_BY, PART_OF, Cluster
+from scripts.deploy.errors import DeployError
+from scripts.deploy.overlay import Overlay
+
+_MONGODB_SERVICES = ("gateway", "converter", "notification")
+
+# Name → the Secret and key that it is read back from.
+_KEPT: Mapping[str, tuple[str, str]] = {
+    "JWT_SECRET": ("auth-secret", "JWT_SECRET"),
+    "LINK_SECRET": ("gateway-secret", "LINK_SECRET"),
+    "MYSQL_ROOT_PASSWORD": ("mysql-secret", "MYSQL_ROOT_PASSWORD"),
+    "MYSQL_PASSWORD": ("auth-secret", "MYSQL_PASSWORD"),
+    "RABBITMQ_PASSWORD": ("gateway-secret", "RABBITMQ_PASSWORD"),
+    "RABBITMQ_ERLANG_COOKIE": ("rabbitmq-secret", "RABBITMQ_ERLANG_COOKIE"),
+    "MONGO_INITDB_ROOT_PASSWORD": ("mongodb-secret", "MONGO_INITDB_ROOT_PASSWORD"),
+    **{f"MONGODB_{name.upper()}_PASSWORD": (f"{name}-secret", "MONGO_URI") for name in _MONGODB_SERVICES},
+}
+# What a server takes from its environment only when its volume is new.
+_OF_SERVER: Mapping[str, frozenset[str]] = {
+    "mysql": frozenset({"MYSQL_ROOT_PASSWORD", "MYSQL_PASSWORD"}),
+    "mongodb": frozenset(name for name in _KEPT if name.startswith("MONGO")),
+    "rabbitmq": frozenset({"RABBITMQ_PASSWORD"}),
+}
+# What is made when nobody gives it.
+MADE = _KEPT.keys()
+# What an operator may give in .env.
+GIVEN = _KEPT.keys() | {"SMTP_PASSWORD", "GMAIL_PASSWORD", "MONGO_URI", "MONGODB_HOST", "MONGODB_PORT", "MONGODB_USER",
+                        "MONGODB_PASSWORD", "MONGODB_AUTH_SOURCE", "RABBITMQ_URI"}  # fmt: skip
+
+# Hexadecimal digits need no escape anywhere: 192 bits.
+_BYTES = 24
+HOST = "host.minikube.internal"
+
+
+def store(namespace: str) -> Path:
+    """Where this checkout keeps what it made."""
+    return folders.deployment(namespace) / "credentials.json"
+
+
+def in_file(namespace: str) -> dict[str, str]:
+    """What this checkout made before."""
+    return {str(name): str(value) for name, value in folders.read_json(store(namespace)).items()}
+
+
+def in_cluster(cluster: Cluster) -> dict[str, str]:
+    """What the cluster's Secrets hold."""
+    data = {item["metadata"]["name"]: item.get("data") or {} for item in cluster.ours("secrets")}
+    found = {}
+    for name, (secret, key) in _KEPT.items():
+        if encoded := data.get(secret, {}).get(key):
+            value = b64decode(encoded).decode()
+            if key == "MONGO_URI":
+                # Someone else's database may have one user for all three.
+                address = urlsplit(value)
+                value = unquote(address.password or "") if address.username == secret.removesuffix("-secret") else ""
+            if value:
+                found[name] = value
+    return found
+
+
+def settle(
+    given: Mapping[str, str], kept: Mapping[str, str], overlay: Overlay, *, with_data: Iterable[str]
+) -> dict[str, str]:
+    """One value for each name that the overlay needs. `with_data` names the servers that have a volume already.
+
+    Raises DeployError when a value cannot fit such a server.
+    """
+    settled = dict(given)
+    for name in sorted(_needed(overlay, given)):
+        server = next((server for server, names in _OF_SERVER.items() if name in names), None)
+        has_data = server in overlay.servers and server in with_data
+        if name in given:
+            if has_data and kept.get(name, given[name]) != given[name]:
+                raise DeployError(
+                    f"{name} in .env is not the one that {server}'s data were made with, and giving it would lock the"
+                    f" services out. Change it in {server} itself first, or take it out of .env, or start without data:"
+                    " ./undeploy.sh --purge."
+                )
+        elif name in kept:
+            settled[name] = kept[name]
+        elif has_data:
+            raise DeployError(
+                f"{server} has data from an earlier deployment, but its {name} is lost: neither the cluster's Secrets nor"
+                f" this checkout has it. Give it in .env, or start without data: ./undeploy.sh --purge."
+            )
+        elif server is not None and server not in overlay.servers:
+            prepare = (
+                "Prepare the host with ./setup-host.sh first, or give it in .env."
+                if overlay.on_host
+                else "Give it in .env."
+            )
+            raise DeployError(f"{name} is missing: {server} is outside of the cluster. {prepare}")
+        else:
+            settled[name] = secrets.token_hex(_BYTES)
+    return settled
+
+
+def _needed(overlay: Overlay, given: Mapping[str, str]) -> set[str]:
+    needed = {"JWT_SECRET", "LINK_SECRET", "MYSQL_PASSWORD"}
+    if "mysql" in overlay.servers:
+        needed.add("MYSQL_ROOT_PASSWORD")
+    if "mongodb" in overlay.servers:
+        needed |= _OF_SERVER["mongodb"]
+    elif not {"MONGO_URI", "MONGODB_PASSWORD"} & given.keys():
+        needed |= {f"MONGODB_{name.upper()}_PASSWORD" for name in _MONGODB_SERVICES}
+    if "rabbitmq" in overlay.servers:
+        needed |= {"RABBITMQ_PASSWORD", "RABBITMQ_ERLANG_COOKIE"}
+    elif "RABBITMQ_URI" not in given:
+        needed.add("RABBITMQ_PASSWORD")
+    return needed
+
+
+def objects(settled: Mapping[str, str], overlay: Overlay, namespace: str) -> list[dict[str, Any]]:
+    """The Secrets of an overlay, each with no more than its service needs."""
+    rabbitmq = {name: settled[name] for name in ("RABBITMQ_PASSWORD", "RABBITMQ_URI") if name in settled}
+    link = {"LINK_SECRET": settled["LINK_SECRET"]}
+    mail = {name: settled[name] for name in ("SMTP_PASSWORD", "GMAIL_PASSWORD") if name in settled}
+    contents = {
+        "auth": {name: settled[name] for name in ("MYSQL_PASSWORD", "JWT_SECRET")},
+        "gateway": {"MONGO_URI": mongo_uri("gateway", settled, overlay), **rabbitmq, **link},
+        "converter": {"MONGO_URI": mongo_uri("converter", settled, overlay), **rabbitmq},
+        "notification": {"MONGO_URI": mongo_uri("notification", settled, overlay), **rabbitmq, **link, **mail},
+    }
+    if "mysql" in overlay.servers:
+        contents["mysql"] = {name: settled[name] for name in sorted(_OF_SERVER["mysql"])}
+    if "mongodb" in overlay.servers:
+        contents["mongodb"] = {name: settled[name] for name in sorted(_OF_SERVER["mongodb"])}
+    if "rabbitmq" in overlay.servers:
+        contents["rabbitmq"] = {
+            "RABBITMQ_DEFAULT_PASS": settled["RABBITMQ_PASSWORD"],
+            "RABBITMQ_ERLANG_COOKIE": settled["RABBITMQ_ERLANG_COOKIE"],
+        }
+    return [_secret(service, data, namespace) for service, data in contents.items()]
+
+
+def mongo_uri(service: str, settled: Mapping[str, str], overlay: Overlay) -> str:
+    """How a service reaches MongoDB: as a user of its own, where we made the users."""
+    if "MONGO_URI" in settled:
+        return settled["MONGO_URI"]
+    host = "mongodb" if "mongodb" in overlay.servers else settled.get("MONGODB_HOST", HOST)
+    port = settled.get("MONGODB_PORT", "27017")
+    user = settled.get("MONGODB_USER", service)
+    password = settled.get("MONGODB_PASSWORD") or settled[f"MONGODB_{service.upper()}_PASSWORD"]
+    source = settled.get("MONGODB_AUTH_SOURCE", "admin")
+    return f"mongodb://{quote(user, safe='')}:{quote(password, safe='')}@{host}:{port}/?authSource={source}"
+
+
+def _secret(service: str, data: Mapping[str, str], namespace: str) -> dict[str, Any]:
+    labels = {"app": service, "app.kubernetes.io/name": service, **dict((PART_OF, MANAGED_BY))}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "Opaque",
+        "metadata": {"name": f"{service}-secret", "namespace": namespace, "labels": labels},
+        "data": {name: b64encode(value.encode()).decode() for name, value in data.items()},
+    }

@@ -1,0 +1,64 @@
+"""Which configuration each workload uses, and a checksum of it that rolls its pods when, and only when, it changes."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from scripts.deploy.cluster import Object, identity
+
+ANNOTATION = "video2mp3.com/configuration"
+# Their pods are replaced when the template changes. A Job's template must never change; a CronJob's next Job has it.
+ROLLED = ("Deployment", "StatefulSet", "DaemonSet")
+
+# Kind and name of what is used, and the one key of it or None for the whole.
+Use = tuple[str, str, str | None]
+
+
+def checksums(objects: Sequence[Object], secrets: Sequence[Object]) -> dict[tuple[str, str], str]:
+    """A checksum for each workload that is rolled, of the ConfigMaps and Secrets as they will be."""
+    contents = {
+        identity(item): _content(item) for item in (*objects, *secrets) if item["kind"] in {"ConfigMap", "Secret"}
+    }
+    found = {}
+    for item in objects:
+        if item["kind"] in ROLLED:
+            used = sorted(set(uses(item["spec"]["template"]["spec"])), key=str)
+            found[identity(item)] = _checksum(used, contents)
+    return found
+
+
+def _content(item: Object) -> dict[str, str]:
+    return {**(item.get("data") or {}), **(item.get("binaryData") or {})}
+
+
+def _checksum(used: Iterable[Use], contents: Mapping[tuple[str, str], Mapping[str, str]]) -> str:
+    """Secrets go in as a whole or by key, and each holds at least one random value: nothing can be guessed from it."""
+    values = []
+    for kind, name, key in used:
+        content = contents.get((kind, name), {})
+        values.append([kind, name, key, dict(sorted(content.items())) if key is None else content.get(key)])
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def uses(pod: Mapping[str, Any]) -> Iterator[Use]:
+    """What a pod's containers and volumes refer to."""
+    for container in (*pod.get("initContainers", []), *pod["containers"]):
+        for source in container.get("envFrom", []):
+            if "configMapRef" in source:
+                yield "ConfigMap", source["configMapRef"]["name"], None
+            if "secretRef" in source:
+                yield "Secret", source["secretRef"]["name"], None
+        for variable in container.get("env", []):
+            origin = variable.get("valueFrom", {})
+            if "configMapKeyRef" in origin:
+                yield "ConfigMap", origin["configMapKeyRef"]["name"], origin["configMapKeyRef"]["key"]
+            if "secretKeyRef" in origin:
+                yield "Secret", origin["secretKeyRef"]["name"], origin["secretKeyRef"]["key"]
+    for volume in pod.get("volumes", []):
+        for source in (volume, *volume.get("projected", {}).get("sources", [])):
+            if "configMap" in source:
+                yield "ConfigMap", source["configMap"]["name"], None
+            if "secret" in source:
+                secret = source["secret"]
+                yield "Secret", secret.get("secretName") or secret["name"], None
