@@ -8,6 +8,7 @@ from common.messaging.publisher import Publisher
 from common.storage import mongo
 from common.storage.bucket import Bucket
 from common.worker import Shutdown
+from converter import moviepy_parts
 from converter.conversion import Conversion
 from converter.settings import ConverterSettings
 
@@ -15,6 +16,8 @@ from converter.settings import ConverterSettings
 def main() -> int:
     """Converts until SIGTERM; returns the exit code."""
     settings = startup.load(ConverterSettings)
+    # Finding ffmpeg starts it once; better now than in the middle of the first job.
+    moviepy_parts.binary()
     with mongo.connect(settings) as client:
         return worker.run(settings, settings.video_queue, _handler(settings, client), {"mongodb": mongo.ping(client)})
 

@@ -14,6 +14,7 @@ from common.storage import mongo
 from common.storage.bucket import Bucket
 from tests import media
 from tests.person import Person
+from tests.waiting import eventually
 
 # One of each family of containers; every kind is converted in the integration tier.
 KINDS = ["mp4", "mkv", "webm", "mov", "avi", "flv", "ts", "ogv", "wmv", "3gp"]
@@ -151,13 +152,18 @@ def test_progress_can_be_followed_to_the_end(person: Person):
     assert progress == sorted(progress)
 
 
+def told_by(log: str, fid: str, story: list[str]) -> list[str]:
+    """The parts of the story that lines about that job tell, in their order."""
+    lines = [line for line in log.splitlines() if fid in line]
+    return [part for line in lines for part in story if part in line]
+
+
 def test_logs_tell_the_story_and_no_secret(person: Person, stack):
     job = person.converts(media.make("mp4"))
-    converter = [line for line in stack.log("converter").splitlines() if job["video_fid"] in line]
+    person.email_about(job["video_fid"])
     story = ["Received message:", "Downloading video from MongoDB...", "Converting video to MP3...",
              "Uploading MP3 to MongoDB...", "Publishing to mp3 queue...", "Conversion complete!"]  # fmt: skip
-    assert [part for part in story if any(part in line for line in converter)] == story
-    person.email_about(job["video_fid"])
+    eventually(lambda: told_by(stack.log("converter"), job["video_fid"], story) == story, what="the converter's story")
     told = [line for line in stack.log("notification").splitlines() if job["video_fid"] in line]
     assert any(f"Sending email to: {person.email}" in line for line in told)
     basic = base64.b64encode(f"{person.email}:{person.password}".encode()).decode()

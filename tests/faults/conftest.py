@@ -1,0 +1,39 @@
+"""After each fault: everything is up again, who was not touched never fell, and the invariant holds."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from scripts.stack import Stack
+from tests.faults.breaking import RECOVERY, Faults, recovered
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="also the faults that take minutes each")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes minutes; only with --all")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if "faults" in item.path.parts and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(600))
+    if not config.getoption("--all"):
+        chosen = [item for item in items if not item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = chosen
+
+
+@pytest.fixture
+def faults(stack: Stack, environment: dict[str, str]) -> Iterator[Faults]:
+    """Breaks things; afterwards everything must be as it should be."""
+    made = Faults(stack)
+    yield made
+    made.thaw()
+    made.mail("ok")
+    for name in stack.programs:
+        stack.wait_ready(name, RECOVERY)
+    recovered(stack, environment)
+    assert made.fallen() == set()

@@ -1,0 +1,231 @@
+"""The databases and the broker die and come back while people use the system."""
+
+import signal
+import threading
+import time
+
+import MySQLdb
+import psutil
+import pytest
+import requests
+import urllib3
+from pymongo import MongoClient
+
+from tests import invariant, media
+from tests.faults.breaking import RECOVERY
+from tests.faults.test_workers import LONG, completes
+from tests.waiting import eventually
+
+
+def test_a_broker_that_dies_with_jobs_queued_and_running_loses_none(person, faults, stack):
+    stack.add("converter-2")
+    try:
+        fids = [person.uploads(media.long(120)) for _ in range(22)]
+        eventually(lambda: sum(person.job(fid)["status"] == "converting" for fid in fids) >= 1, pause=0.02)
+        faults.kill("rabbitmq")
+        for fid in fids:
+            assert person.waits_for(fid, seconds=RECOVERY)["status"] == "completed"
+    finally:
+        stack.remove("converter-2")
+
+
+def test_uploads_are_taken_while_the_broker_is_down_and_converted_later(person, faults):
+    faults.stop("rabbitmq")
+    fids = [person.uploads(media.make("mp4")) for _ in range(3)]
+    assert {person.job(fid)["status"] for fid in fids} == {"queued"}
+    faults.start("rabbitmq")
+    for fid in fids:
+        completes(person, fid)
+
+
+@pytest.mark.parametrize("queue", ["video", "mp3"])
+def test_a_queue_that_is_deleted_under_its_consumers_comes_back(person, faults, environment, queue):
+    answer = requests.delete(
+        f"{environment['RABBITMQ_MANAGEMENT_URL']}/api/queues/%2F/{queue}",
+        auth=(environment["RABBITMQ_USER"], environment["RABBITMQ_PASSWORD"]),
+        timeout=30,
+    )
+    assert answer.status_code == 204
+    completes(person, person.uploads(media.make("mp4")))
+
+
+def test_a_database_that_dies_during_an_upload_leaves_nothing_behind(person, faults, stack):
+    answers: list[object] = []
+
+    def upload() -> None:
+        try:
+            answers.append(person.upload(media.large(400, media.CACHE)).status_code)
+        except requests.RequestException as error:
+            answers.append(error)
+
+    thread = threading.Thread(target=upload)
+    thread.start()
+    upload_begins(stack)
+    faults.kill("mongodb")
+    thread.join(RECOVERY)
+    # The upload may have been complete just before; then it was accepted and must end like any other.
+    assert answers
+    if answers[0] != 202:
+        assert answers[0] == 503 or isinstance(answers[0], requests.RequestException)
+        stack.wait_ready("mongodb", RECOVERY)
+        assert (
+            eventually(lambda: person.request("GET", "/jobs").ok and person.request("GET", "/jobs")).json()["jobs"]
+            == []
+        )
+
+
+def upload_begins(stack) -> None:
+    """Returns when chunks of a file that has no record yet are in the database."""
+    with MongoClient(stack.environment["MONGO_URI"]) as client:
+        videos = client["videos"]
+
+        def begun() -> bool:
+            newest = videos["fs.chunks"].find_one({}, {"files_id": 1}, sort=[("_id", -1)])
+            return newest is not None and videos["fs.files"].find_one({"_id": newest["files_id"]}) is None
+
+        eventually(begun, pause=0.02, what="the upload")
+
+
+def test_a_database_that_dies_during_the_conversion_delays_it(person, faults):
+    fid = person.uploads(media.long(LONG))
+    eventually(lambda: person.job(fid)["status"] == "converting")
+    faults.kill("mongodb")
+    eventually(lambda: ended(person, fid), seconds=RECOVERY, pause=0.5)
+    completes(person, fid)
+
+
+def ended(person, fid) -> bool:
+    answer = person.request("GET", f"/jobs/{fid}")
+    assert answer.status_code in {200, 503}
+    return answer.status_code == 200 and answer.json()["status"] in {"completed", "failed"}
+
+
+def test_a_database_that_dies_during_a_download_tears_it_and_the_next_is_whole(person, faults, stack):
+    job = person.converts(media.long(LONG))
+    person.email_about(job["video_fid"])
+    whole = person.download(job["mp3_fid"]).content
+    received = b""
+    try:
+        with person.request("GET", f"/download?fid={job['mp3_fid']}", stream=True) as answer:
+            received += answer.raw.read(100_000)
+            faults.kill("mongodb")
+            received += answer.raw.read()
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError):
+        pass
+    # Torn or not, what came is the file's beginning.
+    assert whole.startswith(received)
+    eventually(lambda: person.download(job["mp3_fid"]).content == whole, seconds=RECOVERY, what="a whole download")
+
+
+def test_while_the_database_is_down_people_get_a_503_that_says_so(person, faults):
+    faults.stop("mongodb")
+    answer = person.request("GET", "/jobs")
+    assert answer.status_code == 503
+    assert "Try again" in answer.json()["error"]
+    answer = person.upload(media.make("mp4"))
+    assert answer.status_code == 503
+    faults.start("mongodb")
+    completes(person, person.uploads(media.make("mp4")))
+
+
+def test_the_users_database_dies_and_comes_back(person, newcomer, faults):
+    faults.kill("mysql")
+    someone = newcomer()
+    eventually(lambda: someone.register().status_code in {201, 409}, seconds=RECOVERY)
+    someone.login()
+    faults.stop("mysql")
+    answer = requests.post(f"{person.url}/login", auth=(person.email, person.password), timeout=60)
+    assert answer.status_code == 503
+    # Tokens are checked without it.
+    assert person.request("GET", "/jobs").status_code == 200
+    faults.start("mysql")
+    eventually(lambda: requests.post(f"{person.url}/login", auth=(person.email, person.password), timeout=60).ok)
+
+
+def test_a_connection_that_the_users_database_closed_for_idleness_is_made_anew(person, environment, faults):
+    root = MySQLdb.connect(
+        host=environment["MYSQL_HOST"],
+        port=int(environment["MYSQL_PORT"]),
+        user="root",
+        password=environment["MYSQL_ROOT_PASSWORD"],
+    )
+    try:
+        cursor = root.cursor()
+        cursor.execute("SET GLOBAL wait_timeout = 1")
+        faults.restart("auth")
+        person.login()
+
+        def dropped() -> bool:
+            cursor.execute(
+                "SELECT COUNT(*) FROM information_schema.processlist WHERE user NOT IN ('root', 'system user')"
+            )
+            return cursor.fetchone()[0] == 0
+
+        eventually(dropped, what="the end of the idle connections")
+        person.login()
+    finally:
+        cursor.execute("SET GLOBAL wait_timeout = 28800")
+        root.close()
+        faults.restart("auth")
+
+
+def test_a_login_service_that_is_gone_or_slow_holds_up_only_logins(person, faults, stack):
+    job = person.converts(media.make("mp4"))
+    link = next(line for line in person.email_about(job["video_fid"]).splitlines() if "&token=" in line)
+    faults.stop("auth")
+    assert person.request("GET", "/jobs").status_code == 503
+    assert requests.get(link, timeout=60).status_code == 200
+    faults.start("auth")
+    eventually(lambda: person.request("GET", "/jobs").status_code == 200)
+    # Slow: it accepts connections and does not answer.
+    processes = [psutil.Process(stack.pid("auth"))]
+    processes += processes[0].children(recursive=True)
+    for process in processes:
+        faults.freeze(process)
+    begun = time.monotonic()
+    assert person.request("GET", "/jobs").status_code == 503
+    assert time.monotonic() - begun < 60
+    assert requests.get(link, timeout=60).status_code == 200
+    faults.thaw()
+    eventually(lambda: person.request("GET", "/jobs").status_code == 200)
+
+
+def test_a_gateway_that_is_killed_during_an_upload_leaves_nothing_behind(person, faults, stack):
+    def upload() -> None:
+        try:
+            person.upload(media.large(400, media.CACHE))
+        except requests.RequestException:
+            return
+
+    thread = threading.Thread(target=upload)
+    thread.start()
+    upload_begins(stack)
+    for child in psutil.Process(stack.pid("gateway")).children(recursive=True):
+        child.kill()
+    faults.kill("gateway")
+    thread.join(RECOVERY)
+    stack.wait_ready("gateway", RECOVERY)
+
+
+def test_a_gateway_that_is_asked_to_stop_finishes_the_upload_at_hand(person, faults, stack):
+    answers: list[int] = []
+    thread = threading.Thread(target=lambda: answers.append(person.upload(media.large(400, media.CACHE)).status_code))
+    thread.start()
+    upload_begins(stack)
+    faults.touched.add("gateway")
+    stack.kill("gateway", signal.SIGTERM)
+    thread.join(RECOVERY)
+    assert answers == [202]
+    stack.wait_ready("gateway", RECOVERY)
+
+
+def test_everything_is_killed_at_once_and_nothing_is_lost(person, faults, stack):
+    fids = [person.uploads(media.long(60)) for _ in range(4)]
+    for name in ("rabbitmq", "mongodb", "mysql", "converter", "notification", "gateway", "auth"):
+        faults.kill(name)
+    for name in stack.programs:
+        stack.wait_ready(name, RECOVERY)
+    for fid in fids:
+        eventually(lambda fid=fid: ended(person, fid), seconds=RECOVERY, pause=0.5)
+        completes(person, fid)
+    assert invariant.violations(stack.environment, person.email) == []
