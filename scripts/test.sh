@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests, each tier against what it needs.
-# usage: ./scripts/test.sh [TIER...] [-- PYTEST ARGUMENTS]
+# usage: ./scripts/test.sh [TIER...] [--all] [-- PYTEST ARGUMENTS]
 #   lint         style, types, imports, security, shell, locks
 #   unit         parts by themselves
 #   scripts      the scripts
@@ -10,6 +10,7 @@
 #   browser      the web page in a real browser
 #   faults       the whole system while parts of it die
 #   cluster      the manifests in a real cluster; runs only when it is named
+# --all: also the faults that take many minutes each
 # Without a tier: all but cluster. Servers are started as needed and ended afterwards.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -20,15 +21,17 @@ cd "$root"
 all=(lint unit scripts manifests integration e2e browser faults cluster)
 tiers=()
 pytest_arguments=()
+faults_arguments=()
 
 has_tests() { [ "$1" = lint ] || [ -n "$(find "tests/$1" -name 'test_*.py' -print -quit 2>/dev/null)" ]; }
 
 while [ $# -gt 0 ]; do
     case "$1" in
         --help | -h)
-            sed -n '2,13s/^# //p' "${BASH_SOURCE[0]}"
+            sed -n '2,14s/^# //p' "${BASH_SOURCE[0]}"
             exit 0
             ;;
+        --all) faults_arguments=(--all) ;;
         --)
             shift
             pytest_arguments=("$@")
@@ -149,7 +152,7 @@ tier_browser() { shared_stack && run pytest tests/browser "${pytest_arguments[@]
 tier_faults() {
     one_at_a_time
     start_stack faults tests/faults/settings.env || return
-    V2M_STACK="$root/.local/stack/faults/state.json" run pytest tests/faults "${pytest_arguments[@]}"
+    V2M_STACK="$root/.local/stack/faults/state.json" run pytest tests/faults "${faults_arguments[@]}" "${pytest_arguments[@]}"
 }
 tier_cluster() { run pytest tests/cluster "${pytest_arguments[@]}"; }
 
