@@ -50,7 +50,7 @@ def _taken(dockerfile: str, context: Path) -> Iterator[Path]:
 
 def sources(dockerfile: str) -> list[str]:
     """The paths in the build context that a Dockerfile reads: by COPY, ADD, or a bind mount of RUN."""
-    found = []
+    found: list[str] = []
     for line in _CONTINUED.sub(" ", dockerfile).splitlines():
         instruction = line.strip()
         if copy := _COPY.match(instruction):

@@ -53,7 +53,7 @@ class Cluster:
         except DeployError as error:
             complaint = error.complaint.splitlines()[-1:] if isinstance(error, programs.ProgramFailed) else [str(error)]
             raise DeployError(
-                f"The cluster {self.context} does not answer ({' '.join(complaint)}). Start it, with minikube by `minikube start`,"
+                f"The cluster {self.context} does not answer ({' '.join(complaint)}). Start it (`minikube start`),"
                 " or choose another with `kubectl config use-context NAME`, then try again."
             ) from None
 
@@ -73,13 +73,11 @@ class Cluster:
         return json.loads(text) if text.strip() else None
 
     def create_namespace(self) -> bool:
-        """Makes the namespace if there is none, with the mark that lets undeploy.sh remove it; says whether it did."""
+        """Makes the namespace if there is none; says whether it did."""
         if self.find("namespace", self.namespace) is not None:
             return False
-        labels = dict((PART_OF, MANAGED_BY))
-        made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace, "labels": labels}}
         try:
-            self.apply([made])
+            self.apply([namespace_object(self.namespace)])
         except programs.ProgramFailed as error:
             raise DeployError(
                 f"The namespace {self.namespace} does not exist and cannot be created: {error.complaint}"
@@ -124,6 +122,11 @@ class Cluster:
                 names = ", ".join(pod["metadata"]["name"] for pod in pods)
                 raise DeployError(f"These pods do not end: {names}. Look at them with kubectl describe pod.")
             time.sleep(1)
+
+
+def namespace_object(name: str) -> Object:
+    """The namespace, with the mark that lets undeploy.sh remove it."""
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict((PART_OF, MANAGED_BY))}}
 
 
 def identity(item: Mapping[str, Any]) -> tuple[str, str]:

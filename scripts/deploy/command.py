@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from scripts.deploy import deployment, overlay, removal, serving
 from scripts.deploy.errors import DeployError
+from scripts.deploy.plan import Options
 
 _INTERRUPTED = 130
 
@@ -58,9 +59,9 @@ def _deploy(words: Sequence[str]) -> None:
     if arguments.host_databases and arguments.overlay not in (None, overlay.HOST_DATABASES):
         parser.error("--host-databases is an overlay itself: leave --overlay out")
     chosen = overlay.HOST_DATABASES if arguments.host_databases else arguments.overlay or "minikube"
-    options = deployment.Options(
-        arguments.namespace, chosen, tuple(dict.fromkeys(arguments.components)), arguments.registry, arguments.skip_build,
-        arguments.dry_run, arguments.timeout,
+    options = Options(
+        arguments.namespace, chosen, tuple(dict.fromkeys(arguments.components)), arguments.registry,
+        arguments.skip_build, arguments.dry_run, arguments.timeout,
     )  # fmt: skip
     deployment.deploy(options)
     if not options.dry_run:

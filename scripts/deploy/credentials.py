@@ -29,12 +29,14 @@ _KEPT: Mapping[str, tuple[str, str]] = {
     "MONGO_INITDB_ROOT_PASSWORD": ("mongodb-secret", "MONGO_INITDB_ROOT_PASSWORD"),
     **{f"MONGODB_{name.upper()}_PASSWORD": (f"{name}-secret", "MONGO_URI") for name in _MONGODB_SERVICES},
 }
-# What a server takes from its environment only when its volume is new.
+# What belongs to which server.
 _OF_SERVER: Mapping[str, frozenset[str]] = {
     "mysql": frozenset({"MYSQL_ROOT_PASSWORD", "MYSQL_PASSWORD"}),
     "mongodb": frozenset(name for name in _KEPT if name.startswith("MONGO")),
     "rabbitmq": frozenset({"RABBITMQ_PASSWORD"}),
 }
+# They take passwords from their environment only while their volume is new; mongodb's accounts are set at each start.
+_SET_ONCE = frozenset({"mysql", "rabbitmq"})
 # What is made when nobody gives it.
 MADE = _KEPT.keys()
 # What an operator may give in .env.
@@ -82,7 +84,7 @@ def settle(
     settled = dict(given)
     for name in sorted(_needed(overlay, given)):
         server = next((server for server, names in _OF_SERVER.items() if name in names), None)
-        has_data = server in overlay.servers and server in with_data
+        has_data = server in _SET_ONCE & overlay.servers and server in with_data
         if name in given:
             if has_data and kept.get(name, given[name]) != given[name]:
                 raise DeployError(
@@ -94,8 +96,8 @@ def settle(
             settled[name] = kept[name]
         elif has_data:
             raise DeployError(
-                f"{server} has data from an earlier deployment, but its {name} is lost: neither the cluster's Secrets nor"
-                f" this checkout has it. Give it in .env, or start without data: ./undeploy.sh --purge."
+                f"{server} has data from an earlier deployment, but its {name} is lost: neither the cluster's Secrets"
+                " nor this checkout has it. Give it in .env, or start without data: ./undeploy.sh --purge."
             )
         elif server is not None and server not in overlay.servers:
             prepare = (
@@ -118,7 +120,7 @@ def _needed(overlay: Overlay, given: Mapping[str, str]) -> set[str]:
     elif not {"MONGO_URI", "MONGODB_PASSWORD"} & given.keys():
         needed |= {f"MONGODB_{name.upper()}_PASSWORD" for name in _MONGODB_SERVICES}
     if "rabbitmq" in overlay.servers:
-        needed |= {"RABBITMQ_PASSWORD", "RABBITMQ_ERLANG_COOKIE"}
+        needed |= {"RABBITMQ_PASSWORD", *(["RABBITMQ_ERLANG_COOKIE"] if overlay.replicas("rabbitmq") > 1 else [])}
     elif "RABBITMQ_URI" not in given:
         needed.add("RABBITMQ_PASSWORD")
     return needed
@@ -140,10 +142,9 @@ def objects(settled: Mapping[str, str], overlay: Overlay, namespace: str) -> lis
     if "mongodb" in overlay.servers:
         contents["mongodb"] = {name: settled[name] for name in sorted(_OF_SERVER["mongodb"])}
     if "rabbitmq" in overlay.servers:
-        contents["rabbitmq"] = {
-            "RABBITMQ_DEFAULT_PASS": settled["RABBITMQ_PASSWORD"],
-            "RABBITMQ_ERLANG_COOKIE": settled["RABBITMQ_ERLANG_COOKIE"],
-        }
+        contents["rabbitmq"] = {"RABBITMQ_DEFAULT_PASS": settled["RABBITMQ_PASSWORD"]}
+        if overlay.replicas("rabbitmq") > 1:  # the nodes' common secret
+            contents["rabbitmq"]["RABBITMQ_ERLANG_COOKIE"] = settled["RABBITMQ_ERLANG_COOKIE"]
     return [_secret(service, data, namespace) for service, data in contents.items()]
 
 

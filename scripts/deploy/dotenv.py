@@ -5,8 +5,8 @@
     NAME='value'          everything between the quotes, line breaks too; nothing is special in it
     NAME="value"          the same, but \\n, \\r, \\t, \\", \\$ and \\\\ are what they are in a shell's $'...'
 
-Blank lines, lines that begin with `#`, a leading `export`, a byte order mark and Windows' line ends are fine. Nothing is
-ever substituted. docker compose reads the same file; it replaces `$NAME` outside single quotes, so quote such values.
+Blank lines, lines that begin with `#`, a leading `export`, a byte order mark and Windows' line ends are fine. Nothing
+is ever substituted. docker compose reads the same file; it replaces `$NAME` outside single quotes, so quote those.
 """
 
 import re
@@ -78,18 +78,16 @@ def _value(text: str, position: int) -> tuple[str, int]:
     quote = text[position : position + 1]
     if quote not in {"'", '"'}:
         rest = _REST.match(text, position)
-        assert rest is not None  # noqa: S101  it matches the empty string too
+        assert rest is not None  # it matches the empty string too
         return _COMMENT.sub("", rest[0]).strip(" \t"), rest.end() + 1
     quoted = (_SINGLE if quote == "'" else _DOUBLE).match(text, position)
     if quoted is None:
         raise ValueError(
-            f"begins with {quote} and never ends. If the quote belongs to it, put the whole into the other kind of quotes"
+            f"begins with {quote} and never ends. If the quote belongs to it, put the whole into other quotes"
         )
     end = _END_OF_LINE.match(text, quoted.end())
     if end is None:
-        raise ValueError(
-            "goes on after its closing quote. If the quotes belong to it, put the whole into the other kind of quotes"
-        )
+        raise ValueError("goes on after its closing quote. If the quotes belong to it, put the whole into other quotes")
     value = quoted[1]
     return (value if quote == "'" else _ESCAPE.sub(_unescaped, value)), end.end()
 

@@ -127,12 +127,12 @@ def _free_port(service: Service, wanted: int | None) -> int:
                 f"Port {wanted} cannot be used for {service.name}: {problem}. Choose another with --port."
             )
         return wanted
-    for port in (*service.local, *range(service.local[-1] + 1, service.local[-1] + 20)):
+    last = service.local[-1]
+    candidates: list[int] = [*service.local, *range(last + 1, last + 20)]
+    for port in candidates:
         if _problem(port) is None:
             return port
-    raise DeployError(
-        f"No port from {service.local[-1]} on is free for {service.name}. Choose one with --port {service.name}=PORT."
-    )
+    raise DeployError(f"No port from {last} on is free for {service.name}. Choose one with --port {service.name}=PORT.")
 
 
 def _problem(port: int) -> str | None:
@@ -166,9 +166,8 @@ def _wait_until_open(path: Path) -> None:
             return
         time.sleep(0.1)
     tail = "\n".join(f"    {line}" for line in _last_lines(path.with_suffix(".log")))
-    raise DeployError(
-        f"The port-forward to {path.stem} does not open; it goes on trying. {path.with_suffix('.log')} ends with:\n{tail}"
-    )
+    log = path.with_suffix(".log")
+    raise DeployError(f"The port-forward to {path.stem} does not open; it goes on trying. {log} ends with:\n{tail}")
 
 
 def _last_lines(path: Path) -> Iterator[str]:

@@ -47,7 +47,7 @@ def warning(host: str, nodes: Collection[str]) -> str | None:
     strangers = sorted(address for address in found if not is_here(address) and address not in nodes)
     if strangers:
         return (
-            f"WARNING: {host} resolves to {', '.join(strangers)}, which is not this machine. A password sent there goes to a"
-            f" stranger. Use the localhost address. {hint}"
+            f"WARNING: {host} resolves to {', '.join(strangers)}, which is not this machine. A password sent there goes"
+            f" to a stranger. Use the localhost address. {hint}"
         )
     return None

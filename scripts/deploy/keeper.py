@@ -1,7 +1,7 @@
-"""Keeps one port-forward alive: `python -m scripts.deploy.keeper RECORD`, started by `forwards`, one process a forward.
+"""Keeps one port-forward alive: `python -m scripts.deploy.keeper RECORD`, one process a forward.
 
-kubectl's port-forward is bound to one pod and ends, or hangs, when that pod is replaced. The keeper starts it again, and
-asks over HTTP whether it still leads somewhere.
+kubectl's port-forward is bound to one pod and ends, or hangs, when that pod is replaced. The keeper starts it again,
+and asks over HTTP whether it still leads somewhere.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ class Keeper:
         self._path = path
         self._record = json.loads(path.read_text())
         me = Process.of(os.getpid())
-        assert me is not None  # noqa: S101  it runs
+        assert me is not None  # it runs
         self._record |= me.record
         folders.write_json(path, self._record)
         self._ended = threading.Event()

@@ -1,4 +1,4 @@
-"""The deployment's own layer over an overlay: images by content, the values of `.env`, and checksums that roll pods."""
+"""The deployment's own layer over an overlay: the values of `.env`, and checksums that roll pods."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -7,7 +7,6 @@ from typing import Any
 from scripts.deploy import workloads
 from scripts.deploy.cluster import Object, identity
 from scripts.deploy.configuration import Configuration
-from scripts.deploy.images import Image
 from scripts.deploy.overlay import Overlay
 
 _MAIL_SERVER = "mailpit"
@@ -25,23 +24,17 @@ def _is_mail_server(item: Object) -> bool:
     return _MAIL_SERVER in {metadata.get("labels", {}).get("app"), metadata["name"]}
 
 
-def layered(
-    base: Mapping[str, Any],
-    overlay: Overlay,
-    configuration: Configuration,
-    images: Iterable[Image],
-    secrets: Sequence[Object],
-    replicas: Mapping[str, int],
-) -> dict[str, Any]:
-    """The whole kustomization. It holds no secret: those are applied on their own."""
-    patches = [
+def patches(
+    overlay: Overlay, configuration: Configuration, secrets: Sequence[Object], replicas: Mapping[str, int]
+) -> list[dict[str, Any]]:
+    """The kustomization's patches. They hold no secret: those are applied on their own."""
+    return [
         *_removals(unused(overlay, configuration)),
         *_config_maps(overlay, configuration),
         *_ingresses(overlay, configuration),
         *_checksums(overlay, configuration, secrets),
         *(_merge(("Deployment", name), {"spec": {"replicas": count}}) for name, count in sorted(replicas.items())),
     ]
-    return {**base, "images": [image.replacement for image in images], "patches": patches}
 
 
 def _removals(items: Iterable[Object]) -> Iterator[dict[str, Any]]:

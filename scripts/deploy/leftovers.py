@@ -7,15 +7,16 @@ from scripts.deploy.cluster import MANAGED_BY, Cluster, identity
 
 # Volumes and Secrets are data: only `undeploy.sh --purge` removes them.
 KINDS = (
-    "deployments.apps", "statefulsets.apps", "daemonsets.apps", "cronjobs.batch", "jobs.batch", "services", "configmaps",
-    "ingresses.networking.k8s.io", "networkpolicies.networking.k8s.io", "poddisruptionbudgets.policy",
+    "deployments.apps", "statefulsets.apps", "daemonsets.apps", "cronjobs.batch", "jobs.batch", "services",
+    "configmaps", "ingresses.networking.k8s.io", "networkpolicies.networking.k8s.io", "poddisruptionbudgets.policy",
     "horizontalpodautoscalers.autoscaling", "serviceaccounts", "roles.rbac.authorization.k8s.io",
     "rolebindings.rbac.authorization.k8s.io",
 )  # fmt: skip
 # Of components whose definitions a cluster may lack.
 OPTIONAL_KINDS = (
-    "servicemonitors.monitoring.coreos.com", "podmonitors.monitoring.coreos.com", "prometheusrules.monitoring.coreos.com",
-    "scaledobjects.keda.sh", "triggerauthentications.keda.sh", "certificates.cert-manager.io",
+    "servicemonitors.monitoring.coreos.com", "podmonitors.monitoring.coreos.com",
+    "prometheusrules.monitoring.coreos.com", "scaledobjects.keda.sh", "triggerauthentications.keda.sh",
+    "certificates.cert-manager.io",
 )  # fmt: skip
 
 

@@ -32,6 +32,11 @@ class Overlay:
         names = {item["metadata"]["name"] for item in self.of_kind("StatefulSet", "Deployment")}
         return frozenset(names & set(_SERVERS))
 
+    def replicas(self, server: str) -> int:
+        """How many pods a StatefulSet has; 0 when there is no such."""
+        found = [item for item in self.of_kind("StatefulSet") if item["metadata"]["name"] == server]
+        return int(found[0]["spec"].get("replicas", 1)) if found else 0
+
     @property
     def has_tls(self) -> bool:
         """Whether an Ingress speaks HTTPS."""
@@ -96,7 +101,8 @@ def parse(manifests: str) -> list[Object]:
         ["kubectl", "label", "--local", "--filename=-", "--output=json", "--overwrite", "=".join(PART_OF)],
         given=manifests,
     )
-    decoder, objects, position = json.JSONDecoder(), [], 0
+    objects: list[Object] = []
+    decoder, position = json.JSONDecoder(), 0
     while position < len(text):
         item, position = decoder.raw_decode(text, position)
         objects.extend(item["items"] if item["kind"] == "List" else [item])

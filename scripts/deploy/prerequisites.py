@@ -42,15 +42,16 @@ def _problems(*, build: bool) -> Iterator[str]:
             programs.output(["docker", "version", "--format", "{{.Server.Version}}"])
         except DeployError as error:
             complaint = error.complaint if isinstance(error, programs.ProgramFailed) else str(error)
-            yield f"a running docker: {complaint}\n    Start it (on Linux: sudo systemctl start docker), and see that you may use it."
+            how = "Start it (on Linux: sudo systemctl start docker), and see that you may use it"
+            yield f"a running docker: {complaint}\n    {how}."
 
 
 def minikube_profile(cluster: Cluster) -> str:
     """The name of the minikube that the cluster is. Raises DeployError when it is none."""
     if shutil.which("minikube") is None:
         raise DeployError(
-            f"The cluster {cluster.context} needs a way to get the images: install minikube ({_MINIKUBE_HOW}) if it is one,"
-            " or give --registry HOST/PATH, from which the cluster can pull, or --skip-build if it has them."
+            f"The cluster {cluster.context} needs a way to get the images: install minikube ({_MINIKUBE_HOW})"
+            " if it is one, or give --registry HOST/PATH, from which it can pull, or --skip-build if it has them."
         )
     current = programs.output(["minikube", "profile"]).strip().removeprefix("* ")
     nodes = {address["address"] for node in cluster.get("nodes") for address in node["status"].get("addresses", [])}

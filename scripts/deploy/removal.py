@@ -1,8 +1,10 @@
 """What ./undeploy.sh does: takes away what ./deploy.sh brought, and nothing else."""
 
+import shutil
+
 from scripts.deploy import folders, forwards, leftovers
 from scripts.deploy.cluster import MANAGED_BY, PART_OF, Cluster, Object, identity
-from scripts.deploy.deployment import forget, say
+from scripts.deploy.plan import say
 
 _DATA_KINDS = "persistentvolumeclaims,secrets"
 # What Kubernetes itself puts into each namespace.
@@ -29,7 +31,7 @@ def undeploy(namespace: str, *, purge: bool) -> None:
             else:
                 _tell_what_stays(cluster)
     if purge:
-        forget(namespace)
+        shutil.rmtree(folder)
 
 
 def _remove_objects(cluster: Cluster) -> None:
@@ -57,7 +59,7 @@ def _tell_what_stays(cluster: Cluster) -> None:
     claims = [item["metadata"]["name"] for item in cluster.ours("persistentvolumeclaims")]
     if claims:
         say(f"The data stay ({', '.join(claims)}), and so do the passwords that belong to them.")
-        say(f"./deploy.sh goes on with them; ./undeploy.sh --purge removes them, for ever.")
+        say("./deploy.sh goes on with them; ./undeploy.sh --purge removes them, for ever.")
 
 
 def _purge(cluster: Cluster, space: Object) -> None:
@@ -71,9 +73,7 @@ def _purge(cluster: Cluster, space: Object) -> None:
         return
     others = _others(cluster)
     if others:
-        say(
-            f"The namespace {cluster.namespace} stays: it also has {', '.join(others[:5])}, which ./deploy.sh did not bring."
-        )
+        say(f"The namespace {cluster.namespace} stays: it also has {', '.join(others[:5])}, not of ./deploy.sh.")
         return
     say(f"  namespace/{cluster.namespace}")
     cluster.delete("namespace", cluster.namespace, seconds=300)

@@ -10,7 +10,7 @@ Key = tuple[str, str]
 _KINDS = "deployments.apps,statefulsets.apps,daemonsets.apps"
 # s between looks.
 _PAUSE = 2.0
-# s that a pod may be in one of the states below: a node may still be fetching a Secret, or the image's registry be busy.
+# s that a pod may be in one of the states below: a registry may be busy, a Secret on its way.
 _HOPELESS_AFTER = 60.0
 _HOPELESS = frozenset(
     {
@@ -56,7 +56,7 @@ def wait(
         pods = cluster.ours("pods")
         replace_stuck(cluster, [workloads[key] for key in waiting if key in workloads], pods)
         now = time.monotonic()
-        reasons = {name: reason for name, reason in _hopeless(pods)}
+        reasons = dict(_hopeless(pods))
         hopeless_since = {name: hopeless_since.get(name, now) for name in reasons}
         for name, since in hopeless_since.items():
             if now - since >= _HOPELESS_AFTER or "restarts" in reasons[name]:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from scripts.deploy import folders, forwards, host_names
 from scripts.deploy.cluster import Cluster
-from scripts.deploy.deployment import say
 from scripts.deploy.errors import DeployError
 from scripts.deploy.overlay import Overlay
+from scripts.deploy.plan import say
 
 _HTTP = 80
 

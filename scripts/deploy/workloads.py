@@ -45,20 +45,19 @@ def uses(pod: Mapping[str, Any]) -> Iterator[Use]:
     """What a pod's containers and volumes refer to."""
     for container in (*pod.get("initContainers", []), *pod["containers"]):
         for source in container.get("envFrom", []):
-            if "configMapRef" in source:
-                yield "ConfigMap", source["configMapRef"]["name"], None
-            if "secretRef" in source:
-                yield "Secret", source["secretRef"]["name"], None
+            yield from _referred(source, "configMapRef", "secretRef")
         for variable in container.get("env", []):
-            origin = variable.get("valueFrom", {})
-            if "configMapKeyRef" in origin:
-                yield "ConfigMap", origin["configMapKeyRef"]["name"], origin["configMapKeyRef"]["key"]
-            if "secretKeyRef" in origin:
-                yield "Secret", origin["secretKeyRef"]["name"], origin["secretKeyRef"]["key"]
+            yield from _referred(variable.get("valueFrom", {}), "configMapKeyRef", "secretKeyRef")
     for volume in pod.get("volumes", []):
         for source in (volume, *volume.get("projected", {}).get("sources", [])):
-            if "configMap" in source:
-                yield "ConfigMap", source["configMap"]["name"], None
-            if "secret" in source:
-                secret = source["secret"]
-                yield "Secret", secret.get("secretName") or secret["name"], None
+            yield from _referred(source, "configMap", "secret")
+
+
+def _referred(source: Mapping[str, Any], config_map: str, secret: str) -> Iterator[Use]:
+    """Kubernetes names the same thing in three ways: as a whole, by one key, or by the keys that become files."""
+    for kind, word in (("ConfigMap", config_map), ("Secret", secret)):
+        if word in source:
+            reference = source[word]
+            name = reference.get("name") or reference["secretName"]
+            keys = [item["key"] for item in reference.get("items", [])] or [reference.get("key")]
+            yield from ((kind, name, key) for key in keys)
