@@ -1,0 +1,83 @@
+"""Whatever is sent, the answer is one of the contract: never a 500, and nothing stays behind."""
+
+import base64
+import string
+
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests import invariant
+from tests.person import Person
+
+KNOWN = {200, 202, 400, 401, 404, 405, 408, 411, 413, 415, 422}
+# What http.client lets through in a header.
+HEADER = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=200)
+BOUNDARY = st.text(string.ascii_letters + string.digits + "'()+_,-./:=?", max_size=70)
+
+PIECES = st.sampled_from(
+    [
+        b"--B", b"--B--", b"\r\n", b"\n", b"\r", b"--", b"\x00", b"Content-Disposition: form-data",
+        b'; name="file"', b'; filename="a.mp4"', b"; filename*=UTF-8''%ff%fe", b'; filename="', b"Content-Type: video/mp4",
+        b"Content-Length: -1", b"Transfer-Encoding: chunked", b'; name="bitrate"', b"192", b"\xff\xfe", b"ftypisom" * 50,
+        b"a" * 5000,
+    ]
+)  # fmt: skip
+
+
+def test_no_body_breaks_the_upload_parser(person: Person, environment):
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {person.token}"
+
+        @given(st.lists(PIECES | st.binary(max_size=40), max_size=25).map(b"".join), BOUNDARY | st.just("B"))
+        def upload(body: bytes, boundary: str) -> None:
+            kind = f'multipart/form-data; boundary="{boundary}"'
+            answer = session.post(f"{person.url}/upload", data=body, headers={"Content-Type": kind}, timeout=60)
+            assert answer.status_code in KNOWN, (answer.status_code, answer.text)
+            if answer.status_code >= 400:
+                assert list(answer.json()) == ["error"]
+
+        upload()
+    accepted = person.request("GET", "/jobs?limit=200").json()["jobs"]
+    for job in accepted:
+        person.waits_for(job["video_fid"])
+    invariant.holds(environment, person.email)
+
+
+def test_no_token_breaks_the_check_or_passes_it(stack):
+    url = stack.url("gateway")
+    with requests.Session() as session:
+
+        @given(HEADER | st.binary(max_size=100).map(lambda raw: "Bearer " + base64.urlsafe_b64encode(raw).decode()))
+        def ask(header: str) -> None:
+            answer = session.get(f"{url}/jobs", headers={"Authorization": header.strip().encode("latin-1")}, timeout=60)
+            assert answer.status_code == 401, (answer.status_code, answer.text)
+
+        ask()
+
+
+def test_no_credentials_break_the_login(stack):
+    url = stack.url("gateway")
+    with requests.Session() as session:
+
+        @given(HEADER | st.binary(max_size=60).map(lambda raw: "Basic " + base64.b64encode(raw).decode()))
+        def ask(header: str) -> None:
+            answer = session.post(
+                f"{url}/login", headers={"Authorization": header.strip().encode("latin-1")}, timeout=60
+            )
+            assert answer.status_code in {401, 503}, (answer.status_code, answer.text)
+
+        ask()
+
+
+def test_no_registration_breaks_the_service(stack):
+    url = stack.url("gateway")
+    values = st.none() | st.booleans() | st.integers() | st.text(max_size=30) | st.lists(st.integers(), max_size=2)
+    with requests.Session() as session:
+
+        @given(st.dictionaries(st.sampled_from(["email", "password", "admin", "\x00"]), values, max_size=4))
+        def ask(body: dict[str, object]) -> None:
+            answer = session.post(f"{url}/register", json=body, timeout=60)
+            assert answer.status_code in {201, 400, 409, 422}, (answer.status_code, answer.text)
+
+        ask()
