@@ -1,0 +1,144 @@
+"""A checkout of its own, on a machine with a fake kubectl, docker and minikube: nothing leaves the test's folder."""
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_ROOT = Path(__file__).resolve().parents[2]
+_SERVICES = ("auth", "gateway", "converter", "notification")
+# s. On a machine that is busy with other things.
+_PATIENCE = 120
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A checkout and the fake machine around it."""
+
+    project: Path
+    world: Path
+    environment: Mapping[str, str]
+
+    def popen(self, script: str, *words: str) -> "subprocess.Popen[str]":
+        """Starts a script in a process group of its own."""
+        return subprocess.Popen(
+            [str(self.project / script), *words], env=dict(self.environment), cwd=self.world, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+
+    def run(self, script: str, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Runs a script to its end."""
+        with self.popen(script, *words) as process:
+            try:
+                out, error = process.communicate(timeout=_PATIENCE)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+        return subprocess.CompletedProcess(script, process.returncode, out, error)
+
+    def succeeds(self, script: str, *words: str) -> str:
+        """Runs a script that must do its work; returns all it said."""
+        done = self.run(script, *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def fails(self, script: str, *words: str) -> str:
+        """Runs a script that must refuse; returns all it said."""
+        done = self.run(script, *words)
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
+
+    def dotenv(self, text: str) -> None:
+        """Writes `.env`."""
+        path = self.project / ".env"
+        path.write_bytes(text.encode())
+        path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+
+    def switch(self, name: str, text: str = "") -> None:
+        """Makes the fakes behave in another way."""
+        (self.world / "switches" / name).write_text(text)
+
+    def unswitch(self, name: str) -> None:
+        """Makes them behave again."""
+        (self.world / "switches" / name).unlink()
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the fakes remember."""
+        path = self.world / "state.json"
+        content: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+        return content
+
+    @property
+    def calls(self) -> list[list[str]]:
+        """The command lines that the fakes were called with."""
+        path = self.world / "calls"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def forget_calls(self) -> None:
+        """Begins to count anew."""
+        (self.world / "calls").unlink(missing_ok=True)
+
+    def objects(self, kind: str, namespace: str = "video2mp3") -> dict[str, Any]:
+        """What the cluster has, by name."""
+        prefix = f"{namespace}/{kind}/"
+        found = self.state.get("objects", {})
+        return {key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)}
+
+    def generations(self) -> dict[str, int]:
+        """How often each workload was changed."""
+        items = self.objects("Deployment") | self.objects("StatefulSet")
+        return {name: item["metadata"]["generation"] for name, item in items.items()}
+
+
+def _program(folder: Path, name: str) -> None:
+    path = folder / name
+    path.write_text(
+        f"#!{sys.executable} -SE\nimport sys\nsys.path.insert(0, {str(_ROOT)!r})\n"
+        f"from tests.scripts.fakes.{name} import main\nmain(sys.argv[1:])\n"
+    )
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    """A checkout with `.env`, and a cluster that has nothing yet."""
+    real = shutil.which("kubectl")
+    assert real, "kubectl is needed to render manifests: https://kubernetes.io/docs/tasks/tools/"
+    project, world, programs = tmp_path / "project", tmp_path / "world", tmp_path / "bin"
+    shutil.copytree(Path(__file__).parent / "project", project)
+    for script in ("deploy.sh", "undeploy.sh", "start-services.sh", "setup-host.sh", "scripts/lib.sh"):
+        (project / script).parent.mkdir(exist_ok=True)
+        shutil.copy(_ROOT / script, project / script)
+    shutil.copytree(_ROOT / "scripts/deploy", project / "scripts/deploy", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("common", *_SERVICES):
+        (project / "src" / name).mkdir(parents=True)
+        shutil.copy(_ROOT / "src" / name / "settings.py", project / "src" / name)
+    shutil.copy(_ROOT / "src/common/gunicorn_conf.py", project / "src/common")
+    for name in _SERVICES:
+        (project / "src" / name / "Dockerfile").write_text(f"FROM scratch\nCOPY common /app\nCOPY {name} /app\n")
+    for name in ("auth", "gateway"):
+        (project / "src" / name / "wsgi.py").write_text('"""Served by gunicorn."""\n')
+    (world / "switches").mkdir(parents=True)
+    programs.mkdir()
+    for name in ("kubectl", "docker", "minikube"):
+        _program(programs, name)
+    node = {"kind": "Node", "metadata": {"name": "minikube"}, "status": {"addresses": [{"address": "192.0.2.10"}]}}
+    (world / "state.json").write_text(json.dumps({"objects": {"/Node/minikube": node}}))
+    environment = {
+        "PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(tmp_path), "FAKE_WORLD": str(world),
+        "REAL_KUBECTL": real, "V2M_PYTHON": sys.executable, "LC_ALL": "C.UTF-8",
+    }  # fmt: skip
+    made = Machine(project, world, environment)
+    yield made
+    made.run("start-services.sh", "--stop")

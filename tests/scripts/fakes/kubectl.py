@@ -1,0 +1,160 @@
+"""A kubectl with a cluster of its own: it keeps what is applied, and rolls it out at once unless a test says otherwise.
+
+Rendering is the real kubectl's: it needs no cluster.
+"""
+
+import json
+import os
+import sys
+import uuid
+from typing import Any
+
+from tests.scripts.fakes import world
+from tests.scripts.fakes.portforward import forward
+
+_CLUSTER_WIDE = {"Namespace", "Node"}
+_KINDS = {
+    "deployments": "Deployment", "statefulsets": "StatefulSet", "daemonsets": "DaemonSet", "cronjobs": "CronJob",
+    "jobs": "Job", "services": "Service", "configmaps": "ConfigMap", "ingresses": "Ingress", "secrets": "Secret",
+    "networkpolicies": "NetworkPolicy", "poddisruptionbudgets": "PodDisruptionBudget", "pods": "Pod",
+    "horizontalpodautoscalers": "HorizontalPodAutoscaler", "serviceaccounts": "ServiceAccount", "roles": "Role",
+    "rolebindings": "RoleBinding", "persistentvolumeclaims": "PersistentVolumeClaim", "namespaces": "Namespace",
+    "nodes": "Node",
+}  # fmt: skip
+
+
+def main(words: list[str]) -> None:
+    """Does what the scripts ask of kubectl."""
+    world.note("kubectl")
+    if words[0] in {"kustomize", "label"}:
+        os.execv(os.environ["REAL_KUBECTL"], ["kubectl", *words])
+    if words[0] == "version":
+        minor = world.is_set("kubectl-minor") or "32+"
+        print(json.dumps({"clientVersion": {"major": "1", "minor": minor}}))
+        return
+    if words[0] == "config":
+        if world.is_set("no-context"):
+            world.fail("error: current-context is not set")
+        print("minikube")
+        return
+    context, namespace, words = words[1], words[3], words[4:]
+    assert context == "minikube", "a command went to another cluster"
+    if world.is_set("cluster-down"):
+        world.fail("The connection to the server 192.0.2.10:8443 was refused - did you specify the right host or port?")
+    if words[0] == "port-forward":
+        forward(words)
+        return
+    given = sys.stdin.read() if "--filename=-" in words else ""
+    with world.state() as state:
+        _Cluster(state.setdefault("objects", {}), namespace).run(words, given)
+
+
+class _Cluster:
+    def __init__(self, objects: dict[str, Any], namespace: str) -> None:
+        self.objects = objects
+        self.namespace = namespace
+
+    def run(self, words: list[str], given: str) -> None:
+        options = [word for word in words[1:] if word.startswith("--")]
+        names = [word for word in words[1:] if not word.startswith("--")]
+        match words[0], names:
+            case "get", ["/version"]:
+                print("{}")
+            case "get", ["events"]:
+                print("Warning  Failed  the event that explains it")
+            case "get", [kinds]:
+                self._list(kinds, options)
+            case "get", [kind, name]:
+                found = self.objects.get(self._key(kind, name))
+                print(json.dumps(found) if found else "")
+            case "apply", []:
+                self._apply(json.loads(given)["items"], server_side="--server-side" in options)
+            case "delete", _:
+                self._delete(names)
+            case "api-resources", []:
+                print("\n".join(f"{kind}.example" for kind in _KINDS))
+            case "logs", [name]:
+                print(f"the last line of {name}")
+            case _:
+                world.fail(f"kubectl {words}: not expected")
+
+    def _key(self, kind: str, name: str) -> str:
+        kind = kind.partition(".")[0].lower()
+        kind = _KINDS.get(kind) or next(known for known in _KINDS.values() if known.lower() == kind)
+        return f"{'' if kind in _CLUSTER_WIDE else self.namespace}/{kind}/{name}"
+
+    def _list(self, kinds: str, options: list[str]) -> None:
+        wanted = {_KINDS[kind.partition(".")[0]] for kind in kinds.split(",")}
+        items = [item for item in self.objects.values() if item["kind"] in wanted]
+        items = [item for item in items if item["metadata"].get("namespace", self.namespace) == self.namespace]
+        for option in options:
+            if option.startswith("--selector="):
+                label, _, value = option.removeprefix("--selector=").partition("=")
+                items = [item for item in items if item["metadata"].get("labels", {}).get(label) == value]
+        print(json.dumps({"items": items}))
+
+    def _apply(self, items: list[dict[str, Any]], *, server_side: bool) -> None:
+        if world.is_set("apply-fails"):
+            world.fail(f"Error from server (Forbidden): error when applying patch:\n{json.dumps(items)}")
+        for number, item in enumerate(items):
+            if not server_side and world.is_set("interrupted-apply") == str(number):
+                world.fail("signal: interrupted", 130)
+            self._put(item)
+
+    def _put(self, item: dict[str, Any]) -> None:
+        kind, metadata = item["kind"], item["metadata"]
+        key = self._key(kind, metadata["name"])
+        before = self.objects.get(key)
+        applied = json.dumps(item, sort_keys=True)
+        if before and before["applied"] == applied:
+            print(f"{kind.lower()}/{metadata['name']} unchanged")
+            return
+        annotations = {**metadata.get("annotations", {}), "kubectl.kubernetes.io/last-applied-configuration": applied}
+        generation = before["metadata"]["generation"] + 1 if before else 1
+        uid = before["metadata"]["uid"] if before else str(uuid.uuid4())
+        kept = {**item, "applied": applied}
+        kept["metadata"] = {**metadata, "annotations": annotations, "generation": generation, "uid": uid}
+        self.objects[key] = kept
+        if kind in {"Deployment", "StatefulSet"}:
+            self._roll_out(kept)
+        print(f"{kind.lower()}/{metadata['name']} {'configured' if before else 'created'}")
+
+    def _roll_out(self, item: dict[str, Any]) -> None:
+        name, replicas = item["metadata"]["name"], item["spec"].get("replicas", 1)
+        broken = world.is_set("broken") == name
+        ready = 0 if broken else replicas
+        item["status"] = {
+            "observedGeneration": item["metadata"]["generation"], "replicas": replicas, "updatedReplicas": replicas,
+            "readyReplicas": ready, "availableReplicas": ready, "currentRevision": "a", "updateRevision": "a",
+        }  # fmt: skip
+        waiting = {"reason": "CrashLoopBackOff"} if broken else {}
+        labels = item["spec"]["template"]["metadata"]["labels"]
+        pod = {
+            "kind": "Pod",
+            "metadata": {"name": f"{name}-0", "labels": labels, "namespace": self.namespace, "uid": str(uuid.uuid4())},
+            "status": {
+                "phase": "Running",
+                "conditions": [{"type": "Ready", "status": "False" if broken else "True"}],
+                "containerStatuses": [
+                    {"name": name, "ready": not broken, "restartCount": 7 * broken, "state": {"waiting": waiting}}
+                ],
+            },
+        }
+        self.objects[self._key("pod", f"{name}-0")] = pod
+        for claim in item["spec"].get("volumeClaimTemplates", []):
+            claimed = f"{claim['metadata']['name']}-{name}-0"
+            metadata = {"name": claimed, "labels": labels, "namespace": self.namespace}
+            self.objects[self._key("persistentvolumeclaim", claimed)] = {
+                "kind": "PersistentVolumeClaim", "apiVersion": "v1", "metadata": metadata,
+            }  # fmt: skip
+
+    def _delete(self, names: list[str]) -> None:
+        pairs = [name.split("/") for name in names] if "/" in names[0] else [[names[0], name] for name in names[1:]]
+        for kind, name in pairs:
+            key = self._key(kind, name)
+            self.objects.pop(key, None)
+            if "/Deployment/" in key or "/StatefulSet/" in key:
+                self.objects.pop(self._key("pod", f"{name}-0"), None)
+            if "/Namespace/" in key:
+                for inside in [other for other in self.objects if other.startswith(f"{name}/")]:
+                    del self.objects[inside]

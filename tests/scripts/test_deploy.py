@@ -1,0 +1,206 @@
+"""./deploy.sh against a fake cluster: what it applies, what it keeps, and what rolls when it runs again."""
+
+import base64
+import json
+import re
+import stat
+
+from tests.scripts.conftest import Machine
+
+
+def secret(machine: Machine, name: str) -> dict[str, str]:
+    """A Secret's values."""
+    data = machine.objects("Secret")[name]["data"]
+    return {key: base64.b64decode(value).decode() for key, value in data.items()}
+
+
+def test_everything_is_built_loaded_and_applied(machine: Machine) -> None:
+    said = machine.succeeds("deploy.sh")
+
+    assert set(machine.objects("Deployment")) == {"auth", "gateway", "converter", "notification", "mailpit"}
+    assert set(machine.objects("StatefulSet")) == {"mysql", "mongodb", "rabbitmq"}
+    image = machine.objects("Deployment")["auth"]["spec"]["template"]["spec"]["containers"][0]["image"]
+    assert re.fullmatch(r"video2mp3/auth:[0-9a-f]{16}", image)
+    assert image in machine.state["loaded"]
+    assert "./start-services.sh" in said
+
+
+def test_a_second_run_changes_and_builds_nothing(machine: Machine) -> None:
+    machine.succeeds("deploy.sh")
+    before = machine.generations()
+    machine.forget_calls()
+
+    machine.succeeds("deploy.sh")
+
+    assert machine.generations() == before
+    assert not [call for call in machine.calls if call[:2] == ["docker", "build"] or "load" in call]
+
+
+def test_a_change_in_one_service_rolls_only_that_service(machine: Machine) -> None:
+    machine.succeeds("deploy.sh")
+    (machine.project / "src/converter/settings.py").open("a").write("\n# changed\n")
+
+    machine.succeeds("deploy.sh")
+
+    assert {name for name, count in machine.generations().items() if count > 1} == {"converter"}
+
+
+def test_a_changed_value_rolls_only_the_services_that_read_it(machine: Machine) -> None:
+    machine.succeeds("deploy.sh")
+    machine.dotenv("MAX_UPLOAD_MB=100\n")
+
+    machine.succeeds("deploy.sh")
+
+    assert machine.objects("ConfigMap")["gateway-configmap"]["data"]["MAX_UPLOAD_MB"] == "100"
+    assert {name for name, count in machine.generations().items() if count > 1} == {"gateway"}
+
+
+def test_generated_secrets_fit_together_and_are_strong(machine: Machine) -> None:
+    machine.succeeds("deploy.sh")
+
+    mongodb, gateway = secret(machine, "mongodb-secret"), secret(machine, "gateway-secret")
+    password = mongodb["MONGODB_GATEWAY_PASSWORD"]
+    assert gateway["MONGO_URI"] == f"mongodb://gateway:{password}@mongodb:27017/?authSource=admin"
+    assert gateway["RABBITMQ_PASSWORD"] == secret(machine, "rabbitmq-secret")["RABBITMQ_DEFAULT_PASS"]
+    assert gateway["LINK_SECRET"] == secret(machine, "notification-secret")["LINK_SECRET"]
+    assert secret(machine, "auth-secret")["MYSQL_PASSWORD"] == secret(machine, "mysql-secret")["MYSQL_PASSWORD"]
+    assert set(secret(machine, "converter-secret")) == {"MONGO_URI", "RABBITMQ_PASSWORD"}
+    values = {*mongodb.values(), *secret(machine, "mysql-secret").values(), *secret(machine, "auth-secret").values()}
+    assert len(values) == 7
+    assert all(len(value) >= 32 for value in values)
+
+
+def test_secrets_stay_the_same_from_any_checkout(machine: Machine) -> None:
+    machine.succeeds("deploy.sh")
+    before = {name: item["data"] for name, item in machine.objects("Secret").items()}
+    (machine.project / ".local/deploy/video2mp3/credentials.json").unlink()
+
+    machine.succeeds("deploy.sh")
+
+    assert {name: item["data"] for name, item in machine.objects("Secret").items()} == before
+
+
+def test_no_secret_is_printed_or_put_into_an_argument(machine: Machine) -> None:
+    machine.dotenv("GMAIL_ADDRESS=shop@example.com\nGMAIL_PASSWORD='very secret'\nJWT_SECRET=" + "j" * 40 + "\n")
+    said = machine.succeeds("deploy.sh") + machine.succeeds("deploy.sh") + machine.succeeds("deploy.sh", "--dry-run")
+
+    secrets = [item["data"] for item in machine.objects("Secret").values()]
+    values = {text for data in secrets for text in data.values()}
+    values |= {base64.b64decode(value).decode() for value in values}
+    arguments = json.dumps(machine.calls)
+    files = [path for path in (machine.project / ".local").rglob("*") if path.is_file()]
+    assert "very secret" in values
+    for value in values:
+        assert value not in said
+        assert value not in arguments
+        for path in files:
+            assert value not in path.read_text() or path.name == "credentials.json"
+
+
+def test_what_is_kept_is_for_its_owner_only(machine: Machine) -> None:
+    machine.succeeds("deploy.sh")
+
+    folder = machine.project / ".local/deploy/video2mp3"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / "credentials.json").stat().st_mode) == 0o600
+
+
+def test_a_dry_run_shows_all_and_changes_nothing(machine: Machine) -> None:
+    machine.switch("cluster-down")
+    before = machine.state
+
+    said = machine.succeeds("deploy.sh", "--dry-run")
+
+    for name in ("gateway-configmap", "rabbitmq-manager.com", "notification-secret", "video2mp3/auth:"):
+        assert name in said
+    assert machine.state == before
+    assert not (machine.project / ".local/deploy/video2mp3/credentials.json").exists()
+
+
+def test_a_mail_server_of_ones_own_takes_the_place_of_mailpit(machine: Machine) -> None:
+    machine.succeeds("deploy.sh")
+    machine.dotenv("GMAIL_ADDRESS=shop@example.com\nGMAIL_PASSWORD=abcd efgh ijkl mnop\n")
+
+    machine.succeeds("deploy.sh")
+
+    data = machine.objects("ConfigMap")["notification-configmap"]["data"]
+    assert (data["SMTP_HOST"], data["SMTP_PORT"], data["SMTP_SECURITY"]) == ("smtp.gmail.com", "587", "starttls")
+    assert secret(machine, "notification-secret")["GMAIL_PASSWORD"] == "abcd efgh ijkl mnop"
+    assert "mailpit" not in machine.objects("Deployment")
+    assert "mailpit" not in machine.objects("Service")
+
+
+def test_host_names_reach_the_ingress_and_the_links(machine: Machine) -> None:
+    machine.dotenv("GATEWAY_HOST=mp3.example.com\nRABBITMQ_MANAGER_HOST=queues.example.com\n")
+
+    machine.succeeds("deploy.sh")
+
+    ingresses = machine.objects("Ingress")
+    assert ingresses["gateway"]["spec"]["rules"][0]["host"] == "mp3.example.com"
+    assert ingresses["rabbitmq"]["spec"]["rules"][0]["host"] == "queues.example.com"
+    assert machine.objects("ConfigMap")["notification-configmap"]["data"]["PUBLIC_URL"] == "http://mp3.example.com"
+
+
+def test_a_component_comes_and_goes(machine: Machine) -> None:
+    machine.succeeds("deploy.sh", "--with", "monitoring")
+    assert "monitoring-configmap" in machine.objects("ConfigMap")
+
+    machine.succeeds("deploy.sh")
+
+    assert "monitoring-configmap" not in machine.objects("ConfigMap")
+
+
+def test_a_registry_gets_the_images_and_they_run_by_digest(machine: Machine) -> None:
+    machine.succeeds("deploy.sh", "--registry", "registry.example.com/team")
+
+    image = machine.objects("Deployment")["auth"]["spec"]["template"]["spec"]["containers"][0]["image"]
+    assert image == f"registry.example.com/team/auth@sha256:{'1' * 64}"
+    assert any(name.startswith("registry.example.com/team/auth:") for name in machine.state["registry"])
+    assert "loaded" not in machine.state
+
+
+def test_skip_build_goes_on_with_what_runs(machine: Machine) -> None:
+    machine.succeeds("deploy.sh")
+    (machine.project / "src/converter/settings.py").open("a").write("\n# changed\n")
+    machine.switch("docker-down")
+
+    machine.succeeds("deploy.sh", "--skip-build")
+
+    assert set(machine.generations().values()) == {1}
+
+
+def test_replicas_that_someone_scaled_stay(machine: Machine) -> None:
+    machine.succeeds("deploy.sh")
+    state = machine.state
+    state["objects"]["video2mp3/Deployment/converter"]["spec"]["replicas"] = 8
+    (machine.world / "state.json").write_text(json.dumps(state))
+
+    said = machine.succeeds("deploy.sh")
+
+    assert machine.objects("Deployment")["converter"]["spec"]["replicas"] == 8
+    assert "converter keeps its 8 replicas" in said
+
+
+def test_another_namespace_is_another_deployment(machine: Machine) -> None:
+    machine.succeeds("deploy.sh", "--namespace", "staging")
+
+    assert "auth" in machine.objects("Deployment", "staging")
+    assert not machine.objects("Deployment")
+    assert (machine.project / ".local/deploy/staging/credentials.json").exists()
+
+
+def test_databases_on_the_host_need_their_passwords_first(machine: Machine) -> None:
+    said = machine.fails("deploy.sh", "--host-databases")
+    assert "./setup-host.sh" in said
+    assert not machine.objects("Deployment")
+
+    folder = machine.project / ".local/deploy/video2mp3"
+    names = ["MYSQL_PASSWORD", *(f"MONGODB_{name}_PASSWORD" for name in ("GATEWAY", "CONVERTER", "NOTIFICATION"))]
+    (folder / "credentials.json").write_text(json.dumps(dict.fromkeys(names, "p" * 32)))
+    machine.dotenv("MYSQL_HOST=host.minikube.internal\nSMTP_HOST=mail.example.com\n")
+    machine.succeeds("deploy.sh", "--host-databases")
+
+    uri = secret(machine, "converter-secret")["MONGO_URI"]
+    assert uri == f"mongodb://converter:{'p' * 32}@host.minikube.internal:27017/?authSource=admin"
+    assert machine.objects("ConfigMap")["auth-configmap"]["data"]["MYSQL_HOST"] == "host.minikube.internal"
+    assert "mongodb-secret" not in machine.objects("Secret")

@@ -1,0 +1,181 @@
+"""./start-services.sh: forwards that come back, and an end for exactly those."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.scripts.conftest import Machine
+from tests.waiting import eventually
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def stranger(words: list[str]) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that is none of ours."""
+    with subprocess.Popen(words) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def ports() -> dict[str, int]:
+    """A free port for each service."""
+    return {name: free_port() for name in ("gateway", "auth", "rabbitmq", "mailpit")}
+
+
+@pytest.fixture
+def words(ports: dict[str, int]) -> list[str]:
+    """The options that ask for them."""
+    return [word for name, port in ports.items() for word in ("--port", f"{name}={port}")]
+
+
+@pytest.fixture
+def deployed(machine: Machine) -> Machine:
+    """A machine with the system in its cluster; its public name cannot resolve to anything."""
+    machine.dotenv("GATEWAY_HOST=video2mp3.invalid\n")
+    machine.succeeds("deploy.sh")
+    return machine
+
+
+def answer(port: int) -> str:
+    """The process id of the kubectl that answers."""
+    return requests.get(f"http://127.0.0.1:{port}/", timeout=10).text
+
+
+def records(machine: Machine) -> dict[str, Path]:
+    """The pid files."""
+    return {path.stem: path for path in (machine.project / ".local/forwards").glob("*.pid")}
+
+
+def test_each_service_gets_its_port_and_the_addresses_are_told(
+    deployed: Machine, ports: dict[str, int], words: list[str]
+) -> None:
+    said = deployed.succeeds("start-services.sh", *words)
+
+    for port in ports.values():
+        assert answer(port)
+        assert f"http://localhost:{port}" in said
+    assert "get secret rabbitmq-secret" in said
+    assert "video2mp3.invalid resolves to nothing" in said
+
+
+def test_a_forward_comes_back_when_its_pod_is_replaced(
+    deployed: Machine, ports: dict[str, int], words: list[str]
+) -> None:
+    deployed.succeeds("start-services.sh", *words)
+    before = answer(ports["gateway"])
+
+    deployed.switch("replaced-gateway")
+
+    def back() -> bool:
+        try:
+            return answer(ports["gateway"]) != before
+        except requests.ConnectionError:
+            return False
+
+    eventually(back, what="the gateway's forward")
+
+
+def test_starting_again_keeps_what_runs(deployed: Machine, ports: dict[str, int], words: list[str]) -> None:
+    deployed.succeeds("start-services.sh", *words)
+    before = {name: answer(port) for name, port in ports.items()}
+
+    deployed.succeeds("start-services.sh", *words)
+
+    assert {name: answer(port) for name, port in ports.items()} == before
+
+
+def test_stop_ends_exactly_what_was_started(deployed: Machine, ports: dict[str, int], words: list[str]) -> None:
+    deployed.succeeds("start-services.sh", *words)
+    foreign = free_port()
+    kubectl = str(Path(deployed.environment["PATH"].partition(":")[0]) / "kubectl")
+    command = ["--context", "minikube", "--namespace", "video2mp3", "port-forward", "service/other", f"{foreign}:80"]
+    with subprocess.Popen([kubectl, *command], env=dict(deployed.environment), stdout=subprocess.DEVNULL) as other:
+        try:
+            deployed.succeeds("start-services.sh", "--stop")
+
+            assert other.poll() is None
+            for port in ports.values():
+                with pytest.raises(requests.ConnectionError):
+                    answer(port)
+            assert not records(deployed)
+        finally:
+            other.kill()
+
+
+def test_a_process_that_got_the_number_of_an_ended_one_is_left_alone(deployed: Machine, words: list[str]) -> None:
+    deployed.succeeds("start-services.sh", *words)
+    record = records(deployed)["gateway"]
+    content = json.loads(record.read_text())
+    kept = content.copy()
+    with stranger([sys.executable, "-c", "import time; time.sleep(600)"]) as other:
+        content["pid"] = content["child"]["pid"] = other.pid
+        record.write_text(json.dumps(content))
+
+        deployed.succeeds("start-services.sh", "--stop")
+
+        assert other.poll() is None
+    os.kill(kept["pid"], signal.SIGTERM)
+
+
+def test_a_forward_whose_keeper_was_killed_is_ended_too(
+    deployed: Machine, ports: dict[str, int], words: list[str]
+) -> None:
+    deployed.succeeds("start-services.sh", *words)
+    os.kill(json.loads(records(deployed)["auth"].read_text())["pid"], signal.SIGKILL)
+    assert answer(ports["auth"])
+
+    deployed.succeeds("start-services.sh", "--stop")
+
+    with pytest.raises(requests.ConnectionError):
+        answer(ports["auth"])
+
+
+def test_a_port_that_another_program_uses_is_told(deployed: Machine, words: list[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        said = deployed.fails("start-services.sh", *words, "--port", f"gateway={port}")
+    assert f"Port {port} cannot be used for gateway: another program uses it" in said
+
+
+def test_without_a_choice_a_usual_or_the_next_free_port_is_taken(deployed: Machine) -> None:
+    said = deployed.succeeds("start-services.sh")
+
+    found = re.findall(r"^(?:Gateway|Auth|RabbitMQ|Mailpit) +http://localhost(?::(\d+))?$", said, re.MULTILINE)
+    assert len(found) == 4
+    assert all(answer(int(port or 80)) for port in found)
+
+
+def test_without_a_deployment_it_says_so(machine: Machine) -> None:
+    assert "./deploy.sh first" in machine.fails("start-services.sh")
+
+
+def test_undeploy_ends_the_forwards(deployed: Machine, ports: dict[str, int], words: list[str]) -> None:
+    deployed.succeeds("start-services.sh", *words)
+
+    deployed.succeeds("undeploy.sh")
+
+    assert not records(deployed)
+    with pytest.raises(requests.ConnectionError):
+        answer(ports["gateway"])

@@ -1,0 +1,63 @@
+"""./undeploy.sh: what it takes away, and what it leaves."""
+
+import json
+
+from tests.scripts.conftest import Machine
+
+
+def add(machine: Machine, kind: str, name: str) -> None:
+    """Puts something of somebody else into the namespace."""
+    state = machine.state
+    metadata = {"name": name, "namespace": "video2mp3", "labels": {"app": "theirs"}}
+    state["objects"][f"video2mp3/{kind}/{name}"] = {"kind": kind, "apiVersion": "v1", "metadata": metadata}
+    (machine.world / "state.json").write_text(json.dumps(state))
+
+
+def test_the_data_and_their_passwords_stay(machine: Machine) -> None:
+    machine.succeeds("deploy.sh")
+    secrets = {name: item["data"] for name, item in machine.objects("Secret").items()}
+
+    machine.succeeds("undeploy.sh")
+
+    assert not machine.objects("Deployment") | machine.objects("StatefulSet") | machine.objects("ConfigMap")
+    assert set(machine.objects("PersistentVolumeClaim")) == {"data-mysql-0", "data-mongodb-0", "data-rabbitmq-0"}
+    machine.succeeds("deploy.sh")
+    assert {name: item["data"] for name, item in machine.objects("Secret").items()} == secrets
+
+
+def test_purge_leaves_nothing(machine: Machine) -> None:
+    machine.succeeds("deploy.sh")
+
+    machine.succeeds("undeploy.sh", "--purge")
+
+    assert list(machine.state["objects"]) == ["/Node/minikube"]
+    assert not (machine.project / ".local/deploy/video2mp3").exists()
+
+
+def test_what_others_have_in_the_namespace_stays(machine: Machine) -> None:
+    machine.succeeds("deploy.sh")
+    add(machine, "ConfigMap", "theirs")
+
+    said = machine.succeeds("undeploy.sh", "--purge")
+
+    assert set(machine.objects("ConfigMap")) == {"theirs"}
+    assert "configmap/theirs" in said
+
+
+def test_a_namespace_that_was_there_before_stays(machine: Machine) -> None:
+    state = machine.state
+    namespace = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "video2mp3"}}
+    state["objects"]["/Namespace/video2mp3"] = namespace
+    (machine.world / "state.json").write_text(json.dumps(state))
+    machine.succeeds("deploy.sh")
+
+    machine.succeeds("undeploy.sh", "--purge")
+
+    assert set(machine.state["objects"]) == {"/Node/minikube", "/Namespace/video2mp3"}
+
+
+def test_it_can_be_run_when_nothing_is_there(machine: Machine) -> None:
+    assert "no namespace video2mp3" in machine.succeeds("undeploy.sh")
+    machine.succeeds("deploy.sh")
+    machine.succeeds("undeploy.sh")
+    assert "Nothing of it runs" in machine.succeeds("undeploy.sh")
