@@ -72,17 +72,14 @@ class Cluster:
         text = programs.output(self.words("get", kind, name, "--ignore-not-found", "--output=json"))
         return json.loads(text) if text.strip() else None
 
-    def create_namespace(self) -> bool:
-        """Makes the namespace if there is none; says whether it did."""
-        if self.find("namespace", self.namespace) is not None:
-            return False
+    def create_namespace(self) -> None:
+        """Makes the namespace. Raises DeployError."""
         try:
             self.apply([namespace_object(self.namespace)])
         except programs.ProgramFailed as error:
             raise DeployError(
                 f"The namespace {self.namespace} does not exist and cannot be created: {error.complaint}"
             ) from None
-        return True
 
     def apply(self, objects: Sequence[Mapping[str, Any]]) -> str:
         """Applies objects that may hold secrets: they travel by standard input. Returns what kubectl says."""

@@ -48,7 +48,8 @@ def _apply(plan: Plan, cluster: Cluster) -> None:
     objects = overlay.parse(plan.render(folder, chosen, secrets, dict(_scaled_by_hand(present))))
 
     say("Applying...")
-    cluster.create_namespace()
+    if not exists:
+        cluster.create_namespace()
     cluster.apply_secrets(secrets)
     for line in cluster.apply(objects).splitlines():
         if not line.endswith(" unchanged"):

@@ -1,5 +1,6 @@
 """A checkout of its own, on a machine with a fake kubectl, docker and minikube: nothing leaves the test's folder."""
 
+import compileall
 import json
 import os
 import shutil
@@ -64,7 +65,12 @@ class Machine:
         path.write_bytes(text.encode())
         path.chmod(stat.S_IRUSR | stat.S_IWUSR)
 
-    def switch(self, name: str, text: str = "") -> None:
+    def changes_code(self, service: str) -> None:
+        """Edits a file that goes into a service's image."""
+        path = self.project / "src" / service / "settings.py"
+        path.write_text(path.read_text() + "\n# changed\n")
+
+    def switch(self, name: str, text: str = "on") -> None:
         """Makes the fakes behave in another way."""
         (self.world / "switches" / name).write_text(text)
 
@@ -110,25 +116,34 @@ def _program(folder: Path, name: str) -> None:
     path.chmod(0o755)
 
 
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    """A checkout with `.env`, and a cluster that has nothing yet."""
-    real = shutil.which("kubectl")
-    assert real, "kubectl is needed to render manifests: https://kubernetes.io/docs/tasks/tools/"
-    project, world, programs = tmp_path / "project", tmp_path / "world", tmp_path / "bin"
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scripts, with as little around them as they can do with; compiled once for all tests."""
+    project = tmp_path_factory.mktemp("checkout") / "project"
     shutil.copytree(Path(__file__).parent / "project", project)
     for script in ("deploy.sh", "undeploy.sh", "start-services.sh", "setup-host.sh", "scripts/lib.sh"):
         (project / script).parent.mkdir(exist_ok=True)
         shutil.copy(_ROOT / script, project / script)
     shutil.copytree(_ROOT / "scripts/deploy", project / "scripts/deploy", ignore=shutil.ignore_patterns("__pycache__"))
+    compileall.compile_dir(project / "scripts", quiet=1)
     for name in ("common", *_SERVICES):
         (project / "src" / name).mkdir(parents=True)
         shutil.copy(_ROOT / "src" / name / "settings.py", project / "src" / name)
     shutil.copy(_ROOT / "src/common/gunicorn_conf.py", project / "src/common")
-    for name in _SERVICES:
+    for name in ("auth", "converter"):  # two images show all that four would
         (project / "src" / name / "Dockerfile").write_text(f"FROM scratch\nCOPY common /app\nCOPY {name} /app\n")
     for name in ("auth", "gateway"):
         (project / "src" / name / "wsgi.py").write_text('"""Served by gunicorn."""\n')
+    return project
+
+
+@pytest.fixture
+def machine(tmp_path: Path, checkout: Path) -> Iterator[Machine]:
+    """A checkout without `.env`, and a cluster that has nothing yet."""
+    real = shutil.which("kubectl")
+    assert real, "kubectl is needed to render manifests: https://kubernetes.io/docs/tasks/tools/"
+    project, world, programs = tmp_path / "project", tmp_path / "world", tmp_path / "bin"
+    shutil.copytree(checkout, project)
     (world / "switches").mkdir(parents=True)
     programs.mkdir()
     for name in ("kubectl", "docker", "minikube"):
@@ -141,4 +156,5 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     }  # fmt: skip
     made = Machine(project, world, environment)
     yield made
-    made.run("start-services.sh", "--stop")
+    if (project / ".local/forwards").exists():
+        made.run("start-services.sh", "--stop")

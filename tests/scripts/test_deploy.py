@@ -38,7 +38,7 @@ def test_a_second_run_changes_and_builds_nothing(machine: Machine) -> None:
 
 def test_a_change_in_one_service_rolls_only_that_service(machine: Machine) -> None:
     machine.succeeds("deploy.sh")
-    (machine.project / "src/converter/settings.py").open("a").write("\n# changed\n")
+    machine.changes_code("converter")
 
     machine.succeeds("deploy.sh")
 
@@ -161,7 +161,7 @@ def test_a_registry_gets_the_images_and_they_run_by_digest(machine: Machine) -> 
 
 def test_skip_build_goes_on_with_what_runs(machine: Machine) -> None:
     machine.succeeds("deploy.sh")
-    (machine.project / "src/converter/settings.py").open("a").write("\n# changed\n")
+    machine.changes_code("converter")
     machine.switch("docker-down")
 
     machine.succeeds("deploy.sh", "--skip-build")

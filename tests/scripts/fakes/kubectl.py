@@ -6,11 +6,9 @@ Rendering is the real kubectl's: it needs no cluster.
 import json
 import os
 import sys
-import uuid
 from typing import Any
 
 from tests.scripts.fakes import world
-from tests.scripts.fakes.portforward import forward
 
 _CLUSTER_WIDE = {"Namespace", "Node"}
 _KINDS = {
@@ -42,11 +40,17 @@ def main(words: list[str]) -> None:
     if world.is_set("cluster-down"):
         world.fail("The connection to the server 192.0.2.10:8443 was refused - did you specify the right host or port?")
     if words[0] == "port-forward":
+        from tests.scripts.fakes.portforward import forward  # half the start's time, and rarely needed
+
         forward(words)
         return
     given = sys.stdin.read() if "--filename=-" in words else ""
     with world.state() as state:
         _Cluster(state.setdefault("objects", {}), namespace).run(words, given)
+
+
+def _uid() -> str:
+    return os.urandom(16).hex()
 
 
 class _Cluster:
@@ -111,7 +115,7 @@ class _Cluster:
             return
         annotations = {**metadata.get("annotations", {}), "kubectl.kubernetes.io/last-applied-configuration": applied}
         generation = before["metadata"]["generation"] + 1 if before else 1
-        uid = before["metadata"]["uid"] if before else str(uuid.uuid4())
+        uid = before["metadata"]["uid"] if before else _uid()
         kept = {**item, "applied": applied}
         kept["metadata"] = {**metadata, "annotations": annotations, "generation": generation, "uid": uid}
         self.objects[key] = kept
@@ -131,7 +135,7 @@ class _Cluster:
         labels = item["spec"]["template"]["metadata"]["labels"]
         pod = {
             "kind": "Pod",
-            "metadata": {"name": f"{name}-0", "labels": labels, "namespace": self.namespace, "uid": str(uuid.uuid4())},
+            "metadata": {"name": f"{name}-0", "labels": labels, "namespace": self.namespace, "uid": _uid()},
             "status": {
                 "phase": "Running",
                 "conditions": [{"type": "Ready", "status": "False" if broken else "True"}],
