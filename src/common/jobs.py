@@ -167,7 +167,7 @@ class Jobs:
         return result.matched_count == 1
 
     def mark(self, video_fid: ObjectId, **flags: bool) -> None:
-        """Notes what was confirmed: `published`, `notice_sent` or `told`."""
+        """Notes what was confirmed: `published`, `notice_sent`, `told`; or `undeliverable`, for a dead letter."""
         with failures():
             self.collection.update_one({"_id": video_fid}, {"$set": flags})
 

@@ -72,11 +72,23 @@ class Housekeeping:
         return count
 
     def notify_forgotten(self) -> int:
-        """Publishes the end of jobs whose owner was not told and whose notice was never confirmed or got lost."""
+        """Publishes the end of jobs whose owner was not told: the notice was never confirmed, or got lost."""
         grace = now() - timedelta(seconds=self._settings.publish_grace)
-        ended = [Status.COMPLETED.value, Status.FAILED.value]
-        unsent = {"status": {"$in": ended}, "told": False, "notice_sent": False, "updated_at": {"$lt": grace}}
-        return sum(self._outbox.notify(job) for job in self._jobs(unsent))
+        stalled = now() - timedelta(seconds=self._settings.stalled_after)
+        untold = {
+            "status": {"$in": [Status.COMPLETED.value, Status.FAILED.value]},
+            "told": False,
+            "$or": [
+                {"notice_sent": False, "updated_at": {"$lt": grace}},
+                {"updated_at": {"$lt": stalled}, "undeliverable": {"$ne": True}},
+            ],
+        }
+        count = 0
+        for job in self._jobs(untold):
+            if self._outbox.notify(job):
+                self._store.jobs.update(job.video_fid, {"status": job.status.value}, {})
+                count += 1
+        return count
 
     def delete_files_without_job(self) -> int:
         """Deletes videos without a job and MP3s that their job does not point to."""

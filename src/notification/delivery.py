@@ -42,8 +42,9 @@ class Delivery:
             raise
 
     def give_up(self, message: Message, reason: str) -> None:
-        """Leaves the job as it is: the dead letter says why its owner was not told, and can be replayed."""
+        """Notes that the owner cannot be told; the dead letter says why, and can be replayed."""
         log.error("The owner of %s was not told: %s", message.video_fid, reason)
+        self._jobs.mark(message.video_fid, undeliverable=True)
 
     def _tell(self, job: Job) -> None:
         email = self._emails.compose(job)

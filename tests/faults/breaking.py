@@ -74,11 +74,17 @@ class Faults:
         return {name for name, pid in self._pids.items() if now.get(name) != pid} - self.touched
 
 
-def housekeeping(stack: Stack) -> None:
+def housekeeping(stack: Stack, **settings: str) -> None:
     """One pass, by an operator who knows that nothing is under way."""
     subprocess.run(
         [sys.executable, "-m", "gateway.housekeeping"],
-        env={**os.environ, **stack.program("housekeeping").environment, "ORPHAN_GRACE": "0", "PUBLISH_GRACE": "0"},
+        env={
+            **os.environ,
+            **stack.program("housekeeping").environment,
+            "ORPHAN_GRACE": "0",
+            "PUBLISH_GRACE": "0",
+            **settings,
+        },
         check=True,
         timeout=120,
     )

@@ -12,7 +12,7 @@ import urllib3
 from pymongo import MongoClient
 
 from tests import invariant, media
-from tests.faults.breaking import RECOVERY
+from tests.faults.breaking import RECOVERY, housekeeping
 from tests.faults.test_workers import LONG, completes
 from tests.waiting import eventually
 
@@ -38,15 +38,32 @@ def test_uploads_are_taken_while_the_broker_is_down_and_converted_later(person, 
         completes(person, fid)
 
 
-@pytest.mark.parametrize("queue", ["video", "mp3"])
-def test_a_queue_that_is_deleted_under_its_consumers_comes_back(person, faults, environment, queue):
+def delete_queue(environment, queue: str) -> None:
+    """As an operator would, with the management API."""
     answer = requests.delete(
         f"{environment['RABBITMQ_MANAGEMENT_URL']}/api/queues/%2F/{queue}",
         auth=(environment["RABBITMQ_USER"], environment["RABBITMQ_PASSWORD"]),
         timeout=30,
     )
     assert answer.status_code == 204
+
+
+@pytest.mark.parametrize("queue", ["video", "mp3"])
+def test_a_queue_that_is_deleted_under_its_consumers_comes_back(person, faults, environment, queue):
+    delete_queue(environment, queue)
     completes(person, person.uploads(media.make("mp4")))
+
+
+@pytest.mark.parametrize(("queue", "worker"), [("video", "converter"), ("mp3", "notification")])
+def test_messages_that_are_deleted_with_their_queue_are_sent_again(person, faults, stack, environment, queue, worker):
+    faults.stop(worker)
+    fids = [person.uploads(media.make("mp4")) for _ in range(3)]
+    eventually(lambda: invariant.depth(environment, queue) == 3, seconds=120)
+    delete_queue(environment, queue)
+    faults.start(worker)
+    housekeeping(stack, STALLED_AFTER="0")
+    for fid in fids:
+        completes(person, fid)
 
 
 def test_a_database_that_dies_during_an_upload_leaves_nothing_behind(person, faults, stack):

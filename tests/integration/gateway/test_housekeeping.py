@@ -98,6 +98,18 @@ def test_an_owner_nobody_was_asked_to_tell_is_told(store, housekeeping, rabbit, 
     assert json.loads(taken(rabbit.mp3_queue)[0])["mp3_fid"] == str(store.jobs.get(fid).mp3_fid)
 
 
+def test_an_owner_whose_notice_got_lost_is_told_but_not_one_whose_mail_is_a_dead_letter(
+    store, housekeeping, rabbit, taken
+):
+    lost, refused = completed(store), completed(store)
+    long_ago = {"told": False, "updated_at": now() - timedelta(hours=2)}
+    store.jobs.collection.update_one({"_id": lost}, {"$set": long_ago})
+    store.jobs.collection.update_one({"_id": refused}, {"$set": {**long_ago, "undeliverable": True}})
+    assert housekeeping().notify_forgotten() == 1
+    assert housekeeping().notify_forgotten() == 0
+    assert json.loads(taken(rabbit.mp3_queue)[0])["video_fid"] == str(lost)
+
+
 def test_results_older_than_the_retention_go_with_their_files(store, housekeeping):
     old, fresh = completed(store, days_ago=31), completed(store, days_ago=29)
     assert housekeeping().delete_expired() == 1
