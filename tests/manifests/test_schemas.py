@@ -56,11 +56,10 @@ def test_the_labels_say_what_an_object_is_and_belongs_to(objects: Sequence[Objec
     assert strangers == []
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_the_example_of_an_operators_layer_is_valid_and_pulls_by_digest(version: str) -> None:
+def test_the_example_of_an_operators_layer_is_valid_and_pulls_by_digest() -> None:
     objects = build(MANIFESTS / "examples" / "production")
     valid = [json.dumps(item, sort_keys=True) for item in objects if item["kind"] not in FOREIGN]
-    assert [found for text in valid if (found := problem(text, version))] == []
+    assert [found for text in valid if (found := problem(text, VERSIONS[0]))] == []
     images = [
         container["image"]
         for item in objects

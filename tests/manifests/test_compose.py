@@ -1,0 +1,126 @@
+"""docker-compose.yml: valid, the cluster's images and variables, started in order; and .env.example for both."""
+
+import json
+import re
+from functools import cache
+from typing import Any
+
+import compose_spec
+import pytest
+import yaml
+
+from common.settings import EnvironmentSettings
+from tests.manifests.kustomize import ROOT, render
+from tests.manifests.pods import pods
+from tests.manifests.test_configuration import SETTINGS
+
+_SERVERS = {"mysql", "mongodb", "rabbitmq", "mailpit"}
+# What ./deploy.sh or docker compose reads itself.
+_SCRIPTS = {
+    "GATEWAY_HOST", "RABBITMQ_MANAGER_HOST", "MYSQL_ROOT_PASSWORD", "MONGO_INITDB_ROOT_PASSWORD",
+    "MONGODB_GATEWAY_PASSWORD", "MONGODB_CONVERTER_PASSWORD", "MONGODB_NOTIFICATION_PASSWORD",
+}  # fmt: skip
+# What the manifests fix, together with ports, volumes and terminationGracePeriodSeconds.
+_FIXED = {
+    "AUTH_SVC_ADDRESS", "HOST", "PORT", "HEALTH_HOST", "HEALTH_PORT", "WORK_FOLDER", "SHUTDOWN_GRACE", "WEB_GRACE",
+}  # fmt: skip
+
+
+@cache
+def _compose() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return content
+
+
+@cache
+def _services() -> dict[str, dict[str, Any]]:
+    services: dict[str, dict[str, Any]] = _compose()["services"]
+    return services
+
+
+def _fields(*settings: type[EnvironmentSettings]) -> set[str]:
+    return {field.upper() for one in settings for field in one.model_fields}
+
+
+def test_it_is_valid() -> None:
+    # The library does not know "restart" of docker compose 2.32 yet.
+    text = json.dumps(_compose()).replace('"action": "restart"', '"action": "rebuild"')
+    compose = compose_spec.PyCompose.from_json(text)
+    assert set(compose.service_names()) == {*SETTINGS, *_SERVERS}
+
+
+def test_the_servers_are_those_of_the_cluster() -> None:
+    cluster = {pod.labels["app"]: pod.spec["containers"][0]["image"] for pod in pods(render(("minikube",)))}
+    images = {name: service["image"].removesuffix(":dev") for name, service in _services().items()}
+    assert images == cluster
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_service_gets_settings_that_it_knows_and_every_one_that_can_be_changed(name: str) -> None:
+    given = set(_services()[name]["environment"]) - {"GUNICORN_CMD_ARGS"}
+    assert given - _fields(*SETTINGS[name]) == set()
+    if name in {"gateway", "housekeeping"}:
+        return  # one image, two programs, each with its own share
+    # Connections are fixed by the file, and Gmail is for the cluster.
+    connections = r"MYSQL_|MONGO|RABBITMQ_|GMAIL_"
+    missing = {field for field in _fields(*SETTINGS[name]) - _FIXED - given if not re.match(connections, field)}
+    assert missing == set()
+
+
+def test_each_starts_when_what_it_needs_is_healthy() -> None:
+    offenders = []
+    for name, service in _services().items():
+        for needed, how in service.get("depends_on", {}).items():
+            if how["condition"] != "service_healthy" or "test" not in _services()[needed]["healthcheck"]:
+                offenders.append(f"{name} waits for {needed}: {how}")
+    assert offenders == []
+    assert set(_services()["gateway"]["depends_on"]) == {"auth", "mongodb", "rabbitmq"}
+
+
+def test_the_code_is_mounted_and_changes_reach_the_processes() -> None:
+    for name in SETTINGS:
+        service = _services()[name]
+        assert "./src:/app:ro" in service["volumes"], name
+        reloads = "--reload" in service["environment"].get("GUNICORN_CMD_ARGS", "")
+        watched = {
+            watch["path"] for watch in service.get("develop", {}).get("watch", []) if watch["action"] == "restart"
+        }
+        assert reloads or "./src/common" in watched, name
+
+
+def test_the_containers_are_confined_as_in_the_cluster() -> None:
+    for name in SETTINGS:
+        service = _services()[name]
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+
+
+def test_ports_are_open_on_this_machine_alone() -> None:
+    ports = [port for service in _services().values() for port in service.get("ports", [])]
+    assert ports
+    assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
+
+
+def test_every_secret_comes_from_dotenv_and_is_asked_for_by_name() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    asked = set(re.findall(r"\$\{([A-Z_]+):\?", text))
+    assert {name for name in asked if not re.search(r"PASSWORD|SECRET", name)} == set()
+    for line in re.findall(r"^\s+[A-Z_]*(?:PASSWORD|SECRET|PASS): (.*)$", text, re.MULTILINE):
+        assert line.startswith("${"), line
+    assert asked <= _example()
+
+
+def _example() -> set[str]:
+    return set(re.findall(r"^#?([A-Z][A-Z0-9_]*)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+
+
+def test_the_example_of_dotenv_has_every_variable_that_an_operator_may_set() -> None:
+    everything = {name for settings in SETTINGS.values() for name in _fields(*settings)} - _FIXED | _SCRIPTS
+    assert everything - _example() == set(), "not documented"
+    assert _example() - everything == set(), "nothing reads it"
+
+
+def test_the_example_of_dotenv_sets_nothing() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    assert [line for line in lines if line and not line.startswith("#")] == []

@@ -1,0 +1,179 @@
+"""That configuration reaches the services, fits them, and leaves a job the time that it may take."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from auth.settings import AuthSettings
+from common.gunicorn_conf import ServerSettings
+from common.settings import EnvironmentSettings
+from converter.settings import ConverterSettings
+from gateway.settings import GatewaySettings, HousekeepingSettings
+from notification.settings import NotificationSettings
+from tests.manifests.kustomize import Object, named
+from tests.manifests.pods import Pod, of_kind, pods
+from tests.manifests.quantities import quantity
+
+SETTINGS: Mapping[str, tuple[type[EnvironmentSettings], ...]] = {
+    "auth": (AuthSettings, ServerSettings),
+    "gateway": (GatewaySettings, HousekeepingSettings, ServerSettings),
+    "housekeeping": (GatewaySettings, HousekeepingSettings, ServerSettings),
+    "converter": (ConverterSettings,),
+    "notification": (NotificationSettings,),
+}
+# What the deployment puts into the Secrets: manifests/README.md.
+_MONGO = {"MONGO_URI": "mongodb://service:secret@mongodb:27017/?authSource=admin"}
+_RABBIT = {"RABBITMQ_PASSWORD": "secret"}
+_LINK = {"LINK_SECRET": "x" * 32}
+_SECRETS: Mapping[str, Mapping[str, str]] = {
+    "auth": {"MYSQL_PASSWORD": "secret", "JWT_SECRET": "x" * 32},
+    "gateway": {**_MONGO, **_RABBIT, **_LINK},
+    "housekeeping": {**_MONGO, **_RABBIT},
+    "converter": {**_MONGO, **_RABBIT},
+    "notification": {**_MONGO, **_RABBIT, **_LINK},
+}
+# What only the operator of the overlay knows.
+_OPERATOR = {
+    "minikube": {},
+    "host-databases": {},
+    "production": {"MYSQL_HOST": "mysql.example.com", "SMTP_HOST": "smtp.example.com"},
+}
+
+
+def _ours(objects: Sequence[Object]) -> list[Pod]:
+    return [pod for pod in pods(objects) if pod.is_ours]
+
+
+def _data(objects: Sequence[Object], name: str) -> dict[str, str]:
+    found = [item for item in of_kind(objects, "ConfigMap") if item["metadata"]["name"] == name]
+    assert found, f"there is no ConfigMap {name}"
+    return dict(found[0]["data"])
+
+
+def _config_map(pod: Pod) -> str:
+    container: dict[str, Any] = pod.spec["containers"][0]
+    names = [source["configMapRef"]["name"] for source in container["envFrom"] if "configMapRef" in source]
+    return str(names[0])
+
+
+def test_every_config_map_that_a_pod_uses_is_there_under_its_plain_name(objects: Sequence[Object]) -> None:
+    there = {item["metadata"]["name"] for item in of_kind(objects, "ConfigMap")}
+    offenders = []
+    for pod in pods(objects):
+        wanted = {
+            s["configMapRef"]["name"] for c in pod.containers() for s in c.get("envFrom", []) if "configMapRef" in s
+        }
+        for volume in pod.spec.get("volumes", []):
+            for source in (volume, *volume.get("projected", {}).get("sources", [])):
+                if "configMap" in source:
+                    wanted.add(source["configMap"]["name"])
+        offenders += [f"{pod.name}: {name}" for name in wanted - there]
+    assert offenders == []
+
+
+def test_secrets_are_named_after_those_who_use_them(objects: Sequence[Object]) -> None:
+    offenders = []
+    for pod in pods(objects):
+        app = {"housekeeping": "gateway"}.get(pod.labels["app"], pod.labels["app"])
+        for container in pod.containers():
+            used = {s["secretRef"]["name"] for s in container.get("envFrom", []) if "secretRef" in s}
+            used |= {
+                v["valueFrom"]["secretKeyRef"]["name"]
+                for v in container.get("env", [])
+                if "secretKeyRef" in v.get("valueFrom", {})
+            }
+            offenders += [f"{pod.name}: {name}" for name in used - {f"{app}-secret"}]
+    assert offenders == []
+
+
+def test_each_service_starts_with_what_it_is_given(
+    combination: tuple[str, ...], objects: Sequence[Object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for pod in _ours(objects):
+        service = pod.labels["app"]
+        given = {**_data(objects, _config_map(pod)), **_OPERATOR[combination[0]], **_SECRETS[service]}
+        with monkeypatch.context() as patch:
+            for name, value in given.items():
+                patch.setenv(name, value)
+            for settings in SETTINGS[service][-1:] if service == "housekeeping" else SETTINGS[service]:
+                settings()
+
+
+def test_every_name_in_a_config_map_is_a_setting(objects: Sequence[Object]) -> None:
+    offenders = []
+    for pod in _ours(objects):
+        known = {field.upper() for settings in SETTINGS[pod.labels["app"]] for field in settings.model_fields}
+        offenders += [f"{pod.name}: {name}" for name in _data(objects, _config_map(pod)).keys() - known]
+    assert offenders == []
+
+
+def test_ports_are_the_ones_that_the_services_listen_on(objects: Sequence[Object]) -> None:
+    offenders = []
+    for pod in _ours(objects):
+        data = _data(objects, _config_map(pod))
+        for port in pod.spec["containers"][0].get("ports", []):
+            variable = {"http": "PORT", "health": "HEALTH_PORT"}[port["name"]]
+            if data[variable] != str(port["containerPort"]):
+                offenders.append(f"{pod.name}: {port}, {variable} is {data[variable]}")
+    assert offenders == []
+
+
+def test_what_is_in_progress_ends_before_the_pod_does(objects: Sequence[Object]) -> None:
+    offenders = []
+    for pod in _ours(objects):
+        if pod.runs_once:
+            continue
+        data = _data(objects, _config_map(pod))
+        container = pod.spec["containers"][0]
+        pause = container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", ["sleep", "0"])[1]
+        grace = float(data.get("WEB_GRACE") or data["SHUTDOWN_GRACE"])
+        if float(pause) + grace >= pod.spec["terminationGracePeriodSeconds"]:
+            offenders.append(f"{pod.name}: {pause} s and {grace:g} s do not fit")
+        if "WEB_GRACE" in data and float(pause) < 5:
+            offenders.append(f"{pod.name}: requests arrive while it stops")
+    assert offenders == []
+
+
+def test_the_longest_conversion_ends_before_its_converter_and_its_message_do(objects: Sequence[Object]) -> None:
+    data = _data(objects, "converter-configmap")
+    longest = float(data["CONVERSION_TIMEOUT"])
+    assert float(data["SHUTDOWN_GRACE"]) > longest
+    broker = _data(objects, "rabbitmq-configmap")["rabbitmq.conf"]
+    timeout = re.search(r"^consumer_timeout = (\d+)$", broker, re.MULTILINE)
+    assert timeout, "RabbitMQ would take a message back after 30 minutes"
+    assert int(timeout[1]) / 1000 > float(data["SHUTDOWN_GRACE"])
+
+
+def test_the_converter_has_room_for_a_video_its_mp3_and_ffmpeg(objects: Sequence[Object]) -> None:
+    data = _data(objects, "converter-configmap")
+    upload = float(_data(objects, "gateway-configmap")["MAX_UPLOAD_MB"])
+    (converter,) = (pod for pod in _ours(objects) if pod.labels["app"] == "converter")
+    container = converter.spec["containers"][0]
+    work = {m["mountPath"]: m["name"] for m in container["volumeMounts"]}[data["WORK_FOLDER"]]
+    (volume,) = (v for v in converter.spec["volumes"] if v["name"] == work)
+    assert quantity(volume["emptyDir"]["sizeLimit"]) >= (upload + float(data["MAX_OUTPUT_MB"])) * 1e6
+    memory = quantity(container["resources"]["limits"]["memory"])
+    assert memory >= (float(data["CONVERSION_MEMORY_MB"]) + 512) * 2**20
+
+
+def test_the_gateway_believes_the_one_proxy_before_it(objects: Sequence[Object]) -> None:
+    assert _data(objects, "gateway-configmap")["TRUSTED_PROXIES"] == "1"
+    (ingress,) = (i for i in of_kind(objects, "Ingress") if i["metadata"]["name"] == "gateway")
+    annotations = ingress["metadata"]["annotations"]
+    prefix = "nginx.ingress.kubernetes.io"
+    assert annotations[f"{prefix}/proxy-body-size"] == "0"
+    for direction in ("read", "send"):
+        assert int(annotations[f"{prefix}/proxy-{direction}-timeout"]) >= 3600
+
+
+def test_queues_and_the_broker_are_the_same_for_all(objects: Sequence[Object]) -> None:
+    names = ("RABBITMQ_HOST", "RABBITMQ_PORT", "RABBITMQ_USER", "VIDEO_QUEUE", "MP3_QUEUE")
+    found = {
+        tuple(_data(objects, f"{service}-configmap")[name] for name in names)
+        for service in ("gateway", "converter", "notification")
+    }
+    assert len(found) == 1
+    services = {named(item) for item in of_kind(objects, "Service")}
+    assert f"Service/{found.pop()[0]}" in services

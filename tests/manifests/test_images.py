@@ -1,0 +1,102 @@
+"""The Dockerfiles, as far as they can be judged without building: sizes and start-up are measured on a cluster."""
+
+import ctypes
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.manifests.kustomize import ROOT, render
+from tests.manifests.pods import pods
+
+_SOURCE = ROOT / "src"
+_SERVICES = ("auth", "converter", "gateway", "notification")
+
+
+def _stages(service: str) -> list[str]:
+    """The text of each stage, comments and continued lines gone."""
+    text = (_SOURCE / service / "Dockerfile").read_text()
+    text = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", " ")
+    return re.split(r"^FROM ", text, flags=re.MULTILINE)[1:]
+
+
+def test_each_service_has_a_dockerfile() -> None:
+    assert {path.parent.name for path in _SOURCE.glob("*/Dockerfile")} == set(_SERVICES)
+
+
+@pytest.mark.parametrize("service", _SERVICES)
+def test_an_image_starts_from_the_pinned_python_in_two_stages(service: str) -> None:
+    text = (_SOURCE / service / "Dockerfile").read_text()
+    assert "ARG PYTHON_IMAGE=python:3.13-slim-bookworm\n" in text
+    assert [stage.split()[0] for stage in _stages(service)] == ["$PYTHON_IMAGE", "$PYTHON_IMAGE"]
+
+
+@pytest.mark.parametrize("service", _SERVICES)
+def test_an_image_has_the_locked_packages_of_its_service_alone(service: str) -> None:
+    build, final = _stages(service)
+    assert f"COPY {service}/requirements.lock" in build
+    assert "uv pip sync" in build
+    assert build.count("--require-hashes") == 2
+    copied = re.findall(r"^COPY (?!--from)(.*) \S+$", build, re.MULTILINE)
+    assert set(copied) == {"build.lock", f"{service}/requirements.lock", "common", service}
+    assert re.findall(r"^COPY (?!--from)", final, re.MULTILINE) == []
+
+
+@pytest.mark.parametrize("service", _SERVICES)
+def test_no_compiler_and_no_cache_stay_in_an_image(service: str) -> None:
+    final = _stages(service)[1]
+    assert re.findall(r"\b(gcc|libc6-dev|build-essential|pip|uv)\b", final) == []
+    for line in re.findall(r"^RUN (.*)$", final, re.MULTILINE):
+        if "apt-get install" in line:
+            assert "--no-install-recommends" in line
+            assert "rm -rf /var/lib/apt/lists/*" in line
+
+
+@pytest.mark.parametrize("service", _SERVICES)
+def test_an_image_runs_one_process_that_is_not_root_and_gets_signals(service: str) -> None:
+    final = _stages(service)[1]
+    assert "\nUSER 10001:10001\n" in final
+    assert re.search(r'^CMD \["', final, re.MULTILINE), "the shell form would keep SIGTERM"
+    assert "ENTRYPOINT" not in final
+    assert "org.opencontainers.image.title" in final
+    assert "org.opencontainers.image.description" in final
+
+
+def test_the_pods_run_as_the_user_of_the_images() -> None:
+    users = {pod.name: pod.spec["securityContext"]["runAsUser"] for pod in pods(render(("minikube",))) if pod.is_ours}
+    assert users
+    assert set(users.values()) == {10001}, users
+
+
+def test_the_auth_image_has_the_client_library_and_tries_to_load_its_plugin_for_mysql_8() -> None:
+    final = _stages("auth")[1]
+    assert "libmariadb3" in final
+    assert "mysql_client_find_plugin" in final
+    assert "caching_sha2_password" in final
+
+
+def test_debians_client_library_loads_the_plugin_for_mysql_8() -> None:
+    # The same package as in the image; https://mariadb.com/docs/connectors/mariadb-connector-c describes the functions.
+    library = ctypes.CDLL("libmariadb.so.3")
+    library.mysql_init.restype = library.mysql_client_find_plugin.restype = ctypes.c_void_p
+    handle = ctypes.c_void_p(library.mysql_init(None))
+    authentication = 2  # MYSQL_CLIENT_AUTHENTICATION_PLUGIN
+    try:
+        assert library.mysql_client_find_plugin(handle, b"caching_sha2_password", authentication)
+        assert not library.mysql_client_find_plugin(handle, b"no_such_plugin", authentication)
+    finally:
+        library.mysql_close(handle)
+
+
+def test_the_build_context_is_the_services_code() -> None:
+    lines = (_SOURCE / ".dockerignore").read_text().splitlines()
+    assert lines[1] == "**", "what is not named stays out"
+    named = {line.removeprefix("!") for line in lines if line.startswith("!")}
+    assert named == {"build.lock", "common", *_SERVICES}
+    assert {"**/__pycache__", "**/manifests", "**/Dockerfile"} <= set(lines)
+
+
+def test_the_builds_own_tools_are_pinned_with_hashes() -> None:
+    text = Path(_SOURCE, "build.lock").read_text()
+    assert re.findall(r"^([a-z]+)==\S+ \\$", text, re.MULTILINE) == ["setuptools", "uv"]
+    assert text.count("--hash=sha256:") > 2

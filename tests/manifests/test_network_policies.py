@@ -1,0 +1,98 @@
+"""The policies against the traffic that the services make: all of it is allowed, and nothing else."""
+
+import itertools
+from collections.abc import Sequence
+
+import pytest
+
+from tests.manifests.kustomize import Object, render
+from tests.manifests.reach import Peer, reaches
+
+_PORTS = {25, 53, 80, 443, 465, 587, 1025, 2525, 3306, 4369, 5000, 5672, 8025, 8080, 8081, 15672, 15692, 25672, 27017}
+_SERVERS = ("mysql", "mongodb", "rabbitmq", "mailpit")
+_APPS = ("auth", "gateway", "housekeeping", "converter", "notification", "summary", *_SERVERS)
+_SERVICES = ("gateway", "housekeeping", "converter", "notification")
+
+# From the code: AUTH_SVC_ADDRESS, MYSQL_…, MONGO_URI, RABBITMQ_…, SMTP_…
+_INSIDE = {
+    ("gateway", "auth", 5000),
+    ("gateway", "summary", 8080),
+    ("auth", "mysql", 3306),
+    ("summary", "mongodb", 27017),
+    ("notification", "mailpit", 1025),
+    ("rabbitmq", "rabbitmq", 4369),
+    ("rabbitmq", "rabbitmq", 25672),
+    *((service, "mongodb", 27017) for service in _SERVICES),
+    *((service, "rabbitmq", 5672) for service in _SERVICES),
+}
+_OUTSIDE = {("notification", port) for port in (25, 465, 587, 2525)} | {("summary", 443)}
+_EXTERNAL = _OUTSIDE | {("auth", 3306)} | {(service, 27017) for service in (*_SERVICES, "summary")}
+_FROM_ELSEWHERE = {
+    ("ingress-nginx", "gateway", 8080),
+    ("ingress-nginx", "rabbitmq", 15672),
+    ("keda", "rabbitmq", 15672),
+    ("monitoring", "auth", 5000),
+    ("monitoring", "gateway", 8080),
+    ("monitoring", "summary", 8080),
+    ("monitoring", "converter", 8081),
+    ("monitoring", "notification", 8081),
+    ("monitoring", "rabbitmq", 15692),
+}
+
+
+def _pod(app: str) -> Peer:
+    return Peer(labels={"app": app, "app.kubernetes.io/part-of": "video2mp3"})
+
+
+@pytest.fixture(
+    scope="module",
+    params=[("minikube", "network-policies"), ("host-databases", "network-policies-external"), ("production",)],
+    ids="+".join,
+)
+def policies(request: pytest.FixtureRequest) -> Sequence[Object]:
+    """The objects of an overlay with policies."""
+    chosen: tuple[str, ...] = request.param
+    return render(chosen)
+
+
+def test_pods_reach_each_other_where_the_services_do_and_nowhere_else(policies: Sequence[Object]) -> None:
+    found = {
+        (source, target, port)
+        for source, target, port in itertools.product(_APPS, _APPS, _PORTS)
+        if reaches(policies, _pod(source), _pod(target), port)
+    }
+    assert found - _INSIDE == set(), "allowed, but not needed"
+    assert _INSIDE - found == set(), "needed, but not allowed"
+
+
+def test_only_mail_and_summaries_leave_the_cluster(request: pytest.FixtureRequest, policies: Sequence[Object]) -> None:
+    inside = "minikube" in request.node.callspec.id
+    for address in ("203.0.113.7", "2001:db8::7", "192.168.49.1"):
+        found = {
+            (app, port) for app in _APPS for port in _PORTS if reaches(policies, _pod(app), Peer(address=address), port)
+        }
+        assert found == (_OUTSIDE if inside else _EXTERNAL), address
+
+
+def test_others_reach_what_is_for_them(policies: Sequence[Object]) -> None:
+    found = {
+        (namespace, app, port)
+        for namespace in ("ingress-nginx", "monitoring", "keda", "somebody")
+        for app in _APPS
+        for port in _PORTS
+        if reaches(policies, Peer(namespace=namespace), _pod(app), port)
+    }
+    assert found == _FROM_ELSEWHERE
+
+
+@pytest.mark.parametrize("protocol", ["TCP", "UDP"])
+def test_every_pod_finds_names(policies: Sequence[Object], protocol: str) -> None:
+    server = Peer(namespace="kube-system", labels={"k8s-app": "kube-dns"})
+    offenders = [app for app in _APPS if not reaches(policies, _pod(app), server, 53, protocol)]
+    assert offenders == []
+
+
+def test_pods_of_others_in_the_namespace_are_left_alone(policies: Sequence[Object]) -> None:
+    stranger = Peer(labels={"app": "stranger"})
+    assert reaches(policies, stranger, Peer(address="203.0.113.7"), 443)
+    assert not reaches(policies, stranger, _pod("mongodb"), 27017)
