@@ -1,5 +1,6 @@
 """The `.env` parser: every value arrives as it was written."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -62,12 +63,12 @@ def test_what_is_written_arrives(
 
 @given(st.text())
 def test_any_text_is_read_or_refused_without_repeating_it(text: str) -> None:
+    told = ""
     try:
-        values = dotenv.parse(f"SECRET={text}\n")
+        dotenv.parse(f"SECRET={text}\n")
     except DotenvError as error:
-        assert "line" in str(error)
-    else:
-        assert "SECRET" in values
+        told = str(error)
+    assert told == "" or re.fullmatch(r"\.env, line \d+: [\w .,'\"=]+\.", told)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,83 @@
+"""Someone who runs the system with its scripts and kubectl; everything they do is printed."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+# s. Images are built and pulled, databases made, and a converter ends its job first.
+_PATIENCE = 2400
+SERVICES = ("auth", "gateway", "converter", "notification")
+SERVERS = ("rabbitmq", "mongodb", "mysql")
+
+
+def tell(line: str) -> None:
+    """Prints what is done: pytest shows it with -s, or when a test fails."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+@dataclass
+class Operator:
+    """A checkout and a namespace."""
+
+    checkout: Path
+    namespace: str
+    urls: dict[str, str] = field(default_factory=dict)
+
+    def run(self, script: str, *words: str) -> str:
+        """Runs one of the scripts, which must succeed; returns what it said."""
+        options = [] if "--stop" in words else ["--namespace", self.namespace]
+        tell(f"\n$ ./{script} {shlex.join([*options, *words])}")
+        done = subprocess.run(
+            [str(self.checkout / script), *options, *words],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=_PATIENCE,
+            check=False,
+        )  # fmt: skip
+        tell(done.stdout)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def kubectl(self, *words: str, seconds: float = 900, quiet: bool = False) -> str:
+        """Runs kubectl in the namespace; returns what it printed."""
+        if not quiet:
+            tell(f"$ kubectl {shlex.join(words)}"[:200])
+        done = subprocess.run(
+            ["kubectl", "--namespace", self.namespace, *words],
+            capture_output=True, text=True, timeout=seconds, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def objects(self, kinds: str, *words: str) -> list[dict[str, Any]]:
+        """What is in the namespace."""
+        text = self.kubectl("get", kinds, "--output=json", *words, quiet=True)
+        items: list[dict[str, Any]] = json.loads(text)["items"]
+        return items
+
+    def pods(self) -> dict[str, set[str]]:
+        """The ids of the pods that run for good, by app: whoever restarts gets another one."""
+        found: dict[str, set[str]] = {}
+        for pod in self.objects("pods"):
+            app = pod["metadata"]["labels"].get("app", "")
+            if app in {*SERVICES, *SERVERS, "mailpit"} and "deletionTimestamp" not in pod["metadata"]:
+                restarts = sum(status["restartCount"] for status in pod["status"].get("containerStatuses", []))
+                found.setdefault(app, set()).add(f"{pod['metadata']['uid']} restarted {restarts} times")
+        return found
+
+    def start_services(self) -> None:
+        """Opens the ports and notes the addresses."""
+        said = self.run("start-services.sh")
+        for label, url in re.findall(r"^(Gateway|Auth|RabbitMQ|Mailpit) +(http://localhost\S*)$", said, re.MULTILINE):
+            self.urls[label.lower()] = url.replace("localhost", "127.0.0.1")
+        assert set(self.urls) == {"gateway", "auth", "rabbitmq", "mailpit"}
+
+    def wait_until_rolled_out(self) -> None:
+        """Returns when every workload runs."""
+        for item in self.objects("deployments,statefulsets"):
+            name = f"{item['kind'].lower()}/{item['metadata']['name']}"
+            self.kubectl("rollout", "status", name, "--timeout=600s", quiet=True)

@@ -1,0 +1,179 @@
+"""All that an operator and a user do with the system in a cluster, twice: the second time on what the first left."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests import media
+from tests.cluster.mailpit import ClusterPerson
+from tests.cluster.operations import SERVERS, SERVICES, Operator, tell
+from tests.waiting import eventually
+
+# Everything here waits for a cluster.
+pytestmark = [pytest.mark.timeout(3600), pytest.mark.parametrize("turn", [1, 2], scope="module")]
+# s of video: long enough to be in the middle of it when pods die.
+_LONG = 900
+
+
+def person(operator: Operator) -> ClusterPerson:
+    """Someone new, logged in."""
+    made = ClusterPerson(operator.urls["gateway"], Path(), mailpit=operator.urls["mailpit"])
+
+    def joined() -> bool:
+        try:
+            return made.register().status_code in {201, 409}
+        except requests.RequestException:
+            return False
+
+    eventually(joined, seconds=120, what="an account")
+    made.login()
+    return made
+
+
+def test_one_script_brings_everything_up(operator: Operator, turn: int) -> None:
+    operator.run("deploy.sh")
+
+    pods = operator.pods()
+    assert {name: len(pods[name]) for name in SERVICES} == {"auth": 2, "gateway": 2, "converter": 4, "notification": 4}
+    assert all(len(pods[name]) == 1 for name in SERVERS)
+    assert "video" in operator.kubectl("exec", "rabbitmq-0", "--", "rabbitmqctl", "list_queues")
+
+
+def test_the_ports_open(operator: Operator, turn: int) -> None:
+    operator.start_services()
+
+    for name, path in (("gateway", "/readyz"), ("auth", "/readyz"), ("rabbitmq", "/"), ("mailpit", "/")):
+        answer = requests.get(operator.urls[name] + path, timeout=60)
+        assert answer.status_code == 200, f"{name}: {answer.text}"
+
+
+def test_a_user_gets_an_mp3_with_curl(operator: Operator, turn: int, tmp_path: Path) -> None:
+    gateway, video, mp3 = operator.urls["gateway"], media.make("mp4"), tmp_path / "out.mp3"
+    email, password = f"curl-{turn}-{tmp_path.stat().st_mtime_ns}@example.com", "correct horse battery"
+
+    def curl(*words: str) -> str:
+        shown = " ".join(words).replace(password, "...")
+        tell(f"$ curl {re.sub('Bearer [^ ]+', 'Bearer ...', shown)}")
+        done = subprocess.run(
+            ["curl", "--silent", "--show-error", "--fail-with-body", *words],
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    account = json.dumps({"email": email, "password": password})
+    curl(f"{gateway}/register", "--json", account)
+    token = curl("-X", "POST", f"{gateway}/login", "-u", f"{email}:{password}")
+    assert curl("-X", "POST", "-F", f"file=@{video}", "-H", f"Authorization: Bearer {token}", f"{gateway}/upload")
+
+    reader = ClusterPerson(gateway, Path(), email=email, mailpit=operator.urls["mailpit"])
+    text = eventually(lambda: next(iter(reader.texts()), ""), seconds=180, what="the email")
+    found = re.search(r"mp3 file_id: ([0-9a-f]{24}) is now ready!", text)
+    assert found, text
+    curl("--output", str(mp3), "-H", f"Authorization: Bearer {token}", f"{gateway}/download?fid={found[1]}")
+    assert mp3.read_bytes()[:3] == b"ID3"
+
+
+def test_deploying_again_restarts_nothing(operator: Operator, turn: int) -> None:
+    before = operator.pods()
+
+    operator.run("deploy.sh")
+
+    assert operator.pods() == before
+
+
+def test_a_code_change_rolls_only_its_service(operator: Operator, turn: int) -> None:
+    service = SERVICES[turn - 1]
+    path = operator.checkout / "src" / service / "settings.py"
+    path.write_text(f"{path.read_text()}\n# Changed in turn {turn}.\n")
+    before = operator.pods()
+
+    operator.run("deploy.sh")
+
+    after = operator.pods()
+    assert {name for name in after if after[name] != before[name]} == {service}
+
+
+@pytest.mark.parametrize("app", ["converter", "notification", "gateway", "auth", *SERVERS])
+def test_deleting_pods_during_a_conversion_loses_nothing(operator: Operator, turn: int, app: str) -> None:
+    someone, video = person(operator), media.long(_LONG)
+    fids = [someone.uploads(video) for _ in range(3)]
+    eventually(
+        lambda: any(someone.job(fid)["status"] == "converting" for fid in fids), seconds=180, what="a conversion"
+    )
+
+    operator.kubectl("delete", "pod", "--selector", f"app={app}", "--grace-period=5")
+
+    for fid in fids:
+        job = someone.waits_for(fid, seconds=900)
+        assert job["status"] == "completed", job
+        eventually(lambda mp3=job["mp3_fid"]: someone.is_told(mp3), seconds=600, what="the email")  # type: ignore[misc]
+        assert len(someone.download(job["mp3_fid"]).content) > 1_000_000
+    operator.wait_until_rolled_out()
+
+
+def test_restarting_under_load_fails_no_request(operator: Operator, turn: int) -> None:
+    someone = person(operator)
+    image = operator.objects("deployments", "--selector=app=gateway")[0]["spec"]["template"]["spec"]["containers"][0]
+    operator.kubectl("delete", "pod", "load", "--ignore-not-found")
+    script = (Path(__file__).parent / "load.py").read_text()
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "load", "labels": {"app": "load"}},
+        "spec": {
+            "restartPolicy": "Never",
+            "enableServiceLinks": False,
+            "containers": [
+                {
+                    "name": "load",
+                    "image": image["image"],
+                    "imagePullPolicy": "IfNotPresent",
+                    "command": ["python", "-c", script],
+                    "env": [
+                        {"name": "GATEWAY", "value": "http://gateway:8080"},
+                        {"name": "TOKEN", "value": someone.token},
+                    ],
+                }
+            ],
+        },
+    }
+    subprocess.run(
+        ["kubectl", "--namespace", operator.namespace, "apply", "-f", "-"],
+        input=json.dumps(pod), text=True, timeout=120, check=True,
+    )  # fmt: skip
+    operator.kubectl("wait", "--for=condition=Ready", "pod/load", "--timeout=300s")
+
+    for service in SERVICES:
+        operator.kubectl("rollout", "restart", f"deployment/{service}")
+    operator.wait_until_rolled_out()
+    operator.kubectl("exec", "load", "--", "touch", "/tmp/stop")
+    eventually(
+        lambda: operator.objects("pods", "--selector=app=load")[0]["status"]["phase"] == "Succeeded",
+        seconds=180,
+        what="the end of the load",
+    )
+
+    result = json.loads(operator.kubectl("logs", "load").splitlines()[-1])
+    tell(str(result))
+    operator.kubectl("delete", "pod", "load")
+    assert not result["failures"]
+    assert result["requests"]["upload"] > 10
+
+
+def test_undeploying_keeps_the_data_or_purges_all(operator: Operator, turn: int) -> None:
+    operator.run("undeploy.sh", *(["--purge"] if turn == 2 else []))
+
+    for url in operator.urls.values():
+        with pytest.raises(requests.ConnectionError):
+            requests.get(url, timeout=30)
+    if turn == 2:
+        assert not operator.kubectl("get", "namespace", operator.namespace, "--ignore-not-found")
+    else:
+        assert not operator.objects("deployments,statefulsets,services,configmaps,ingresses",
+                                    "--selector=app.kubernetes.io/part-of=video2mp3")  # fmt: skip
+        assert len(operator.objects("persistentvolumeclaims")) == 3
