@@ -1,5 +1,6 @@
 """All that an operator and a user do with the system in a cluster, twice: the second time on what the first left."""
 
+import base64
 import json
 import re
 import subprocess
@@ -137,6 +138,7 @@ def test_restarting_under_load_fails_no_request(operator: Operator, turn: int) -
                     "env": [
                         {"name": "GATEWAY", "value": "http://gateway:8080"},
                         {"name": "TOKEN", "value": someone.token},
+                        {"name": "VIDEO", "value": base64.b64encode(media.make("webm").read_bytes()).decode()},
                     ],
                 }
             ],
