@@ -158,7 +158,7 @@ def machine(tmp_path: Path, checkout: Path) -> Iterator[Machine]:
     (world / "state.json").write_text(json.dumps({"objects": {"/Node/minikube": node}}))
     environment = {
         "PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(tmp_path), "FAKE_WORLD": str(world),
-        "REAL_KUBECTL": real, "V2M_PYTHON": sys.executable, "LC_ALL": "C.UTF-8",
+        "REAL_KUBECTL": real, "RENDERED": str(checkout.parent), "V2M_PYTHON": sys.executable, "LC_ALL": "C.UTF-8",
     }  # fmt: skip
     made = Machine(project, world, environment)
     yield made
