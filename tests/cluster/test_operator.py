@@ -23,14 +23,7 @@ _LONG = 900
 def person(operator: Operator) -> ClusterPerson:
     """Someone new, logged in."""
     made = ClusterPerson(operator.urls["gateway"], Path(), mailpit=operator.urls["mailpit"])
-
-    def joined() -> bool:
-        try:
-            return made.register().status_code in {201, 409}
-        except requests.RequestException:
-            return False
-
-    eventually(joined, seconds=120, what="an account")
+    assert made.register().status_code in {201, 409}
     made.login()
     return made
 
