@@ -11,7 +11,6 @@ import requests
 from tests.person import Person
 from tests.waiting import eventually
 
-
 Result = TypeVar("Result")
 
 
