@@ -9,7 +9,7 @@ from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from common import metrics
-from common.errors import RejectedError, TransientError, Unavailable
+from common.errors import NotFound, PermanentError, RejectedError, TransientError, Unavailable
 from common.logs import one_line
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,7 @@ _SENTENCES = {
     413: "The request is too large.",
     415: "The type of the request's body is not accepted here.",
 }
+_METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 # Probes come every few seconds and say nothing when they succeed.
 _QUIET = {"/healthz", "/readyz", "/metrics"}
 
@@ -32,6 +33,7 @@ def create_app(name: str) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.register_error_handler(RejectedError, _rejected)
     app.register_error_handler(TransientError, _transient)
+    app.register_error_handler(PermanentError, _permanent)
     app.register_error_handler(HTTPException, _http_exception)
     app.register_error_handler(Exception, _bug)
     app.before_request(_begin)
@@ -55,6 +57,11 @@ def _rejected(error: RejectedError) -> Response:
 def _transient(error: TransientError) -> Response:
     log.warning("A dependency failed: %s", error)
     return _rejected(Unavailable("The service cannot answer right now. Try again in a few seconds."))
+
+
+def _permanent(error: PermanentError) -> Response:
+    log.error("What was asked for cannot be had any more: %s", error)
+    return _rejected(NotFound(str(error)))
 
 
 def _http_exception(error: HTTPException) -> Response:
@@ -88,7 +95,9 @@ def _finish(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "no-store")
     seconds = time.monotonic() - g.started
     route = request.url_rule.rule if request.url_rule else "none"
-    metrics.HTTP_SECONDS.labels(request.method, route, str(response.status_code)).observe(seconds)
+    # A stranger can make up any number of methods.
+    method = request.method if request.method in _METHODS else "other"
+    metrics.HTTP_SECONDS.labels(method, route, str(response.status_code)).observe(seconds)
     if request.path not in _QUIET or response.status_code >= 500:
         log.info(
             "%s %s %d %.0f ms request=%s",

@@ -151,11 +151,13 @@ class Jobs:
     def fail(self, video_fid: ObjectId, reason: str, token: str | None = None) -> bool:
         """Ends a job that has not ended yet with a reason for its owner; tells whether it did.
 
-        With the token of a claim, only when that claim still holds.
+        With the token of a claim, only when that claim still holds; without, only when no worker holds one.
         """
         where: Document = {"_id": video_fid, "status": {"$in": [Status.QUEUED.value, Status.CONVERTING.value]}}
         if token is not None:
             where["claim.token"] = token
+        else:
+            where["$or"] = [{"claim": None}, {"claim.until": {"$lt": now()}}]
         with failures():
             result = self.collection.update_one(
                 where,
@@ -178,7 +180,7 @@ class Jobs:
             {"status": Status.FAILED.value},
             {
                 "status": Status.QUEUED.value, "error": None, "progress": 0, "attempts": 0, "published": False,
-                "notice_sent": False, "told": False,
+                "notice_sent": False, "told": False, "undeliverable": False,
             },
         )  # fmt: skip
 

@@ -35,6 +35,9 @@ class Claim:
     token: str
     progress: int = 0
     lost: bool = False
+    """Whether to stop: the job is ours no longer, or that cannot be known."""
+    taken: bool = False
+    """Whether MongoDB said so: another worker has the job, or it was deleted."""
 
 
 class Claims:
@@ -107,7 +110,7 @@ class Claims:
                 until = moment + timedelta(seconds=self._lease)
                 change = {"claim.until": until, "progress": claim.progress}
                 if not self._jobs.update(claim.job.video_fid, _held(claim), change):
-                    claim.lost = True
+                    claim.lost = claim.taken = True
                     return
                 renewed = moment
             except TransientError as error:

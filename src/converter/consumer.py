@@ -11,6 +11,7 @@ from common.worker import Shutdown
 from converter import moviepy_parts
 from converter.conversion import Conversion
 from converter.settings import ConverterSettings
+from converter.workspace import clear_leftovers
 
 
 def main() -> int:
@@ -18,6 +19,7 @@ def main() -> int:
     settings = startup.load(ConverterSettings)
     # Finding ffmpeg starts it once; better now than in the middle of the first job.
     moviepy_parts.binary()
+    clear_leftovers(settings.work_folder)
     with mongo.connect(settings) as client:
         return worker.run(settings, settings.video_queue, _handler(settings, client), {"mongodb": mongo.ping(client)})
 

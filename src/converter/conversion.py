@@ -1,7 +1,6 @@
 """What the converter does with a message: fetch the video, convert it, store the MP3, say so."""
 
 import logging
-import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
@@ -18,6 +17,7 @@ from converter.claims import Claim, ClaimLost, Claims
 from converter.process import Cancelled
 from converter.settings import ConverterSettings
 from converter.transcoder import Transcode, transcode
+from converter.workspace import work_folder
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,9 @@ class Conversion:
 
     def handle(self, message: Message) -> None:
         """Converts the job, or finishes what an earlier attempt left."""
+        job = self._jobs.get(message.video_fid)
+        if job is None or job.username != message.username:
+            raise InvalidMessage("no job has this video_fid and username")
         claim = self._claims.take(message.video_fid)
         if claim is None:
             self._settle_unclaimed(message)
@@ -57,10 +60,12 @@ class Conversion:
             log.warning("The conversion failed: %s", error)
             self._fail(claim.job, str(error), token=claim.token)
         except Cancelled as error:
-            if claim.lost:
+            if claim.taken:
                 log.info("The job was taken by another worker, or deleted")
                 return
             self._claims.release(claim, uncounted=True)
+            if claim.lost:
+                raise TransientError("MongoDB did not answer for as long as a claim lasts") from error
             raise HandedBack("the worker stops") from error
         except ClaimLost as error:
             log.info("Nothing to do any more: %s", error)
@@ -71,17 +76,19 @@ class Conversion:
             log.info("Conversion complete!")
 
     def give_up(self, message: Message, reason: str) -> None:
-        """Marks the job as failed and has its owner told."""
+        """Marks the job as failed and has its owner told; raises Busy while another worker is at it."""
         log.error("No attempt is left: %s", reason)
         job = self._jobs.get(message.video_fid)
-        if job is not None and job.status is not Status.DELETED:
-            self._fail(job, "The conversion failed for a technical reason on our side. It can be tried again later.")
+        if job is None or job.username != message.username or job.status is Status.DELETED:
+            return
+        self._fail(job, "The conversion failed for a technical reason on our side. It can be tried again later.")
+        current = self._jobs.get(message.video_fid)
+        if current is not None and not current.status.terminal:
+            raise Busy("another worker holds this job")
 
     def _settle_unclaimed(self, message: Message) -> None:
         job = self._jobs.get(message.video_fid)
-        if job is None or job.username != message.username:
-            raise InvalidMessage("no job has this video_fid and username")
-        if job.status is Status.DELETED:
+        if job is None or job.status is Status.DELETED:
             log.info("The job was deleted meanwhile")
         elif not job.status.terminal:
             raise Busy("another worker holds this job")
@@ -98,9 +105,9 @@ class Conversion:
         options = ConversionOptions.model_validate(dict(job.options))
         with (
             self._claims.kept(claim, self._settings.progress_interval),
-            tempfile.TemporaryDirectory(prefix="video2mp3-", dir=self._settings.work_folder) as folder,
+            work_folder(self._settings.work_folder) as folder,
         ):
-            source = self._fetch(video, Path(folder), claim)
+            source = self._fetch(video, folder, claim)
             log.info("Converting video to MP3...")
             result = self._transcode(source, video, options, claim)
             mp3_fid = self._store(job, result, claim)
@@ -115,7 +122,8 @@ class Conversion:
         log.info("Downloading video from MongoDB...")
         source = folder / "source"
         try:
-            with source.open("wb", buffering=0) as file:
+            # Buffered: a raw file may take a part of the bytes without a word.
+            with source.open("wb") as file:
                 for chunk in self._videos.read(video):
                     file.write(chunk)
                     self._check(claim)

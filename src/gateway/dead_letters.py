@@ -16,6 +16,7 @@ from pika.spec import Basic
 from common import logs, startup
 from common.errors import PermanentError, TransientError
 from common.jobs import Status
+from common.logs import one_line
 from common.messaging.connection import connect
 from common.messaging.message import DIED_AT, REASON, Message, decode
 from common.messaging.topology import dead_queue, queues
@@ -102,7 +103,9 @@ def _letters(channel: BlockingChannel, names: list[str]) -> Iterator[tuple[str, 
 
 def _letter(number: int, queue: str, properties: BasicProperties, body: bytes) -> DeadLetter:
     headers = properties.headers or {}
-    deaths = headers.get("x-death") or [{}]
+    deaths = headers.get("x-death")
+    if not (isinstance(deaths, list) and deaths and isinstance(deaths[0], dict)):
+        deaths = [{}]
     # What the broker itself gave up on carries its own header.
     reason = headers.get(REASON) or f"the broker: {deaths[0].get('reason', 'unknown')}"
     died_at = headers.get(DIED_AT) or str(deaths[0].get("time", "unknown"))
@@ -121,8 +124,9 @@ def _list(opened: Tools, letter: DeadLetter, *, as_json: bool) -> bool:
         print(json.dumps(asdict(letter), ensure_ascii=False))
     else:
         message = _message(letter)
-        name = f"{message.video_fid} {message.username}" if message else letter.body[:60]
-        print(f"{letter.number:>4}  {letter.queue:<8} {letter.died_at:<26} {name}\n      {letter.reason}")
+        name = f"{message.video_fid} {message.username}" if message else one_line(letter.body[:60])
+        print(f"{letter.number:>4}  {letter.queue:<8} {one_line(letter.died_at):<26} {name}")
+        print(f"      {one_line(letter.reason)}")
     return False
 
 
@@ -144,13 +148,13 @@ def _replay(opened: Tools, letter: DeadLetter, *, as_json: bool) -> bool:
     if letter.queue == opened.settings.video_queue and job.status is Status.FAILED:
         opened.store.jobs.reopen(job.video_fid)
     opened.publisher.publish(letter.queue, message)
-    print(f"{letter.number:>4}  replayed: {job.video_fid} {job.filename}")
+    print(f"{letter.number:>4}  replayed: {job.video_fid} {one_line(job.filename)}")
     return True
 
 
 def _drop(opened: Tools, letter: DeadLetter, *, as_json: bool) -> bool:
     del opened, as_json
-    print(f"{letter.number:>4}  dropped: {letter.body[:120]}")
+    print(f"{letter.number:>4}  dropped: {one_line(letter.body[:120])}")
     return True
 
 

@@ -7,6 +7,7 @@ from typing import IO, Any, cast
 
 from bson import ObjectId
 from flask import Request
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.formparser import FormDataParser
 
@@ -87,7 +88,7 @@ class Receiver:
         stream = cast(IO[bytes], _CountingStream(request.stream, watch))
         try:
             _, form, _ = parser.parse(stream, request.mimetype, request.content_length, request.mimetype_params)
-        except (ValueError, ClientDisconnected, OSError) as error:
+        except (ValueError, ClientDisconnected, OSError, ParseException) as error:
             if watch.slow:
                 raise RequestTimeout("The upload came too slowly and was ended. Try a better connection.") from error
             raise BadRequest(f"The upload is not complete, or not well-formed multipart/form-data. {_HOW}") from error
@@ -166,5 +167,5 @@ def drain(request: Request, watchdog: Watchdog) -> None:
         with watchdog.watching(sock, at_most=_LINGER) as watch:
             while data := stream.read(64 * 1024):
                 watch.received += len(data)
-    except OSError:
+    except (OSError, ParseException):
         return

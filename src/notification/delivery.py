@@ -44,7 +44,9 @@ class Delivery:
     def give_up(self, message: Message, reason: str) -> None:
         """Notes that the owner cannot be told; the dead letter says why, and can be replayed."""
         log.error("The owner of %s was not told: %s", message.video_fid, reason)
-        self._jobs.mark(message.video_fid, undeliverable=True)
+        job = self._jobs.get(message.video_fid)
+        if job is not None and job.username == message.username:
+            self._jobs.mark(message.video_fid, undeliverable=True)
 
     def _tell(self, job: Job) -> None:
         email = self._emails.compose(job)

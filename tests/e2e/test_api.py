@@ -257,6 +257,28 @@ def test_a_client_that_trickles_is_told_so(person):
     assert b"slowly" in answer
 
 
+@pytest.mark.parametrize("body", [b"ZZ\r\nabc\r\n0\r\n\r\n", b"-5\r\nabc\r\n", b"3\r\nabcdef\r\n0\r\n\r\n"])
+def test_a_malformed_chunked_upload_is_refused(person, body):
+    url = urlsplit(person.url)
+    with socket.create_connection((url.hostname, url.port), timeout=60) as sock:
+        head = (
+            f"POST /upload HTTP/1.1\r\nHost: {url.netloc}\r\nAuthorization: Bearer {person.token}\r\n"
+            "Content-Type: multipart/form-data; boundary=B\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        sock.sendall(head.encode() + body)
+        sock.shutdown(socket.SHUT_WR)
+        assert sock.recv(12) == b"HTTP/1.1 400"
+
+
+def test_made_up_methods_are_counted_as_one(stack):
+    url = stack.url("gateway")
+    for method in ("QWERTZ", "ASDFGH"):
+        requests.request(method, f"{url}/jobs", timeout=30)
+    metrics = requests.get(f"{url}/metrics", timeout=30).text
+    assert 'method="other"' in metrics
+    assert "QWERTZ" not in metrics
+
+
 def test_after_a_refused_upload_the_connection_serves_the_next_request(person):
     with requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {person.token}"

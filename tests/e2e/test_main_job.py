@@ -56,7 +56,7 @@ def test_with_curl_and_the_mail_as_in_the_readme(newcomer, tmp_path):
     # The curl line of the email is one that works.
     line = next(line for line in text.splitlines() if line.startswith("curl "))
     done = subprocess.run(
-        ["bash", "-c", line.replace("-OJ", "-o second.mp3")],
+        ["bash", "-c", line.replace("-fOJ", "-o second.mp3")],
         cwd=tmp_path,
         env={"TOKEN": token, "PATH": "/usr/bin:/bin"},
         check=True,

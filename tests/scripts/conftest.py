@@ -32,7 +32,9 @@ class Machine:
     def popen(self, script: str, *words: str) -> "subprocess.Popen[str]":
         """Starts a script in a process group of its own."""
         return subprocess.Popen(
-            [str(self.project / script), *words], env=dict(self.environment), cwd=self.world, text=True,
+            # What a shell starts in the background, as test runners do, would ignore SIGINT and pass that on.
+            ["env", "--default-signal=INT", str(self.project / script), *words],
+            env=dict(self.environment), cwd=self.world, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 

@@ -122,6 +122,10 @@ class BrokerConnection:
             with self._lock:
                 self._waiting.discard(future)
 
+    def renew(self) -> None:
+        """Ends the connection and makes another: what was delivered and not acknowledged comes again."""
+        self._cancelled = True
+
     def check(self) -> None:
         """A readiness check: the connection is there and its thread takes work."""
         self.call(lambda _: None)
@@ -151,7 +155,7 @@ class BrokerConnection:
 
     def _on_cancel(self, _frame: object) -> None:
         log.warning("RabbitMQ ended our subscription (was the queue deleted?): subscribing anew")
-        self._cancelled = True
+        self.renew()
 
     def _turn(self) -> None:
         connection, channel = self._connection, self._channel
@@ -159,7 +163,7 @@ class BrokerConnection:
             connection.process_data_events(time_limit=_TURN)
         # The broker closes a channel, not the connection, when a declaration or acknowledgement fails.
         if channel is not None and channel.is_closed:
-            self._cancelled = True
+            self.renew()
 
     def _disconnect(self) -> None:
         with self._lock:

@@ -124,6 +124,10 @@ class Consumer:
             log.warning("The message stays in the queue: %s", error)
             self._answer(channel, functools.partial(channel.basic_nack, tag, requeue=True))
             return
+        except Exception:
+            log.exception("The message comes again after an unexpected error")
+            self._connection.renew()
+            return
         finally:
             metrics.BUSY.labels(self._queue).set(0)
             metrics.DELIVERY_SECONDS.labels(self._queue).observe(time.monotonic() - started)
@@ -139,7 +143,9 @@ class Consumer:
         try:
             self._connection.call(send)
         except BrokerUnavailable as error:
+            # A message without an answer would be the last one that this worker gets.
             log.warning("The message will come again: %s", error)
+            self._connection.renew()
 
     def _settle(self, body: bytes, attempt: int) -> str:
         """Decides what becomes of a message and makes it so; returns the outcome's name."""
@@ -187,6 +193,9 @@ class Consumer:
             log.warning("Could not record it, later: %s", error)
             self._retry(body, attempt, self._settings.retry_delays[-1])
             return "retried"
+        except Exception:
+            # Whatever is wrong with this job: its message must not stop all others.
+            log.exception("Unexpected error while giving up")
         self._bury(body, reason, attempt)
         return "failed"
 

@@ -53,7 +53,7 @@ def decode(body: bytes) -> Message:
     if not isinstance(fields, dict):
         raise InvalidMessage("the message is not a JSON object")
     username = fields.get("username")
-    if not isinstance(username, str) or not username or len(username) > 320:
+    if not isinstance(username, str) or not username.isprintable() or not 0 < len(username) <= 320:
         raise InvalidMessage("username is missing or not a mail address")
     video_fid = _object_id(fields, "video_fid")
     if video_fid is None:

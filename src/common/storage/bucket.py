@@ -100,7 +100,7 @@ class Bucket:
                 yield _stored(row)
 
     def delete_abandoned_chunks(self, before: datetime) -> int:
-        """Deletes chunks without a file that were begun before that time; returns how many files they were of."""
+        """Deletes chunks without a file, unless one was added since that time; returns how many files they were of."""
         # The group of a sorted index's first field is a DISTINCT_SCAN: it visits one entry a file, not a chunk.
         pipeline: list[Document] = [
             {"$sort": {"files_id": 1, "n": 1}},
@@ -111,10 +111,17 @@ class Bucket:
             {"$project": {"_id": 1}},
         ]
         with failures():
-            abandoned = [row["_id"] for row in self._chunks.aggregate(pipeline)]
+            # A slow upload may have begun long ago and still go on.
+            abandoned = [
+                row["_id"] for row in self._chunks.aggregate(pipeline) if not self._grew_since(row["_id"], before)
+            ]
             for file_id in abandoned:
                 self._chunks.delete_many({"files_id": file_id})
         return len(abandoned)
+
+    def _grew_since(self, file_id: ObjectId, moment: datetime) -> bool:
+        newest = self._chunks.find_one({"files_id": file_id}, {"_id": 1}, sort=[("n", -1)])
+        return newest is not None and newest["_id"].generation_time >= moment
 
 
 def _stored(document: Mapping[str, Any]) -> StoredFile:

@@ -116,6 +116,30 @@ def test_an_unexpected_error_is_tried_again_and_then_buried(rabbit, publisher, t
     assert "KeyError" in headers[REASON]
 
 
+def test_an_error_in_giving_up_does_not_stop_the_worker(rabbit, publisher, taken):
+    class Clumsy(Recorder):
+        def give_up(self, message: Message, reason: str) -> None:
+            raise ValueError("this job is strange")
+
+    handler = Clumsy(failing(PermanentError("no such user")))
+    with consuming(rabbit, handler):
+        publisher.publish(rabbit.video_queue, MESSAGE)
+        assert eventually(lambda: taken(dead_queue(rabbit.video_queue)))
+        publisher.publish(rabbit.video_queue, MESSAGE)
+        eventually(lambda: len(handler.handled) == 2)
+
+
+def test_a_renewed_connection_brings_back_what_was_not_answered(rabbit, broker, publisher):
+    publisher.publish(rabbit.video_queue, MESSAGE)
+    seen: list[int] = []
+    broker.call(lambda channel: channel.basic_consume(rabbit.video_queue, lambda *_: seen.append(1)))
+    eventually(lambda: seen)
+    broker.renew()
+    handler = Recorder()
+    with consuming(rabbit, handler):
+        eventually(lambda: handler.handled)
+
+
 def test_a_busy_job_comes_back_and_counts_as_no_attempt(rabbit, publisher, taken):
     handler = Recorder(failing(*[Busy("held")] * 5))
     with consuming(rabbit, handler):

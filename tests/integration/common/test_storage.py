@@ -102,7 +102,7 @@ def test_only_old_chunks_without_a_file_are_cleared_away(db):
     bucket.ensure_indexes()
     kept = stored(bucket, content(2 * CHUNK))
     old = ObjectId.from_datetime(datetime.now(UTC) - timedelta(days=2))
-    db["fs.chunks"].insert_many([{"files_id": old, "n": n, "data": b"x"} for n in range(3)])
+    db["fs.chunks"].insert_one({"_id": old, "files_id": old, "n": 0, "data": b"x"})
     db["fs.chunks"].insert_one({"files_id": ObjectId(), "n": 0, "data": b"under way"})
     assert bucket.delete_abandoned_chunks(datetime.now(UTC) - timedelta(days=1)) == 1
     assert db["fs.chunks"].count_documents({"files_id": old}) == 0
@@ -110,6 +110,17 @@ def test_only_old_chunks_without_a_file_are_cleared_away(db):
     assert (
         hashlib.sha256(b"".join(bucket.read(bucket.find(kept)))).digest() == hashlib.sha256(content(2 * CHUNK)).digest()
     )
+
+
+def test_chunks_of_a_slow_upload_that_goes_on_stay(db):
+    bucket = Bucket(db)
+    bucket.ensure_indexes()
+    old = ObjectId.from_datetime(datetime.now(UTC) - timedelta(days=2))
+    db["fs.chunks"].insert_one({"_id": old, "files_id": old, "n": 0, "data": b"x"})
+    db["fs.chunks"].insert_one({"files_id": old, "n": 1, "data": b"just now"})
+    assert bucket.delete_abandoned_chunks(datetime.now(UTC) - timedelta(days=1)) == 0
+    db["fs.chunks"].delete_one({"files_id": old, "n": 1})
+    assert bucket.delete_abandoned_chunks(datetime.now(UTC) - timedelta(days=1)) == 1
 
 
 def test_a_database_that_is_not_there_is_a_transient_failure():

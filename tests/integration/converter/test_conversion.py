@@ -1,6 +1,7 @@
 """What the converter makes of messages: one MP3 whatever is repeated, one end for each job."""
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -8,12 +9,14 @@ from datetime import timedelta
 import pytest
 from bson import ObjectId
 
+from common.errors import TransientError
 from common.jobs import Status, now
 from common.messaging.consumer import Busy, HandedBack
 from common.messaging.message import InvalidMessage, Message
 from converter.claims import ClaimLost, Claims
 from converter.conversion import Conversion, mp3_name
 from converter.settings import ConverterSettings
+from converter.workspace import clear_leftovers
 from tests import media
 from tests.waiting import eventually
 
@@ -155,6 +158,37 @@ def test_a_message_about_an_unknown_or_foreign_job_is_none(store, conversion):
     conversion().handle(message)
     with pytest.raises(InvalidMessage):
         conversion().handle(Message(video_fid=message.video_fid, mp3_fid=None, username="other@example.com"))
+
+
+def test_a_strangers_message_does_nothing_to_a_job_under_way(store, conversion):
+    message = queued(store, media.make("mp4"))
+    claim = Claims(store.jobs, lease=60).take(message.video_fid)
+    stranger = Message(video_fid=message.video_fid, mp3_fid=None, username="other@example.com")
+    with pytest.raises(InvalidMessage):
+        conversion().handle(stranger)
+    conversion().give_up(stranger, "no job has this video_fid and username")
+    assert store.jobs.get(message.video_fid).status is Status.CONVERTING
+    # Nor does a repeated message of its own, while another worker is at it.
+    with pytest.raises(Busy):
+        conversion().give_up(message, "after 5 attempts")
+    assert store.jobs.get(message.video_fid).status is Status.CONVERTING
+    Claims(store.jobs, lease=60).release(claim)
+
+
+def test_a_work_folder_that_cannot_be_is_no_fault_of_the_video(store, conversion, tmp_path):
+    message = queued(store, media.make("mp4"))
+    with pytest.raises(TransientError, match="temporary folder"):
+        conversion(work_folder=tmp_path / "nowhere").handle(message)
+    assert store.jobs.get(message.video_fid).attempts == 0
+
+
+def test_what_killed_workers_left_is_deleted_and_what_others_use_stays(tmp_path):
+    ours, gone, alive = (tmp_path / f"video2mp3-{pid}-x" for pid in (os.getpid(), 2**22 + 1, os.getppid()))
+    for folder in (ours, gone, alive):
+        folder.mkdir()
+        (folder / "source").write_bytes(b"x")
+    clear_leftovers(tmp_path)
+    assert list(tmp_path.iterdir()) == [alive]
 
 
 def test_a_job_that_was_deleted_before_it_began_is_passed_over(store, rabbit, taken, conversion):

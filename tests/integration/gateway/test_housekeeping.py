@@ -151,7 +151,7 @@ def test_the_files_of_a_deletion_that_was_interrupted_go(store, housekeeping):
 
 def test_chunks_of_an_upload_that_was_cut_off_go(store, housekeeping):
     old = ObjectId.from_datetime(datetime.now(UTC) - timedelta(days=1))
-    store.videos._chunks.insert_one({"files_id": old, "n": 0, "data": b"x"})
+    store.videos._chunks.insert_one({"_id": old, "files_id": old, "n": 0, "data": b"x"})
     assert housekeeping().delete_chunks_without_file() == 1
 
 

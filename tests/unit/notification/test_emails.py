@@ -49,7 +49,7 @@ def test_the_email_of_a_finished_job_has_the_id_the_link_and_the_curl_line():
     assert email["To"] == "person@example.com"
     assert text.splitlines()[0] == f"mp3 file_id: {done.mp3_fid} is now ready!"
     assert f"http://video2mp3.com/download?fid={done.mp3_fid}&token=" in text
-    assert f'curl -H "Authorization: Bearer $TOKEN" -OJ "http://video2mp3.com/download?fid={done.mp3_fid}"' in text
+    assert f'curl -H "Authorization: Bearer $TOKEN" -fOJ "http://video2mp3.com/download?fid={done.mp3_fid}"' in text
     assert f"http://video2mp3.com/download?fid={done.mp3_fid}" in html_of(email)
 
 
