@@ -137,7 +137,7 @@ tier_lint() {
     run ruff check . || failed=1
     run ruff format --check . || failed=1
     run mypy src scripts || failed=1
-    run env PYTHONPATH=src lint-imports || failed=1
+    run env PYTHONPATH=src:src/cli lint-imports || failed=1
     run bandit --quiet --recursive --configfile pyproject.toml src || failed=1
     run shellcheck --external-sources "${files[@]}" || failed=1
     run python scripts/locks.py || failed=1
