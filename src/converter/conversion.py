@@ -133,7 +133,7 @@ class Conversion:
                 source,
                 source.parent,
                 filename=video.filename,
-                bitrate=options.bitrate,
+                options=options,
                 limits=self._settings.limits,
                 on_progress=note,
                 should_stop=lambda: claim.lost or self._must_stop(),
