@@ -44,7 +44,9 @@ class Delivery:
     def give_up(self, message: Message, reason: str) -> None:
         """Notes that the owner cannot be told; the dead letter says why, and can be replayed."""
         log.error("The owner of %s was not told: %s", message.video_fid, reason)
-        self._jobs.mark(message.video_fid, undeliverable=True)
+        job = self._jobs.get(message.video_fid)
+        if job is not None:
+            self._jobs.confirm(job, undeliverable=True)
 
     def _tell(self, job: Job) -> None:
         email = self._emails.compose(job)
@@ -53,7 +55,7 @@ class Delivery:
         log.info("Email sent successfully!")
         # Before this is written down a crash brings a second email, with the same Message-ID: the mail server and we
         # have no transaction in common.
-        self._jobs.mark(job.video_fid, told=True, notice_sent=True)
+        self._jobs.confirm(job, told=True, notice_sent=True)
 
     def _reserve(self, video_fid: ObjectId) -> bool:
         moment = now()
