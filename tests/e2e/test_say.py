@@ -17,8 +17,9 @@ def mp3_of(person: Person, job: dict) -> MP3:
 
 
 def test_options_travel_from_the_form_to_the_mp3(person: Person):
+    tags = {"title": "Ünï", "artist": "Somebody", "album": "Talks", "cover": "frame"}
     chosen = {"quality": "5", "channels": "stereo", "sample_rate": "44100", "start": "00:00:01", "end": "3.5",
-              "normalize": "true", "title": "Ünï", "artist": "Somebody", "album": "Talks", "cover": "frame", "track": "1"}  # fmt: skip
+              "normalize": "true", "track": "1", **tags}  # fmt: skip
     job = person.converts(media.make("mp4"), **chosen)
     assert job["options"]["start"] == 1.0
     found = mp3_of(person, job)
