@@ -152,7 +152,8 @@ def _paths() -> dict[str, Any]:
             "Whether its dependencies answer", "curl $URL/readyz",
             {200: _answer("They do", {"type": "object"}), 503: _answer("One does not", {"type": "object"})}, ())},
         "/metrics": {"get": _operation(
-            "For Prometheus", "curl $URL/metrics", {200: _answer("Metrics", {"type": "string"}, "text/plain")}, (503,))},
+            "For Prometheus", "curl $URL/metrics", {200: _answer("Metrics", {"type": "string"}, "text/plain")},
+            (503,))},
         "/openapi.json": {"get": _operation(
             "This document", "curl $URL/openapi.json", {200: _answer("OpenAPI 3.1", {"type": "object"})}, (503,))},
         "/docs": {"get": _operation(

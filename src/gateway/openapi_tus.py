@@ -14,7 +14,12 @@ Operation = Callable[..., dict[str, Any]]
 
 def paths(operation: Operation, errors: dict[int, str]) -> dict[str, Any]:
     """`/files` and `/files/{video_fid}`."""
-    one = {"name": "video_fid", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[0-9a-f]{24}$"}}
+    one = {
+        "name": "video_fid",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[0-9a-f]{24}$"},
+    }
     bytes_ = {"required": False, "content": {_BODY: {"schema": {"type": "string", "format": "binary"}}}}
     abilities = operation(
         "What is spoken here (tus 1.0.0)", "curl -i -X OPTIONS $URL/files", {204: _empty(*_ABILITIES)}, ()
@@ -24,8 +29,8 @@ def paths(operation: Operation, errors: dict[int, str]) -> dict[str, Any]:
             "options": abilities,
             "post": operation(
                 "Begin a resumable upload; Location leads to it, and its id is the job's",
-                f"{_CURL} -i -X POST -H 'Upload-Length: 1000' -H \"Upload-Metadata: filename $(printf a.mp4 | base64)\" "
-                "$URL/files",
+                f"{_CURL} -i -X POST -H 'Upload-Length: 1000' -H \"Upload-Metadata: filename $(printf a.mp4 | base64)\""
+                " $URL/files",
                 {201: _empty("Location", "Upload-Offset", "Upload-Expires")},
                 (400, 401, 408, 409, 410, 412, 413, 415, 422, 423, 460, 503),
                 security=_BEARER, requestBody=bytes_,
@@ -34,7 +39,7 @@ def paths(operation: Operation, errors: dict[int, str]) -> dict[str, Any]:
                     _header("Upload-Length", {"type": "integer", "minimum": 1}),
                     _header("Upload-Metadata", {"type": "string"},
                             "filename, and the options of the conversion, each with its value in base64"),
-                    _header("Upload-Checksum", {"type": "string"}, "sha1, sha256 or md5 and the digest in base64", required=False),
+                    _CHECKSUM,
                 ],
             ),
         },
@@ -56,7 +61,7 @@ def paths(operation: Operation, errors: dict[int, str]) -> dict[str, Any]:
                 parameters=[
                     _header("Tus-Resumable", {"const": "1.0.0"}),
                     _header("Upload-Offset", _NUMBER),
-                    _header("Upload-Checksum", {"type": "string"}, "sha1, sha256 or md5 and the digest in base64", required=False),
+                    _CHECKSUM,
                 ],
             ),
             "delete": operation(
@@ -81,6 +86,9 @@ def paths(operation: Operation, errors: dict[int, str]) -> dict[str, Any]:
 _ABILITIES = ("Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm")
 
 
+_DIGEST = "sha1, sha256 or md5 and the digest in base64"
+
+
 def _header(name: str, schema: dict[str, Any], description: str = "", *, required: bool = True) -> dict[str, Any]:
     return {"name": name, "in": "header", "required": required, "schema": schema, "description": description}
 
@@ -90,3 +98,6 @@ def _empty(*headers: str) -> dict[str, Any]:
         "description": "Without a body",
         "headers": {name: {"schema": {"type": "string"}} for name in headers},
     }
+
+
+_CHECKSUM = _header("Upload-Checksum", {"type": "string"}, _DIGEST, required=False)

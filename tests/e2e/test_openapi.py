@@ -1,6 +1,8 @@
 """The OpenAPI document and the running gateway say the same, whatever is sent."""
 
-import re
+import json
+import subprocess
+import sys
 
 import pytest
 import requests
@@ -15,6 +17,9 @@ from tests.person import Person
 # An event stream ends when its reader goes: it has tests of its own.
 schema = schemathesis.openapi.from_dict(document()).exclude(path_regex="/events$")
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
+
+
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 
 
 @pytest.fixture(scope="module")
@@ -36,19 +41,32 @@ def test_no_answer_is_undocumented_and_none_is_a_500(case, someone: Person):
     case.call_and_validate(base_url=someone.url, headers=headers, checks=CHECKS, timeout=60)
 
 
-def test_every_route_is_documented(stack):
-    from gateway.server import create_app
-    from gateway.settings import GatewaySettings
+ROUTES = """
+import json, os, sys
+from gateway.server import create_app
+from gateway.settings import GatewaySettings
+rules = create_app(GatewaySettings()).url_map.iter_rules()
+sys.stdout.write(json.dumps([(rule.rule, sorted(rule.methods)) for rule in rules]))
+sys.stdout.flush()
+os._exit(0)
+"""
 
-    app = create_app(GatewaySettings(**{**stack.environment, "mongo_uri": stack.environment["MONGO_URI"],
-                                        "rabbitmq_uri": stack.environment["RABBITMQ_URI"],
-                                        "auth_svc_address": stack.environment["AUTH_SVC_ADDRESS"],
-                                        "link_secret": stack.environment["LINK_SECRET"]}))  # fmt: skip
+
+def test_every_route_is_documented(stack):
+    done = subprocess.run(
+        [sys.executable, "-c", ROUTES],
+        env=dict(stack.program("gateway").environment),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
     documented = {(path, method.upper()) for path, item in document()["paths"].items() for method in item}
-    for rule in app.url_map.iter_rules():
-        path = re.sub(r"<fid>", "{video_fid}", rule.rule)
-        for method in (rule.methods or set()) - {"OPTIONS"} - ({"HEAD"} if "GET" in (rule.methods or set()) else set()):
-            assert (path, method) in documented, f"{method} {path}"
+    for rule, methods in json.loads(done.stdout):
+        # Flask answers these by itself.
+        implied = {"OPTIONS", "HEAD"} if "GET" in methods else {"OPTIONS"}
+        for method in set(methods) - implied:
+            assert (rule.replace("<fid>", "{video_fid}"), method) in documented, f"{method} {rule}"
 
 
 def test_the_document_is_served(stack):

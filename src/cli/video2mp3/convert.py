@@ -16,8 +16,8 @@ from video2mp3.errors import CliError, ConversionFailed
 
 # What is taken from a folder; a file that is named is always sent.
 SUFFIXES = frozenset(
-    ["3g2", "3gp", "asf", "avi", "divx", "f4v", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "mxf"]
-    + ["ogm", "ogv", "rm", "rmvb", "ts", "vob", "webm", "wmv"]
+    {"3g2", "3gp", "asf", "avi", "divx", "f4v", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "mxf"}
+    | {"ogm", "ogv", "rm", "rmvb", "ts", "vob", "webm", "wmv"}
 )
 
 
