@@ -1,6 +1,6 @@
 """Jobs as Server-Sent Events (WHATWG HTML, section 9.2): one stream for a job, or one for all jobs of a caller.
 
-Each open stream holds a thread of the server, which sleeps until there is something to say: docs/decisions/0006.
+Each open stream holds a thread of the server, which sleeps until there is something to say: docs/decisions/0007.
 """
 
 import contextlib
