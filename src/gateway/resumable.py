@@ -136,7 +136,7 @@ def _s(seconds: float) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def _upload(document: Mapping[str, Any], token: str = "") -> Upload:
+def _upload(document: Mapping[str, Any], lock: str | None = None) -> Upload:
     return Upload(
         id=document["_id"],
         username=document["username"],
@@ -145,5 +145,5 @@ def _upload(document: Mapping[str, Any], token: str = "") -> Upload:
         offset=document["offset"],
         expires_at=document["expires_at"],
         options=document.get("options") or {},
-        token=token,
+        token=lock or "",
     )
