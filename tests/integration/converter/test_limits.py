@@ -74,7 +74,8 @@ def test_ffmpeg_dies_with_its_parent(tmp_path: Path) -> None:
     program = (
         "import pathlib, sys; from common.options import ConversionOptions; from converter.limits import Limits;"
         "from converter.transcoder import transcode; transcode(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]),"
-        "filename='x', options=ConversionOptions(), limits=Limits(600, 600, 256, 500, 1e6), on_progress=lambda share: print(share, flush=True), should_stop=lambda: False)"
+        "filename='x', options=ConversionOptions(), limits=Limits(600, 600, 256, 500, 1e6),"
+        "on_progress=lambda share: print(share, flush=True), should_stop=lambda: False)"
     )
     environment = {**os.environ, "PYTHONPATH": "src"}
     command = [sys.executable, "-c", program, str(source), str(tmp_path)]
