@@ -15,7 +15,7 @@ from common.messaging.connection import BrokerConnection
 from common.messaging.publisher import Publisher
 from common.storage import mongo
 from common.storage.bucket import Bucket
-from gateway import accounts, cors, docs, downloads, jobs, uploads
+from gateway import accounts, cors, docs, downloads, jobs, page, uploads
 from gateway.auth_client import AuthClient
 from gateway.events import Followers
 from gateway.feed import Feed
@@ -66,6 +66,7 @@ def create_app(settings: GatewaySettings) -> Flask:
     app.register_blueprint(jobs.blueprint(identity, store, outbox, Followers(settings, store.jobs, feed)))
     app.register_blueprint(downloads.blueprint(identity, store, DownloadLinks(settings)))
     app.register_blueprint(docs.blueprint())
+    app.register_blueprint(page.blueprint(settings.web_root))
     threading.Thread(target=_prepare, args=(store, unfinished), name="indexes", daemon=True).start()
     return app
 

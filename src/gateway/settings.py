@@ -1,6 +1,7 @@
 """What the gateway and its commands read from the environment."""
 
 import re
+from pathlib import Path
 
 from pydantic import (
     Field,
@@ -40,6 +41,8 @@ class GatewaySettings(StoreSettings, LinkSettings):
     register_limit: str = "30/hour"
     # How many reverse proxies stand before the gateway and set X-Forwarded-For; 0 believes nobody.
     trusted_proxies: NonNegativeInt = 0
+    # Where the built page is: beside the gateway's code, in the checkout as in the image. Without it there is the API.
+    web_root: Path = Path(__file__).resolve().parents[1] / "web" / "dist"
     # Web pages on other origins that may use the API: https://app.example.com,http://localhost:5173
     cors_origins: Names = ()
     # s between looks at the database while clients follow their jobs: one look for all of them.
