@@ -1,5 +1,6 @@
 """The web page: the files that `src/web` was built into, from the same origin as the API that they use."""
 
+import mimetypes
 import secrets
 from pathlib import Path
 
@@ -50,18 +51,27 @@ def blueprint(root: Path) -> Blueprint:
 
 def _file(folder: Path, name: str) -> Response:
     """The file, packed when the build packed it and the browser can unpack it."""
-    try:
-        plain = send_from_directory(folder, name)
-        if not request.accept_encodings.quality("gzip") or not (folder / f"{name}.gz").is_file():
-            response = plain
-        else:
-            plain.close()
-            response = send_from_directory(folder, f"{name}.gz", mimetype=plain.mimetype)
-            response.headers["Content-Encoding"] = "gzip"
-    except NoSuchFile:
-        raise NotFound("There is no such file. Reload the page: it may have been renewed.") from None
+    response = _packed(folder, name) or _plain(folder, name)
     response.headers["Vary"] = "Accept-Encoding"
     return response
+
+
+def _packed(folder: Path, name: str) -> Response | None:
+    if not request.accept_encodings.quality("gzip"):
+        return None
+    try:
+        response = send_from_directory(folder, f"{name}.gz", mimetype=mimetypes.guess_type(name)[0])
+    except NoSuchFile:
+        return None
+    response.headers["Content-Encoding"] = "gzip"
+    return response
+
+
+def _plain(folder: Path, name: str) -> Response:
+    try:
+        return send_from_directory(folder, name)
+    except NoSuchFile:
+        raise NotFound("There is no such file. Reload the page: it may have been renewed.") from None
 
 
 def _policy(nonce: str) -> str:

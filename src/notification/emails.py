@@ -33,6 +33,8 @@ class Emails:
             "fid": str(job.mp3_fid),
             "link": self._links.url(str(job.mp3_fid)) if job.mp3_fid else "",
             "url": self._public_url,
+            # The page's address of a job: see src/web/src/main.tsx.
+            "page": f"{self._public_url}/app/jobs/{job.video_fid}",
             "reason": job.error or "",
         }
         name = "ready" if job.status is Status.COMPLETED else "failed"
