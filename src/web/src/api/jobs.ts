@@ -1,7 +1,7 @@
 // The jobs as the API shows them, and what can be done to them.
 import { ask, askJson } from "./http";
 
-export type Status = "queued" | "converting" | "completed" | "failed" | "cancelled";
+export type Status = "queued" | "converting" | "completed" | "failed";
 
 /** What a person chose, by the names of the API's fields; what is absent is the server's default. */
 export type Options = Record<string, string>;
@@ -22,6 +22,9 @@ export interface Page {
   jobs: Job[];
   next: string | null;
 }
+
+/** The server counts it as failed; to its owner it is not. */
+export const cancelled = (job: Job): boolean => job.status === "failed" && !!job.error?.startsWith("Cancelled");
 
 export const FIRST_PAGE = "/jobs?limit=50";
 

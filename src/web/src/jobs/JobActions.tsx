@@ -84,7 +84,7 @@ export function JobActions({ job, playing, player, onPlay, afterDelete }: Props)
           Cancel
         </Button>
       )}
-      {(job.status === "failed" || job.status === "cancelled") && (
+      {job.status === "failed" && (
         <Button
           size="xs"
           variant="default"

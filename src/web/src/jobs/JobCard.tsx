@@ -2,12 +2,12 @@
 import { Alert, Anchor, Badge, Box, Collapse, Group, Progress, Text } from "@mantine/core";
 import { memo, useEffect, useRef, useState } from "react";
 import { Link } from "react-router";
-import { type Job } from "../api/jobs";
+import { cancelled, type Job } from "../api/jobs";
 import { ago, duration, exact } from "../format";
 import { Pace } from "../uploads/pace";
 import { JobActions } from "./JobActions";
 import { Player } from "./Player";
-import { advice, STATUS } from "./words";
+import { advice, statusOf } from "./words";
 
 interface Props {
   job: Job;
@@ -19,7 +19,7 @@ interface Props {
 
 export const JobCard = memo(function JobCard({ job, now, afterDelete, alone = false }: Props) {
   const [playing, setPlaying] = useState(alone);
-  const status = STATUS[job.status] ?? { text: job.status, color: "gray" };
+  const status = statusOf(job);
   const left = useTimeLeft(job);
   const player = `player-${job.video_fid}`;
 
@@ -61,7 +61,7 @@ export const JobCard = memo(function JobCard({ job, now, afterDelete, alone = fa
       {job.status === "converting" && (
         <Progress value={job.progress} mt="xs" animated aria-label={`Conversion of ${job.filename}`} />
       )}
-      {job.status === "failed" && (
+      {job.status === "failed" && !cancelled(job) && (
         <Alert color="red" variant="light" mt="xs" p="xs">
           <Text size="sm" fw={600}>
             {job.error ?? "The conversion failed."}

@@ -1,13 +1,15 @@
 // What is said about a job, and what its owner can do about it.
-import { type Job, type Status } from "../api/jobs";
+import { cancelled, type Job, type Status } from "../api/jobs";
 
-export const STATUS: Record<Status, { text: string; color: string }> = {
+const STATUS: Record<Status, { text: string; color: string }> = {
   queued: { text: "Queued", color: "gray" },
   converting: { text: "Converting", color: "indigo" },
   completed: { text: "Ready", color: "green" },
   failed: { text: "Failed", color: "red" },
-  cancelled: { text: "Cancelled", color: "gray" },
 };
+
+export const statusOf = (job: Job): { text: string; color: string } =>
+  cancelled(job) ? { text: "Cancelled", color: "gray" } : STATUS[job.status];
 
 const ADVICE: [RegExp, string][] = [
   [/no audio track|holds no sound/i, "Choose a video that has sound, or another audio track."],
@@ -15,7 +17,6 @@ const ADVICE: [RegExp, string][] = [
   [/longer than|larger than|took (longer|more)|more than the/i, "Convert a part of it: set where it begins and ends."],
   [/kind that cannot be decoded|not a video/i, "Save the video in a common format, such as MP4, and upload that."],
   [/no longer stored/i, "Upload the video again."],
-  [/cancel/i, "Convert it again whenever you like."],
 ];
 
 export function advice(job: Job): string {
