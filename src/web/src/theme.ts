@@ -9,6 +9,9 @@ export const theme = createTheme({
   respectReducedMotion: true,
   fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif",
   components: {
+    Notification: { defaultProps: { closeButtonProps: { "aria-label": "Close this message" } } },
+    // A menu holds items only; the first one gets the focus.
+    Menu: { defaultProps: { withInitialFocusPlaceholder: false } },
     Tooltip: { defaultProps: { openDelay: 400, events: { hover: true, focus: true, touch: false } } },
   },
 });

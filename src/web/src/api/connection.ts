@@ -2,3 +2,6 @@
 import { Store } from "../store";
 
 export const reachable = new Store(true);
+
+// The browser knows at once when there is no network; that there is one says nothing about the server.
+window.addEventListener("offline", () => reachable.set(false));

@@ -29,7 +29,8 @@ export async function ask(path: string, init: RequestInit = {}): Promise<Respons
   headers.set("Accept", headers.get("Accept") ?? "application/json");
   let response: Response;
   try {
-    response = await fetch(path, { signal: AbortSignal.timeout(DEADLINE), ...init, headers });
+    // Without credentials of its own the browser asks for no password when Basic authentication fails.
+    response = await fetch(path, { signal: AbortSignal.timeout(DEADLINE), credentials: "omit", ...init, headers });
   } catch (error) {
     if (init.signal?.aborted) throw error;
     reachable.set(false);

@@ -21,7 +21,7 @@ export function useLiveJobs(): void {
       url: new URL("/jobs/events", location.origin),
       headers: { Authorization: `Bearer ${token}` },
       fetch: async (url, init) => {
-        const response = await fetch(url, init as RequestInit);
+        const response = await fetch(url, { ...(init as RequestInit), credentials: "omit" });
         if (response.status === 401) expire(token);
         // The body of a refusal is no stream; the client tries again later.
         if (!response.ok) throw new Error(`no events: ${response.status}`);

@@ -12,7 +12,10 @@ export const client = new QueryClient({
       // What the server refused it will refuse again; what did not arrive may arrive later.
       retry: (attempts, error) => !(error instanceof Refused && error.status < 500) && attempts < 3,
       staleTime: 30_000,
+      // A request that fails says so; one that waits for the network in silence does not.
+      networkMode: "always",
     },
+    mutations: { networkMode: "always" },
   },
 });
 

@@ -109,7 +109,7 @@ export function JobActions({ job, playing, player, onPlay, afterDelete }: Props)
             </Menu.Item>
           )}
           <Menu.Item
-            color="red"
+            className="danger"
             leftSection={<IconTrash size={16} />}
             onClick={() => {
               remove(job);

@@ -3,13 +3,14 @@ import { Box, Button, Collapse, Group, Paper, Stack, Text, VisuallyHidden } from
 import { Dropzone } from "@mantine/dropzone";
 import { useDisclosure } from "@mantine/hooks";
 import { IconAdjustments, IconCloudUpload, IconX } from "@tabler/icons-react";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { type Options } from "../api/jobs";
 import { OptionFields, problems } from "./OptionFields";
 import { add } from "./queue";
 
 export function UploadArea() {
   const [options, setOptions] = useState<Options>({});
+  const choose = useRef<() => void>(null);
   const [open, { toggle }] = useDisclosure(false);
   const wrong = Object.keys(problems(options)).length > 0;
   const chosen = Object.keys(options).length;
@@ -23,10 +24,12 @@ export function UploadArea() {
         onDrop={(files) => add(files, options)}
         disabled={wrong}
         multiple
-        inputProps={{ "aria-label": "Choose videos to upload" }}
-        aria-label="Drop videos here, or press Enter to choose them"
-        role="button"
-        py={{ base: "md", xs: "xl" }}
+        inputProps={{ "aria-label": "Videos to upload" }}
+        openRef={choose}
+        // The button inside is for the keyboard; the area is for the mouse.
+        activateOnKeyboard={false}
+        tabIndex={-1}
+        py={{ base: "xs", xs: "md" }}
       >
         <Group justify="center" gap="md" wrap="nowrap">
           <Dropzone.Accept>
@@ -40,18 +43,29 @@ export function UploadArea() {
           </Dropzone.Idle>
           <div>
             <Text size="lg" fw={600}>
-              Drop videos here, or choose them
+              Drop videos here
             </Text>
             <Text size="sm" c="dimmed">
               One or many. You get an email when an MP3 is ready.
             </Text>
+            <Button
+              mt="xs"
+              className="choose"
+              disabled={wrong}
+              onClick={(event) => {
+                event.stopPropagation();
+                choose.current?.();
+              }}
+            >
+              Choose videos
+            </Button>
           </div>
         </Group>
       </Dropzone>
       <Stack gap={0} mt="sm">
         <Group justify="space-between">
           <Button
-            variant="subtle"
+            variant="default"
             size="compact-sm"
             leftSection={<IconAdjustments size={16} />}
             onClick={toggle}
@@ -61,7 +75,7 @@ export function UploadArea() {
             Options for new uploads{chosen ? ` (${chosen})` : ""}
           </Button>
           {chosen > 0 && (
-            <Button variant="subtle" size="compact-sm" onClick={() => setOptions({})}>
+            <Button variant="default" size="compact-sm" onClick={() => setOptions({})}>
               Back to the defaults
             </Button>
           )}
