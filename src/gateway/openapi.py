@@ -120,6 +120,14 @@ def _paths() -> dict[str, Any]:
                 {200: _answer("`event: job` with the job as JSON", {"type": "string"}, "text/event-stream")},
                 (400, 401, 404, 503), security=_BEARER),
         },
+        "/jobs/{video_fid}/link": {
+            "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": _FID}],
+            "get": _operation(
+                "Get a link that plays and downloads the MP3 without a token, until it expires",
+                "curl -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>/link",
+                {200: _answer("The link", _object({"url": {"type": "string", "format": "uri"}}, ["url"]))},
+                (400, 401, 404, 409, 503), security=_BEARER),
+        },
         "/jobs/{video_fid}/retry": {
             "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": _FID}],
             "post": _operation(

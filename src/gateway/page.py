@@ -83,8 +83,7 @@ def _policy(nonce: str) -> str:
             f"style-src 'self' 'nonce-{nonce}'",
             "img-src 'self' data:",
             "connect-src 'self'",
-            # blob: what the waveform was drawn from is played as well.
-            "media-src 'self' blob:",
+            "media-src 'self'",
             "form-action 'self'",
             "base-uri 'none'",
             "frame-ancestors 'none'",
