@@ -150,7 +150,7 @@ tier_integration() { shared_stack && measured pytest -n 2 tests/integration "${p
 tier_e2e() { shared_stack && measured pytest -n 2 tests/e2e "${pytest_arguments[@]}"; }
 tier_browser() {
     # In shells of their own: what they lack fails this tier and no other.
-    (ensure_web) && (ensure_chromium) && shared_stack && run pytest tests/browser "${pytest_arguments[@]}"
+    (ensure_web) && (ensure_chromium) && shared_stack && run pytest -n 2 tests/browser "${pytest_arguments[@]}"
 }
 tier_faults() {
     one_at_a_time

@@ -46,6 +46,8 @@ import json, os, sys
 from gateway.server import create_app
 from gateway.settings import GatewaySettings
 rules = create_app(GatewaySettings()).url_map.iter_rules()
+# The page's files are no part of the API.
+rules = [rule for rule in rules if not rule.endpoint.startswith("page.")]
 sys.stdout.write(json.dumps([(rule.rule, sorted(rule.methods)) for rule in rules]))
 sys.stdout.flush()
 os._exit(0)
