@@ -34,6 +34,7 @@ finish() {
     trap - EXIT INT TERM
     if [ -n "$keep" ]; then
         say ""
+        say "The page: ${GATEWAY:-it did not start}"
         say "The system is still running. See ./scripts/local.sh status --name demo; end it with:"
         say "  ./scripts/local.sh down --wipe --name demo"
     else

@@ -152,3 +152,42 @@ ensure_python() {
         die "The packages of requirements.lock cannot be installed. The lines above say why; then try again."
     printf '%s\n' "$wanted" >"$stamp"
 }
+
+# ensure_web: the page, built into src/web/dist from what src/web holds now. Needs ensure_python.
+ensure_web() {
+    local web="$ROOT/src/web" bin="$ROOT/.venv/bin" log="$ROOT/.local/web.log" packages sources
+    mkdir -p "$ROOT/.local"
+    packages="$("$bin/node" --version) $(sha256sum <"$web/package-lock.json")"
+    sources="$packages $(cd "$web" && find . \( -path ./node_modules -o -path ./dist \) -prune -o -type f -print0 |
+        LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)"
+    [ "$(cat "$web/dist/.sources" 2>/dev/null)" = "$sources" ] && return
+    (
+        # Two stacks may come up at the same time.
+        flock 8
+        [ "$(cat "$web/dist/.sources" 2>/dev/null)" = "$sources" ] && exit
+        cd "$web" || exit
+        if [ "$(cat node_modules/.packages 2>/dev/null)" != "$packages" ]; then
+            say "Installing the packages that build the page..."
+            # No package's own scripts: nothing that we use needs them.
+            env PATH="$bin:$PATH" "$bin/npm" ci --ignore-scripts --no-progress >"$log" 2>&1 || {
+                cat "$log" >&2
+                die "The packages of src/web/package-lock.json cannot be installed. The lines above say why; then try again."
+            }
+            printf '%s\n' "$packages" >node_modules/.packages
+        fi
+        say "Building the page..."
+        env PATH="$bin:$PATH" "$bin/npm" run build >"$log" 2>&1 || {
+            cat "$log" >&2
+            die "The page cannot be built: see the lines above."
+        }
+        printf '%s\n' "$sources" >dist/.sources
+    ) 8>"$ROOT/.local/web.lock"
+}
+
+# ensure_chromium: the browser that tests the page, from Debian.
+ensure_chromium() {
+    [ -x /usr/bin/chromium ] && return
+    have apt-get || die "Chromium is missing: install it as /usr/bin/chromium, then try again."
+    say "Installing chromium (once)..."
+    install_packages chromium
+}

@@ -9,6 +9,8 @@ case "${1:-}" in
     up)
         ensure_system
         ensure_python
+        # Without the page there is still the API.
+        [[ " $* " == *" --servers-only "* ]] || (ensure_web) || say "Going on without the page."
         ;;
     *) [ -x "$root/.venv/bin/python" ] || { ensure_system && ensure_python; } ;;
 esac

@@ -137,7 +137,7 @@ tier_lint() {
     run ruff check . || failed=1
     run ruff format --check . || failed=1
     run mypy src scripts || failed=1
-    run env PYTHONPATH=src lint-imports || failed=1
+    run env PYTHONPATH=src:src/cli lint-imports || failed=1
     run bandit --quiet --recursive --configfile pyproject.toml src || failed=1
     run shellcheck --external-sources "${files[@]}" || failed=1
     run python scripts/locks.py || failed=1
@@ -148,7 +148,10 @@ tier_scripts() { run pytest tests/scripts "${pytest_arguments[@]}"; }
 tier_manifests() { run pytest tests/manifests "${pytest_arguments[@]}"; }
 tier_integration() { shared_stack && measured pytest -n 2 tests/integration "${pytest_arguments[@]}"; }
 tier_e2e() { shared_stack && measured pytest -n 2 tests/e2e "${pytest_arguments[@]}"; }
-tier_browser() { shared_stack && run pytest tests/browser "${pytest_arguments[@]}"; }
+tier_browser() {
+    # In shells of their own: what they lack fails this tier and no other.
+    (ensure_web) && (ensure_chromium) && shared_stack && run pytest -n 2 tests/browser "${pytest_arguments[@]}"
+}
 tier_faults() {
     one_at_a_time
     start_stack faults tests/faults/settings.env || return

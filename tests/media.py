@@ -111,6 +111,30 @@ def make(kind: str, folder: Path | None = None) -> Path:
     return Path(shutil.copyfile(path, folder / f"{kind}.{suffix}"))
 
 
+def chaptered(suffix: str, folder: Path) -> Path:
+    """A video with three chapters: 0 to 1 s, 1 to 2.5 s and 2.5 to 4 s; the second has a strange title."""
+    titles = ["Opening", "Main – part \\=\\; 2 🎬", "End"]
+    marks = [(0, 1000), (1000, 2500), (2500, 4000)]
+    text = ";FFMETADATA1\n" + "".join(
+        f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={start}\nEND={end}\ntitle={title}\n"
+        for (start, end), title in zip(marks, titles, strict=True)
+    )
+    (folder / "chapters.txt").write_text(text)
+    target = folder / f"chaptered.{suffix}"
+    command = [
+        moviepy_parts.binary(),
+        "-nostdin",
+        "-v",
+        "error",
+        "-i",
+        str(make("mp4")),
+        "-i",
+        str(folder / "chapters.txt"),
+    ]
+    subprocess.run([*command, "-map", "0", "-map_chapters", "1", "-c", "copy", str(target)], check=True, timeout=120)
+    return target
+
+
 def without_audio() -> Path:
     """A video with pictures only."""
     return ffmpeg([*picture(), *H264], "mp4")

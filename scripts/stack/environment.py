@@ -94,6 +94,8 @@ def service(state: State, name: str, like: str) -> dict[str, str]:
     share = {key: everything[key] for key in SHARES[like]}
     port = str(state.ports[name]) if name in state.ports else ""
     listen = {"HOST": "127.0.0.1", "PORT": port} if like in {"auth", "gateway"} else {}
+    # As in the gateway's image.
+    threads = {"WEB_THREADS": "320"} if like == "gateway" else {}
     health = {"HEALTH_HOST": "127.0.0.1", "HEALTH_PORT": port} if like in {"converter", "notification"} else {}
     variant = state.variants.get(name)
     return {
@@ -103,6 +105,7 @@ def service(state: State, name: str, like: str) -> dict[str, str]:
         "LOG_FORMAT": "text",
         **share,
         **listen,
+        **threads,
         **health,
         **(_coverage() if state.coverage else {}),
         **state.overrides,

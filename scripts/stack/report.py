@@ -35,7 +35,7 @@ def welcome(stack: Stack, *, servers_only: bool) -> str:
     names = stack.environment
     lines = []
     if not servers_only:
-        lines.append(f"gateway      {names['GATEWAY_URL']}")
+        lines.append(f"gateway      {names['GATEWAY_URL']}  (the page and the API)")
     lines += [
         (
             f"RabbitMQ     {names['RABBITMQ_MANAGEMENT_URL']}"

@@ -6,8 +6,9 @@
      ├── ConfigurationError        the operator has to change something
      └── RejectedError             the request is wrong, or can't be served now: a 4xx or 503
           ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · RequestTimeout 408
-          ├── Conflict 409 · LengthRequired 411 · TooLarge 413 · UnsupportedType 415
-          └── RangeNotSatisfiable 416 · Invalid 422 · TooManyRequests 429 · Unavailable 503
+          ├── Conflict 409 · Gone 410 · LengthRequired 411 · PreconditionFailed 412 · TooLarge 413
+          ├── UnsupportedType 415 · RangeNotSatisfiable 416 · Invalid 422 · Locked 423
+          └── TooManyRequests 429 · ChecksumMismatch 460 · Unavailable 503
 
 Consumers handle the tree in `common.messaging.consumer`, Flask in `common.http`, and nothing else does.
 """
@@ -79,10 +80,22 @@ class Conflict(RejectedError):
     status = 409
 
 
+class Gone(RejectedError):
+    """Raised for what has existed and has expired."""
+
+    status = 410
+
+
 class LengthRequired(RejectedError):
     """Raised when a body has no length and needs one."""
 
     status = 411
+
+
+class PreconditionFailed(RejectedError):
+    """Raised when the request is made for another version of the protocol."""
+
+    status = 412
 
 
 class TooLarge(RejectedError):
@@ -109,10 +122,22 @@ class Invalid(RejectedError):
     status = 422
 
 
+class Locked(RejectedError):
+    """Raised when another request is changing the same thing."""
+
+    status = 423
+
+
 class TooManyRequests(RejectedError):
     """Raised when a caller exceeds a rate limit."""
 
     status = 429
+
+
+class ChecksumMismatch(RejectedError):
+    """Raised when a body is not what its checksum says (tus 1.0.0, "Checksum")."""
+
+    status = 460
 
 
 class Unavailable(RejectedError):

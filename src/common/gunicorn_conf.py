@@ -37,6 +37,8 @@ threads = _settings.web_threads
 # s. A worker whose main loop stands still for this long is replaced; requests themselves may take longer.
 timeout = 60
 graceful_timeout = _settings.web_grace
+# bytes. Upload-Metadata of tus: a name and three tags, in UTF-8 and base64.
+limit_request_field_size = 16 * 1024
 # s. Longer than any client of ours leaves a connection idle, so that it is not closed as a request is sent.
 keepalive = 75
 # The workers' heartbeat is a file: in memory, where a slow disk cannot make a worker look dead.

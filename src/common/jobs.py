@@ -4,7 +4,7 @@ queued → converting → completed | failed; a deleted job leaves a tombstone f
 are still on their way are known for what they are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -16,6 +16,8 @@ from common.storage.mongo import Db, Document, failures
 
 # Longer than a message can wait in any queue of ours, the operator's dead letters apart.
 TOMBSTONE_DAYS = 7
+# What a job says that its owner ended.
+CANCELLED = "Cancelled by you."
 
 
 class Status(StrEnum):
@@ -52,6 +54,8 @@ class Job:
     # Whether the broker has confirmed the message that says how it ended, and the mail server the email.
     notice_sent: bool = False
     told: bool = False
+    # How often it was queued anew after it had ended: its messages and emails of one round are not those of the next.
+    round: int = 0
 
     def public(self) -> dict[str, Any]:
         """As the API shows it."""
@@ -94,6 +98,7 @@ def job_from(document: Mapping[str, Any]) -> Job:
         attempts=document.get("attempts", 0),
         notice_sent=document.get("notice_sent", False),
         told=document.get("told", False),
+        round=document.get("round", 0),
     )
 
 
@@ -107,6 +112,7 @@ class Jobs:
         """Creates the indexes of the queries below, of the sweeper's, and the tombstones' expiry."""
         with failures():
             self.collection.create_index([("username", 1), ("_id", -1)])
+            self.collection.create_index([("username", 1), ("updated_at", 1)])
             self.collection.create_index([("status", 1), ("updated_at", 1)])
             self.collection.create_index([("mp3_fid", 1)], sparse=True)
             self.collection.create_index([("expires_at", 1)], expireAfterSeconds=0)
@@ -117,7 +123,7 @@ class Jobs:
         document: Document = {
             "_id": video_fid, "username": username, "filename": filename, "status": Status.QUEUED.value, "progress": 0,
             "mp3_fid": None, "error": None, "options": dict(options), "created_at": moment, "updated_at": moment,
-            "published": False, "attempts": 0, "notice_sent": False, "told": False,
+            "published": False, "attempts": 0, "notice_sent": False, "told": False, "round": 0,
         }  # fmt: skip
         with failures():
             self.collection.insert_one(document)
@@ -141,6 +147,18 @@ class Jobs:
             query["_id"] = {"$lt": before}
         with failures():
             return [job_from(row) for row in self.collection.find(query).sort("_id", -1).limit(limit)]
+
+    def under_way(self, username: str) -> list[Job]:
+        """The user's jobs that have not ended, oldest first."""
+        query = {"username": username, "status": {"$in": [Status.QUEUED.value, Status.CONVERTING.value]}}
+        with failures():
+            return [job_from(row) for row in self.collection.find(query).sort("_id", 1)]
+
+    def changed(self, usernames: Iterable[str], since: datetime) -> list[Job]:
+        """The users' jobs that changed after that time, deleted ones included, in the order of their changes."""
+        query = {"username": {"$in": sorted(usernames)}, "updated_at": {"$gte": since}}
+        with failures():
+            return [job_from(row) for row in self.collection.find(query).sort("updated_at", 1)]
 
     def update(self, video_fid: ObjectId, where: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
         """Sets fields if the job still matches `where`; tells whether it did."""
@@ -168,21 +186,42 @@ class Jobs:
             )
         return result.matched_count == 1
 
-    def mark(self, video_fid: ObjectId, **flags: bool) -> None:
-        """Notes what was confirmed: `published`, `notice_sent`, `told`; or `undeliverable`, for a dead letter."""
-        with failures():
-            self.collection.update_one({"_id": video_fid}, {"$set": flags})
+    def confirm(self, job: Job, **flags: bool) -> None:
+        """Notes what was confirmed, unless the job was queued anew since it was read.
 
-    def reopen(self, video_fid: ObjectId) -> bool:
-        """Queues a failed job anew; tells whether it was failed."""
-        return self.update(
-            video_fid,
-            {"status": Status.FAILED.value},
-            {
-                "status": Status.QUEUED.value, "error": None, "progress": 0, "attempts": 0, "published": False,
-                "notice_sent": False, "told": False, "undeliverable": False,
-            },
-        )  # fmt: skip
+        `published`, `notice_sent`, `told`; or `undeliverable`, for a dead letter.
+        """
+        same_round = job.round or {"$in": [0, None]}
+        with failures():
+            self.collection.update_one({"_id": job.video_fid, "round": same_round}, {"$set": flags})
+
+    def reopen(
+        self, video_fid: ObjectId, options: Mapping[str, Any] | None = None, ended: Iterable[Status] = (Status.FAILED,)
+    ) -> bool:
+        """Queues a job anew that has ended in one of these ways, with other options if given; tells whether it had.
+
+        The MP3 that it may have stays its result until the next one is stored.
+        """
+        change: Document = {
+            "status": Status.QUEUED.value, "error": None, "progress": 0, "attempts": 0, "published": False,
+            "notice_sent": False, "told": False, "undeliverable": False, "telling_until": None, "claim": None,
+            "updated_at": now(),
+        }  # fmt: skip
+        if options is not None:
+            change["options"] = dict(options)
+        where = {"_id": video_fid, "status": {"$in": [status.value for status in ended]}}
+        with failures():
+            result = self.collection.update_one(where, {"$set": change, "$inc": {"round": 1}})
+        return result.matched_count == 1
+
+    def cancel(self, video_fid: ObjectId) -> bool:
+        """Ends a job that has not ended because its owner wants it, who needs no email; tells whether it did.
+
+        Its worker, if it has one, finds its claim gone.
+        """
+        under_way = {"status": {"$in": [Status.QUEUED.value, Status.CONVERTING.value]}}
+        change = {"status": Status.FAILED.value, "error": CANCELLED, "claim": None, "notice_sent": True, "told": True}
+        return self.update(video_fid, under_way, change)
 
     def bury(self, video_fid: ObjectId) -> bool:
         """Turns a job into a tombstone; tells whether there was one."""

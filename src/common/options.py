@@ -1,44 +1,166 @@
 """What a person may choose about the MP3: validated here, stored in the job, read by the converter."""
 
+import math
+import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from common.errors import Invalid
 
 # kbit/s that MPEG-1 layer III knows from 64 up (ISO/IEC 11172-3, table of bit rates).
 BITRATES = (64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+# Hertz that MPEG-1 layer III knows; the lower ones of MPEG-2 have no bit rates above 160 kbit/s.
+SAMPLE_RATES = (32000, 44100, 48000)
+# s. As long as a video may be.
+LONGEST = 24 * 3600
+# Characters of a tag: longer ones are lyrics or attacks.
+LONGEST_TAG = 500
+MOST_TRACKS = 64
+
+_CLOCK = re.compile(r"(?:(\d{1,2}):)?(\d{1,3}):(\d{1,2}(?:\.\d{1,6})?)", re.ASCII)
+_SECONDS = re.compile(r"\d{1,6}(?:\.\d{1,6})?", re.ASCII)
+_MOMENT = f"seconds (83.5) or hh:mm:ss.mmm (00:01:23.500), from 0 to {LONGEST} seconds"
+# Which error the validators raise themselves; every other one is told by the field's description.
+_OWN = "value_error"
 
 
-def _bitrate(value: int) -> int:
-    if value not in BITRATES:
-        raise ValueError(f"must be one of {', '.join(map(str, BITRATES))} (kbit/s)")
+def _one_of(*allowed: int) -> AfterValidator:
+    def check(value: int) -> int:
+        if value not in allowed:
+            raise AssertionError
+        return value
+
+    return AfterValidator(check)
+
+
+def _moment(value: object) -> object:
+    """Reads a moment as seconds."""
+    if isinstance(value, str):
+        if clock := _CLOCK.fullmatch(value.strip()):
+            if float(clock[3]) >= 60 or (clock[1] and int(clock[2]) >= 60):
+                raise AssertionError
+            value = int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + float(clock[3])
+        elif _SECONDS.fullmatch(value.strip()):
+            value = float(value)
+        else:
+            raise AssertionError
+    if value is True or value is False or (isinstance(value, float) and not math.isfinite(value)):
+        raise AssertionError
     return value
 
 
+def _one_line(value: str | None) -> str | None:
+    """Without what is not text (a lone surrogate, control characters); nothing that is left counts as not chosen."""
+    if value is None:
+        return None
+    text = "".join(character if character.isprintable() else " " for character in value)
+    return " ".join(text.split()) or None
+
+
+_MOMENT_SCHEMA = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "number", "minimum": 0, "maximum": LONGEST},
+            {"type": "string", "pattern": r"^((\d{1,2}:)?\d{1,3}:\d{1,2}|\d{1,6})(\.\d{1,6})?$"},
+        ]
+    }
+)
+_Moment = Annotated[float, BeforeValidator(_moment), Field(ge=0, le=LONGEST), _MOMENT_SCHEMA]
+_Tag = Annotated[str | None, Field(max_length=LONGEST_TAG), AfterValidator(_one_line)]
+_TAG = f"text of at most {LONGEST_TAG} characters (default: the video's own)"
+
+
 class ConversionOptions(BaseModel):
-    """The options of one conversion."""
+    """The options of one conversion. A field's description completes the sentence "must be …"."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    bitrate: Annotated[int, AfterValidator(_bitrate), Field(description="kbit/s, constant")] = 192
+    bitrate: Annotated[int, _one_of(*BITRATES), Field(json_schema_extra={"enum": list(BITRATES)})] = Field(
+        192, description=f"one of {', '.join(map(str, BITRATES))} (kbit/s, constant)"
+    )
+    quality: int | None = Field(
+        None,
+        ge=0,
+        le=9,
+        description="from 0 (best, about 245 kbit/s) to 9 (smallest, about 65 kbit/s), variable bit rate",
+    )
+    channels: Literal["keep", "mono", "stereo"] = Field("keep", description="keep, mono or stereo")
+    sample_rate: Annotated[int | None, Field(json_schema_extra={"enum": [*SAMPLE_RATES, None]})] = Field(
+        None, description=f"one of {', '.join(map(str, SAMPLE_RATES))} (Hz; default: as in the video)"
+    )
+    start: _Moment | None = Field(None, description=f"{_MOMENT}: where the MP3 begins in the video")
+    end: _Moment | None = Field(None, description=f"{_MOMENT}: where the MP3 ends in the video, after start")
+    normalize: bool = Field(False, description="true or false: whether to bring it to the loudness of EBU R 128")
+    title: _Tag = Field(None, description=_TAG)
+    artist: _Tag = Field(None, description=_TAG)
+    album: _Tag = Field(None, description=_TAG)
+    cover: Literal["none", "frame"] = Field("none", description="none, or frame: a picture of the video")
+    track: int | None = Field(
+        None,
+        ge=1,
+        le=MOST_TRACKS,
+        description=f"the number of an audio track, from 1 to {MOST_TRACKS} (default: the main one)",
+    )
+
+    @field_validator("sample_rate")
+    @classmethod
+    def _known_rate(cls, rate: int | None) -> int | None:
+        if rate is not None and rate not in SAMPLE_RATES:
+            raise AssertionError
+        return rate
+
+    @field_validator("end")
+    @classmethod
+    def _after_start(cls, end: float | None, info: ValidationInfo) -> float | None:
+        start = info.data.get("start") or 0.0
+        if end is not None and end <= start:
+            raise ValueError(f"must be after start ({start:g} seconds)")
+        return end
+
+    @model_validator(mode="after")
+    def _one_rate(self) -> Self:
+        if self.quality is not None and "bitrate" in self.model_fields_set:
+            raise ValueError("quality and bitrate exclude each other: choose one of them")
+        return self
 
     def as_document(self) -> dict[str, Any]:
         """As stored in the job: only what was chosen."""
         return self.model_dump(exclude_defaults=True)
 
     @classmethod
-    def parse(cls, fields: Mapping[str, str]) -> "ConversionOptions":
-        """Reads form fields; raises `Invalid` that names each wrong field and what it may be."""
+    def parse(cls, fields: Mapping[str, object]) -> "ConversionOptions":
+        """Reads form fields or JSON; raises `Invalid` that names each wrong field and what it may be."""
         try:
-            return cls.model_validate(dict(fields))
+            return cls.model_validate({name: value for name, value in fields.items() if value is not None})
         except ValidationError as error:
-            problems = []
-            for problem in error.errors(include_input=False, include_url=False):
-                name = str(problem["loc"][0]) if problem["loc"] else "options"
-                if problem["type"] == "extra_forbidden":
-                    problems.append(f"{name}: is not an option (there are: {', '.join(cls.model_fields)})")
-                else:
-                    problems.append(f"{name}: {problem['msg'].removeprefix('Value error, ')}")
-            raise Invalid("; ".join(problems)) from None
+            raise Invalid("; ".join(cls._problems(error))) from None
+
+    @classmethod
+    def _problems(cls, error: ValidationError) -> list[str]:
+        problems = []
+        for problem in error.errors(include_input=False, include_url=False):
+            name = str(problem["loc"][0]) if problem["loc"] else ""
+            own = problem["msg"].removeprefix("Value error, ")
+            if problem["type"] == "extra_forbidden":
+                shown = "".join(c if c.isprintable() else "?" for c in name[:50])
+                problems.append(f"{shown}: is not an option (there are: {', '.join(cls.model_fields)})")
+            elif not name:
+                problems.append(own)
+            elif problem["type"] == _OWN:
+                problems.append(f"{name}: {own}")
+            else:
+                problems.append(f"{name}: must be {cls.model_fields[name].description}")
+        return list(dict.fromkeys(problems))

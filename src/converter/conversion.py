@@ -61,7 +61,7 @@ class Conversion:
             self._fail(claim.job, str(error), token=claim.token)
         except Cancelled as error:
             if claim.taken:
-                log.info("The job was taken by another worker, or deleted")
+                log.info("The job was cancelled, deleted, or taken by another worker")
                 return
             self._claims.release(claim, uncounted=True)
             if claim.lost:
@@ -116,6 +116,7 @@ class Conversion:
         except ClaimLost:
             self._mp3s.delete(mp3_fid)
             raise
+        self._delete_results(job.video_fid, but=mp3_fid)
         self._publish(self._jobs.get(job.video_fid) or job)
 
     def _fetch(self, video: StoredFile, folder: Path, claim: Claim) -> Path:
@@ -141,7 +142,7 @@ class Conversion:
                 source,
                 source.parent,
                 filename=video.filename,
-                bitrate=options.bitrate,
+                options=options,
                 limits=self._settings.limits,
                 on_progress=note,
                 should_stop=lambda: claim.lost or self._must_stop(),
@@ -151,9 +152,8 @@ class Conversion:
 
     def _store(self, job: Job, result: Transcode, claim: Claim) -> ObjectId:
         log.info("Uploading MP3 to MongoDB...")
-        # What an attempt that was killed between here and `complete` has left.
-        for leftover in self._mp3s.ids_of_video(job.video_fid):
-            self._mp3s.delete(leftover)
+        # What an attempt that was killed between here and `complete` has left; not the result of an earlier round.
+        self._delete_results(job.video_fid, but=job.mp3_fid)
         metadata = {"username": job.username, "video_fid": job.video_fid, "duration": result.duration}
         with (
             self._mp3s.create(mp3_name(job.filename), "audio/mpeg", metadata) as writer,
@@ -163,6 +163,11 @@ class Conversion:
                 writer.write(data)
                 self._check(claim)
             return writer.finish()
+
+    def _delete_results(self, video_fid: ObjectId, but: ObjectId | None) -> None:
+        for mp3_fid in self._mp3s.ids_of_video(video_fid):
+            if mp3_fid != but:
+                self._mp3s.delete(mp3_fid)
 
     def _check(self, claim: Claim) -> None:
         if claim.lost or self._must_stop():
@@ -176,9 +181,11 @@ class Conversion:
 
     def _publish(self, job: Job) -> None:
         log.info("Publishing to mp3 queue...")
-        message = Message(video_fid=job.video_fid, mp3_fid=job.mp3_fid, username=job.username)
+        # A job that failed when it was converted anew keeps the MP3 it had, which is no news.
+        mp3_fid = job.mp3_fid if job.status is Status.COMPLETED else None
+        message = Message(video_fid=job.video_fid, mp3_fid=mp3_fid, username=job.username)
         self._publisher.publish(self._settings.mp3_queue, message)
-        self._jobs.mark(job.video_fid, notice_sent=True)
+        self._jobs.confirm(job, notice_sent=True)
 
 
 def mp3_name(filename: str) -> str:

@@ -1,8 +1,10 @@
 """The command lines: what ffmpeg is asked to do, and what it may open while doing it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from . import loudness
 from .demuxers import DEMUXERS
 from .moviepy_parts import binary
 
@@ -10,13 +12,23 @@ from .moviepy_parts import binary
 # is left out because encoder delay and padding, up to three frames, would be more than 0.1 s there.
 SAMPLE_RATES = (44100, 48000)
 
+# s. Decoders need some packets before they sound right (the bit reservoir of MP3, overlapping blocks), and some
+# containers seek to a packet that is a little late.
+PREROLL = 2.0
+
+# Pixels. What players show, and small beside the sound.
+COVER_SIZE = 600
+
 # How much of a file ffmpeg may read to find its tracks: a track that starts late is found late.
 PROBE_BYTES = 50_000_000
 PROBE_MICROSECONDS = 30_000_000
 
 
-def _ffmpeg(level: str, source: int) -> list[str]:
-    """ffmpeg with one input, the descriptor `source`: no name that a playlist inside could be relative to."""
+def _ffmpeg(level: str, source: int, *, seek: float = 0.0) -> list[str]:
+    """ffmpeg with one input, the descriptor `source`: no name that a playlist inside could be relative to.
+
+    It is read from `seek` seconds on; what it writes then starts at 0.
+    """
     return [
         binary(),
         "-nostdin",
@@ -28,6 +40,7 @@ def _ffmpeg(level: str, source: int) -> list[str]:
         *("-probesize", str(PROBE_BYTES)),
         *("-analyzeduration", str(PROBE_MICROSECONDS)),
         *("-threads", "1"),
+        *(("-ss", f"{seek:.6f}") if seek else ()),
         *("-fd", str(source)),
         *("-i", "fd:"),
     ]
@@ -49,35 +62,99 @@ def measuring(source: int, stream: int | None) -> list[str]:
     ]
 
 
-def encoding(
-    source: int,
-    stream: int,
-    target: Path,
-    *,
-    bitrate: int,
-    sample_rate: int | None,
-    tags: Mapping[str, str],
-    max_seconds: float,
-    max_bytes: int,
-    fill_gaps: bool,
-) -> list[str]:
-    """Encodes one stream as a constant bit rate MP3 of `bitrate` kbit/s."""
+@dataclass(frozen=True)
+class Piece:
+    """The part of one track that is wanted."""
+
+    stream: int
+    """The track's number among all of the file's tracks."""
+    start: float = 0.0
+    """Seconds from the file's start."""
+    length: float | None = None
+    """Seconds; `None` is to the end."""
+    fill_gaps: bool = False
+    """Whether to put silence where the time stamps leave a gap (> 0.1 s)."""
+
+    @property
+    def ahead(self) -> float:
+        """Seconds that are decoded before the start and dropped."""
+        return min(self.start, PREROLL)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How the MP3 is made."""
+
+    bitrate: int | None
+    """kbit/s, constant; `None` for a variable bit rate of `quality`."""
+    quality: int
+    channels: int | None
+    """1 or 2; `None` is the source's, at most 2."""
+    sample_rate: int
+    """Hertz: one of MPEG-1's."""
+    tags: Mapping[str, str]
+    max_seconds: float
+    max_bytes: int
+
+
+def measuring_loudness(source: int, piece: Piece) -> list[str]:
+    """Decodes the piece and says at the end, as JSON on stderr, how loud it is."""
     return [
-        *_ffmpeg("warning", source),
-        *("-map", f"0:{stream}"),
-        # 1: insert silence where the time stamps leave a gap (> 0.1 s), never stretch.
-        *(("-filter:a", "aresample=async=1") if fill_gaps else ()),
-        *("-c:a", "libmp3lame", "-b:a", f"{bitrate}k"),
-        *("-ar", str(_output_rate(sample_rate))),
+        *_ffmpeg("info", source, seek=piece.start - piece.ahead),
+        *("-map", f"0:{piece.stream}"),
+        *_filters(piece, loudness.MEASURE),
+        *_duration(piece, None),
+        *("-stats_period", "0.25", "-progress", "pipe:1"),
+        *("-f", "null", "-"),
+    ]
+
+
+def encoding(source: int, piece: Piece, target: Path, how: Encoding, level: str | None = None) -> list[str]:
+    """Encodes the piece as an MP3; `level` is the filter that changes its loudness."""
+    rate = ("-q:a", str(how.quality)) if how.bitrate is None else ("-b:a", f"{how.bitrate}k")
+    return [
+        *_ffmpeg("warning", source, seek=piece.start - piece.ahead),
+        *("-map", f"0:{piece.stream}"),
+        *_filters(piece, level),
+        *("-c:a", "libmp3lame", *rate),
+        *("-ar", str(how.sample_rate)),
+        *(("-ac", str(how.channels)) if how.channels else ()),
         *("-map_metadata", "-1", "-map_chapters", "-1", "-id3v2_version", "3"),
-        *(part for name, value in tags.items() for part in ("-metadata", f"{name}={value}")),
-        *("-t", f"{max_seconds:.3f}", "-fs", str(max_bytes)),
+        *(part for name, value in how.tags.items() for part in ("-metadata", f"{name}={value}")),
+        *_duration(piece, how.max_seconds),
+        *("-fs", str(how.max_bytes)),
         *("-stats_period", "0.25", "-progress", "pipe:1"),
         *("-f", "mp3", "-y", f"file:{target}"),
     ]
 
 
-def _output_rate(rate: int | None) -> int:
+def frame(source: int, at: float, target: Path) -> list[str]:
+    """Writes the picture at that time as a JPEG of at most COVER_SIZE pixels a side, or nothing when there is none."""
+    return [
+        *_ffmpeg("error", source, seek=at),
+        *("-map", "0:v:0", "-an", "-sn", "-dn"),
+        *("-vf", f"scale=w='min({COVER_SIZE},iw)':h='min({COVER_SIZE},ih)':force_original_aspect_ratio=decrease"),
+        *("-frames:v", "1", "-c:v", "mjpeg", "-q:v", "3", "-pix_fmt", "yuvj420p"),
+        *("-progress", "pipe:1", "-f", "image2", "-update", "1", "-y", f"file:{target}"),
+    ]
+
+
+def _filters(piece: Piece, level: str | None) -> tuple[str, ...]:
+    # async=1: insert silence, never stretch.
+    chain = [
+        *([f"atrim=start={piece.ahead:.6f}", f"asetpts=PTS-{piece.ahead:.6f}/TB"] if piece.ahead else []),
+        *(["aresample=async=1"] if piece.fill_gaps else []),
+        *([level] if level else []),
+    ]
+    return ("-filter:a", ",".join(chain)) if chain else ()
+
+
+def _duration(piece: Piece, limit: float | None) -> tuple[str, ...]:
+    lengths = [length for length in (piece.length, limit) if length is not None]
+    return ("-t", f"{min(lengths):.6f}") if lengths else ()
+
+
+def output_rate(rate: int | None) -> int:
     """The source's own rate if possible, else the one that its family of rates divides or is divided by."""
     if rate in SAMPLE_RATES:
         return rate

@@ -62,22 +62,30 @@ def container(listing: str) -> Container:
     )
 
 
-def sound(listing: str, where: Container) -> Sound:
-    """The default track, else the first; raises `PermanentError` when there is no sound that can be decoded."""
+@dataclass(frozen=True)
+class Chapter:
+    """A part of the video that has a name of its own."""
+
+    start: float
+    end: float
+    title: str
+
+
+def sound(listing: str, where: Container, track: int | None = None) -> Sound:
+    """The `track`-th audio track (from 1), by default the default track, else the first.
+
+    Raises `PermanentError` when there is no such track, or no sound that can be decoded.
+    """
     lines = _relevant(listing)
     audio = [line for line in lines if ": Audio: " in line and line.startswith("  Stream ")]
     if not audio:
         raise PermanentError("This video has no audio track, so there is nothing to convert")
-    decodable = [line for line in audio if ": Audio: none" not in line]
-    if not decodable:
-        raise PermanentError("This video's sound is of a kind that cannot be decoded")
-    # ffmpeg itself would take the track with the most channels: a commentary may have more than the film.
-    chosen = next((line for line in decodable if "(default)" in line), decodable[0])
+    chosen = _chosen(audio, track)
     parsed = moviepy_parts.parse("\n".join(lines))
     stream = int(chosen.split(":")[1])
     tracks: list[dict[str, Any]] = parsed["inputs"][0]["streams"]
-    track = next(one for one in tracks if one["stream_number"] == stream)
-    rate = track["fps"]
+    found = next(one for one in tracks if one["stream_number"] == stream)
+    rate = found["fps"]
     begin = re.search(r", start (-?\d+\.\d+)", chosen)
     late = float(begin[1]) - max(where.start, 0.0) if begin and where.name not in MEASURED else 0.0
     return Sound(
@@ -85,8 +93,39 @@ def sound(listing: str, where: Container) -> Sound:
         sample_rate=rate if isinstance(rate, int) else None,
         late=max(0.0, late),
         frame=1 / parsed["video_fps"] if parsed.get("video_fps") else 0.0,
-        tags={**track.get("metadata", {}), **parsed["metadata"]},
+        tags={**found.get("metadata", {}), **parsed["metadata"]},
     )
+
+
+def _chosen(audio: list[str], track: int | None) -> str:
+    if track is not None:
+        if track > len(audio):
+            raise PermanentError(
+                f"This video has no audio track {track}: it has {len(audio)}. Choose another one and convert it again"
+            )
+        audio = [audio[track - 1]]
+    decodable = [line for line in audio if ": Audio: none" not in line]
+    if not decodable:
+        raise PermanentError("This video's sound is of a kind that cannot be decoded")
+    # ffmpeg itself would take the track with the most channels: a commentary may have more than the film.
+    return next((line for line in decodable if "(default)" in line), decodable[0])
+
+
+def chapters(listing: str) -> list[Chapter]:
+    """The file's chapters, in their order; those without a title get their number.
+
+    What a title contains cannot be taken for a line of the listing: ffmpeg writes its further lines indented.
+    """
+    found: list[Chapter] = []
+    for line in listing.split("\n"):
+        if begin := re.match(r" {4}Chapter #\d+:\d+: start (-?\d+\.\d+), end (-?\d+\.\d+)", line):
+            start, end = max(0.0, float(begin[1])), float(begin[2])
+            found.append(Chapter(start, end, f"Chapter {len(found) + 1}"))
+        elif line.startswith("  Stream #"):
+            break
+        elif found and (title := re.match(r" {8}title {11}: (.*)", line, re.IGNORECASE)):
+            found[-1] = Chapter(found[-1].start, found[-1].end, title[1])
+    return found
 
 
 def _relevant(listing: str) -> list[str]:

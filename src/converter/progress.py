@@ -41,11 +41,15 @@ class Share:
         self._told = 0.0
         self._told_at = float("-inf")
 
-    def of(self, total: float) -> Callable[[float], None]:
-        """A receiver of positions in a source of `total` seconds; silent for 0."""
+    def of(self, total: float, begin: float = 0.0, end: float = 1.0) -> Callable[[float], None]:
+        """A receiver of positions in a source of `total` seconds; silent for 0.
+
+        A pass of several takes the share from `begin` to `end` of the whole.
+        """
 
         def receive(position: float) -> None:
-            share = min(position / total, 0.99) if total > 0 else 0.0  # 1 is said when the MP3 is verified
+            done = begin + min(position / total, 1.0) * (end - begin) if total > 0 else 0.0
+            share = min(done, 0.99)  # 1 is said when the MP3 is verified
             now = time.monotonic()
             if share > self._told and now - self._told_at >= self.INTERVAL:
                 self._told, self._told_at = share, now

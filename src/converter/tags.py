@@ -10,26 +10,26 @@ ALIASES = {"product": "album", "author": "artist"}
 LENGTH = 500
 
 
-def choose(tags: Mapping[str, str], filename: str) -> dict[str, str]:
-    """Title, artist and album as far as known; the title falls back to the stem of the file's name.
+def choose(tags: Mapping[str, str], filename: str, wanted: Mapping[str, str | None] | None = None) -> dict[str, str]:
+    """Title, artist and album: what the user wants, else as far as known; a title is at least the file's name.
 
     Containers differ in how they write the names: Matroska's are in capitals.
     """
-    known = {name.casefold(): _clean(value) for name, value in tags.items()}
+    known = {name.casefold(): clean(value) for name, value in tags.items()}
     for alias, name in ALIASES.items():
         known.setdefault(name, known.get(alias, ""))
     chosen = {name: known[name] for name in NAMES if known.get(name)}
-    return {"title": stem(filename), **chosen}
+    return {"title": stem(filename), **chosen, **{name: value for name, value in (wanted or {}).items() if value}}
 
 
 def stem(filename: str) -> str:
     """The file's name without folders (of any system) and without its last suffix."""
-    name = _clean(re.split(r"[/\\]", filename)[-1])
+    name = clean(re.split(r"[/\\]", filename)[-1])
     root, dot, _ = name.rpartition(".")
     return root.strip() if dot and root else name or "audio"
 
 
-def _clean(value: str) -> str:
+def clean(value: str) -> str:
     """On one line, without what is not text: a lone surrogate, a NUL and other control characters."""
     text = "".join(character if character.isprintable() else " " for character in value)
     return " ".join(text.split())[:LENGTH]

@@ -4,14 +4,16 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from common.errors import PermanentError
+from common.options import ConversionOptions
 
 from . import announced as announcements
-from . import ffmpeg, media, tags, verification
+from . import ffmpeg, id3, loudness, media, tags, verification
+from .ffmpeg import Encoding, Piece
 from .limits import Limits
 from .process import Finished, Run, run
 from .progress import Progress, Share
@@ -20,6 +22,10 @@ from .verification import Mp3
 log = logging.getLogger(__name__)
 
 RESULT = "audio.mp3"
+COVER = "cover.jpg"
+# Where in the chosen part the cover's frame is: after a black start, before anything is given away.
+_COVER_AT = 0.1
+_CHANNELS = {"keep": None, "mono": 1, "stereo": 2}
 
 
 @dataclass(frozen=True)
@@ -36,12 +42,12 @@ def transcode(
     folder: Path,
     *,
     filename: str,
-    bitrate: int = 192,
+    options: ConversionOptions,
     limits: Limits,
     on_progress: Callable[[float], None],
     should_stop: Callable[[], bool],
 ) -> Transcode:
-    """Writes the sound of `source` as an MP3 of `bitrate` kbit/s into `folder`, which is the conversion's own.
+    """Writes the sound of `source` as an MP3 into `folder`, which is the conversion's own.
 
     `filename` is the user's name of the video. `on_progress` gets a share from 0 to 1, at most four times a second;
     `should_stop` is asked about ten times a second. Both are called in the calling thread.
@@ -49,8 +55,8 @@ def transcode(
     """
     how = Run(folder.resolve(), limits, time.monotonic() + limits.timeout, should_stop)
     with source.open("rb") as file:
-        conversion = _Conversion(file, how, Share(on_progress))
-        mp3 = conversion.encode(filename, bitrate)
+        conversion = _Conversion(file, how, Share(on_progress), options)
+        mp3 = conversion.convert(filename)
     conversion.share.complete()
     return Transcode(mp3.path, mp3.duration)
 
@@ -58,10 +64,11 @@ def transcode(
 class _Conversion:
     """The passes of ffmpeg over one file."""
 
-    def __init__(self, source: BinaryIO, how: Run, share: Share) -> None:
+    def __init__(self, source: BinaryIO, how: Run, share: Share, options: ConversionOptions) -> None:
         self._source = source
         self._how = how
         self.share = share
+        self._options = options
         if not os.fstat(source.fileno()).st_size:
             raise PermanentError("This file is empty")
         listing = self._run(ffmpeg.listing(self._fd), Progress()).log
@@ -69,49 +76,76 @@ class _Conversion:
         self._announced = announcements.read(source, self._container.name, self._container.duration)
         # Before anything else is wrong with it: a file that is cut may lack a track.
         verification.refuse_missing_bytes(source, self._announced)
-        self._sound = media.sound(listing, self._container)
+        self._sound = media.sound(listing, self._container, options.track)
+        self._chapters = media.chapters(listing)
+        self._start = options.start or 0.0
+        self._late = max(0.0, self._sound.late - self._start)
 
     @property
     def _fd(self) -> int:
         return self._source.fileno()
 
-    def encode(self, filename: str, bitrate: int) -> Mp3:
+    def convert(self, filename: str) -> Mp3:
         """All of it."""
-        self._refuse_long(self._announced.duration)
-        expected = self._announced.duration
-        if expected is None:
-            expected = self._measure(self._sound.stream)
-            self._refuse_long(expected)
+        total = self._announced.duration
+        if total is None:
+            total = self._measure(self._sound.stream)
+        end = min(total, self._options.end) if self._options.end is not None else total
+        if self._start and self._start >= total:
+            raise PermanentError(
+                f"This video ends after {total:.1f} seconds, before the chosen start at {self._start:g} seconds"
+            )
+        expected = end - self._start
+        self._refuse_long(expected)
         log.debug("Found %s with %s, %s, expected %.3f s", self._container, self._sound, self._announced, expected)
-        chosen = tags.choose(self._sound.tags, filename)
-        mp3, end = self._pass(bitrate, chosen, expected, fill_gaps=False)
-        self._refuse_truncated(end)
-        span = end - self._sound.late
-        if verification.has_gaps(mp3, span):
-            log.debug("Filling gaps: %.3f s of sound in %.3f s", mp3.duration, span)
-            mp3, _ = self._pass(bitrate, chosen, expected, fill_gaps=True)
+        mp3 = self._encode(self._encoding(filename), expected)
+        chapters = id3.within(self._chapters, self._start + self._late, mp3.duration)
+        cover = self._picture(expected) if self._options.cover == "frame" else None
+        id3.add(mp3.path, id3.Extras(chapters, cover))
         return mp3
 
-    def _pass(self, bitrate: int, chosen: dict[str, str], expected: float, *, fill_gaps: bool) -> tuple[Mp3, float]:
-        """Encodes; gives the MP3 and where in the source's time its sound ended, in seconds."""
-        limits = self._how.limits
-        target = self._how.folder / RESULT
-        progress = Progress(self.share.of(expected))
-        command = ffmpeg.encoding(
-            self._fd,
-            self._sound.stream,
-            target,
-            bitrate=bitrate,
-            sample_rate=self._sound.sample_rate,
-            tags=chosen,
+    def _encoding(self, filename: str) -> Encoding:
+        options, limits = self._options, self._how.limits
+        wanted = {"title": options.title, "artist": options.artist, "album": options.album}
+        return Encoding(
+            bitrate=options.bitrate if options.quality is None else None,
+            quality=options.quality or 0,
+            channels=_CHANNELS[options.channels],
+            sample_rate=options.sample_rate or ffmpeg.output_rate(self._sound.sample_rate),
+            tags=tags.choose(self._sound.tags, filename, wanted),
             max_seconds=limits.max_duration + 1,
             max_bytes=limits.max_output,
-            fill_gaps=fill_gaps,
         )
-        finished = self._run(command, progress)
+
+    def _encode(self, how: Encoding, expected: float) -> Mp3:
+        length = self._options.end - self._start if self._options.end is not None else None
+        piece = Piece(self._sound.stream, self._start, length)
+        level, begin = self._level(piece, expected)
+        mp3, end = self._pass(piece, how, level, self.share.of(expected, begin))
+        self._refuse_truncated(end)
+        span = end - self._late
+        if verification.has_gaps(mp3, span):
+            log.debug("Filling gaps: %.3f s of sound in %.3f s", mp3.duration, span)
+            mp3, _ = self._pass(replace(piece, fill_gaps=True), how, level, self.share.of(expected, begin))
+        return mp3
+
+    def _level(self, piece: Piece, expected: float) -> tuple[str | None, float]:
+        """The filter that normalizes the piece, and the share of the work that finding it took."""
+        if not self._options.normalize:
+            return None, 0.0
+        progress = Progress(self.share.of(expected, 0.0, 0.5))
+        finished = self._run(ffmpeg.measuring_loudness(self._fd, piece), progress)
+        return loudness.correction(finished.log), 0.5
+
+    def _pass(self, piece: Piece, how: Encoding, level: str | None, tell: Callable[[float], None]) -> tuple[Mp3, float]:
+        """Encodes; gives the MP3 and where in the piece its sound ended, in seconds."""
+        limits = self._how.limits
+        target = self._how.folder / RESULT
+        progress = Progress(tell)
+        finished = self._run(ffmpeg.encoding(self._fd, piece, target, how, level), progress)
         announced = self._announced.duration
         if announced is not None and any(sign in finished.log for sign in verification.BROKEN_OFF):
-            raise verification.broke_off(progress.position, announced)
+            raise verification.broke_off(progress.position + self._start, announced)
         if finished.code:
             log.warning("ffmpeg ended with code %d: %s", finished.code, finished.log[-2000:])
             raise PermanentError("This video's sound cannot be decoded: it is damaged or of an unknown kind")
@@ -119,22 +153,32 @@ class _Conversion:
         # `-fs` ends the output with the packet that reaches it.
         if target.stat().st_size >= limits.max_output - 2000:
             raise PermanentError(f"The MP3 would be larger than the limit of {limits.max_output_mb} MB")
-        return verification.read(target, bitrate), progress.position
+        return verification.read(target, how.bitrate), progress.position
 
-    def _refuse_long(self, duration: float | None) -> None:
+    def _refuse_long(self, duration: float) -> None:
         limit = self._how.limits.max_duration
-        if duration is not None and duration > limit:
+        if duration > limit:
             raise PermanentError(f"This video is longer than the limit of {limit / 60:.4g} minutes")
 
-    def _refuse_truncated(self, end: float) -> None:
+    def _refuse_truncated(self, length: float) -> None:
         """Raises when neither the sound nor anything else reaches the announced end: a sound may just be shorter."""
         promise = self._announced.duration
-        start = max(0.0, self._container.start)
-        if promise is None or end + start >= promise - verification.TOLERANCE:
+        end, start = self._start + length, max(0.0, self._container.start)
+        if promise is None or end + start >= min(promise, self._options.end or promise) - verification.TOLERANCE:
             return
         last = max(end, self._measure(None)) + start
         if verification.is_short(last, promise, self._sound.frame):
             raise verification.broke_off(last, promise)
+
+    def _picture(self, expected: float) -> bytes | None:
+        """A frame of the chosen part as a JPEG; a video without pictures has none, and is no worse for it."""
+        target = self._how.folder / COVER
+        for at in (self._start + expected * _COVER_AT, 0.0):
+            finished = self._run(ffmpeg.frame(self._fd, at, target), Progress())
+            if finished.code == 0 and target.exists() and target.stat().st_size:
+                return target.read_bytes()
+        log.info("There is no frame for the cover: %s", finished.log[-200:])
+        return None
 
     def _measure(self, stream: int | None) -> float:
         """Where the packets of a stream, or of all, end, in seconds."""

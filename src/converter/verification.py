@@ -31,15 +31,19 @@ class Mp3:
     """Seconds, by the number of frames in its Xing header."""
 
 
-def read(path: Path, bitrate: int) -> Mp3:
-    """Reads the MP3; raises `PermanentError` when it is empty and `TransientError` when it is not whole."""
+def read(path: Path, bitrate: int | None) -> Mp3:
+    """Reads the MP3; raises `PermanentError` when it is empty and `TransientError` when it is not whole.
+
+    `bitrate` in kbit/s, `None` for a variable one: then the Xing header says how many bytes there should be.
+    """
     try:
         info: Any = MP3(path).info  # type: ignore[no-untyped-call]
     except MutagenError as error:
         raise PermanentError("This video's audio track holds no sound that can be decoded") from error
     # The size of the frames, against the number that ffmpeg went back to write when it was done.
-    by_size = (path.stat().st_size - info.frame_offset) * 8 / (bitrate * 1000)
-    if info.bitrate_mode is not BitrateMode.CBR or abs(by_size - info.length) > TOLERANCE:
+    expected, mode = (info.bitrate, BitrateMode.VBR) if bitrate is None else (bitrate * 1000, BitrateMode.CBR)
+    by_size = (path.stat().st_size - info.frame_offset) * 8 / max(1, expected)
+    if info.bitrate_mode is not mode or abs(by_size - info.length) > TOLERANCE:
         raise TransientError(f"The MP3 is not whole: {info.length:.3f} s announced, {by_size:.3f} s there")
     return Mp3(path, info.length)
 

@@ -1,13 +1,13 @@
-"""`GET /download`: the MP3 for its owner, or for whoever holds the signed link of the email."""
+"""`GET /download`: the MP3 for its owner, or for whoever holds a signed link; `GET /jobs/<fid>/link` makes one."""
 
 from collections.abc import Iterator
 from itertools import chain
 from urllib.parse import quote
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, jsonify, request
 from werkzeug.http import is_resource_modified
 
-from common.errors import NotFound, RangeNotSatisfiable, Unauthorized
+from common.errors import Conflict, NotFound, RangeNotSatisfiable, Unauthorized
 from common.links import DownloadLinks
 from common.storage.bucket import StoredFile
 from gateway.identity import Identity
@@ -16,7 +16,7 @@ from gateway.validation import object_id
 
 
 def blueprint(identity: Identity, store: Store, links: DownloadLinks) -> Blueprint:
-    """Routes `/download`."""
+    """Routes `/download` and `/jobs/<fid>/link`."""
     routes = Blueprint("downloads", __name__)
 
     @routes.get("/download")
@@ -36,6 +36,16 @@ def blueprint(identity: Identity, store: Store, links: DownloadLinks) -> Bluepri
         if file is None:
             raise NotFound("There is no such MP3. Its id is in the email and in GET /jobs.")
         return _send(file, store)
+
+    @routes.get("/jobs/<fid>/link")
+    def link(fid: str) -> Response:
+        username = identity.username()
+        job = store.jobs.owned(object_id(fid, "The job's id"), username)
+        if job is None:
+            raise NotFound("There is no such job.")
+        if job.mp3_fid is None:
+            raise Conflict("There is no MP3 yet. Wait until the job is completed: GET /jobs/<id>.")
+        return jsonify(url=links.url(str(job.mp3_fid)))
 
     return routes
 

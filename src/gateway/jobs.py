@@ -1,20 +1,22 @@
-"""`/jobs`: what became of the uploads; list, show, follow, delete."""
+"""`/jobs`: what became of the uploads; list, show, follow, convert again, cancel, delete."""
 
 from flask import Blueprint, Response, jsonify, request, url_for
 
 from common.errors import NotFound
 from common.jobs import Job
+from gateway import rerun
 from gateway.events import Followers
 from gateway.identity import Identity
+from gateway.outbox import Outbox
 from gateway.store import Store
-from gateway.validation import object_id, query_integer
+from gateway.validation import json_object, object_id, query_integer
 
 _DEFAULT_PAGE = 50
 _MAX_PAGE = 200
 
 
-def blueprint(identity: Identity, store: Store, followers: Followers) -> Blueprint:
-    """Routes `/jobs`, `/jobs/<fid>` and `/jobs/<fid>/events`."""
+def blueprint(identity: Identity, store: Store, outbox: Outbox, followers: Followers) -> Blueprint:
+    """Routes `/jobs` and everything below."""
     routes = Blueprint("jobs", __name__)
 
     def owned(fid: str) -> Job:
@@ -44,8 +46,21 @@ def blueprint(identity: Identity, store: Store, followers: Followers) -> Bluepri
         store.delete(owned(fid).video_fid)
         return Response(status=204)
 
+    @routes.post("/jobs/<fid>/retry")
+    def retry(fid: str) -> tuple[Response, int]:
+        job = owned(fid)
+        return jsonify(rerun.retry(store, outbox, job, json_object()).public()), 202
+
+    @routes.post("/jobs/<fid>/cancel")
+    def cancel(fid: str) -> tuple[Response, int]:
+        return jsonify(rerun.cancel(store, owned(fid)).public()), 202
+
     @routes.get("/jobs/<fid>/events")
     def events(fid: str) -> Response:
-        return followers.follow(owned(fid), lambda job: store.jobs.owned(job.video_fid, job.username))
+        return followers.follow(owned(fid))
+
+    @routes.get("/jobs/events")
+    def all_events() -> Response:
+        return followers.follow_all(identity.username())
 
     return routes

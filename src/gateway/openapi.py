@@ -5,22 +5,28 @@ from typing import Any
 
 from common.jobs import Status
 from common.options import ConversionOptions
+from gateway import openapi_tus
 
 _ERRORS = {
     400: "The request cannot be understood",
     401: "The token, password or link is missing, wrong or expired",
     404: "It does not exist, or belongs to somebody else",
     408: "The upload came too slowly",
-    409: "The address is registered already",
+    409: "The state of the thing does not allow it; the error says why",
+    410: "The upload has expired",
     411: "The body has no length",
+    412: "Another version of the tus protocol; Tus-Version names the one that is spoken",
     413: "The body is too large",
     415: "The body is of the wrong type",
     416: "The file has no such bytes",
     422: "A field's value is not acceptable; the error names it",
+    423: "Another request is sending this upload",
     429: "Too many attempts; Retry-After says how long to wait",
+    460: "The bytes are not those of the checksum",
     503: "A dependency is down; try again in a few seconds",
 }
 _FID = {"type": "string", "pattern": "^[0-9a-fA-F]{24}$", "description": "A file's id"}
+_JOB = {"$ref": "#/components/schemas/Job"}
 _BEARER: list[dict[str, list[str]]] = [{"token": []}]
 
 
@@ -64,16 +70,16 @@ def _paths() -> dict[str, Any]:
             "Convert a video", "curl -H \"Authorization: Bearer $TOKEN\" -F file=@video.mp4 $URL/upload",
             {
                 200: _answer("`success!`; Location leads to the job", {"type": "string"}, "text/plain"),
-                202: _answer("The job, for Accept: application/json", {"$ref": "#/components/schemas/Job"}),
+                202: _answer("The job, for Accept: application/json", _JOB),
             },
             (400, 401, 408, 413, 415, 422, 503), security=_BEARER,
             requestBody=_body("multipart/form-data", _object(
-                {"file": {"type": "string", "format": "binary"}, **ConversionOptions.model_json_schema()["properties"]},
+                {"file": {"type": "string", "format": "binary"}, **_options()["properties"]},
                 ["file"])),
         )},
         "/download": {"get": _operation(
             "Get the MP3; Range, If-Range and If-None-Match work",
-            "curl -H \"Authorization: Bearer $TOKEN\" \"$URL/download?fid=<mp3_fid>\" -OJ",
+            "curl -H \"Authorization: Bearer $TOKEN\" \"$URL/download?fid=<mp3_fid>\" -fOJ",
             {
                 200: _answer("The MP3", {"type": "string", "format": "binary"}, "audio/mpeg"),
                 206: _answer("A part of it", {"type": "string", "format": "binary"}, "audio/mpeg"),
@@ -86,7 +92,7 @@ def _paths() -> dict[str, Any]:
         "/jobs": {"get": _operation(
             "List the jobs, newest first", "curl -H \"Authorization: Bearer $TOKEN\" \"$URL/jobs?limit=10\"",
             {200: _answer("A page; `next` leads to the following one", _object({
-                "jobs": {"type": "array", "items": {"$ref": "#/components/schemas/Job"}},
+                "jobs": {"type": "array", "items": _JOB},
                 "next": {"type": ["string", "null"]}}, ["jobs", "next"]))},
             (400, 401, 503), security=_BEARER,
             parameters=[_query("limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
@@ -97,7 +103,7 @@ def _paths() -> dict[str, Any]:
             "get": _operation(
                 "Show a job",
                 "curl -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>",
-                {200: _answer("The job", {"$ref": "#/components/schemas/Job"})},
+                {200: _answer("The job", _JOB)},
                 (400, 401, 404, 503),
                 security=_BEARER,
             ),
@@ -114,6 +120,53 @@ def _paths() -> dict[str, Any]:
                 {200: _answer("`event: job` with the job as JSON", {"type": "string"}, "text/event-stream")},
                 (400, 401, 404, 503), security=_BEARER),
         },
+        "/jobs/{video_fid}/link": {
+            "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": _FID}],
+            "get": _operation(
+                "Get a link that plays and downloads the MP3 without a token, until it expires",
+                "curl -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>/link",
+                {200: _answer("The link", _object({"url": {"type": "string", "format": "uri"}}, ["url"]))},
+                (400, 401, 404, 409, 503), security=_BEARER),
+        },
+        "/jobs/{video_fid}/retry": {
+            "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": _FID}],
+            "post": _operation(
+                "Convert an ended job again, with other options if the body has some",
+                "curl -X POST -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' "
+                "-d '{\"bitrate\": 128}' $URL/jobs/<video_fid>/retry",
+                {202: _answer("The job, queued", _JOB)}, (400, 401, 404, 409, 411, 413, 415, 422, 503),
+                security=_BEARER, requestBody={**_body("application/json", _options()), "required": False}),
+        },
+        "/jobs/{video_fid}/cancel": {
+            "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": _FID}],
+            "post": _operation(
+                "Stop a job that is queued or converting",
+                "curl -X POST -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>/cancel",
+                {202: _answer("The job, failed because it was cancelled", _JOB)}, (400, 401, 404, 409, 503),
+                security=_BEARER),
+        },
+        "/jobs/events": {"get": _operation(
+            "Follow all jobs (Server-Sent Events): those under way, `ready`, then each change",
+            "curl -N -H \"Authorization: Bearer $TOKEN\" $URL/jobs/events",
+            {200: _answer("`event: job` with a job as JSON; `event: deleted` with its video_fid; `event: ready`",
+                          {"type": "string"}, "text/event-stream")},
+            (401, 503), security=_BEARER,
+            parameters=[_header("Last-Event-ID", {"type": "string"}, "An event's id: what changed since comes too")],
+        )},
+        **openapi_tus.paths(_operation, _ERRORS),
+        "/healthz": {"get": _operation(
+            "Whether the process lives", "curl $URL/healthz", {200: _answer("It does", {"type": "object"})}, (503,))},
+        "/readyz": {"get": _operation(
+            "Whether its dependencies answer", "curl $URL/readyz",
+            {200: _answer("They do", {"type": "object"}), 503: _answer("One does not", {"type": "object"})}, ())},
+        "/metrics": {"get": _operation(
+            "For Prometheus", "curl $URL/metrics", {200: _answer("Metrics", {"type": "string"}, "text/plain")},
+            (503,))},
+        "/openapi.json": {"get": _operation(
+            "This document", "curl $URL/openapi.json", {200: _answer("OpenAPI 3.1", {"type": "object"})}, (503,))},
+        "/docs": {"get": _operation(
+            "This document for people", "curl $URL/docs", {200: _answer("A page", {"type": "string"}, "text/html")},
+            (503,))},
     }  # fmt: skip
 
 
@@ -141,6 +194,14 @@ def _query(name: str, schema: dict[str, Any], *, required: bool = False) -> dict
     return {"name": name, "in": "query", "required": required, "schema": schema}
 
 
+def _header(name: str, schema: dict[str, Any], description: str, *, required: bool = False) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": required, "schema": schema, "description": description}
+
+
+def _options() -> dict[str, Any]:
+    return ConversionOptions.model_json_schema()
+
+
 def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required}
 
@@ -155,7 +216,7 @@ def _job() -> dict[str, Any]:
         "progress": {"type": "integer", "minimum": 0, "maximum": 100},
         "mp3_fid": nullable,
         "error": nullable,
-        "options": {"type": "object"},
+        "options": _options(),
         "created_at": moment,
         "updated_at": moment,
     }

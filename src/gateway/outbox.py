@@ -3,7 +3,7 @@
 import logging
 
 from common.errors import TransientError
-from common.jobs import Job, Jobs
+from common.jobs import Job, Jobs, Status
 from common.messaging.message import Message
 from common.messaging.publisher import Publisher
 from common.settings import RabbitSettings
@@ -29,13 +29,14 @@ class Outbox:
 
     def notify(self, job: Job) -> bool:
         """Publishes how the job ended to the notification; False when that has to wait."""
-        message = Message(video_fid=job.video_fid, mp3_fid=job.mp3_fid, username=job.username)
+        mp3_fid = job.mp3_fid if job.status is Status.COMPLETED else None
+        message = Message(video_fid=job.video_fid, mp3_fid=mp3_fid, username=job.username)
         return self._send(self._settings.mp3_queue, message, job, "notice_sent")
 
     def _send(self, queue: str, message: Message, job: Job, flag: str) -> bool:
         try:
             self._publisher.publish(queue, message)
-            self._jobs.mark(job.video_fid, **{flag: True})
+            self._jobs.confirm(job, **{flag: True})
         except TransientError as error:
             log.warning('Job %s waits for the sweeper: no message on "%s": %s', job.video_fid, queue, error)
             return False

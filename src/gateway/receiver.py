@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import IO, Any, cast
 
 from bson import ObjectId
-from flask import Request
+from flask import Blueprint, Request, Response, request
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.formparser import FormDataParser
@@ -22,7 +22,7 @@ MEGABYTE = 1024 * 1024
 _MAX_FIELDS = 512 * 1024
 _MAX_PARTS = 50
 # Characters of a file's name that are kept for display.
-_MAX_NAME = 400
+MAX_NAME = 400
 # s. How long a refused body is read on, so that a client that sends first and reads later gets its answer.
 _LINGER = 5.0
 
@@ -68,8 +68,8 @@ class IncomingFile(io.RawIOBase):
 class Receiver:
     """Reads one request: the file into GridFS, the fields into memory. `close()` aborts what was not finished."""
 
-    def __init__(self, request: Request, limit_mb: int, create: Callable[[str], GridWriter]) -> None:
-        self._request = request
+    def __init__(self, incoming: Request, limit_mb: int, create: Callable[[str], GridWriter]) -> None:
+        self._request = incoming
         self._limit = limit_mb * MEGABYTE
         self._create = create
         self._incoming: IncomingFile | None = None
@@ -85,7 +85,7 @@ class Receiver:
         if request.content_length is not None and request.content_length > request.max_content_length:
             raise TooLarge(f"The file is larger than {self._limit // MEGABYTE} MB, the most that is accepted here.")
         parser = FormDataParser(self._open, max_form_memory_size=_MAX_FIELDS, max_form_parts=_MAX_PARTS, silent=False)
-        stream = cast(IO[bytes], _CountingStream(request.stream, watch))
+        stream = cast(IO[bytes], CountingStream(request.stream, watch))
         try:
             _, form, _ = parser.parse(stream, request.mimetype, request.content_length, request.mimetype_params)
         except (ValueError, ClientDisconnected, OSError, ParseException) as error:
@@ -129,14 +129,14 @@ class Receiver:
         del total_content_length, content_type, content_length
         if self._incoming is not None:
             raise BadRequest("Send exactly one file in a request.")
-        name = (filename or "").strip()[:_MAX_NAME]
+        name = (filename or "").strip()[:MAX_NAME]
         if not name:
             raise BadRequest(f"The file has no name. {_HOW}")
         self._incoming = IncomingFile(self._create(name), name, self._limit)
         return self._incoming  # type: ignore[return-value]
 
 
-class _CountingStream:
+class CountingStream:
     """Counts for the watchdog what was read of a stream."""
 
     def __init__(self, stream: IO[bytes], watch: Watch) -> None:
@@ -144,25 +144,38 @@ class _CountingStream:
         self._watch = watch
 
     def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
         data = self._stream.read(size)
         self._watch.received += len(data)
         return data
 
 
-def client_socket(request: Request) -> socket.socket | None:
+def client_socket(incoming: Request) -> socket.socket | None:
     """The connection that the request came over, as gunicorn hands it out."""
-    sock = request.environ.get("gunicorn.socket")
+    sock = incoming.environ.get("gunicorn.socket")
     return sock if isinstance(sock, socket.socket) else None
 
 
-def drain(request: Request, watchdog: Watchdog) -> None:
+def read_on_after_refusals(routes: Blueprint, watchdog: Watchdog) -> None:
+    """Has the rest of a refused body read, after the answer was sent, for all routes of a blueprint."""
+
+    @routes.after_request
+    def read_on(response: Response) -> Response:
+        if response.status_code >= 400:
+            # The request object outlives the response's sending only when it is bound here.
+            refused = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+            response.call_on_close(lambda: drain(refused, watchdog))
+        return response
+
+
+def drain(refused: Request, watchdog: Watchdog) -> None:
     """Reads on for a short while after a refusal, then ends the connection if the body still comes.
 
     As nginx's lingering_close: a client that reads the answer only after it has sent everything would see a broken
     connection instead; and the rest of a body must not be taken for the next request.
     """
-    sock = client_socket(request)
-    stream = request.environ["wsgi.input"]
+    sock = client_socket(refused)
+    stream = refused.environ["wsgi.input"]
     try:
         with watchdog.watching(sock, at_most=_LINGER) as watch:
             while data := stream.read(64 * 1024):

@@ -4,16 +4,20 @@ that waits for a message which nobody sent, and nothing older than it should be.
 Each pass may run at any time, beside the services and beside itself.
 """
 
+import contextlib
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from bson import ObjectId
 
+from common.errors import Locked
 from common.jobs import Job, Status, job_from, now
 from common.storage.bucket import Bucket
 from common.storage.mongo import failures
+from gateway.intake import Intake
 from gateway.outbox import Outbox
+from gateway.resumable import Uploads
 from gateway.settings import HousekeepingSettings
 from gateway.store import Store
 
@@ -30,11 +34,15 @@ class Housekeeping:
         self._settings = settings
         self._store = store
         self._outbox = outbox
+        self._uploads = Uploads(store.jobs.collection.database, settings.upload_lifetime)
+        self._intake = Intake(store, self._uploads, outbox)
 
     def run(self) -> dict[str, int]:
         """Runs every pass once; returns how much each had to do. Raises StorageUnavailable."""
         return {
             "expired": self.delete_expired(),
+            "uploads": self.delete_expired_uploads(),
+            "completed": self.complete_forgotten_uploads(),
             "published": self.publish_forgotten(),
             "notified": self.notify_forgotten(),
             "files": self.delete_files_without_job(),
@@ -51,6 +59,25 @@ class Housekeeping:
         for job in self._jobs({"status": {"$in": ended}, "updated_at": {"$lt": now() - timedelta(days=days)}}):
             self._store.delete(job.video_fid)
             count += 1
+        return count
+
+    def delete_expired_uploads(self) -> int:
+        """Deletes the bytes of uploads that were not finished in time."""
+        expired = self._uploads.expired()
+        for upload_id in expired:
+            # First what is known about it: a crash in between leaves chunks without a file, which go with the others.
+            self._uploads.forget(upload_id)
+            self._store.videos.delete(upload_id)
+        return len(expired)
+
+    def complete_forgotten_uploads(self) -> int:
+        """Makes the jobs of uploads whose last request ended after the last byte and before that."""
+        count = 0
+        for upload in self._uploads.complete(self._settings.publish_grace):
+            with contextlib.suppress(Locked):
+                if (mine := self._uploads.lock(upload.id)) is not None:
+                    self._intake.complete(mine)
+                    count += 1
         return count
 
     def publish_forgotten(self) -> int:
@@ -95,6 +122,9 @@ class Housekeeping:
         before = now() - timedelta(seconds=self._settings.orphan_grace)
         count = 0
         for file in self._store.videos.files_before(before):
+            # Before the job: it is made before the upload is forgotten.
+            if self._uploads.exists(file.id):
+                continue
             job = self._store.jobs.get(file.id)
             if job is None or job.status is Status.DELETED:
                 count += self._delete(self._store.videos, file.id)

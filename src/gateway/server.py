@@ -15,17 +15,24 @@ from common.messaging.connection import BrokerConnection
 from common.messaging.publisher import Publisher
 from common.storage import mongo
 from common.storage.bucket import Bucket
-from gateway import accounts, docs, downloads, jobs, uploads
+from gateway import accounts, cors, docs, downloads, jobs, page, uploads
 from gateway.auth_client import AuthClient
 from gateway.events import Followers
+from gateway.feed import Feed
 from gateway.identity import Identity
+from gateway.intake import Intake
 from gateway.outbox import Outbox
+from gateway.parts import Parts
+from gateway.resumable import Uploads
 from gateway.settings import GatewaySettings
 from gateway.store import Store
+from gateway.tus import Tus
 from gateway.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
+# Where the application keeps what has to be closed when the process is asked to end.
+FEED = "video2mp3.feed"
 # s between attempts to create the indexes.
 _RETRY = 2.0
 
@@ -43,25 +50,33 @@ def create_app(settings: GatewaySettings) -> Flask:
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    cors.allow(app, settings.cors_origins)
     checks = {"mongodb": mongo.ping(client), "rabbitmq": connection.check, "auth": auth.check}
     app.register_blueprint(health.blueprint(checks))
     app.register_blueprint(accounts.blueprint(app, settings, auth))
     watchdog = Watchdog(settings.upload_min_rate, settings.upload_patience)
-    app.register_blueprint(
-        uploads.blueprint(settings, identity, store, Outbox(settings, store.jobs, publisher), watchdog)
-    )
-    app.register_blueprint(jobs.blueprint(identity, store, Followers(settings)))
+    outbox = Outbox(settings, store.jobs, publisher)
+    unfinished = Uploads(client[mongo.VIDEOS], settings.upload_lifetime)
+    intake = Intake(store, unfinished, outbox)
+    app.register_blueprint(uploads.blueprint(settings, identity, store, intake, watchdog))
+    parts = Parts(store, unfinished, intake, watchdog)
+    app.register_blueprint(Tus(settings, identity, store, unfinished, parts).blueprint(watchdog))
+    feed = Feed(store.jobs, settings.events_interval)
+    app.extensions[FEED] = feed
+    app.register_blueprint(jobs.blueprint(identity, store, outbox, Followers(settings, store.jobs, feed)))
     app.register_blueprint(downloads.blueprint(identity, store, DownloadLinks(settings)))
     app.register_blueprint(docs.blueprint())
-    threading.Thread(target=_prepare, args=(store,), name="indexes", daemon=True).start()
+    app.register_blueprint(page.blueprint(settings.web_root))
+    threading.Thread(target=_prepare, args=(store, unfinished), name="indexes", daemon=True).start()
     return app
 
 
-def _prepare(store: Store) -> None:
+def _prepare(store: Store, unfinished: Uploads) -> None:
     """Creates the indexes as soon as MongoDB is there."""
     while True:
         try:
             store.ensure_indexes()
+            unfinished.ensure_indexes()
         except TransientError as error:
             log.warning("The indexes are not created yet: %s", error)
             time.sleep(_RETRY)

@@ -1,12 +1,28 @@
 """What the gateway and its commands read from the environment."""
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+import re
+from pathlib import Path
 
-from common.settings import LinkSettings, MongoSettings, RabbitSettings, ServiceSettings
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+)
+
+from common.settings import LinkSettings, MongoSettings, Names, RabbitSettings, ServiceSettings
+
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?")
 
 
 class StoreSettings(ServiceSettings, MongoSettings, RabbitSettings):
     """What everything that works on the stored jobs reads."""
+
+    # s. An unfinished upload may go on for so long after its last part; then its bytes are deleted.
+    upload_lifetime: PositiveFloat = 24 * 3600.0
 
 
 class GatewaySettings(StoreSettings, LinkSettings):
@@ -25,10 +41,39 @@ class GatewaySettings(StoreSettings, LinkSettings):
     register_limit: str = "30/hour"
     # How many reverse proxies stand before the gateway and set X-Forwarded-For; 0 believes nobody.
     trusted_proxies: NonNegativeInt = 0
-    # s between looks at the database while a client follows a job's events.
+    # Where the built page is: beside the gateway's code, in the checkout as in the image. Without it there is the API.
+    web_root: Path = Path(__file__).resolve().parents[1] / "web" / "dist"
+    # Web pages on other origins that may use the API: https://app.example.com,http://localhost:5173
+    cors_origins: Names = ()
+    # s between looks at the database while clients follow their jobs: one look for all of them.
     events_interval: PositiveFloat = 0.5
-    # Each follower holds a thread of the server.
-    events_max_followers: PositiveInt = 16
+    # As gunicorn has them: each open request holds one.
+    web_threads: PositiveInt = 64
+    # Clients that follow their jobs at the same time; by default four in five threads.
+    events_max_followers: PositiveInt | None = None
+    # s. Followers come back by themselves; nobody holds a thread for ever.
+    events_longest: PositiveFloat = 3600.0
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError("must be origins such as https://app.example.com, with commas between them")
+        return origins
+
+    @field_validator("events_max_followers")
+    @classmethod
+    def _leaves_threads(cls, most: int | None, info: ValidationInfo) -> int | None:
+        threads = info.data.get("web_threads", 0)
+        if most is not None and most >= threads:
+            raise ValueError(f"must be less than WEB_THREADS ({threads}), or nobody can upload")
+        return most
+
+    @property
+    def followers(self) -> int:
+        """How many clients may follow their jobs."""
+        return self.events_max_followers or max(1, self.web_threads * 4 // 5)
 
 
 class HousekeepingSettings(StoreSettings):

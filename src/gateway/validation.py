@@ -1,9 +1,15 @@
 """Reads ids and numbers from requests, with errors that say what was expected."""
 
+import json
+from typing import Any
+
 from bson import ObjectId
 from flask import request
 
-from common.errors import BadRequest
+from common.errors import BadRequest, LengthRequired, TooLarge, UnsupportedType
+
+# bytes. Options of a conversion; a form has as much room for them.
+_MAX_JSON = 16 * 1024
 
 
 def object_id(value: str, name: str = "fid") -> ObjectId:
@@ -21,3 +27,22 @@ def query_integer(name: str, default: int, least: int, most: int) -> int:
     if not (value.isascii() and value.isdigit() and len(value) <= 9 and least <= int(value) <= most):
         raise BadRequest(f"{name} must be a number from {least} to {most}.")
     return int(value)
+
+
+def json_object() -> dict[str, Any] | None:
+    """The JSON object of the request's body, None when there is no body; raises a RejectedError for all else."""
+    if request.content_length is None and "Transfer-Encoding" in request.headers:
+        raise LengthRequired("Send the body with a Content-Length.")
+    if not request.content_length:
+        return None
+    if request.mimetype != "application/json":
+        raise UnsupportedType("Send the options as JSON, with Content-Type: application/json.")
+    if request.content_length > _MAX_JSON:
+        raise TooLarge(f"The body may have {_MAX_JSON} bytes.")
+    try:
+        found = json.loads(request.get_data())
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise BadRequest('The body must be a JSON object, such as {"bitrate": 128}.')
+    return found

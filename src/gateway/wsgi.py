@@ -1,9 +1,24 @@
 """The module that gunicorn loads in each worker, after the fork."""
 
+import signal
+from types import FrameType
+
 from common import logs, startup
-from gateway.server import create_app
+from gateway.server import FEED, create_app
 from gateway.settings import GatewaySettings
 
 settings = startup.load(GatewaySettings)
 logs.configure(settings.log_level, settings.log_format)
 app = create_app(settings)
+
+_before = signal.getsignal(signal.SIGTERM)
+
+
+def _end_streams(number: int, frame: FrameType | None) -> None:
+    """gunicorn waits for requests that are under way: those that follow jobs would go on for an hour."""
+    app.extensions[FEED].close()
+    if callable(_before):
+        _before(number, frame)
+
+
+signal.signal(signal.SIGTERM, _end_streams)

@@ -46,7 +46,7 @@ class Delivery:
         log.error("The owner of %s was not told: %s", message.video_fid, reason)
         job = self._jobs.get(message.video_fid)
         if job is not None and job.username == message.username:
-            self._jobs.mark(message.video_fid, undeliverable=True)
+            self._jobs.confirm(job, undeliverable=True)
 
     def _tell(self, job: Job) -> None:
         email = self._emails.compose(job)
@@ -55,7 +55,7 @@ class Delivery:
         log.info("Email sent successfully!")
         # Before this is written down a crash brings a second email, with the same Message-ID: the mail server and we
         # have no transaction in common.
-        self._jobs.mark(job.video_fid, told=True, notice_sent=True)
+        self._jobs.confirm(job, told=True, notice_sent=True)
 
     def _reserve(self, video_fid: ObjectId) -> bool:
         moment = now()

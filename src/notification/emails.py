@@ -33,6 +33,8 @@ class Emails:
             "fid": str(job.mp3_fid),
             "link": self._links.url(str(job.mp3_fid)) if job.mp3_fid else "",
             "url": self._public_url,
+            # The page's address of a job: see src/web/src/main.tsx.
+            "page": f"{self._public_url}/app/jobs/{job.video_fid}",
             "reason": job.error or "",
         }
         name = "ready" if job.status is Status.COMPLETED else "failed"
@@ -45,7 +47,9 @@ class Emails:
         email["Subject"] = _SUBJECTS[job.status]
         email["Date"] = formatdate()
         # The same for each try, so that a mail server or reader can tell a repetition; another for another result.
-        result = str(job.mp3_fid) if job.mp3_fid else f"failed.{int(job.created_at.timestamp())}.{job.attempts}"
+        result = str(job.mp3_fid)
+        if job.status is Status.FAILED:
+            result = f"failed.{int(job.created_at.timestamp())}.{job.round}.{job.attempts}"
         email["Message-ID"] = f"<{job.video_fid}.{result}@{self._sender.rpartition('@')[2]}>"
         # RFC 3834: no vacation notices, please.
         email["Auto-Submitted"] = "auto-generated"

@@ -20,9 +20,10 @@ _SCRIPTS = {
     "GATEWAY_HOST", "RABBITMQ_MANAGER_HOST", "MYSQL_ROOT_PASSWORD", "MONGO_INITDB_ROOT_PASSWORD",
     "MONGODB_GATEWAY_PASSWORD", "MONGODB_CONVERTER_PASSWORD", "MONGODB_NOTIFICATION_PASSWORD",
 }  # fmt: skip
-# What the manifests fix, together with ports, volumes and terminationGracePeriodSeconds.
+# What the manifests and images fix, together with ports, volumes and terminationGracePeriodSeconds.
 _FIXED = {
     "AUTH_SVC_ADDRESS", "HOST", "PORT", "HEALTH_HOST", "HEALTH_PORT", "WORK_FOLDER", "SHUTDOWN_GRACE", "WEB_GRACE",
+    "WEB_ROOT",
 }  # fmt: skip
 
 

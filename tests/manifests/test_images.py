@@ -25,15 +25,16 @@ def test_each_service_has_a_dockerfile() -> None:
 
 
 @pytest.mark.parametrize("service", _SERVICES)
-def test_an_image_starts_from_the_pinned_python_in_two_stages(service: str) -> None:
+def test_an_image_and_what_builds_it_start_from_the_pinned_python(service: str) -> None:
     text = (_SOURCE / service / "Dockerfile").read_text()
     assert "ARG PYTHON_IMAGE=python:3.13-slim-bookworm\n" in text
-    assert [stage.split()[0] for stage in _stages(service)] == ["$PYTHON_IMAGE", "$PYTHON_IMAGE"]
+    stages = 3 if service == "gateway" else 2
+    assert [stage.split()[0] for stage in _stages(service)] == ["$PYTHON_IMAGE"] * stages
 
 
 @pytest.mark.parametrize("service", _SERVICES)
 def test_an_image_has_the_locked_packages_of_its_service_alone(service: str) -> None:
-    build, final = _stages(service)
+    build, final = _stages(service)[-2:]
     assert f"COPY {service}/requirements.lock" in build
     assert "uv pip sync" in build
     assert build.count("--require-hashes") == 2
@@ -42,9 +43,20 @@ def test_an_image_has_the_locked_packages_of_its_service_alone(service: str) -> 
     assert re.findall(r"^COPY (?!--from)", final, re.MULTILINE) == []
 
 
+def test_the_gateways_image_has_the_page_built_from_locked_packages() -> None:
+    page, _, final = _stages("gateway")
+    assert "pip install --require-hashes -r requirements.lock" in page
+    assert "npm ci --ignore-scripts" in page
+    assert set(re.findall(r"web/\S+", page)) == {
+        "web/requirements.lock", "web/package.json", "web/package-lock.json", "web/.npmrc",
+    }  # fmt: skip
+    assert "COPY --from=page /web/dist /app/web/dist" in final
+    assert '"resolved"' not in (_SOURCE / "web" / "package-lock.json").read_text()
+
+
 @pytest.mark.parametrize("service", _SERVICES)
 def test_no_compiler_and_no_cache_stay_in_an_image(service: str) -> None:
-    final = _stages(service)[1]
+    final = _stages(service)[-1]
     assert re.findall(r"\b(gcc|libc6-dev|build-essential|pip|uv)\b", final) == []
     for line in re.findall(r"^RUN (.*)$", final, re.MULTILINE):
         if "apt-get install" in line:
@@ -54,7 +66,7 @@ def test_no_compiler_and_no_cache_stay_in_an_image(service: str) -> None:
 
 @pytest.mark.parametrize("service", _SERVICES)
 def test_an_image_runs_one_process_that_is_not_root_and_gets_signals(service: str) -> None:
-    final = _stages(service)[1]
+    final = _stages(service)[-1]
     assert "\nUSER 10001:10001\n" in final
     assert re.search(r'^CMD \["', final, re.MULTILINE), "the shell form would keep SIGTERM"
     assert "ENTRYPOINT" not in final
@@ -69,7 +81,7 @@ def test_the_pods_run_as_the_user_of_the_images() -> None:
 
 
 def test_the_auth_image_has_the_client_library_and_tries_to_load_its_plugin_for_mysql_8() -> None:
-    final = _stages("auth")[1]
+    final = _stages("auth")[-1]
     assert "libmariadb3" in final
     assert "mysql_client_find_plugin" in final
     assert "caching_sha2_password" in final
@@ -92,7 +104,8 @@ def test_the_build_context_is_the_services_code() -> None:
     lines = (_SOURCE / ".dockerignore").read_text().splitlines()
     assert lines[1] == "**", "what is not named stays out"
     named = {line.removeprefix("!") for line in lines if line.startswith("!")}
-    assert named == {"build.lock", "common", *_SERVICES}
+    assert named == {"build.lock", "common", "web", *_SERVICES}
+    assert {"web/node_modules", "web/dist"} <= set(lines), "a build outside must not get in"
     assert {"**/__pycache__", "**/manifests", "**/Dockerfile"} <= set(lines)
 
 

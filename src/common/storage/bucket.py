@@ -3,14 +3,15 @@
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
+from gridfs import DEFAULT_CHUNK_SIZE
 
 from common.errors import PermanentError
 from common.storage.mongo import Db, Document, failures
-from common.storage.writer import GridWriter
+from common.storage.writer import Beginning, GridWriter
 
 # Chunks that one round trip to MongoDB brings: 16 of 255 KiB are 4 MiB.
 READ_BATCH = 16
@@ -50,6 +51,37 @@ class Bucket:
     def create(self, filename: str, content_type: str, metadata: Mapping[str, Any]) -> GridWriter:
         """Begins a file; use it in a `with` block and call `finish()`."""
         return GridWriter(self._db, filename, content_type, metadata)
+
+    def resume(
+        self, file_id: ObjectId, size: int, filename: str, content_type: str, metadata: Mapping[str, Any]
+    ) -> GridWriter:
+        """Goes on with a file of which `size` bytes are stored, and deletes what is stored behind them.
+
+        Only one writer at a time may do so. End it with `suspend()`, `leave()` or `finish()`: a `with` block aborts it.
+        """
+        whole, rest = divmod(size, DEFAULT_CHUNK_SIZE)
+        with failures():
+            self._chunks.delete_many({"files_id": file_id, "n": {"$gte": whole + (1 if rest else 0)}})
+            last = self._chunks.find_one({"files_id": file_id, "n": whole}) if rest else None
+        if rest and (last is None or len(last["data"]) < rest):
+            raise DamagedFile("The stored file is damaged. Upload it again.")
+        tail = bytes(last["data"][:rest]) if last else b""
+        return GridWriter(self._db, filename, content_type, metadata, Beginning(file_id, size, tail))
+
+    def publish(
+        self, file_id: ObjectId, size: int, filename: str, content_type: str, metadata: Mapping[str, Any]
+    ) -> None:
+        """Makes a file visible whose bytes are all stored; repeating it changes nothing."""
+        record = {
+            "length": size,
+            "chunkSize": DEFAULT_CHUNK_SIZE,
+            "uploadDate": datetime.now(UTC),
+            "filename": filename,
+            "contentType": content_type,
+            "metadata": dict(metadata),
+        }
+        with failures():
+            self._files.update_one({"_id": file_id}, {"$setOnInsert": record}, upsert=True)
 
     def find(self, file_id: ObjectId) -> StoredFile | None:
         """The file's record, None when there is no such file."""
@@ -108,6 +140,9 @@ class Bucket:
             {"$match": {"_id": {"$lt": ObjectId.from_datetime(before)}}},
             {"$lookup": {"from": "fs.files", "localField": "_id", "foreignField": "_id", "as": "file"}},
             {"$match": {"file": []}},
+            # Uploads that go on later (gateway.resumable) are in nobody's way.
+            {"$lookup": {"from": "uploads", "localField": "_id", "foreignField": "_id", "as": "upload"}},
+            {"$match": {"upload": []}},
             {"$project": {"_id": 1}},
         ]
         with failures():

@@ -8,6 +8,7 @@ import io
 import logging
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -25,13 +26,34 @@ log = logging.getLogger(__name__)
 BATCH = 16
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """A file of which the first `size` bytes are stored, and nothing behind them."""
+
+    id: ObjectId
+    size: int
+    tail: bytes
+    """The bytes in its last chunk, if that is not full."""
+
+
 class GridWriter(io.RawIOBase):
     """A file that is being written. `with` aborts it when the block fails; `finish()` makes it visible."""
 
-    def __init__(self, db: Db, filename: str, content_type: str, metadata: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        db: Db,
+        filename: str,
+        content_type: str,
+        metadata: Mapping[str, Any],
+        beginning: "Beginning | None" = None,
+    ) -> None:
         super().__init__()
-        self.id = ObjectId()
-        self.size = 0
+        self.id = beginning.id if beginning else ObjectId()
+        self.size = beginning.size if beginning else 0
+        # What the chunk that is not full held when the writing went on.
+        self.tail = beginning.tail if beginning else b""
+        # Bytes of it that are certainly in the database.
+        self.stored = self.size
         self._db = db
         # The chunks need no acknowledgement of their own: the file's record is written after them, with the
         # journal, and the journal keeps the order.
@@ -42,10 +64,12 @@ class GridWriter(io.RawIOBase):
             "chunkSize": DEFAULT_CHUNK_SIZE,
             "metadata": dict(metadata),
         }
-        self._buffer = bytearray()
-        self._next = 0
+        self._buffer = bytearray(self.tail)
+        self._next = self.size // DEFAULT_CHUNK_SIZE
+        # The number of the chunk that is there already, but not full.
+        self._unfull = self._next if self._buffer else None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="gridfs")
-        self._pending: Future[None] | None = None
+        self._pending: tuple[Future[None], int] | None = None
         self._finished = False
 
     def writable(self) -> bool:
@@ -63,15 +87,26 @@ class GridWriter(io.RawIOBase):
 
     def finish(self) -> ObjectId:
         """Stores the rest and the file's record; returns the file's id."""
+        self._flush_all()
         with failures():
-            if self._buffer:
-                self._submit(len(self._buffer))
-            self._wait()
             record = {"_id": self.id, "length": self.size, "uploadDate": datetime.now(UTC), **self._document}
             self._db["fs.files"].insert_one(record)
+        self.leave()
+        return self.id
+
+    def suspend(self) -> int:
+        """Stores what has come so far, a chunk that is not full included, and ends the writing; returns the size.
+
+        The file stays invisible; a writer with its `Beginning` goes on.
+        """
+        self._flush_all()
+        self.leave()
+        return self.size
+
+    def leave(self) -> None:
+        """Ends the writing; what was stored stays."""
         self._finished = True
         self.close()
-        return self.id
 
     def abort(self) -> None:
         """Deletes what was stored; chunks that can't be deleted now are left to housekeeping."""
@@ -92,6 +127,11 @@ class GridWriter(io.RawIOBase):
             self._buffer.clear()
             super().close()
 
+    def _flush_all(self) -> None:
+        if self._buffer:
+            self._submit(len(self._buffer))
+        self._wait()
+
     def _submit(self, length: int) -> None:
         batch = []
         with memoryview(self._buffer) as view:
@@ -101,16 +141,22 @@ class GridWriter(io.RawIOBase):
                 self._next += 1
         del self._buffer[:length]
         self._wait()
-        self._pending = self._thread.submit(self._insert, batch)
+        self._pending = (self._thread.submit(self._insert, batch), self.size - len(self._buffer))
 
     def _insert(self, batch: list[dict[str, Any]]) -> None:
         with failures():
-            self._chunks.insert_many(batch, ordered=False)
+            if batch[0]["n"] == self._unfull:
+                first = {key: value for key, value in batch[0].items() if key != "_id"}
+                self._chunks.replace_one({"files_id": self.id, "n": self._unfull}, first, upsert=True)
+                batch = batch[1:]
+            if batch:
+                self._chunks.insert_many(batch, ordered=False)
 
     def _wait(self) -> None:
         if self._pending is not None:
-            pending, self._pending = self._pending, None
+            (pending, size), self._pending = self._pending, None
             pending.result()
+            self.stored = size
 
     def __enter__(self) -> Self:
         return self

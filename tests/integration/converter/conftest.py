@@ -7,6 +7,7 @@ from typing import Any
 import psutil
 import pytest
 
+from common.options import ConversionOptions
 from converter.limits import Limits
 from converter.transcoder import Transcode, transcode
 
@@ -21,18 +22,20 @@ def limits(**changes: Any) -> Limits:
 
 @pytest.fixture
 def convert(tmp_path: Path) -> Convert:
-    """Converts a file; keywords change the limits, the name or the listeners."""
+    """Converts a file; keywords change the limits, the name, the options or the listeners."""
 
     def convert(source: Path, **options: Any) -> Transcode:
         folder = tmp_path / "conversion"
         folder.mkdir()
-        named = {name: options.pop(name) for name in ("filename", "bitrate") if name in options}
+        filename = options.pop("filename", source.name)
+        chosen = {name: options.pop(name) for name in ConversionOptions.model_fields if name in options}
         on_progress = options.pop("on_progress", lambda _: None)
         should_stop = options.pop("should_stop", lambda: False)
         return transcode(
             source,
             folder,
-            **{"filename": source.name, **named},
+            filename=filename,
+            options=ConversionOptions.parse(chosen),
             limits=limits(**options),
             on_progress=on_progress,
             should_stop=should_stop,

@@ -100,7 +100,7 @@ def test_a_worker_that_was_killed_before_it_said_so_is_made_good_by_the_next(sto
     message = queued(store, media.make("mp4"))
     conversion().handle(message)
     notices(rabbit, taken)
-    store.jobs.mark(message.video_fid, notice_sent=False)
+    store.jobs.confirm(store.jobs.get(message.video_fid), notice_sent=False)
     conversion().handle(message)
     assert len(notices(rabbit, taken)) == 1
     assert store.jobs.get(message.video_fid).notice_sent

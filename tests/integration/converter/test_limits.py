@@ -72,9 +72,10 @@ def test_an_error_of_the_listener_leaves_no_process(convert: Convert) -> None:
 def test_ffmpeg_dies_with_its_parent(tmp_path: Path) -> None:
     source = media.long(LONG)
     program = (
-        "import pathlib, sys; from converter.limits import Limits; from converter.transcoder import transcode;"
-        "transcode(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), filename='x', limits=Limits(600, 600, 256,"
-        "500, 1e6), on_progress=lambda share: print(share, flush=True), should_stop=lambda: False)"
+        "import pathlib, sys; from common.options import ConversionOptions; from converter.limits import Limits;"
+        "from converter.transcoder import transcode; transcode(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]),"
+        "filename='x', options=ConversionOptions(), limits=Limits(600, 600, 256, 500, 1e6),"
+        "on_progress=lambda share: print(share, flush=True), should_stop=lambda: False)"
     )
     environment = {**os.environ, "PYTHONPATH": "src"}
     command = [sys.executable, "-c", program, str(source), str(tmp_path)]

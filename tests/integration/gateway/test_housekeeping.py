@@ -93,7 +93,7 @@ def test_a_job_that_stands_still_is_published_again(store, housekeeping, rabbit,
 
 def test_an_owner_nobody_was_asked_to_tell_is_told(store, housekeeping, rabbit, taken):
     fid = completed(store)
-    store.jobs.mark(fid, told=False, notice_sent=False)
+    store.jobs.confirm(store.jobs.get(fid), told=False, notice_sent=False)
     assert housekeeping().notify_forgotten() == 1
     assert json.loads(taken(rabbit.mp3_queue)[0])["mp3_fid"] == str(store.jobs.get(fid).mp3_fid)
 

@@ -1,7 +1,9 @@
 """What a person may choose, and the links that they get."""
 
 import pytest
-from bson import ObjectId
+from bson import BSON, ObjectId
+from hypothesis import given
+from hypothesis import strategies as st
 
 from common.errors import Invalid
 from common.links import DownloadLinks
@@ -30,6 +32,66 @@ def test_a_bad_bitrate_is_named_with_what_it_may_be(value):
 def test_an_unknown_option_is_named():
     with pytest.raises(Invalid, match="bitrat: is not an option"):
         ConversionOptions.parse({"bitrat": "192"})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("quality", "10", "from 0"),
+        ("channels", "5", "mono"),
+        ("sample_rate", "8000", "44100"),
+        ("start", "-1", "86400"),
+        ("start", "1:60", "hh:mm:ss"),
+        ("end", "nan", "86400"),
+        ("end", "1e9", "86400"),
+        ("normalize", "maybe", "true or false"),
+        ("title", "x" * 501, "500"),
+        ("cover", "cat.jpg", "frame"),
+        ("track", "0", "from 1"),
+        ("track", "9" * 5000, "from 1"),
+    ],
+)
+def test_a_bad_value_names_the_field_and_the_range(field, value, told):
+    with pytest.raises(Invalid, match=f"^{field}: must be ") as refused:
+        ConversionOptions.parse({field: value})
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("83.5", 83.5), ("00:01:23.500", 83.5), ("1:23.5", 83.5), ("1:02:03", 3723), (83.5, 83.5), ("0", 0)],
+)
+def test_a_moment_is_seconds_or_a_clock(value, seconds):
+    assert ConversionOptions.parse({"start": value}).start == seconds
+
+
+def test_bitrate_and_quality_exclude_each_other():
+    with pytest.raises(Invalid, match="exclude each other"):
+        ConversionOptions.parse({"bitrate": "192", "quality": "2"})
+
+
+@pytest.mark.parametrize("end", ["5", "00:00:05", "4"])
+def test_the_end_is_after_the_start(end):
+    with pytest.raises(Invalid, match="end: must be after start"):
+        ConversionOptions.parse({"start": "5", "end": end})
+
+
+def test_a_tag_is_one_line_of_text():
+    assert ConversionOptions.parse({"title": " a\n\0b\u202e ", "album": " "}).as_document() == {"title": "a b"}
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(ConversionOptions.model_fields)),
+        st.one_of(st.text(), st.floats(), st.integers(), st.booleans(), st.lists(st.text()), st.none()),
+    )
+)
+def test_whatever_is_sent_is_refused_or_can_be_stored_and_read_again(fields):
+    try:
+        options = ConversionOptions.parse(fields)
+    except Invalid:
+        return
+    assert ConversionOptions.model_validate(BSON.encode(options.as_document()).decode()) == options
 
 
 def links(**more):

@@ -83,4 +83,4 @@ def test_every_operation_is_documented_with_an_example_and_its_errors():
             if method == "parameters":
                 continue
             assert operation["x-curl"].startswith(("curl", "TOKEN=$(curl"))
-            assert "503" in operation["responses"]
+            assert method == "options" or "503" in operation["responses"]

@@ -53,6 +53,14 @@ def test_the_email_of_a_finished_job_has_the_id_the_link_and_the_curl_line():
     assert f"http://video2mp3.com/download?fid={done.mp3_fid}" in html_of(email)
 
 
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED])
+def test_every_email_leads_to_the_job_in_the_page(status):
+    ended = job(status=status, error="The video has no audio track.")
+    email = EMAILS.compose(ended)
+    assert f"http://video2mp3.com/app/jobs/{ended.video_fid}\n" in text_of(email)
+    assert f'"http://video2mp3.com/app/jobs/{ended.video_fid}"' in html_of(email)
+
+
 def test_the_email_of_a_failed_job_has_the_reason():
     email = EMAILS.compose(job(status=Status.FAILED, mp3_fid=None, error="The video has no audio track."))
     assert "The video has no audio track." in text_of(email)

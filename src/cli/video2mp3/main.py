@@ -1,0 +1,207 @@
+"""The commands."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from video2mp3 import account
+from video2mp3.account import Account
+from video2mp3.api import Api
+from video2mp3.api import login as ask_for_token
+from video2mp3.api import register as create_account
+from video2mp3.convert import Converter, videos
+from video2mp3.errors import CliError
+
+app = typer.Typer(
+    name="video2mp3",
+    help="""Convert videos to MP3 with a Video2MP3 server.
+
+    Sign in once, then convert files or whole folders:
+
+        video2mp3 --server https://mp3.example.com login
+
+        video2mp3 convert talk.mp4 holidays/ --output music/
+
+    Exit codes: 0 done; 1 something is wrong here (a file is missing); 2 wrong usage; 3 not signed in; 4 the server does
+    not answer; 5 the server refused; 6 a video cannot be converted.
+    """,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+# What people read goes to stderr: stdout is for results.
+console = Console(stderr=True)
+
+Fid = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, as `video2mp3 jobs` lists it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+class _Choice:
+    """The server that --server named."""
+
+    server: str | None = None
+
+
+@app.callback()
+def main(
+    server: Annotated[
+        str | None,
+        typer.Option(envvar="VIDEO2MP3_SERVER", help="The server's address (default: the one signed in to)."),
+    ] = None,
+) -> None:
+    """Reads what is common to all commands."""
+    _Choice.server = server.rstrip("/") if server else None
+
+
+@app.command()
+def login(
+    email: Annotated[str, typer.Option(prompt=True, help="Your mail address.")],
+    password: Annotated[
+        str,
+        typer.Option(prompt=True, hide_input=True, envvar="VIDEO2MP3_PASSWORD", help="Asked for if not given."),
+    ],
+    register: Annotated[bool, typer.Option("--register", help="Create the account first.")] = False,
+) -> None:
+    """Sign in. The token is kept in a file that only you can read, and is valid for a day."""
+    server = _Choice.server or account.DEFAULT_SERVER
+    if register:
+        create_account(server, email, password)
+    account.save(Account(server, email, ask_for_token(server, email, password)))
+    console.print(f"Signed in to {server} as {email}.", markup=False)
+
+
+@app.command()
+def logout() -> None:
+    """Forget the token."""
+    account.path().unlink(missing_ok=True)
+
+
+@app.command()
+def convert(
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER...", help="Videos, or folders with videos.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The folder for the MP3s (default: beside each video).")
+    ] = None,
+    parallel: Annotated[int, typer.Option("--parallel", "-p", min=1, max=16, help="Videos at the same time.")] = 3,
+    wait: Annotated[bool, typer.Option(help="Wait for the MP3s and fetch them.")] = True,
+    as_json: AsJson = False,
+    bitrate: Annotated[int | None, typer.Option(help="kbit/s, constant: 64 to 320 (default 192).")] = None,
+    quality: Annotated[int | None, typer.Option(help="Variable bit rate: 0 (best) to 9 (smallest).")] = None,
+    channels: Annotated[str | None, typer.Option(help="keep, mono or stereo.")] = None,
+    sample_rate: Annotated[int | None, typer.Option(help="Hz: 32000, 44100 or 48000.")] = None,
+    start: Annotated[str | None, typer.Option(help="Where to begin: seconds or hh:mm:ss.mmm.")] = None,
+    end: Annotated[str | None, typer.Option(help="Where to end: seconds or hh:mm:ss.mmm.")] = None,
+    normalize: Annotated[bool, typer.Option("--normalize", help="Bring it to the loudness of EBU R 128.")] = False,
+    title: Annotated[str | None, typer.Option(help="Tag (default: the video's own).")] = None,
+    artist: Annotated[str | None, typer.Option(help="Tag.")] = None,
+    album: Annotated[str | None, typer.Option(help="Tag.")] = None,
+    cover: Annotated[str | None, typer.Option(help="frame: a picture of the video; or none.")] = None,
+    track: Annotated[int | None, typer.Option(help="Which audio track, from 1, when there are several.")] = None,
+) -> None:
+    """Convert videos and write the MP3s. An upload goes on where it was when the connection breaks."""
+    chosen = {
+        "bitrate": bitrate, "quality": quality, "channels": channels, "sample_rate": sample_rate, "start": start,
+        "end": end, "normalize": "true" if normalize else None, "title": title, "artist": artist, "album": album,
+        "cover": cover, "track": track,
+    }  # fmt: skip
+    options = {name: str(value) for name, value in chosen.items() if value is not None}
+    files = videos(paths)
+    converter = Converter(_api(), options, output, wait=wait)
+    outcomes = converter.all(files, parallel, console)
+    for outcome in outcomes:
+        if outcome.error:
+            console.print(f"{outcome.video}: {outcome.error}", markup=False, style="red")
+        elif not as_json:
+            _print(outcome.mp3 or (outcome.job or {})["video_fid"])
+    if as_json:
+        _print(json.dumps([outcome.public() for outcome in outcomes], ensure_ascii=False))
+    codes = [outcome.error.exit_code for outcome in outcomes if outcome.error]
+    raise typer.Exit(min(codes, default=0))
+
+
+@app.command()
+def jobs(
+    most: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many at most.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List your jobs, newest first."""
+    found = list(_api().jobs(most))
+    if as_json:
+        _print(json.dumps(found, ensure_ascii=False))
+        return
+    table = Table(Column("Job", no_wrap=True), "Video", "Status", Column("Created", no_wrap=True))
+    for job in found:
+        table.add_row(job["video_fid"], _plain(job["filename"]), _status(job), job["created_at"][:16].replace("T", " "))
+    Console(markup=False).print(table)
+
+
+@app.command()
+def download(
+    fid: Fid,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder for the MP3.")] = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Fetch the MP3 of a job."""
+    api = _api()
+    job = api.job(fid)
+    if job["mp3_fid"] is None:
+        raise CliError(f"The job has no MP3: it is {_status(job)}.")
+    output.mkdir(parents=True, exist_ok=True)
+    target = output / f"{Path(_plain(job['filename']).replace(chr(92), '/')).stem or 'audio'}.mp3"
+    api.download(job["mp3_fid"], target)
+    _print(json.dumps({"mp3": str(target), "job": job}, ensure_ascii=False) if as_json else target)
+
+
+@app.command()
+def delete(
+    fids: Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids, as `video2mp3 jobs` lists them.")],
+    as_json: AsJson = False,
+) -> None:
+    """Delete jobs with their videos and MP3s."""
+    api = _api()
+    for fid in fids:
+        api.delete(fid)
+    if as_json:
+        _print(json.dumps({"deleted": fids}))
+
+
+def run() -> None:
+    """The command `video2mp3`: tells errors in a sentence, and by the exit code."""
+    try:
+        app()
+    except CliError as error:
+        console.print(f"video2mp3: {error}", markup=False)
+        sys.exit(error.exit_code)
+
+
+def _api() -> Api:
+    return Api(account.required(_Choice.server))
+
+
+def _status(job: dict[str, Any]) -> str:
+    match job["status"]:
+        case "converting":
+            return f"converting, {job['progress']} %"
+        case "failed":
+            return f"failed: {_plain(job['error'])}"
+        case other:
+            return str(other)
+
+
+def _plain(text: str) -> str:
+    """Without control characters, which would reach the terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def _print(line: object) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,38 @@
+// Signing in, also after a token has expired.
+import { Alert, Anchor } from "@mantine/core";
+import { IconClock } from "@tabler/icons-react";
+import { Link, useLocation } from "react-router";
+import { login } from "../api/accounts";
+import { useStore } from "../store";
+import { useTitle } from "../title";
+import { AccountForm } from "./AccountForm";
+import { expired } from "./session";
+
+export function SignInPage() {
+  useTitle("Sign in");
+  const wasExpired = useStore(expired);
+  const { state } = useLocation();
+  return (
+    <AccountForm
+      title="Sign in"
+      button="Sign in"
+      newPassword={false}
+      notice={
+        wasExpired && (
+          <Alert color="yellow" role="status" icon={<IconClock />} title="You were signed out">
+            Your session has expired. Sign in again to go on where you were; uploads continue then.
+          </Alert>
+        )
+      }
+      other={
+        <>
+          No account yet?{" "}
+          <Anchor component={Link} to="/app/register" state={state} underline="always">
+            Create one
+          </Anchor>
+        </>
+      }
+      submit={login}
+    />
+  );
+}

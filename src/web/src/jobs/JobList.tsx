@@ -1,0 +1,84 @@
+// All jobs, newest first: live while there is a connection for it, asked for from time to time otherwise.
+import { Alert, Button, Center, Loader, Paper, Stack, Text, Title } from "@mantine/core";
+import { useHotkeys, useIntersection } from "@mantine/hooks";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useEffect, useMemo, useRef } from "react";
+import { FIRST_PAGE, listJobs } from "../api/jobs";
+import { live } from "../api/live";
+import { JOBS } from "../api/queries";
+import { useStore } from "../store";
+import { hidden, undoLast } from "./deletion";
+import { JobCard } from "./JobCard";
+import { useNow } from "./now";
+
+// ms between two looks without a live connection.
+const POLL = 4_000;
+
+export function JobList() {
+  const isLive = useStore(live);
+  const away = useStore(hidden);
+  const now = useNow();
+  const heading = useRef<HTMLHeadingElement>(null);
+  const query = useInfiniteQuery({
+    queryKey: JOBS,
+    queryFn: ({ pageParam, signal }) => listJobs(pageParam, signal),
+    initialPageParam: FIRST_PAGE,
+    getNextPageParam: (page) => page.next,
+    refetchInterval: isLive ? false : POLL,
+  });
+  useHotkeys([["mod+Z", undoLast]]);
+
+  const jobs = useMemo(
+    () => query.data?.pages.flatMap((page) => page.jobs).filter((job) => !away.has(job.video_fid)) ?? [],
+    [query.data, away],
+  );
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
+  const more = useIntersection<HTMLButtonElement>({ rootMargin: "600px" });
+  const near = more.entry?.isIntersecting ?? false;
+  useEffect(() => {
+    if (near && hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [near, hasNextPage, isFetchingNextPage, fetchNextPage]);
+
+  return (
+    <Paper className="card" withBorder p="md" component="section" aria-labelledby="jobs-heading">
+      <Title order={2} size="h4" id="jobs-heading" mb="sm" ref={heading} tabIndex={-1}>
+        Your MP3s
+      </Title>
+      {query.isPending && (
+        <Center p="xl">
+          <Loader aria-label="Loading" />
+        </Center>
+      )}
+      {query.isError && !query.data && (
+        <Alert color="red" role="alert" title="The list could not be loaded">
+          {query.error.message}
+          <Button mt="sm" display="block" size="compact-sm" onClick={() => void query.refetch()}>
+            Try again
+          </Button>
+        </Alert>
+      )}
+      {query.isSuccess && jobs.length === 0 && (
+        <Text c="dimmed" py="md">
+          Nothing here yet. What you upload appears here, and stays until you delete it or it expires.
+        </Text>
+      )}
+      <Stack component="ul" className="plain" gap={0}>
+        {jobs.map((job) => (
+          <JobCard key={job.video_fid} job={job} now={now} afterDelete={() => heading.current?.focus()} />
+        ))}
+      </Stack>
+      {hasNextPage && (
+        <Button
+          ref={more.ref}
+          variant="default"
+          fullWidth
+          mt="md"
+          loading={isFetchingNextPage}
+          onClick={() => void fetchNextPage()}
+        >
+          Show more
+        </Button>
+      )}
+    </Paper>
+  );
+}

@@ -1,0 +1,88 @@
+// One job by its address: where the link in the email leads.
+import { Alert, Anchor, Center, Loader, Paper, Stack, Text, Title } from "@mantine/core";
+import { IconArrowLeft } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useParams } from "react-router";
+import { Refused } from "../api/http";
+import { ended, getJob, type Job } from "../api/jobs";
+import { live } from "../api/live";
+import { jobKey } from "../api/queries";
+import { exact } from "../format";
+import { useStore } from "../store";
+import { useTitle } from "../title";
+import { JobCard } from "./JobCard";
+import { useNow } from "./now";
+import { chosen } from "./words";
+
+// ms between two looks without a live connection.
+const POLL = 3_000;
+
+export function JobPage() {
+  const { fid = "" } = useParams();
+  const isLive = useStore(live);
+  const now = useNow();
+  const navigate = useNavigate();
+  const job = useQuery({
+    queryKey: jobKey(fid),
+    queryFn: () => getJob(fid),
+    refetchInterval: ({ state }) => (isLive || (state.data && ended(state.data)) ? false : POLL),
+  });
+  useTitle(job.data?.filename ?? "An MP3");
+
+  return (
+    <Stack gap="md">
+      <Anchor component={Link} to="/" size="sm">
+        <IconArrowLeft size={14} aria-hidden /> All your MP3s
+      </Anchor>
+      {job.isPending && (
+        <Center p="xl">
+          <Loader aria-label="Loading" />
+        </Center>
+      )}
+      {job.isError && !job.data && <Missing error={job.error} />}
+      {job.data && (
+        <Paper className="card" withBorder p="md">
+          <Title order={1} size="h3" className="name" mb="xs">
+            {job.data.filename}
+          </Title>
+          <JobCard job={job.data} now={now} alone afterDelete={() => void navigate("/")} />
+          <Details job={job.data} />
+        </Paper>
+      )}
+    </Stack>
+  );
+}
+
+function Missing({ error }: { error: Error }) {
+  const gone = error instanceof Refused && (error.status === 404 || error.status === 400);
+  return (
+    <Alert color={gone ? "gray" : "red"} role="alert">
+      <Title order={1} size="h4">
+        {gone ? "There is no such MP3" : "It could not be loaded"}
+      </Title>
+      <Text mt="xs">
+        {gone
+          ? "It was deleted, has expired, or belongs to another account than the one you are signed in with."
+          : error.message}
+      </Text>
+    </Alert>
+  );
+}
+
+function Details({ job }: { job: Job }) {
+  const rows: [string, string][] = [
+    ["Uploaded", exact(job.created_at)],
+    ["Last change", exact(job.updated_at)],
+    ...chosen(job),
+  ];
+  return (
+    <dl className="details">
+      {rows.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd className="name">{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}

@@ -1,0 +1,90 @@
+// Deleting with a way back: the job is hidden at once, and deleted on the server when the time to undo is over.
+import { Button, Group, Text } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { session } from "../account/session";
+import { Refused } from "../api/http";
+import { deleteJob, type Job } from "../api/jobs";
+import { drop } from "../api/queries";
+import { Store } from "../store";
+
+// ms.
+const TO_UNDO = 10_000;
+
+/** The jobs that look deleted. */
+export const hidden = new Store<ReadonlySet<string>>(new Set());
+
+const timers = new Map<string, ReturnType<typeof setTimeout>>();
+
+export function remove(job: Job): void {
+  const fid = job.video_fid;
+  hidden.set(new Set([...hidden.get(), fid]));
+  timers.set(
+    fid,
+    setTimeout(() => void carryOut(job), TO_UNDO),
+  );
+  notifications.show({
+    id: `deleted-${fid}`,
+    autoClose: TO_UNDO,
+    withCloseButton: false,
+    role: "status",
+    message: (
+      <Group justify="space-between" wrap="nowrap">
+        <Text size="sm" className="name" lineClamp={2}>
+          Deleted {job.filename}
+        </Text>
+        <Button size="compact-sm" variant="default" onClick={() => undo(fid)}>
+          Undo
+        </Button>
+      </Group>
+    ),
+  });
+}
+
+export function undo(fid: string): void {
+  clearTimeout(timers.get(fid));
+  timers.delete(fid);
+  show(fid);
+  notifications.hide(`deleted-${fid}`);
+}
+
+export function undoLast(): void {
+  const last = [...timers.keys()].at(-1);
+  if (last) undo(last);
+}
+
+async function carryOut(job: Job): Promise<void> {
+  timers.delete(job.video_fid);
+  try {
+    await deleteJob(job.video_fid);
+    drop(job.video_fid);
+  } catch (error) {
+    if (error instanceof Refused && error.status === 404) {
+      drop(job.video_fid);
+    } else {
+      notifications.show({ color: "red", title: `${job.filename} was not deleted`, message: (error as Error).message });
+    }
+  }
+  show(job.video_fid);
+}
+
+function show(fid: string): void {
+  hidden.set(new Set([...hidden.get()].filter((other) => other !== fid)));
+}
+
+/** Nobody can undo any more: it happens now. */
+function flush(): void {
+  for (const [fid, timer] of timers) {
+    clearTimeout(timer);
+    void deleteJob(fid, true).catch(() => undefined);
+  }
+  timers.clear();
+}
+
+window.addEventListener("pagehide", flush);
+session.subscribe(() => {
+  if (session.get()) return;
+  for (const timer of timers.values()) clearTimeout(timer);
+  timers.clear();
+  hidden.set(new Set());
+  notifications.clean();
+});

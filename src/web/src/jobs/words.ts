@@ -1,0 +1,56 @@
+// What is said about a job, and what its owner can do about it.
+import { cancelled, type Job, type Status } from "../api/jobs";
+
+const STATUS: Record<Status, { text: string; color: string }> = {
+  queued: { text: "Queued", color: "gray" },
+  converting: { text: "Converting", color: "indigo" },
+  completed: { text: "Ready", color: "green" },
+  failed: { text: "Failed", color: "red" },
+};
+
+export const statusOf = (job: Job): { text: string; color: string } =>
+  cancelled(job) ? { text: "Cancelled", color: "gray" } : STATUS[job.status];
+
+const ADVICE: [RegExp, string][] = [
+  [/no audio track|holds no sound/i, "Choose a video that has sound, or another audio track."],
+  [/incomplete|empty|damaged|cannot be read/i, "Check that the file plays on your computer, then upload it again."],
+  [/longer than|larger than|took (longer|more)|more than the/i, "Convert a part of it: set where it begins and ends."],
+  [/kind that cannot be decoded|not a video/i, "Save the video in a common format, such as MP4, and upload that."],
+  [/no longer stored/i, "Upload the video again."],
+];
+
+export function advice(job: Job): string {
+  const error = job.error ?? "";
+  return ADVICE.find(([pattern]) => pattern.test(error))?.[1] ?? "Try again. If it fails again, upload the video anew.";
+}
+
+export const mp3Name = (job: Job): string => `${job.filename.replace(/\.[^.]+$/, "")}.mp3`;
+
+const NAMES: Record<string, string> = {
+  bitrate: "Bit rate",
+  quality: "Variable bit rate",
+  channels: "Channels",
+  sample_rate: "Sample rate",
+  start: "Begins at",
+  end: "Ends at",
+  normalize: "Loudness",
+  title: "Title",
+  artist: "Artist",
+  album: "Album",
+  cover: "Cover",
+  track: "Audio track",
+};
+
+/** The options that were chosen, as names and values for people. */
+export function chosen(job: Job): [string, string][] {
+  return Object.entries(job.options).map(([name, value]) => {
+    let said = String(value);
+    if (name === "bitrate") said = `${said} kbit/s`;
+    if (name === "quality") said = `V${said}`;
+    if (name === "sample_rate") said = `${said} Hz`;
+    if (name === "start" || name === "end") said = `${said} s`;
+    if (name === "normalize") said = "evened out (EBU R 128)";
+    if (name === "cover") said = "a frame of the video";
+    return [NAMES[name] ?? name, said];
+  });
+}

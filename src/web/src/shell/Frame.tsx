@@ -1,0 +1,88 @@
+// What is around every screen: the name, the account, the colours, and whether the server answers.
+import { ActionIcon, Anchor, Box, Container, Group, Menu, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
+import { IconLogout, IconMoon, IconSun, IconUser } from "@tabler/icons-react";
+import { Link, Outlet } from "react-router";
+import { end, session } from "../account/session";
+import { client } from "../api/queries";
+import { useStore } from "../store";
+import { Connection } from "./Connection";
+
+export function Frame() {
+  return (
+    <>
+      <Anchor className="skip" href="#main" p="xs">
+        Skip to the content
+      </Anchor>
+      <Box component="header" className="card" py="xs" mb="md">
+        <Container size="md">
+          <Group justify="space-between" wrap="nowrap">
+            <Anchor component={Link} to="/" c="inherit" underline="never">
+              <Group gap="xs" wrap="nowrap">
+                <img src="/favicon.svg" alt="" width={28} height={28} />
+                <Text fw={700} size="lg">
+                  Video2MP3
+                </Text>
+              </Group>
+            </Anchor>
+            <Group gap="xs" wrap="nowrap">
+              <Colours />
+              <Account />
+            </Group>
+          </Group>
+        </Container>
+      </Box>
+      <Container size="md" component="main" id="main" tabIndex={-1} pb={80}>
+        <Connection />
+        <Outlet />
+      </Container>
+    </>
+  );
+}
+
+function Colours() {
+  const { setColorScheme } = useMantineColorScheme();
+  const dark = useComputedColorScheme("light") === "dark";
+  return (
+    <ActionIcon
+      variant="default"
+      size="lg"
+      aria-label={dark ? "Use light colours" : "Use dark colours"}
+      onClick={() => setColorScheme(dark ? "light" : "dark")}
+    >
+      {dark ? <IconSun size={20} /> : <IconMoon size={20} />}
+    </ActionIcon>
+  );
+}
+
+function Account() {
+  const somebody = useStore(session);
+  const wide = useMediaQuery("(min-width: 36em)");
+  if (!somebody) return null;
+
+  function signOut() {
+    end();
+    client.clear();
+  }
+
+  return (
+    <Menu position="bottom-end">
+      <Menu.Target>
+        <ActionIcon variant="default" size="lg" w="auto" px="xs" aria-label={`Account of ${somebody.email}`}>
+          <IconUser size={20} />
+          {wide && (
+            <Text span size="sm" ml={6} maw={220} truncate>
+              {somebody.email}
+            </Text>
+          )}
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>{somebody.email}</Menu.Label>
+        <Menu.Item leftSection={<IconLogout size={16} />} onClick={signOut}>
+          Sign out
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

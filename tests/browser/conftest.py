@@ -1,0 +1,90 @@
+"""Real Chromium at the running stack; every test fails on an error in the page or a breach of its policy."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from bson import ObjectId
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+
+from common.jobs import Jobs
+from common.settings import MongoSettings
+from common.storage import mongo
+from scripts.stack import Stack
+from tests.browser.visitor import Visitor
+from tests.person import Person
+
+_CHROMIUM = "/usr/bin/chromium"
+# Nothing but the page: no sandbox, as CI runs as root in a container, and no calls home.
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+# ms. The machine may be busy with anything.
+_PATIENCE = 60_000
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests; each test has a profile of its own."""
+    if not Path(_CHROMIUM).exists():
+        pytest.fail("Chromium is missing. Run ./scripts/test.sh browser, which installs it.")
+    expect.set_options(timeout=_PATIENCE)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=_CHROMIUM, args=_FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, stack: Stack) -> Iterator[Callable[..., Visitor]]:
+    """Opens a browser window of its own for someone; options are those of Playwright's `new_context`."""
+    opened: list[tuple[BrowserContext, Visitor]] = []
+
+    def open_window(**options: object) -> Visitor:
+        options = {"base_url": stack.url("gateway"), "viewport": {"width": 1000, "height": 760}, **options}
+        context = browser.new_context(**options)  # type: ignore[arg-type]
+        context.set_default_timeout(_PATIENCE)
+        visitor = Visitor(context.new_page())
+        opened.append((context, visitor))
+        return visitor
+
+    yield open_window
+    problems = [problem for _, visitor in opened for problem in visitor.problems]
+    for context, _ in opened:
+        context.close()
+    assert problems == []
+
+
+@pytest.fixture
+def visitor(visit: Callable[..., Visitor]) -> Visitor:
+    """Somebody at a computer, not signed in."""
+    return visit()
+
+
+@pytest.fixture
+def owner(visitor: Visitor, person: Person) -> Visitor:
+    """Somebody at a computer, signed in as `person`."""
+    visitor.is_signed_in(person.token)
+    visitor.opens("/")
+    return visitor
+
+
+@pytest.fixture
+def many_jobs(environment: dict[str, str]) -> Callable[[str, int], None]:
+    """Records finished jobs of somebody, oldest first, without converting anything."""
+
+    def record(email: str, count: int) -> None:
+        with mongo.connect(MongoSettings(mongo_uri=environment["MONGO_URI"])) as client:
+            jobs = Jobs(client[mongo.VIDEOS])
+            for number in range(1, count + 1):
+                fid = ObjectId()
+                jobs.create(fid, email, f"video-{number}.mp4", {})
+                told = {"notice_sent": True, "told": True, "published": True}
+                jobs.update(fid, {}, {"status": "failed", "error": "Cancelled by you.", **told})
+
+    return record

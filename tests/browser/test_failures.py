@@ -1,0 +1,107 @@
+"""What the page says when something fails, and how one gets on from there."""
+
+import re
+import time
+
+import jwt
+import pytest
+from playwright.sync_api import expect
+
+from tests import media
+
+
+def test_a_video_without_sound_is_told_with_what_to_do(owner):
+    silent = media.without_audio()
+    owner.drops(silent)
+    job = owner.sees_job(silent.name, "failed")
+    expect(job).to_contain_text("This video has no audio track")
+    expect(job).to_contain_text("Choose a video that has sound")
+    expect(job.get_by_role("button", name="Try again")).to_be_visible()
+
+
+def test_what_is_no_video_is_refused_with_the_reason(owner, tmp_path):
+    path = media.not_a_video(tmp_path)
+    owner.drops(path)
+    expect(owner.upload(path.name)).to_have_attribute("data-state", "failed")
+    expect(owner.page.get_by_role("alert").filter(has_text="text")).to_be_visible()
+
+
+def test_a_wrong_password_is_told(visitor, person):
+    visitor.opens("/")
+    visitor.signs_in(person.email, "another-password")
+    expect(visitor.page.get_by_role("alert").filter(has_text="password")).to_be_visible()
+
+
+def test_an_expired_token_leads_to_signing_in_and_back(visitor, person, environment):
+    job = person.converts(media.make("mp4"), "talk.mp4")
+    claims = {"username": person.email, "iat": time.time() - 90_000, "exp": time.time() - 3_600, "admin": True}
+    visitor.is_signed_in(jwt.encode(claims, environment["JWT_SECRET"], algorithm="HS256"))
+    visitor.opens(f"/app/jobs/{job['video_fid']}")
+    expect(visitor.page.get_by_text("Your session has expired")).to_be_visible()
+    visitor.signs_in(person.email, person.password)
+    expect(visitor.page.get_by_role("heading", name="talk.mp4")).to_be_visible()
+    assert visitor.page.url.endswith(f"/app/jobs/{job['video_fid']}")
+
+
+def test_somebody_elses_job_is_not_there(owner, newcomer):
+    other = newcomer().joins()
+    fid = other.uploads(media.make("mp4"))
+    owner.opens(f"/app/jobs/{fid}")
+    expect(owner.page.get_by_role("heading", name="There is no such MP3")).to_be_visible()
+    other.waits_for(fid)
+
+
+@pytest.fixture
+def server(stack):
+    """A gateway of the test's own, which ends without waiting for what is going on."""
+    stack.add("page", like="gateway", env={"WEB_GRACE": "1"})
+    yield stack.url("page")
+    stack.remove("page")
+
+
+def test_an_upload_goes_on_when_the_server_is_back(visit, stack, server, person, tmp_path):
+    visitor = visit(base_url=server)
+    visitor.is_signed_in(person.token)
+    visitor.opens("/")
+    video = media.large(48, tmp_path)
+    visitor.has_a_slow_line(3_000_000)
+    visitor.chooses(video)
+    # The server notes every few seconds how far it is; what it had not noted is sent again.
+    expect(visitor.upload(video.name)).to_contain_text(re.compile(r"([5-9]\d) % "))
+    stack.stop("page")
+    expect(visitor.page.get_by_text("The server can't be reached")).to_be_visible()
+    expect(visitor.upload(video.name)).to_contain_text("The connection was lost")
+    visitor.has_a_fast_line()
+    stack.start("page")
+    stack.wait_ready("page")
+    expect(visitor.page.get_by_text("The server can't be reached")).to_have_count(0)
+    visitor.sees_job(video.name, "completed")
+    assert visitor.offsets[-1] > 0, "it went on where it was"
+
+
+def test_an_upload_begins_when_the_network_is_back(owner):
+    video = media.make("mp4")
+    owner.loses_the_network()
+    owner.chooses(video)
+    expect(owner.upload(video.name)).to_contain_text("The connection was lost")
+    expect(owner.page.get_by_text("The server can't be reached")).to_be_visible()
+    owner.has_a_fast_line()
+    owner.sees_job(video.name, "completed")
+
+
+def test_an_upload_goes_on_after_the_page_was_loaded_again(owner, tmp_path):
+    video = media.large(12, tmp_path)
+    owner.has_a_slow_line(1_500_000)
+    owner.chooses(video)
+    expect(owner.upload(video.name)).to_contain_text("left")
+    owner.page.reload()
+    left = owner.upload(video.name)
+    expect(left).to_contain_text("Interrupted")
+    expect(left).to_contain_text("Choose the same file")
+    owner.has_a_fast_line()
+    with owner.page.expect_file_chooser() as chooser:
+        left.get_by_role("button", name=f"Choose {video.name} again").click()
+    chooser.value.set_files(str(video))
+    owner.sees_job(video.name, "completed")
+    expect(left).to_have_count(0)
+    assert owner.offsets[-1] > 0, "it went on where it was"

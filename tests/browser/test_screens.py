@@ -1,0 +1,135 @@
+"""Each screen, in light and dark and on a phone: no serious finding of axe-core, no sideways scrolling, and a picture.
+
+The pictures are for people to look at: they go to `.local/screenshots`, or where V2M_SCREENSHOTS says.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests import media
+
+ROOT = Path(__file__).resolve().parents[2]
+AXE = ROOT / "src" / "web" / "node_modules" / "axe-core" / "axe.min.js"
+PICTURES = Path(os.environ.get("V2M_SCREENSHOTS", ROOT / ".local" / "screenshots"))
+WIDE, PHONE = {"width": 1000, "height": 760}, {"width": 390, "height": 760}
+LOOKS = {"light": (WIDE, "light"), "dark": (WIDE, "dark"), "phone": (PHONE, "light")}
+# What a person with a disability runs into, by the rules that have a level of WCAG.
+_SERIOUS = "r => r.violations.filter(v => ['serious', 'critical'].includes(v.impact))"
+_FINDINGS = f"() => axe.run(document).then({_SERIOUS})"
+
+
+@pytest.fixture(params=LOOKS)
+def look(request):
+    return request.param
+
+
+@pytest.fixture
+def window(visit, look):
+    """A window of that size and those colours; `shows(name)` judges what is on it."""
+    viewport, colours = LOOKS[look]
+    visitor = visit(viewport=viewport, color_scheme=colours, reduced_motion="reduce")
+    PICTURES.mkdir(parents=True, exist_ok=True)
+
+    def shows(name):
+        page = visitor.page
+        # What fades in has its colours only at the end.
+        page.wait_for_function("() => document.getAnimations().every(a => a.playState !== 'running')")
+        page.screenshot(path=PICTURES / f"{name}-{look}.png", animations="disabled")
+        page.evaluate(AXE.read_text())
+        findings = page.evaluate(_FINDINGS)
+        said = [f"{found['id']}: {node['html'][:200]}" for found in findings for node in found["nodes"]]
+        assert not said, "\n".join([name, *said])
+        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
+
+    visitor.shows = shows
+    return visitor
+
+
+def test_signing_in_and_registering(window):
+    window.opens("/")
+    expect(window.page.get_by_role("heading", name="Sign in")).to_be_visible()
+    window.shows("sign-in")
+    window.page.get_by_role("link", name="Create one").click()
+    expect(window.page.get_by_role("heading", name="Create an account")).to_be_visible()
+    window.shows("register")
+
+
+@pytest.fixture(scope="module")
+def busy(stack, maildir):
+    """Somebody with a finished job and one that failed."""
+    from tests.person import Person
+
+    someone = Person(stack.url("gateway"), maildir).joins()
+    someone.waits_for(someone.uploads(media.without_audio(), "garden-timelapse.mp4"))
+    someone.converts(media.make("mp4"), "Interview with a lighthouse keeper.mp4", title="Interview", normalize="true")
+    return someone
+
+
+def test_the_list_the_player_and_the_dialogs(window, busy, look, tmp_path):
+    page = window.page
+    window.is_signed_in(busy.token)
+    window.opens("/")
+    done = window.sees_job("lighthouse", "completed")
+    window.sees_job("garden", "failed")
+    window.shows("jobs")
+
+    page.get_by_role("button", name="Options for new uploads").click()
+    expect(page.get_by_label("Begin at")).to_be_visible()
+    window.shows("options")
+    page.get_by_role("button", name="Options for new uploads").click()
+    expect(page.get_by_label("Begin at")).to_be_hidden()
+
+    video = media.large(20, tmp_path)
+    window.has_a_slow_line(400_000)
+    window.chooses(video)
+    expect(window.upload(video.name)).to_contain_text("left")
+    window.shows("upload")
+    page.get_by_role("button", name=f"Pause {video.name}").click()
+    expect(window.upload(video.name)).to_contain_text("Paused")
+    window.has_a_fast_line()
+    page.get_by_role("button", name=f"Cancel {video.name}").click()
+    expect(window.upload(video.name)).to_have_count(0)
+
+    page.get_by_role("button", name="More for Interview").click()
+    expect(page.get_by_role("menuitem", name="Delete")).to_be_visible()
+    window.shows("menu")
+    page.get_by_role("menuitem", name="Convert with other options").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    window.shows("convert-again")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+    done.get_by_role("link").click()
+    expect(page.locator("[data-waveform]")).to_be_visible()
+    window.shows("job")
+
+    window.loses_the_network()
+    page.get_by_role("button", name="Download").click()
+    expect(page.get_by_text("The server can't be reached").first).to_be_visible()
+    window.shows("offline")
+
+
+def test_everything_can_be_done_with_the_keyboard(visitor, busy):
+    page = visitor.page
+    visitor.opens("/")
+    expect(page.get_by_label("Email")).to_be_focused()
+    page.keyboard.type(busy.email)
+    page.keyboard.press("Tab")
+    page.keyboard.type(busy.password)
+    page.keyboard.press("Enter")
+    visitor.sees_job("lighthouse", "completed")
+    play = page.get_by_role("button", name="Play Interview")
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if play.evaluate("button => button === document.activeElement"):
+            break
+    expect(play).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelector('audio')?.currentTime > 0.1")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose videos").press("Enter")
+    chooser.value.set_files(str(media.make("webm")))
+    visitor.sees_job(media.make("webm").name, "completed")

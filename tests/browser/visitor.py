@@ -1,0 +1,124 @@
+"""Someone in front of the page: sees what it shows and does what a person can do."""
+
+import base64
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import CDPSession, ConsoleMessage, Locator, Page, Request, expect
+
+# Builds what the browser builds when files are dragged from the desktop.
+_DRAGGED = """files => {
+    const dragged = new DataTransfer();
+    for (const [name, content] of files) {
+        const bytes = Uint8Array.from(atob(content), c => c.charCodeAt(0));
+        dragged.items.add(new File([bytes], name, { type: "video/mp4", lastModified: 1 }));
+    }
+    return dragged;
+}"""
+
+
+@dataclass
+class Visitor:
+    """A browser window and the person in front of it."""
+
+    page: Page
+    # What no visit may bring about: exceptions, and what the Content-Security-Policy had to stop.
+    problems: list[str] = field(default_factory=list)
+    # Upload-Offset of each PATCH, in order.
+    offsets: list[int] = field(default_factory=list)
+    _session: CDPSession | None = None
+
+    def __post_init__(self) -> None:
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("console", self._console)
+        self.page.on("request", self._request)
+        # "Leave the page?" while an upload is going on: yes.
+        self.page.on("dialog", lambda dialog: dialog.accept())
+
+    def _console(self, message: ConsoleMessage) -> None:
+        # What a test evaluates has no address: axe-core tries out styles.
+        if "Content Security Policy" in message.text and message.location["url"]:
+            self.problems.append(f"{message.location}: {message.text}")
+
+    def _request(self, request: Request) -> None:
+        if request.method == "PATCH":
+            self.offsets.append(int(request.headers["upload-offset"]))
+
+    def opens(self, path: str) -> None:
+        """Goes to an address of the page."""
+        self.page.goto(path)
+
+    def is_signed_in(self, token: str) -> None:
+        """As if the person had signed in earlier."""
+        self.page.goto("/favicon.svg")
+        self.page.evaluate("token => localStorage.setItem('video2mp3.token', token)", token)
+
+    def registers(self, email: str, password: str) -> None:
+        """Creates an account in the page."""
+        self.page.get_by_role("link", name="Create one").click()
+        self._fills_in(email, password, "Create the account")
+
+    def signs_in(self, email: str, password: str) -> None:
+        """Fills in the form that is shown."""
+        self._fills_in(email, password, "Sign in")
+
+    def _fills_in(self, email: str, password: str, button: str) -> None:
+        self.page.get_by_label("Email").fill(email)
+        self.page.get_by_label("Password", exact=True).fill(password)
+        self.page.get_by_role("button", name=button).click()
+
+    def drops(self, *paths: Path) -> None:
+        """Drags files from the desktop into the page."""
+        files = [(path.name, base64.b64encode(path.read_bytes()).decode()) for path in paths]
+        area = self.page.get_by_text("Drop videos here")
+        area.dispatch_event("drop", {"dataTransfer": self.page.evaluate_handle(_DRAGGED, files)})
+
+    def chooses(self, *paths: Path) -> None:
+        """Chooses files in the dialog of the page's input."""
+        self.page.locator("input[type=file][multiple]").set_input_files([str(path) for path in paths])
+
+    def upload(self, name: str) -> Locator:
+        """The row of an upload."""
+        return self.page.locator("li[data-state]").filter(has_text=name)
+
+    def job(self, name: str) -> Locator:
+        """The row of a job."""
+        return self.page.locator("li[data-job]").filter(has_text=name)
+
+    def sees_job(self, name: str, status: str) -> Locator:
+        """Waits until the job is there and in that state."""
+        job = self.job(name)
+        expect(job).to_have_attribute("data-status", status)
+        return job
+
+    def does(self, name: str, label: str) -> None:
+        """Chooses from the menu of a job."""
+        self.page.get_by_role("button", name=f"More for {name}").click()
+        self.page.get_by_role("menuitem", name=label).click()
+
+    def downloads(self, name: str, folder: Path) -> Path:
+        """Saves the MP3 of a job."""
+        with self.page.expect_download() as download:
+            self.page.get_by_role("button", name=f"Download {name}").click()
+        path = folder / download.value.suggested_filename
+        download.value.save_as(path)
+        return path
+
+    def has_a_slow_line(self, bytes_a_second: int) -> None:
+        """Slows down what this window sends."""
+        self._line(offline=False, upload=bytes_a_second)
+
+    def loses_the_network(self) -> None:
+        """Nothing gets through any more."""
+        self._line(offline=True, upload=-1)
+
+    def has_a_fast_line(self) -> None:
+        """Everything gets through again, as fast as it can."""
+        self._line(offline=False, upload=-1)
+
+    def _line(self, *, offline: bool, upload: int) -> None:
+        if self._session is None:
+            self._session = self.page.context.new_cdp_session(self.page)
+        conditions: dict[str, Any] = {"offline": offline, "latency": 0, "downloadThroughput": -1}
+        self._session.send("Network.emulateNetworkConditions", {**conditions, "uploadThroughput": upload})

@@ -1,0 +1,104 @@
+"""The command line, as a person or a script runs it: a process of its own, a folder of its own, a real server."""
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mutagen.mp3 import MP3
+
+from tests import media
+from tests.person import Person
+
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "cli"
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def cli(person: Person, tmp_path: Path) -> Cli:
+    """Runs the command in an empty folder."""
+    (tmp_path / "work").mkdir()
+
+    def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "video2mp3", *arguments],
+            cwd=tmp_path / "work",
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE), "VIDEO2MP3_CONFIG": str(tmp_path / "config"),
+                 "VIDEO2MP3_PASSWORD": person.password, "HOME": str(tmp_path), "LANG": "C.UTF-8"},
+            capture_output=True, text=True, timeout=150, check=False,
+        )  # fmt: skip
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture
+def signed_in(cli: Cli, person: Person) -> Cli:
+    """Someone who has signed in."""
+    cli("--server", person.url, "login", "--email", person.email)
+    return cli
+
+
+def test_the_help_reads_like_a_manual(cli: Cli):
+    text = cli("--help").stdout
+    for word in ("login", "convert", "jobs", "download", "delete", "Exit codes"):
+        assert word in text
+    assert "--bitrate" in cli("convert", "--help").stdout
+
+
+def test_the_token_is_readable_by_its_owner_only(signed_in: Cli, person: Person, tmp_path: Path):
+    file = tmp_path / "config" / "account.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert person.password not in file.read_text()
+
+
+def test_a_folder_is_converted_and_the_mp3s_lie_beside_the_videos(signed_in: Cli, tmp_path: Path):
+    folder = tmp_path / "work" / "holidays"
+    (folder / "day 1").mkdir(parents=True)
+    media.make("mp4", folder)
+    shutil.copy(media.make("mkv"), folder / "day 1" / "Grüße [b]2.mkv")
+    (folder / "notes.txt").write_text("no video")
+    done = signed_in("convert", "holidays", "--bitrate", "128", "--title", "Ünï", "--end", "2")
+    assert sorted(done.stdout.splitlines()) == ["holidays/day 1/Grüße [b]2.mp3", "holidays/mp4.mp3"]
+    for name in done.stdout.splitlines():
+        mp3 = MP3(tmp_path / "work" / name)
+        assert (mp3.info.bitrate, str(mp3["TIT2"])) == (128_000, "Ünï")
+        assert mp3.info.length == pytest.approx(2, abs=0.1)
+
+
+def test_a_script_reads_json_and_exit_codes(signed_in: Cli, person: Person, tmp_path: Path):
+    video, silent = media.make("mp4"), media.without_audio()
+    done = signed_in("convert", str(video), str(silent), "-o", "music", "--json", code=6)
+    good, bad = json.loads(done.stdout)
+    assert (good["mp3"], good["error"]) == (f"music/{video.stem}.mp3", None)
+    assert (bad["mp3"], "no audio track" in bad["error"]) == (None, True)
+    listed = json.loads(signed_in("jobs", "--json").stdout)
+    assert {job["video_fid"] for job in listed} == {good["job"]["video_fid"], bad["job"]["video_fid"]}
+    assert good["job"]["video_fid"] in signed_in("jobs").stdout
+    fid = good["job"]["video_fid"]
+    fetched = json.loads(signed_in("download", fid, "-o", "again", "--json").stdout)["mp3"]
+    first, second = (tmp_path / "work" / name for name in (good["mp3"], fetched))
+    assert first.read_bytes() == second.read_bytes()
+    assert "failed" in signed_in("download", bad["job"]["video_fid"], code=1).stderr
+    signed_in("delete", fid, bad["job"]["video_fid"])
+    assert person.request("GET", "/jobs").json()["jobs"] == []
+    assert "no such job" in signed_in("delete", fid, code=5).stderr
+
+
+def test_mistakes_are_told_in_a_sentence_and_an_exit_code(cli: Cli, person: Person):
+    video = str(media.make("mp4"))
+    assert "not signed in" in cli("convert", video, code=3).stderr
+    assert "does not answer" in cli("--server", "http://127.0.0.1:9", "login", "--email", person.email, code=4).stderr
+    cli("--server", person.url, "login", "--email", f"x{person.email}", code=5)
+    cli("--server", person.url, "login", "--email", person.email)
+    assert "no file or folder" in cli("convert", "nothing.mp4", code=1).stderr
+    refused = cli("convert", video, "--quality", "10", code=5)
+    assert "quality: must be from 0" in " ".join(refused.stderr.split())
+    cli("convert", code=2)

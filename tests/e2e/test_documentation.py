@@ -1,0 +1,36 @@
+"""What docs/api.md shows works as it is written there."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from mutagen.mp3 import MP3
+
+from gateway.openapi import document
+from tests import media
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
+
+
+def test_every_example_runs(newcomer, tmp_path):
+    someone = newcomer()
+    shutil.copy(media.make("mp4"), tmp_path / "talk.mp4")
+    script = "set -euxo pipefail\n" + "".join(re.findall(r"```bash\n(.*?)```", PAGE.read_text(), re.DOTALL))
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "URL": someone.url, "EMAIL": someone.email, "PASSWORD": someone.password},
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert str(MP3(tmp_path / "talk.mp3")["TIT2"]) == "My talk"
+
+
+def test_every_route_has_an_example():
+    text = PAGE.read_text()
+    for path in document()["paths"]:
+        assert path.replace("/{video_fid}", "/$JOB").replace("/files/$JOB", "$URL$UPLOAD") in text, path

@@ -1,0 +1,75 @@
+"""The OpenAPI document and the running gateway say the same, whatever is sent."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
+
+from gateway.openapi import document
+from tests.person import Person
+
+# An event stream ends when its reader goes: it has tests of its own.
+schema = schemathesis.openapi.from_dict(document()).exclude(path_regex="/events$")
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
+
+
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
+
+
+@pytest.fixture(scope="module")
+def someone(stack, maildir) -> Person:
+    """Whose account the requests are made with."""
+    return Person(stack.url("gateway"), maildir).joins()
+
+
+@schema.parametrize()
+@settings(
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_no_answer_is_undocumented_and_none_is_a_500(case, someone: Person):
+    headers = {"Authorization": f"Bearer {someone.token}"}
+    case.call_and_validate(base_url=someone.url, headers=headers, checks=CHECKS, timeout=60)
+
+
+ROUTES = """
+import json, os, sys
+from gateway.server import create_app
+from gateway.settings import GatewaySettings
+rules = create_app(GatewaySettings()).url_map.iter_rules()
+# The page's files are no part of the API.
+rules = [rule for rule in rules if not rule.endpoint.startswith("page.")]
+sys.stdout.write(json.dumps([(rule.rule, sorted(rule.methods)) for rule in rules]))
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+def test_every_route_is_documented(stack):
+    done = subprocess.run(
+        [sys.executable, "-c", ROUTES],
+        env=dict(stack.program("gateway").environment),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    documented = {(path, method.upper()) for path, item in document()["paths"].items() for method in item}
+    for rule, methods in json.loads(done.stdout):
+        # Flask answers these by itself.
+        implied = {"OPTIONS", "HEAD"} if "GET" in methods else {"OPTIONS"}
+        for method in set(methods) - implied:
+            assert (rule.replace("<fid>", "{video_fid}"), method) in documented, f"{method} {rule}"
+
+
+def test_the_document_is_served(stack):
+    assert requests.get(f"{stack.url('gateway')}/openapi.json", timeout=30).json() == document()

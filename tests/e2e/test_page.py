@@ -1,0 +1,43 @@
+"""What the gateway does for the page: its files, and links that play and download without a token."""
+
+import requests
+
+from tests import media
+
+NOWHERE = "0" * 24
+
+
+def test_the_page_is_served_from_the_same_origin_with_a_strict_policy(stack):
+    answer = requests.get(f"{stack.url('gateway')}/app/jobs/{NOWHERE}", timeout=30)
+    if answer.status_code == 404:
+        # A checkout whose page was not built has the API all the same.
+        assert "not built" in answer.json()["error"]
+        return
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert "script-src 'self';" in answer.headers["Content-Security-Policy"]
+
+
+def test_a_link_plays_the_mp3_of_its_job_without_a_token(person):
+    job = person.converts(media.make("mp4"))
+    link = person.request("GET", f"/jobs/{job['video_fid']}/link").json()["url"]
+    assert link.startswith(person.url)
+    answer = requests.get(link, headers={"Range": "bytes=0-99"}, timeout=30)
+    assert answer.status_code == 206
+    assert answer.content == person.download(job["mp3_fid"]).content[:100]
+
+
+def test_there_is_no_link_without_an_mp3(person):
+    fid = person.uploads(media.without_audio())
+    person.waits_for(fid)
+    answer = person.request("GET", f"/jobs/{fid}/link")
+    assert answer.status_code == 409
+    assert "no MP3" in answer.json()["error"]
+
+
+def test_nobody_else_gets_a_link(person, newcomer):
+    job = person.converts(media.make("mp4"))
+    stranger = newcomer().joins()
+    assert stranger.request("GET", f"/jobs/{job['video_fid']}/link").status_code == 404
+    assert stranger.request("GET", f"/jobs/{NOWHERE}/link").status_code == 404
+    assert stranger.request("GET", "/jobs/x/link").status_code == 400
+    assert requests.get(f"{person.url}/jobs/{job['video_fid']}/link", timeout=30).status_code == 401

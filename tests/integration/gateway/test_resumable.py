@@ -1,0 +1,98 @@
+"""What is kept of uploads that were interrupted, and for how long."""
+
+import os
+from datetime import timedelta
+
+import pytest
+
+from common.errors import Locked
+from common.jobs import Status, now
+from common.storage.writer import DEFAULT_CHUNK_SIZE
+from gateway.outbox import Outbox
+from gateway.resumable import Uploads
+from gateway.retention import Housekeeping
+from gateway.settings import HousekeepingSettings
+
+OWNER = "owner@example.com"
+
+
+@pytest.fixture
+def uploads(db) -> Uploads:
+    made = Uploads(db, lifetime=3600)
+    made.ensure_indexes()
+    return made
+
+
+@pytest.fixture
+def housekeeping(environment, store, rabbit, publisher) -> Housekeeping:
+    settings = HousekeepingSettings(
+        mongo_uri=environment["MONGO_URI"],
+        rabbitmq_uri=environment["RABBITMQ_URI"],
+        publish_grace=0,
+        orphan_grace=0,
+        upload_lifetime=3600,
+    )
+    return Housekeeping(settings, store, Outbox(rabbit, store.jobs, publisher))
+
+
+def sent(store, uploads: Uploads, upload, data: bytes):
+    """One part, as a request would store it."""
+    locked = uploads.lock(upload.id)
+    writer = store.videos.resume(upload.id, locked.offset, "talk.mp4", "video/*", locked.metadata)
+    writer.write(data)
+    uploads.advance(locked, writer.suspend(), release=True)
+    return uploads.owned(upload.id, OWNER)
+
+
+def test_one_request_at_a_time_has_the_lock(uploads):
+    upload = uploads.create(OWNER, "talk.mp4", 10, {})
+    first = uploads.lock(upload.id)
+    with pytest.raises(Locked):
+        uploads.lock(upload.id)
+    uploads.release(first)
+    assert uploads.lock(upload.id) is not None
+
+
+def test_who_lost_the_lock_cannot_move_the_offset(db, uploads):
+    upload = uploads.create(OWNER, "talk.mp4", 10, {})
+    stale = uploads.lock(upload.id)
+    db["uploads"].update_one({"_id": upload.id}, {"$set": {"lock.until": now() - timedelta(seconds=1)}})
+    uploads.lock(upload.id)
+    with pytest.raises(Locked):
+        uploads.advance(stale, 10)
+    assert uploads.owned(upload.id, OWNER).offset == 0
+
+
+def test_what_was_stored_behind_the_offset_does_not_count(store, uploads):
+    data = os.urandom(4 * DEFAULT_CHUNK_SIZE)
+    upload = uploads.create(OWNER, "talk.mp4", len(data), {})
+    half = 2 * DEFAULT_CHUNK_SIZE + 100
+    sent(store, uploads, upload, data[:half])
+    # A gateway that was killed after it had stored more, and before it noted that.
+    writer = store.videos.resume(upload.id, half, "talk.mp4", "video/*", {})
+    writer.write(os.urandom(DEFAULT_CHUNK_SIZE + 5))
+    writer.suspend()
+    upload = sent(store, uploads, upload, data[half:])
+    assert upload.offset == len(data)
+    store.videos.publish(upload.id, len(data), "talk.mp4", "video/*", {})
+    assert b"".join(store.videos.read(store.videos.find(upload.id))) == data
+
+
+def test_housekeeping_leaves_a_live_upload_and_deletes_an_expired_one(db, store, uploads, housekeeping):
+    live, expired = (uploads.create(OWNER, "talk.mp4", 10**6, {}) for _ in range(2))
+    for upload in (live, expired):
+        sent(store, uploads, upload, os.urandom(1000))
+    db["uploads"].update_one({"_id": expired.id}, {"$set": {"expires_at": now() - timedelta(seconds=1)}})
+    done = housekeeping.run()
+    assert (done["uploads"], done["chunks"]) == (1, 0)
+    assert uploads.owned(expired.id, OWNER) is None
+    assert db["fs.chunks"].distinct("files_id") == [live.id]
+
+
+def test_an_upload_whose_gateway_died_after_the_last_byte_becomes_a_job(store, uploads, housekeeping):
+    upload = sent(store, uploads, uploads.create(OWNER, "talk.mp4", 1000, {"bitrate": 64}), os.urandom(1000))
+    assert housekeeping.run()["completed"] == 1
+    job = store.jobs.get(upload.id)
+    assert (job.status, job.options, job.username) == (Status.QUEUED, {"bitrate": 64}, OWNER)
+    assert uploads.owned(upload.id, OWNER) is None
+    assert store.videos.find(upload.id).length == 1000
