@@ -7,6 +7,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from common.errors import RejectedError, Unauthorized, Unavailable
+from common.logs import current_request
 from gateway.settings import GatewaySettings
 
 # As many idle connections as a gunicorn worker has threads.
@@ -66,10 +67,11 @@ class AuthClient:
         return Answer(response.status_code, response.headers.get("Content-Type", ""), response.content)
 
     def _send(self, method: str, path: str, data: bytes | None, headers: dict[str, str] | None) -> requests.Response:
+        traced = {"X-Request-ID": current_request(), **(headers or {})}
         for last in (False, True):
             try:
                 return self._session.request(
-                    method, self._base + path, data=data, headers=headers, timeout=self._timeout, allow_redirects=False
+                    method, self._base + path, data=data, headers=traced, timeout=self._timeout, allow_redirects=False
                 )
             except requests.ConnectionError as error:
                 # A server may close an idle connection just as we use it; nothing was answered, and all three

@@ -236,11 +236,18 @@ def half_a_part(person: Person, path: str, offset: int, announced: int, sent: by
     return connection
 
 
-def test_while_one_request_sends_another_is_refused(person: Person):
+def locked(environment: dict[str, str], path: str) -> bool:
+    upload = {"_id": ObjectId(path.rpartition("/")[2]), "lock": {"$ne": None}}
+    with mongo.connect(MongoSettings(mongo_uri=environment["MONGO_URI"])) as client:
+        return client[mongo.VIDEOS]["uploads"].find_one(upload) is not None
+
+
+def test_while_one_request_sends_another_is_refused(person: Person, environment):
     path = begun(person, 10 * MEGABYTE)
     connection = half_a_part(person, path, 0, MEGABYTE, os.urandom(1000))
     try:
-        eventually(lambda: patch(person, path, 0, b"\x00").status_code == 423, pause=0.01, what="the lock")
+        eventually(lambda: locked(environment, path), pause=0.01, what="the lock")
+        assert patch(person, path, 0, b"\x00").status_code == 423
     finally:
         connection.close()
     # Every byte that the broken request brought counts.
