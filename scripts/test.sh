@@ -11,7 +11,7 @@
 #   faults       the whole system while parts of it die
 #   cluster      the manifests in a real cluster; runs only when it is named
 # --all: also the faults that take many minutes each
-# Without a tier: all but cluster. Servers are started as needed and ended afterwards.
+# Without a tier: all but cluster. Servers are started as needed and ended afterwards; the faults run beside the others.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 cd "$root"
@@ -62,6 +62,7 @@ coverage=""
 if asked unit && asked integration && asked e2e && [ "${#pytest_arguments[@]}" = 0 ]; then coverage=1; fi
 
 child=""
+beside=""
 stacks=()
 
 # run COMMAND...: runs it so that a signal to this script reaches it too; returns its exit code.
@@ -82,6 +83,10 @@ finish() {
     if [ -n "$child" ]; then
         kill -TERM "$child" 2>/dev/null || true
         wait "$child" 2>/dev/null || true
+    fi
+    if [ -n "$beside" ]; then
+        kill -TERM "$beside" 2>/dev/null || true
+        wait "$beside" 2>/dev/null || true
     fi
     for name in "${stacks[@]}"; do
         ./scripts/local.sh down --wipe --name "$name" >&2 || code=1
@@ -105,19 +110,19 @@ start_stack() {
     run ./scripts/local.sh up --name "$1" "${options[@]}"
 }
 
-# The stacks' names are the checkout's, so only one run at a time may use them.
+# one_at_a_time STACK: the stacks' names are the checkout's, so only one run at a time may use each.
 one_at_a_time() {
     mkdir -p .local
-    exec 9>.local/test.lock
+    exec 9>".local/test-$1.lock"
     flock --nonblock 9 || {
-        say "Another test run of this checkout uses the stacks; waiting for its end..."
+        say "Another test run of this checkout uses the stack $1; waiting for its end..."
         flock --timeout 3600 9 || die "The other test run did not end within an hour. End it, then try again."
     }
 }
 
 shared_stack() {
     [ -n "${V2M_STACK:-}" ] && return
-    one_at_a_time
+    one_at_a_time test
     V2M_COVERAGE="$coverage" start_stack test tests/settings.env || return
     export V2M_STACK="$root/.local/stack/test/state.json"
 }
@@ -153,7 +158,14 @@ tier_browser() {
     (ensure_web) && (ensure_chromium) && shared_stack && run pytest -n 2 tests/browser "${pytest_arguments[@]}"
 }
 tier_faults() {
-    one_at_a_time
+    local code=0
+    if [ -n "$beside" ]; then
+        wait "$beside" || code=$?
+        beside=""
+        cat .local/faults.log
+        return "$code"
+    fi
+    one_at_a_time faults
     start_stack faults tests/faults/settings.env || return
     V2M_STACK="$root/.local/stack/faults/state.json" run pytest tests/faults "${faults_arguments[@]}" "${pytest_arguments[@]}"
 }
@@ -177,6 +189,12 @@ total_coverage() {
 
 rm -rf .local/coverage
 mkdir -p .local/coverage
+# The faults mostly wait for what they broke: they run beside the other tiers, on a stack of their own.
+if asked faults && [ "${#tiers[@]}" -gt 1 ]; then
+    ./scripts/test.sh faults "${faults_arguments[@]}" -- "${pytest_arguments[@]}" >.local/faults.log 2>&1 </dev/null &
+    beside=$!
+fi
+
 summary=()
 failures=0
 for tier in "${tiers[@]}"; do

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pika
+import requests
 from pymongo import MongoClient
 from pymongo.database import Database
 
@@ -66,6 +67,21 @@ def depth(environment: Mapping[str, str], queue: str) -> int:
         return int(declared.method.message_count)
     finally:
         connection.close()
+
+
+def unsettled(environment: Mapping[str, str]) -> dict[str, int]:
+    """Messages that are ready, or delivered and not acknowledged, by queue; dead letters apart.
+
+    The management API's numbers are some seconds old.
+    """
+    answer = requests.get(
+        f"{environment['RABBITMQ_MANAGEMENT_URL']}/api/queues/%2F",
+        auth=(environment["RABBITMQ_USER"], environment["RABBITMQ_PASSWORD"]),
+        timeout=30,
+    )
+    answer.raise_for_status()
+    queues = {queue["name"]: int(queue.get("messages", 0)) for queue in answer.json()}
+    return {name: messages for name, messages in queues.items() if messages and not name.endswith(".dead")}
 
 
 def holds(environment: Mapping[str, str], username: str | None = None, seconds: float = 120) -> None:

@@ -242,13 +242,24 @@ def locked(environment: dict[str, str], path: str) -> bool:
         return client[mongo.VIDEOS]["uploads"].find_one(upload) is not None
 
 
+def trickles(connection: http.client.HTTPConnection, ended: threading.Event) -> None:
+    """Some bytes now and then, so that the request is not ended for its slowness."""
+    while not ended.wait(0.2):
+        connection.send(bytes(4096))
+
+
 def test_while_one_request_sends_another_is_refused(person: Person, environment):
     path = begun(person, 10 * MEGABYTE)
-    connection = half_a_part(person, path, 0, MEGABYTE, os.urandom(1000))
+    connection = half_a_part(person, path, 0, 10 * MEGABYTE, os.urandom(1000))
+    ended = threading.Event()
+    sender = threading.Thread(target=trickles, args=(connection, ended))
+    sender.start()
     try:
         eventually(lambda: locked(environment, path), pause=0.01, what="the lock")
         assert patch(person, path, 0, b"\x00").status_code == 423
     finally:
+        ended.set()
+        sender.join(60)
         connection.close()
     # Every byte that the broken request brought counts.
     eventually(lambda: offset_of(person, path) >= 1000, what="the flush")

@@ -54,6 +54,12 @@ class Faults:
         process.suspend()
         self._stopped.append(process)
 
+    def hang(self, program: str) -> None:
+        """SIGSTOP for all its processes: it keeps its connections and does not answer."""
+        main = psutil.Process(self.stack.pid(program))
+        for process in [main, *main.children(recursive=True)]:
+            self.freeze(process)
+
     def thaw(self) -> None:
         """SIGCONT for everything that was frozen."""
         while self._stopped:

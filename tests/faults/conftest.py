@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from scripts.stack import Stack
+from tests import invariant
 from tests.faults.breaking import RECOVERY, Faults, recovered
+from tests.waiting import eventually
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,6 +26,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         chosen = [item for item in items if not item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = chosen
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_message_is_left(environment: dict[str, str]) -> Iterator[None]:
+    yield
+    eventually(lambda: invariant.unsettled(environment) == {}, seconds=90, pause=1, what="queues without messages")
 
 
 @pytest.fixture

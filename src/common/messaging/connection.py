@@ -170,10 +170,17 @@ class BrokerConnection:
             connection, self._connection, self._channel = self._connection, None, None
             waiting = list(self._waiting)
         if connection is not None and connection.is_open:
-            try:
-                connection.close()
-            except (AMQPError, OSError) as error:
-                log.debug("Closing the connection: %s", error)
+            # A broker that hangs would let us wait for a heartbeat's time, during which this thread shows no life.
+            closing = threading.Thread(target=_close, args=(connection,), name="rabbitmq-closing", daemon=True)
+            closing.start()
+            closing.join(self._settings.rabbitmq_timeout)
         for future in waiting:
             # Not begun: it never will be. Begun: `work` has raised by now, as its connection is closed.
             future.cancel()
+
+
+def _close(connection: pika.BlockingConnection) -> None:
+    try:
+        connection.close()
+    except (AMQPError, OSError) as error:
+        log.debug("Closing the connection: %s", error)
