@@ -1,5 +1,6 @@
 """What the page says when something fails, and how one gets on from there."""
 
+import hashlib
 import re
 import time
 
@@ -7,7 +8,7 @@ import jwt
 import pytest
 from playwright.sync_api import expect
 
-from tests import media
+from tests import media, stored
 
 
 def test_a_video_without_sound_is_told_with_what_to_do(owner):
@@ -54,17 +55,18 @@ def test_somebody_elses_job_is_not_there(owner, newcomer):
 @pytest.fixture
 def server(stack):
     """A gateway of the test's own, which ends without waiting for what is going on."""
-    stack.add("page", like="gateway", env={"WEB_GRACE": "1"})
+    stack.add("page", like="gateway", env={"WEB_GRACE": "1", "MAX_UPLOAD_MB": "600"})
     yield stack.url("page")
     stack.remove("page")
 
 
-def test_an_upload_goes_on_when_the_server_is_back(visit, stack, server, person, tmp_path):
+@pytest.mark.timeout(600)
+def test_half_a_gigabyte_goes_on_when_the_server_is_back(visit, stack, server, person, environment, tmp_path):
     visitor = visit(base_url=server)
     visitor.is_signed_in(person.token)
     visitor.opens("/")
-    video = media.large(48, tmp_path)
-    visitor.has_a_slow_line(3_000_000)
+    video = media.large(500, tmp_path)
+    visitor.has_a_slow_line(30_000_000)
     visitor.chooses(video)
     # The server notes every few seconds how far it is; what it had not noted is sent again.
     expect(visitor.upload(video.name)).to_contain_text(re.compile(r"([5-9]\d) % "))
@@ -75,8 +77,13 @@ def test_an_upload_goes_on_when_the_server_is_back(visit, stack, server, person,
     stack.start("page")
     stack.wait_ready("page")
     expect(visitor.page.get_by_text("The server can't be reached")).to_have_count(0)
-    visitor.sees_job(video.name, "completed")
+    expect(visitor.upload(video.name)).to_have_count(0, timeout=240_000)
+    job = visitor.sees_job(video.name, "completed")
     assert visitor.offsets[-1] > 0, "it went on where it was"
+    with video.open("rb") as file:
+        assert (
+            stored.sha256(environment, job.get_attribute("data-job")) == hashlib.file_digest(file, "sha256").hexdigest()
+        )
 
 
 def test_an_upload_begins_when_the_network_is_back(owner):

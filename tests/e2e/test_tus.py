@@ -19,9 +19,8 @@ from tusclient.client import TusClient
 
 from common.settings import MongoSettings
 from common.storage import mongo
-from common.storage.bucket import Bucket
 from scripts.stack import Stack
-from tests import invariant, media
+from tests import invariant, media, stored
 from tests.person import Person
 from tests.waiting import eventually
 
@@ -64,15 +63,6 @@ def offset_of(person: Person, path: str) -> int:
     return int(answer.headers["Upload-Offset"])
 
 
-def sha256_of_stored(environment, fid: str) -> str:
-    with mongo.connect(MongoSettings(mongo_uri=environment["MONGO_URI"])) as client:
-        bucket = Bucket(client[mongo.VIDEOS])
-        digest = hashlib.sha256()
-        for chunk in bucket.read(bucket.find(ObjectId(fid))):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def test_the_server_says_what_it_can(stack):
     answer = requests.options(f"{stack.url('gateway')}/files", timeout=30)
     assert answer.status_code == 204
@@ -100,7 +90,7 @@ def test_parts_of_any_size_become_the_same_video(person: Person, environment, si
     fid = path.rpartition("/")[2]
     job = person.waits_for(fid)
     assert job["options"] == {"title": "In parts", "start": 1.0}
-    assert sha256_of_stored(environment, fid) == hashlib.sha256(data).hexdigest()
+    assert stored.sha256(environment, fid) == hashlib.sha256(data).hexdigest()
     assert offset_of(person, path) == len(data)
     invariant.holds(environment, person.email)
 
@@ -148,7 +138,7 @@ def test_a_part_must_be_what_its_checksum_says(person: Person, environment, algo
     assert broken.status_code == 460, broken.text
     assert offset_of(person, path) == half
     assert patch(person, path, half, data[half:], **{"Upload-Checksum": checksum(data[half:])}).status_code == 204
-    assert sha256_of_stored(environment, path.rpartition("/")[2]) == hashlib.sha256(data).hexdigest()
+    assert stored.sha256(environment, path.rpartition("/")[2]) == hashlib.sha256(data).hexdigest()
 
 
 @pytest.mark.parametrize("value", ["sha512 AAAA", "sha1", "sha1 !!!", "sha1 AAAA", ""])
@@ -321,6 +311,6 @@ def survives(person: Person, gateway: str, stack: Stack, environment: dict[str, 
     resumed.upload()
     fid = path.rpartition("/")[2]
     file.seek(0)
-    assert sha256_of_stored(environment, fid) == hashlib.file_digest(file, "sha256").hexdigest()
+    assert stored.sha256(environment, fid) == hashlib.file_digest(file, "sha256").hexdigest()
     assert person.waits_for(fid)["status"] == "completed"
     assert person.request("DELETE", f"/jobs/{fid}").status_code == 204
