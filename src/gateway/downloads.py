@@ -89,7 +89,7 @@ def _send(file: StoredFile, store: Store) -> Response:
         chunks = store.mp3s.read(file, start, stop)
         # The first bytes are read before the status is sent: a database that is down is a 503, not a torn download.
         body = chain([next(chunks, b"")], chunks)
-    return Response(body, 206 if partial else 200, headers, mimetype="audio/mpeg", direct_passthrough=True)
+    return Response(body, 206 if partial else 200, headers, mimetype="audio/mpeg")
 
 
 def _range(file: StoredFile, etag: str) -> tuple[int, int]:

@@ -477,9 +477,13 @@ def test_guessing_passwords_is_slowed_down(stack, maildir):
         for _ in range(3):
             error(requests.post(f"{someone.url}/login", auth=(someone.email, "guess"), timeout=30), 401)
         answer = requests.post(f"{someone.url}/login", auth=(someone.email, "guess"), timeout=30)
-        assert "Wait" in error(answer, 429)
-        assert int(answer.headers["Retry-After"]) > 0
+        assert f"Wait {answer.headers['Retry-After']} seconds" in error(answer, 429)
+        assert 0 < int(answer.headers["Retry-After"]) <= 60
         # Another account from the same address is not locked out.
         error(requests.post(f"{someone.url}/login", auth=("other-" + someone.email, "guess"), timeout=30), 401)
+        for _ in range(3):
+            refused = someone.register()
+        # Of an hour, in words for people.
+        assert re.search(r"Wait \d\d? minutes", error(refused, 429))
     finally:
         stack.remove("guarded")

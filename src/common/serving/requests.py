@@ -60,11 +60,14 @@ class Request(message.Request):  # type: ignore[misc]
     """gunicorn's request with a `Body`."""
 
     body: Body
+    _expected_100_continue: bool
 
     def set_body_reader(self) -> None:
         """Called by gunicorn when the headers are parsed."""
         super().set_body_reader()
         self.body = Body(self.body, self.unreader)
+        # A body that is here need not be asked for.
+        self._expected_100_continue = self._expected_100_continue and self.body.unread
 
     def should_close(self) -> bool:
         """Also with a body that is not read: where the next request begins is not known, or only much later."""

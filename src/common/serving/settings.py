@@ -17,8 +17,8 @@ class ServerSettings(ServiceSettings, HealthSettings):
     web_threads: PositiveInt = 64
     # s. For what is in progress at SIGTERM; Kubernetes kills after 30.
     web_grace: PositiveInt = 25
-    # s. From the first byte of a request to the last one of its headers.
-    header_patience: PositiveFloat = 10.0
+    # s. From the first byte of a request to the last one of its headers, and of its body if that is small.
+    request_patience: PositiveFloat = 10.0
     # bytes/s over CLIENT_PATIENCE seconds in which we wait for the client. A body that comes more slowly, or an answer
     # that is read more slowly, is ended, or it would hold a thread for days.
     client_min_rate: PositiveInt = 4096

@@ -4,6 +4,7 @@ Only the time that we spend waiting counts: a client does not become slow becaus
 socket would not do: it never fires for a client that sends a byte a second.
 """
 
+import contextlib
 import errno
 import fcntl
 import select
@@ -85,6 +86,11 @@ class ClientSocket(socket.socket):
                 self._received += len(data)
                 return data
         return b""
+
+    def reply(self, data: bytes) -> None:
+        """Sends a few bytes without waiting, or not at all."""
+        with contextlib.suppress(OSError):
+            super().send(data, socket.MSG_DONTWAIT)
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         """Sends everything; raises BrokenPipeError when the client takes it too slowly."""

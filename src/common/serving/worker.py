@@ -1,8 +1,8 @@
 """gunicorn's threaded worker, where a thread is held by nobody but who has sent a request and takes its answer.
 
 gunicorn gives a thread to each connection that has sent a byte, and lets it wait in `recv` and `send` for as long as
-the client likes. Here the main loop collects the headers and reads on after refusals, for any number of clients, and
-the sockets measure how fast bodies come and answers are taken.
+the client likes. Here the main loop collects headers and small bodies and reads on after refusals, for any number of
+clients, and the sockets measure how fast bodies come and answers are taken.
 """
 
 import contextlib
@@ -76,18 +76,18 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
             self._make_room()
         conn = Connection(self.cfg, ClientSocket(accepted, self._pace), address, listener.getsockname())
         self._await(conn, self.keepalived_conns, self.cfg.keepalive)
-        self._read_head(conn)
+        self._read(conn)
 
     def finish_request(self, conn: Connection, future: "Future[bool]") -> None:
         """Takes a connection back from its thread."""
         if future.cancelled() or future.exception() is not None or not future.result():
             self._end(conn)
             return
-        conn.rest()
+        conn.take_back()
         if conn.has_request:
             self.enqueue_req(conn)
-        elif conn.head:
-            self._await(conn, self.pending_conns, self._settings.header_patience)
+        elif conn.began:
+            self._await(conn, self.pending_conns, self._settings.request_patience)
         else:
             linger = self.cfg.keepalive if self.alive else gthread.STOP_KEEPALIVE_LINGER
             self._await(conn, self.keepalived_conns, min(self.cfg.keepalive, linger))
@@ -104,11 +104,9 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
             self._drop(conn)
 
     def murder_pending(self) -> None:
-        """Refuses headers that do not come to an end, and closes what has lingered."""
+        """Refuses requests that do not come to an end, and closes what has lingered."""
         for conn in self._overdue(self.pending_conns):
-            with contextlib.suppress(OSError):
-                timeout = RequestTimeout("The headers of the request came too slowly.")
-                conn.sock.send(refusal(timeout), socket.MSG_DONTWAIT)
+            conn.sock.reply(refusal(RequestTimeout("The request came too slowly and was ended.")))
             self._end(conn)
         for conn in self._overdue(self._ending):
             self._drop(conn)
@@ -132,22 +130,26 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         if conn.queue is self._ending:
             self._read_rest(conn)
         elif conn.queue is not None:  # it may have been closed in this turn of the loop
-            self._read_head(conn)
+            self._read(conn)
 
-    def _read_head(self, conn: Connection) -> None:
+    def _read(self, conn: Connection) -> None:
         try:
-            more = conn.read_head()
+            more = conn.read()
         except BlockingIOError:
             return
         except OSError:
             more = False
-        if conn.has_request:
+        # A body that ends early is told so by who reads it.
+        if conn.has_request or (conn.has_headers and not more):
             self._leave(conn)
             self.enqueue_req(conn)
-        elif not more:
+            return
+        if not more:
             self._drop(conn)
-        elif conn.queue is not self.pending_conns:
-            self._await(conn, self.pending_conns, self._settings.header_patience)
+            return
+        if conn.queue is not self.pending_conns:
+            self._await(conn, self.pending_conns, self._settings.request_patience)
+        conn.go_on()
 
     def _read_rest(self, conn: Connection) -> None:
         try:
