@@ -26,7 +26,17 @@ CHECKS = "video2mp3.checks"
 def install(app: Flask, checks: Mapping[str, Check]) -> None:
     """Adds the routes to an HTTP service."""
     app.register_blueprint(blueprint(checks))
-    app.extensions[CHECKS] = checks
+    app.extensions[CHECKS] = {name: _inside(app, check) for name, check in checks.items()}
+
+
+def _inside(app: Flask, check: Check) -> Check:
+    """The check, when the server beside the application makes it: flask-mysqldb's connections are the application's."""
+
+    def run() -> None:
+        with app.app_context():
+            check()
+
+    return run
 
 
 def blueprint(checks: Mapping[str, Check], alive: Callable[[], bool] = lambda: True) -> Blueprint:

@@ -378,6 +378,10 @@ def test_a_download_has_its_length_name_and_tag(finished):
     assert ".mp3" in answer.headers["Content-Disposition"]
     again = someone.download(job["mp3_fid"], headers={"If-None-Match": answer.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
+    same = someone.download(job["mp3_fid"], headers={"If-Match": f'"other", {answer.headers["ETag"]}'})
+    assert same.content == answer.content
+    another = someone.download(job["mp3_fid"], headers={"If-Match": '"other"', "Range": "bytes=5-"})
+    assert "If-Match" in error(another, 412)
     head = someone.request("HEAD", f"/download?fid={job['mp3_fid']}")
     assert head.headers["Content-Length"] == answer.headers["Content-Length"]
     assert head.content == b""

@@ -89,17 +89,19 @@ def test_a_backlog_of_2000_jobs(newcomer, faults, environment):
         invariant.holds(environment, person.email, seconds=3000)
 
 
-def test_clients_that_trickle_do_not_keep_others_out(person, faults):
+def test_clients_that_trickle_do_not_keep_others_out(person, newcomer, faults):
     url = urlsplit(person.url)
-    head = (
-        f"POST /upload HTTP/1.1\r\nHost: {url.netloc}\r\nAuthorization: Bearer {person.token}\r\n"
+    slow = [newcomer().joins() for _ in range(5)]
+    heads = [
+        f"POST /upload HTTP/1.1\r\nHost: {url.netloc}\r\nAuthorization: Bearer {client.token}\r\n"
         "Content-Type: multipart/form-data; boundary=B\r\nContent-Length: 1000000\r\n\r\n"
         '--B\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n\r\n'
-    ).encode()
+        for client in slow
+    ]
     socks = [socket.create_connection((url.hostname, url.port), timeout=60) for _ in range(100)]
     try:
-        for sock in socks:
-            sock.sendall(head)
+        for i, sock in enumerate(socks):
+            sock.sendall(heads[i % len(heads)].encode())
         job = person.converts(media.make("mp4"))
         assert job["status"] == "completed"
         refused = [sock.recv(12) for sock in socks[:20]]
