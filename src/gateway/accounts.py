@@ -93,6 +93,6 @@ def _seconds_left(limiter: Limiter) -> int:
     if reached is None:
         return 60
     try:
-        return max(1, math.ceil(reached.reset_at - time.time()))
+        return max(1, math.ceil(reached.window.reset_time - time.time()))
     except PyMongoError:
         return reached.limit.get_expiry()
