@@ -92,11 +92,11 @@ def service(state: State, name: str, like: str) -> dict[str, str]:
     """The environment of the service `name`, which runs the code of `like`."""
     everything = complete(state)
     share = {key: everything[key] for key in SHARES[like]}
-    port = str(state.ports[name]) if name in state.ports else ""
-    listen = {"HOST": "127.0.0.1", "PORT": port} if like in {"auth", "gateway"} else {}
+    listen: dict[str, str] = {}
+    for variable, port in listening(name, like).items():
+        listen |= {variable: str(state.ports[port]), variable.replace("PORT", "HOST"): "127.0.0.1"}
     # As in the gateway's image.
     threads = {"WEB_THREADS": "320"} if like == "gateway" else {}
-    health = {"HEALTH_HOST": "127.0.0.1", "HEALTH_PORT": port} if like in {"converter", "notification"} else {}
     variant = state.variants.get(name)
     return {
         **base(state),
@@ -106,11 +106,17 @@ def service(state: State, name: str, like: str) -> dict[str, str]:
         **share,
         **listen,
         **threads,
-        **health,
         **(_coverage() if state.coverage else {}),
         **state.overrides,
         **(variant.env if variant else {}),
     }
+
+
+def listening(name: str, like: str) -> dict[str, str]:
+    """The names of the service's ports by the variables that tell it; a worker answers probes only."""
+    if like in {"auth", "gateway"}:
+        return {"PORT": name, "HEALTH_PORT": f"{name}_health"}
+    return {"HEALTH_PORT": name} if like in {"converter", "notification"} else {}
 
 
 def _coverage() -> dict[str, str]:

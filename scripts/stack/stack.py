@@ -159,8 +159,9 @@ class Stack:
             raise StackError(f"{like} is not a service. There are: {', '.join(services.COMMANDS)}.")
         with locked(self.state.path):
             self._reload()
-            if name not in self.state.ports and like != "housekeeping":
-                self.state.ports[name] = ports.choose(1, self.state.ports.values())[0]
+            for port in environment.listening(name, like).values():
+                if port not in self.state.ports:
+                    self.state.ports[port] = ports.choose(1, self.state.ports.values())[0]
             self.state.variants[name] = Variant(like=like, env=dict(env or {}))
             self.save()
         supervision.write(self.state, [self.program(name)])

@@ -22,7 +22,9 @@ PORTS = (
     "mongodb",
     "mailserver",
     "auth",
+    "auth_health",
     "gateway",
+    "gateway_health",
     "converter",
     "notification",
 )
@@ -81,6 +83,9 @@ class State:
         except FileNotFoundError:
             raise StackError(f"There is no stack at {path.parent}. Start one: ./scripts/local.sh up") from None
         content.pop("environment", None)
+        # The state of an older version may lack some.
+        missing = [name for name in PORTS if name not in content["ports"]]
+        content["ports"].update(zip(missing, ports.choose(len(missing), content["ports"].values()), strict=True))
         content["variants"] = {name: Variant(**values) for name, values in content["variants"].items()}
         if content["supervisor"] is not None:
             content["supervisor"] = tuple(content["supervisor"])

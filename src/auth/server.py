@@ -24,6 +24,6 @@ def create_app(settings: AuthSettings) -> Flask:
     passwords = Passwords(settings.hash_concurrency, settings.hash_wait)
     tokens = Tokens(settings.jwt_secret, settings.token_lifetime, settings.admin_emails)
     accounts = Accounts(Users(database), passwords, tokens, reserved=settings.admin_emails)
-    app.register_blueprint(health.blueprint({"mysql": database.check}))
+    health.install(app, {"mysql": database.check})
     app.register_blueprint(routes.blueprint(accounts, tokens, Capacity(settings.logins_at_once)))
     return app

@@ -5,7 +5,7 @@
      ├── TransientError            may work later: tried again with a delay
      ├── ConfigurationError        the operator has to change something
      └── RejectedError             the request is wrong, or can't be served now: a 4xx or 503
-          ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · RequestTimeout 408
+          ├── BadRequest 400 · Unauthorized 401 · NotFound 404 · RequestTimeout 408
           ├── Conflict 409 · Gone 410 · LengthRequired 411 · PreconditionFailed 412 · TooLarge 413
           ├── UnsupportedType 415 · RangeNotSatisfiable 416 · Invalid 422 · Locked 423
           └── TooManyRequests 429 · ChecksumMismatch 460 · Unavailable 503
@@ -56,12 +56,6 @@ class Unauthorized(RejectedError):
         super().__init__(message, headers={"WWW-Authenticate": f'{scheme} realm="video2mp3"'})
 
 
-class Forbidden(RejectedError):
-    """Raised when the caller is known and may not do this."""
-
-    status = 403
-
-
 class NotFound(RejectedError):
     """Raised for what does not exist, and for what belongs to somebody else."""
 
@@ -93,7 +87,7 @@ class LengthRequired(RejectedError):
 
 
 class PreconditionFailed(RejectedError):
-    """Raised when the request is made for another version of the protocol."""
+    """Raised when the request is made for another version, of the protocol or of what it asks for."""
 
     status = 412
 
@@ -129,7 +123,7 @@ class Locked(RejectedError):
 
 
 class TooManyRequests(RejectedError):
-    """Raised when a caller exceeds a rate limit."""
+    """Raised when a caller exceeds a limit: of attempts in a time, or of requests at the same time."""
 
     status = 429
 

@@ -6,25 +6,10 @@ Read by gunicorn's master process; every lower-case name here that gunicorn know
 from pathlib import Path
 
 from gunicorn.http import wsgi  # type: ignore[import-untyped]
-from pydantic import PositiveInt
 
 from common import logs, startup
-from common.settings import Port, ServiceSettings
-
-
-class ServerSettings(ServiceSettings):
-    """Where to listen, and how many requests are served at the same time."""
-
-    host: str = "0.0.0.0"  # noqa: S104  a container's only interface
-    port: Port = 5000
-    # One process: replicas are Kubernetes' business, hashing and file transfers release the interpreter's lock, and
-    # each process counts its own metrics and rate limits.
-    web_workers: PositiveInt = 1
-    # Uploads, downloads and followed jobs each hold a thread while they last.
-    web_threads: PositiveInt = 64
-    # s. For what is in progress at SIGTERM; Kubernetes kills after 30.
-    web_grace: PositiveInt = 25
-
+from common.serving.refusals import SERVER
+from common.serving.settings import ServerSettings
 
 _settings = startup.load(ServerSettings)
 
@@ -32,13 +17,15 @@ _settings = startup.load(ServerSettings)
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
 bind = f"{_host}:{_settings.port}"
 workers = _settings.web_workers
-worker_class = "gthread"
+worker_class = "common.serving.worker.Worker"
 threads = _settings.web_threads
 # s. A worker whose main loop stands still for this long is replaced; requests themselves may take longer.
 timeout = 60
 graceful_timeout = _settings.web_grace
 # bytes. Upload-Metadata of tus: a name and three tags, in UTF-8 and base64.
 limit_request_field_size = 16 * 1024
+# It would write past the sockets that measure how fast a client reads.
+sendfile = False
 # s. Longer than any client of ours leaves a connection idle, so that it is not closed as a request is sent.
 keepalive = 75
 # The workers' heartbeat is a file: in memory, where a slow disk cannot make a worker look dead.
@@ -48,4 +35,4 @@ control_socket_disable = True
 logconfig_dict = logs.configuration(_settings.log_level, _settings.log_format)
 
 # There is no setting for it: https://github.com/benoitc/gunicorn/issues/825
-wsgi.SERVER = "video2mp3"
+wsgi.SERVER = SERVER

@@ -1,6 +1,7 @@
-"""Liveness, readiness and metrics: routes for the HTTP services and a small server for the workers."""
+"""Liveness, readiness and metrics: routes for the HTTP services, and a small server beside each process's own work."""
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +18,25 @@ log = logging.getLogger(__name__)
 
 # Raises TransientError (or a RejectedError) when its dependency does not answer.
 Check = Callable[[], None]
+
+# Where an application keeps its checks, for the server beside it.
+CHECKS = "video2mp3.checks"
+
+
+def install(app: Flask, checks: Mapping[str, Check]) -> None:
+    """Adds the routes to an HTTP service."""
+    app.register_blueprint(blueprint(checks))
+    app.extensions[CHECKS] = {name: _inside(app, check) for name, check in checks.items()}
+
+
+def _inside(app: Flask, check: Check) -> Check:
+    """The check, when the server beside the application makes it: flask-mysqldb's connections are the application's."""
+
+    def run() -> None:
+        with app.app_context():
+            check()
+
+    return run
 
 
 def blueprint(checks: Mapping[str, Check], alive: Callable[[], bool] = lambda: True) -> Blueprint:
@@ -66,17 +86,27 @@ class Heartbeat:
 
 
 class _QuietHandler(WSGIRequestHandler):
+    # s. Each connection has a thread.
+    timeout = 20
+
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Probes are no events."""
 
 
 class HealthServer:
-    """Serves a worker's health routes from a thread of its own while the `with` block runs."""
+    """Serves a process's health routes from a thread of its own while the `with` block runs."""
 
-    def __init__(self, host: str, port: int, checks: Mapping[str, Check], alive: Callable[[], bool]) -> None:
+    def __init__(
+        self, host: str, port: int, checks: Mapping[str, Check], alive: Callable[[], bool], *, shared: bool = False
+    ) -> None:
+        """`shared` with other processes that do the same: one that is being replaced, and its successor."""
         app = Flask(__name__, static_folder=None)
         app.register_blueprint(blueprint(checks, alive))
-        self._server: BaseWSGIServer = make_server(host, port, app, threaded=True, request_handler=_QuietHandler)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.create_server((host, port), family=family, backlog=128, reuse_port=shared) as listener:
+            self._server: BaseWSGIServer = make_server(
+                host, port, app, threaded=True, request_handler=_QuietHandler, fd=listener.fileno()
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
 
     def __enter__(self) -> Self:

@@ -124,11 +124,16 @@ class LinkSettings(EnvironmentSettings):
     link_lifetime: PositiveInt = 7 * 24 * 3600
 
 
-class WorkerSettings(ServiceSettings, MongoSettings, RabbitSettings):
-    """What both workers read."""
+class HealthSettings(EnvironmentSettings):
+    """Where probes and Prometheus ask: apart from what clients reach, who may use up what serves them."""
 
     health_host: str = "0.0.0.0"  # noqa: S104  probes come from the node
     health_port: Port = 8081
+
+
+class WorkerSettings(ServiceSettings, HealthSettings, MongoSettings, RabbitSettings):
+    """What both workers read."""
+
     # s. A worker whose loop did not turn for this long is reported dead to the liveness probe.
     health_stale_after: PositiveFloat = 60.0
     # s. How long the job at hand may go on after SIGTERM before it is handed back to the queue.

@@ -4,10 +4,13 @@ import base64
 import binascii
 import hashlib
 import logging
+import math
+import time
 
 from flask import Blueprint, Flask, Response, request
 from flask_limiter import Limiter, RateLimitExceeded
 from flask_limiter.util import get_remote_address
+from pymongo.errors import PyMongoError
 
 from common.errors import LengthRequired, TooLarge, Unauthorized, UnsupportedType
 from common.http import error_response
@@ -18,6 +21,8 @@ log = logging.getLogger(__name__)
 
 # bytes. A registration is an address and a password.
 _MAX_BODY = 16 * 1024
+# s. From here on people are told minutes.
+_MINUTES_FROM = 120
 
 
 def blueprint(app: Flask, settings: GatewaySettings, auth: AuthClient) -> Blueprint:
@@ -33,7 +38,14 @@ def blueprint(app: Flask, settings: GatewaySettings, auth: AuthClient) -> Bluepr
         in_memory_fallback_enabled=True,
         headers_enabled=False,
     )
-    app.register_error_handler(RateLimitExceeded, _too_many)
+
+    @app.errorhandler(RateLimitExceeded)
+    def too_many(_error: RateLimitExceeded) -> Response:
+        seconds = _seconds_left(limiter)
+        wait = f"{seconds} seconds" if seconds < _MINUTES_FROM else f"{-(-seconds // 60)} minutes"
+        response = error_response(429, f"Too many attempts. Wait {wait} and try again.")
+        response.headers["Retry-After"] = str(seconds)
+        return response
 
     @routes.post("/login")
     @limiter.limit(settings.login_limit_per_address)
@@ -75,8 +87,12 @@ def _address_and_account() -> str:
     return f"{get_remote_address()}:{hashlib.sha256(account).hexdigest()[:32]}"
 
 
-def _too_many(error: RateLimitExceeded) -> Response:
-    seconds = error.limit.limit.get_expiry() if error.limit else 60
-    response = error_response(429, f"Too many attempts. Wait {seconds} seconds and try again.")
-    response.headers["Retry-After"] = str(seconds)
-    return response
+def _seconds_left(limiter: Limiter) -> int:
+    """Until the attempts that were too many are forgotten."""
+    reached = limiter.current_limit
+    if reached is None:
+        return 60
+    try:
+        return max(1, math.ceil(reached.window.reset_time - time.time()))
+    except PyMongoError:
+        return reached.limit.get_expiry()

@@ -7,15 +7,16 @@ from urllib.parse import quote
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.http import is_resource_modified
 
-from common.errors import Conflict, NotFound, RangeNotSatisfiable, Unauthorized
+from common.errors import Conflict, NotFound, PreconditionFailed, RangeNotSatisfiable, Unauthorized
 from common.links import DownloadLinks
 from common.storage.bucket import StoredFile
 from gateway.identity import Identity
+from gateway.shares import Shares
 from gateway.store import Store
 from gateway.validation import object_id
 
 
-def blueprint(identity: Identity, store: Store, links: DownloadLinks) -> Blueprint:
+def blueprint(identity: Identity, store: Store, links: DownloadLinks, transfers: Shares) -> Blueprint:
     """Routes `/download` and `/jobs/<fid>/link`."""
     routes = Blueprint("downloads", __name__)
 
@@ -35,7 +36,7 @@ def blueprint(identity: Identity, store: Store, links: DownloadLinks) -> Bluepri
                 file = None
         if file is None:
             raise NotFound("There is no such MP3. Its id is in the email and in GET /jobs.")
-        return _send(file, store)
+        return _send_in_turn(file, store, transfers)
 
     @routes.get("/jobs/<fid>/link")
     def link(fid: str) -> Response:
@@ -50,6 +51,19 @@ def blueprint(identity: Identity, store: Store, links: DownloadLinks) -> Bluepri
     return routes
 
 
+def _send_in_turn(file: StoredFile, store: Store, transfers: Shares) -> Response:
+    if request.method == "HEAD":
+        return _send(file, store)
+    give_back = transfers.take(str(file.metadata.get("username")))
+    try:
+        response = _send(file, store)
+    except BaseException:
+        give_back()
+        raise
+    response.call_on_close(give_back)
+    return response
+
+
 def _send(file: StoredFile, store: Store) -> Response:
     etag = str(file.id)
     headers = {
@@ -59,6 +73,10 @@ def _send(file: StoredFile, store: Store) -> Response:
         # The owner's browser may keep it, no cache on the way.
         "Cache-Control": "private, no-cache",
     }
+    if request.if_match and not request.if_match.contains(etag):
+        raise PreconditionFailed(
+            "The MP3 is not the one that If-Match names. Download it anew.", headers={"ETag": f'"{etag}"'}
+        )
     if not is_resource_modified(request.environ, etag=etag, last_modified=file.uploaded_at):
         return Response(status=304, headers=headers)
     start, stop = _range(file, etag)
@@ -71,7 +89,7 @@ def _send(file: StoredFile, store: Store) -> Response:
         chunks = store.mp3s.read(file, start, stop)
         # The first bytes are read before the status is sent: a database that is down is a 503, not a torn download.
         body = chain([next(chunks, b"")], chunks)
-    return Response(body, 206 if partial else 200, headers, mimetype="audio/mpeg", direct_passthrough=True)
+    return Response(body, 206 if partial else 200, headers, mimetype="audio/mpeg")
 
 
 def _range(file: StoredFile, etag: str) -> tuple[int, int]:

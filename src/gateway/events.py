@@ -11,13 +11,13 @@ from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from queue import Empty
 
-from flask import Response, request
+from flask import Request, Response, request
 
 from common.errors import Unavailable
 from common.jobs import Job, Jobs, Status
 from gateway.feed import Change, Feed, change_of
-from gateway.receiver import client_socket
 from gateway.settings import GatewaySettings
+from gateway.shares import Shares
 
 # s. A comment at least this often keeps proxies from ending a silent connection, and finds clients that are gone.
 _KEEPALIVE = 15.0
@@ -30,35 +30,41 @@ _UNACKNOWLEDGED = 60_000
 class Followers:
     """Those who follow jobs now; their number is limited, as each holds a thread."""
 
-    def __init__(self, settings: GatewaySettings, jobs: Jobs, feed: Feed) -> None:
+    def __init__(self, settings: GatewaySettings, jobs: Jobs, feed: Feed, shares: Shares) -> None:
         self._longest = settings.events_longest
         self._places = threading.BoundedSemaphore(settings.followers)
         self._jobs = jobs
         self._feed = feed
+        self._shares = shares
 
     def follow(self, job: Job) -> Response:
-        """Streams `job` events until the job has ended; raises Unavailable when there are too many followers."""
-        return self._stream(lambda: self._one(job))
+        """Streams `job` events until the job has ended; raises Unavailable or TooManyRequests when there
+        are too many followers, of all accounts or of this one.
+        """
+        return self._stream(job.username, lambda: self._one(job))
 
     def follow_all(self, username: str) -> Response:
         """Streams the jobs that are under way, `ready`, and then each change of any of the user's jobs.
 
-        With `Last-Event-ID` also what has changed since that event. Raises Unavailable as `follow`.
+        With `Last-Event-ID` also what has changed since that event. Raises as `follow`.
         """
         since = _moment(request.headers.get("Last-Event-ID", ""))
-        return self._stream(lambda: self._all(username, since))
+        return self._stream(username, lambda: self._all(username, since))
 
-    def _stream(self, events: Callable[[], Iterator[str]]) -> Response:
+    def _stream(self, username: str, events: Callable[[], Iterator[str]]) -> Response:
+        give_back = self._shares.take(username)
         if not self._places.acquire(blocking=False):
+            give_back()
             raise Unavailable(
                 "Too many clients follow their jobs right now. Ask GET /jobs from time to time.", retry_after=10
             )
-        if (sock := client_socket(request)) is not None:
+        if (sock := _client_socket(request)) is not None:
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED)
         response = Response(events(), mimetype="text/event-stream")
         response.headers["X-Accel-Buffering"] = "no"
         response.call_on_close(self._places.release)
+        response.call_on_close(give_back)
         return response
 
     def _one(self, job: Job) -> Iterator[str]:
@@ -104,6 +110,12 @@ class Followers:
             if change is None:
                 return
             yield change
+
+
+def _client_socket(incoming: Request) -> socket.socket | None:
+    """The connection that the request came over, as gunicorn hands it out."""
+    sock = incoming.environ.get("gunicorn.socket")
+    return sock if isinstance(sock, socket.socket) else None
 
 
 def _event(change: Change) -> str:

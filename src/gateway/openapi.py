@@ -15,13 +15,13 @@ _ERRORS = {
     409: "The state of the thing does not allow it; the error says why",
     410: "The upload has expired",
     411: "The body has no length",
-    412: "Another version of the tus protocol; Tus-Version names the one that is spoken",
+    412: "Another version, of the tus protocol (Tus-Version names ours) or of the file (If-Match)",
     413: "The body is too large",
     415: "The body is of the wrong type",
     416: "The file has no such bytes",
     422: "A field's value is not acceptable; the error names it",
     423: "Another request is sending this upload",
-    429: "Too many attempts; Retry-After says how long to wait",
+    429: "Too many attempts, or too many transfers at the same time; Retry-After says how long to wait",
     460: "The bytes are not those of the checksum",
     503: "A dependency is down; try again in a few seconds",
 }
@@ -56,7 +56,8 @@ def _paths() -> dict[str, Any]:
         "/register": {"post": _operation(
             "Create an account", "curl -X POST $URL/register -H 'Content-Type: application/json' "
             "-d '{\"email\": \"you@example.com\", \"password\": \"…\"}'",
-            {201: _answer("The account was created", {"type": "object"})}, (400, 409, 411, 413, 415, 422, 429, 503),
+            {201: _answer("The account was created", {"type": "object"})},
+            (400, 408, 409, 411, 413, 415, 422, 429, 503),
             requestBody=_body("application/json", _object(
                 {"email": {"type": "string", "format": "email"}, "password": {"type": "string", "minLength": 8}},
                 ["email", "password"])),
@@ -72,20 +73,20 @@ def _paths() -> dict[str, Any]:
                 200: _answer("`success!`; Location leads to the job", {"type": "string"}, "text/plain"),
                 202: _answer("The job, for Accept: application/json", _JOB),
             },
-            (400, 401, 408, 413, 415, 422, 503), security=_BEARER,
+            (400, 401, 408, 413, 415, 422, 429, 503), security=_BEARER,
             requestBody=_body("multipart/form-data", _object(
                 {"file": {"type": "string", "format": "binary"}, **_options()["properties"]},
                 ["file"])),
         )},
         "/download": {"get": _operation(
-            "Get the MP3; Range, If-Range and If-None-Match work",
+            "Get the MP3; Range, If-Range, If-Match and If-None-Match work",
             "curl -H \"Authorization: Bearer $TOKEN\" \"$URL/download?fid=<mp3_fid>\" -fOJ",
             {
                 200: _answer("The MP3", {"type": "string", "format": "binary"}, "audio/mpeg"),
                 206: _answer("A part of it", {"type": "string", "format": "binary"}, "audio/mpeg"),
                 304: {"description": "It did not change"},
             },
-            (400, 401, 404, 416, 503), security=[*_BEARER, {}],
+            (400, 401, 404, 412, 416, 429, 503), security=[*_BEARER, {}],
             parameters=[_query("fid", _FID, required=True),
                         _query("token", {"type": "string", "description": "The signed token of the email's link"})],
         )},
@@ -118,7 +119,7 @@ def _paths() -> dict[str, Any]:
                 "Follow a job until it ends (Server-Sent Events)",
                 "curl -N -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>/events",
                 {200: _answer("`event: job` with the job as JSON", {"type": "string"}, "text/event-stream")},
-                (400, 401, 404, 503), security=_BEARER),
+                (400, 401, 404, 429, 503), security=_BEARER),
         },
         "/jobs/{video_fid}/link": {
             "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": _FID}],
@@ -134,7 +135,7 @@ def _paths() -> dict[str, Any]:
                 "Convert an ended job again, with other options if the body has some",
                 "curl -X POST -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' "
                 "-d '{\"bitrate\": 128}' $URL/jobs/<video_fid>/retry",
-                {202: _answer("The job, queued", _JOB)}, (400, 401, 404, 409, 411, 413, 415, 422, 503),
+                {202: _answer("The job, queued", _JOB)}, (400, 401, 404, 408, 409, 411, 413, 415, 422, 503),
                 security=_BEARER, requestBody={**_body("application/json", _options()), "required": False}),
         },
         "/jobs/{video_fid}/cancel": {
@@ -150,7 +151,7 @@ def _paths() -> dict[str, Any]:
             "curl -N -H \"Authorization: Bearer $TOKEN\" $URL/jobs/events",
             {200: _answer("`event: job` with a job as JSON; `event: deleted` with its video_fid; `event: ready`",
                           {"type": "string"}, "text/event-stream")},
-            (401, 503), security=_BEARER,
+            (401, 429, 503), security=_BEARER,
             parameters=[_header("Last-Event-ID", {"type": "string"}, "An event's id: what changed since comes too")],
         )},
         **openapi_tus.paths(_operation, _ERRORS),

@@ -32,7 +32,7 @@ def paths(operation: Operation, errors: dict[int, str]) -> dict[str, Any]:
                 f"{_CURL} -i -X POST -H 'Upload-Length: 1000' -H \"Upload-Metadata: filename $(printf a.mp4 | base64)\""
                 " $URL/files",
                 {201: _empty("Location", "Upload-Offset", "Upload-Expires")},
-                (400, 401, 408, 409, 410, 412, 413, 415, 422, 423, 460, 503),
+                (400, 401, 408, 409, 410, 412, 413, 415, 422, 423, 429, 460, 503),
                 security=_BEARER, requestBody=bytes_,
                 parameters=[
                     _header("Tus-Resumable", {"const": "1.0.0"}),
@@ -56,7 +56,7 @@ def paths(operation: Operation, errors: dict[int, str]) -> dict[str, Any]:
                 "Send the next bytes",
                 f"{_CURL} -i -X PATCH -H 'Content-Type: {_BODY}' -H 'Upload-Offset: 0' --data-binary @part {_ONE}",
                 {204: _empty("Upload-Offset", "Upload-Expires")},
-                (400, 401, 404, 408, 409, 410, 412, 413, 415, 423, 460, 503),
+                (400, 401, 404, 408, 409, 410, 412, 413, 415, 423, 429, 460, 503),
                 security=_BEARER, requestBody=bytes_,
                 parameters=[
                     _header("Tus-Resumable", {"const": "1.0.0"}),
@@ -73,7 +73,7 @@ def paths(operation: Operation, errors: dict[int, str]) -> dict[str, Any]:
                 "PATCH, HEAD or DELETE for clients that can only POST",
                 f"{_CURL} -X POST -H 'X-HTTP-Method-Override: DELETE' {_ONE}",
                 {200: _empty("Upload-Offset", "Upload-Length"), 204: _empty("Upload-Offset")},
-                (400, 401, 404, 408, 409, 410, 412, 413, 415, 423, 460, 503), security=_BEARER,
+                (400, 401, 404, 408, 409, 410, 412, 413, 415, 423, 429, 460, 503), security=_BEARER,
                 parameters=[
                     _header("Tus-Resumable", {"const": "1.0.0"}),
                     _header("X-HTTP-Method-Override", {"enum": ["PATCH", "HEAD", "DELETE"]}),

@@ -2,10 +2,9 @@
 
 import logging
 import time
-from typing import IO, cast
+from typing import IO
 
 from flask import request
-from werkzeug.exceptions import ClientDisconnected
 
 from common import metrics
 from common.errors import (
@@ -23,10 +22,8 @@ from common.storage.writer import GridWriter
 from gateway.checksum import Checksum
 from gateway.intake import Intake
 from gateway.media_type import HEAD, not_a_video
-from gateway.receiver import CountingStream, client_socket
 from gateway.resumable import LEASE, Upload, Uploads
 from gateway.store import Store
-from gateway.watchdog import Watch, Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +35,10 @@ _RENEW = LEASE / 4  # s between two notes of the offset, which renew the lock
 class Parts:
     """Takes the body of the request at hand as the next part of an upload."""
 
-    def __init__(self, store: Store, uploads: Uploads, intake: Intake, watchdog: Watchdog) -> None:
+    def __init__(self, store: Store, uploads: Uploads, intake: Intake) -> None:
         self._store = store
         self._uploads = uploads
         self._intake = intake
-        self._watchdog = watchdog
 
     def receive(self, seen: Upload, checksum: Checksum | None) -> int:
         """Stores the body behind `seen.offset`; makes the job when that was the last part; returns the new offset.
@@ -96,8 +92,7 @@ class Parts:
             raise Gone("The stored part of this upload is damaged. Begin it anew: POST /files.") from error
         try:
             part = _Part(self._uploads, upload, writer, checksum)
-            with self._watchdog.watching(client_socket(request)) as watch:
-                broken = part.read(cast(IO[bytes], CountingStream(request.stream, watch)), watch)
+            broken = part.read(request.stream)
             part.check(broken)
             offset = writer.suspend()
         finally:
@@ -127,7 +122,7 @@ class _Part:
         self._head: bytearray | None = bytearray(writer.tail) if upload.offset < HEAD else None
         self._noted = time.monotonic()
 
-    def read(self, stream: IO[bytes], watch: Watch) -> RejectedError | None:
+    def read(self, stream: IO[bytes]) -> RejectedError | None:
         """Reads to the end of the body; returns why it broke off, if it did."""
         room = self._upload.length - self._upload.offset
         try:
@@ -136,12 +131,10 @@ class _Part:
                 if room < 0:
                     raise TooLarge("The body is longer than the upload, as its Upload-Length says.")
                 self._take(data)
-        except (ClientDisconnected, OSError, ValueError):
-            if watch.slow:
-                return RequestTimeout("The upload came too slowly and was ended. Go on from where it is.")
-            return BadRequest("The body broke off. Go on from where the upload is.")
-        if watch.slow:
+        except RequestTimeout:
             return RequestTimeout("The upload came too slowly and was ended. Go on from where it is.")
+        except BadRequest:
+            return BadRequest("The body broke off. Go on from where the upload is.")
         return None
 
     def check(self, broken: RejectedError | None) -> None:

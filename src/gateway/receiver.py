@@ -1,20 +1,17 @@
 """Receives a multipart upload: its file goes straight into GridFS as it arrives, nothing is kept in between."""
 
 import io
-import socket
 from collections.abc import Callable
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from bson import ObjectId
-from flask import Blueprint, Request, Response, request
-from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
+from flask import Request
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.formparser import FormDataParser
 
-from common.errors import BadRequest, RequestTimeout, TooLarge, UnsupportedType
+from common.errors import BadRequest, TooLarge, UnsupportedType
 from common.storage.writer import GridWriter
 from gateway.media_type import HEAD, not_a_video
-from gateway.watchdog import Watch, Watchdog
 
 MEGABYTE = 1024 * 1024
 # bytes. The fields beside the file: options of a conversion. The parser counts the file's bytes that it holds at the
@@ -23,8 +20,6 @@ _MAX_FIELDS = 512 * 1024
 _MAX_PARTS = 50
 # Characters of a file's name that are kept for display.
 MAX_NAME = 400
-# s. How long a refused body is read on, so that a client that sends first and reads later gets its answer.
-_LINGER = 5.0
 
 _HOW = "With curl: -F file=@video.mp4."
 
@@ -75,7 +70,7 @@ class Receiver:
         self._incoming: IncomingFile | None = None
         self.fields: dict[str, str] = {}
 
-    def receive(self, watch: Watch) -> None:
+    def receive(self) -> None:
         """Reads the body to its end; raises a RejectedError that says what is wrong with it."""
         request = self._request
         if request.mimetype != "multipart/form-data":
@@ -85,12 +80,9 @@ class Receiver:
         if request.content_length is not None and request.content_length > request.max_content_length:
             raise TooLarge(f"The file is larger than {self._limit // MEGABYTE} MB, the most that is accepted here.")
         parser = FormDataParser(self._open, max_form_memory_size=_MAX_FIELDS, max_form_parts=_MAX_PARTS, silent=False)
-        stream = cast(IO[bytes], CountingStream(request.stream, watch))
         try:
-            _, form, _ = parser.parse(stream, request.mimetype, request.content_length, request.mimetype_params)
-        except (ValueError, ClientDisconnected, OSError, ParseException) as error:
-            if watch.slow:
-                raise RequestTimeout("The upload came too slowly and was ended. Try a better connection.") from error
+            _, form, _ = parser.parse(request.stream, request.mimetype, request.content_length, request.mimetype_params)
+        except (ValueError, ClientDisconnected) as error:
             raise BadRequest(f"The upload is not complete, or not well-formed multipart/form-data. {_HOW}") from error
         if self._incoming is None:
             raise BadRequest(f"There is no file in the request. {_HOW}")
@@ -134,51 +126,3 @@ class Receiver:
             raise BadRequest(f"The file has no name. {_HOW}")
         self._incoming = IncomingFile(self._create(name), name, self._limit)
         return self._incoming  # type: ignore[return-value]
-
-
-class CountingStream:
-    """Counts for the watchdog what was read of a stream."""
-
-    def __init__(self, stream: IO[bytes], watch: Watch) -> None:
-        self._stream = stream
-        self._watch = watch
-
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes."""
-        data = self._stream.read(size)
-        self._watch.received += len(data)
-        return data
-
-
-def client_socket(incoming: Request) -> socket.socket | None:
-    """The connection that the request came over, as gunicorn hands it out."""
-    sock = incoming.environ.get("gunicorn.socket")
-    return sock if isinstance(sock, socket.socket) else None
-
-
-def read_on_after_refusals(routes: Blueprint, watchdog: Watchdog) -> None:
-    """Has the rest of a refused body read, after the answer was sent, for all routes of a blueprint."""
-
-    @routes.after_request
-    def read_on(response: Response) -> Response:
-        if response.status_code >= 400:
-            # The request object outlives the response's sending only when it is bound here.
-            refused = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-            response.call_on_close(lambda: drain(refused, watchdog))
-        return response
-
-
-def drain(refused: Request, watchdog: Watchdog) -> None:
-    """Reads on for a short while after a refusal, then ends the connection if the body still comes.
-
-    As nginx's lingering_close: a client that reads the answer only after it has sent everything would see a broken
-    connection instead; and the rest of a body must not be taken for the next request.
-    """
-    sock = client_socket(refused)
-    stream = refused.environ["wsgi.input"]
-    try:
-        with watchdog.watching(sock, at_most=_LINGER) as watch:
-            while data := stream.read(64 * 1024):
-                watch.received += len(data)
-    except (OSError, ParseException):
-        return

@@ -25,9 +25,9 @@ from gateway.outbox import Outbox
 from gateway.parts import Parts
 from gateway.resumable import Uploads
 from gateway.settings import GatewaySettings
+from gateway.shares import streams, transfers
 from gateway.store import Store
 from gateway.tus import Tus
-from gateway.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -52,19 +52,20 @@ def create_app(settings: GatewaySettings) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     cors.allow(app, settings.cors_origins)
     checks = {"mongodb": mongo.ping(client), "rabbitmq": connection.check, "auth": auth.check}
-    app.register_blueprint(health.blueprint(checks))
+    health.install(app, checks)
     app.register_blueprint(accounts.blueprint(app, settings, auth))
-    watchdog = Watchdog(settings.upload_min_rate, settings.upload_patience)
+    moving = transfers(settings.transfers)
     outbox = Outbox(settings, store.jobs, publisher)
     unfinished = Uploads(client[mongo.VIDEOS], settings.upload_lifetime)
     intake = Intake(store, unfinished, outbox)
-    app.register_blueprint(uploads.blueprint(settings, identity, store, intake, watchdog))
-    parts = Parts(store, unfinished, intake, watchdog)
-    app.register_blueprint(Tus(settings, identity, store, unfinished, parts).blueprint(watchdog))
+    app.register_blueprint(uploads.blueprint(settings, identity, store, intake, moving))
+    parts = Parts(store, unfinished, intake)
+    app.register_blueprint(Tus(settings, identity, store, unfinished, parts, transfers=moving).blueprint())
     feed = Feed(store.jobs, settings.events_interval)
     app.extensions[FEED] = feed
-    app.register_blueprint(jobs.blueprint(identity, store, outbox, Followers(settings, store.jobs, feed)))
-    app.register_blueprint(downloads.blueprint(identity, store, DownloadLinks(settings)))
+    followers = Followers(settings, store.jobs, feed, streams(settings.streams_per_account))
+    app.register_blueprint(jobs.blueprint(identity, store, outbox, followers))
+    app.register_blueprint(downloads.blueprint(identity, store, DownloadLinks(settings), moving))
     app.register_blueprint(docs.blueprint())
     app.register_blueprint(page.blueprint(settings.web_root))
     threading.Thread(target=_prepare, args=(store, unfinished), name="indexes", daemon=True).start()

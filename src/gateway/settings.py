@@ -33,9 +33,6 @@ class GatewaySettings(StoreSettings, LinkSettings):
     auth_connect_timeout: PositiveFloat = 2.0
     auth_timeout: PositiveFloat = 8.0
     max_upload_mb: PositiveInt = 2048
-    # bytes/s over UPLOAD_PATIENCE seconds. A slower upload is ended, or it would hold a thread for days.
-    upload_min_rate: PositiveInt = 4096
-    upload_patience: PositiveFloat = 30.0
     login_limit: str = "10/minute"
     login_limit_per_address: str = "60/minute"
     register_limit: str = "30/hour"
@@ -51,6 +48,11 @@ class GatewaySettings(StoreSettings, LinkSettings):
     web_threads: PositiveInt = 64
     # Clients that follow their jobs at the same time; by default four in five threads.
     events_max_followers: PositiveInt | None = None
+    # Uploads and downloads that one account may have at the same time, for each replica; by default a quarter of the
+    # threads.
+    transfers_per_account: PositiveInt | None = None
+    # Streams by which one account may follow its jobs at the same time, for each replica: a page has one.
+    streams_per_account: PositiveInt = 8
     # s. Followers come back by themselves; nobody holds a thread for ever.
     events_longest: PositiveFloat = 3600.0
 
@@ -74,6 +76,11 @@ class GatewaySettings(StoreSettings, LinkSettings):
     def followers(self) -> int:
         """How many clients may follow their jobs."""
         return self.events_max_followers or max(1, self.web_threads * 4 // 5)
+
+    @property
+    def transfers(self) -> int:
+        """How many uploads and downloads an account may have under way."""
+        return self.transfers_per_account or max(1, self.web_threads // 4)
 
 
 class HousekeepingSettings(StoreSettings):

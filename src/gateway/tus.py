@@ -22,12 +22,12 @@ from common.options import ConversionOptions
 from gateway import checksum, upload_metadata
 from gateway.identity import Identity
 from gateway.parts import Parts, moved_on
-from gateway.receiver import MEGABYTE, read_on_after_refusals
+from gateway.receiver import MEGABYTE
 from gateway.resumable import Upload, Uploads
 from gateway.settings import GatewaySettings
+from gateway.shares import Shares
 from gateway.store import Store
 from gateway.validation import object_id
-from gateway.watchdog import Watchdog
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,termination,expiration,checksum"
@@ -38,18 +38,25 @@ class Tus:
     """The protocol's methods, each a view."""
 
     def __init__(
-        self, settings: GatewaySettings, identity: Identity, store: Store, uploads: Uploads, parts: Parts
+        self,
+        settings: GatewaySettings,
+        identity: Identity,
+        store: Store,
+        uploads: Uploads,
+        parts: Parts,
+        *,
+        transfers: Shares,
     ) -> None:
         self._limit_mb = settings.max_upload_mb
         self._identity = identity
         self._store = store
         self._uploads = uploads
         self._parts = parts
+        self._transfers = transfers
 
-    def blueprint(self, watchdog: Watchdog) -> Blueprint:
+    def blueprint(self) -> Blueprint:
         """Routes `/files`."""
         routes = Blueprint("tus", __name__)
-        read_on_after_refusals(routes, watchdog)
         routes.before_request(_one_version)
         routes.after_request(_tell_the_version)
         for method, view in {"OPTIONS": self.abilities, "POST": self.create}.items():
@@ -94,7 +101,7 @@ class Tus:
             _refuse_other_bodies()
             _refuse_more_than(length)
         upload = self._uploads.create(username, filename, length, options.as_document())
-        offset = self._parts.receive(upload, expected) if has_body else 0
+        offset = self._receive(upload, expected) if has_body else 0
         response = self._state(upload, offset, 201)
         response.headers["Location"] = f"/files/{upload.id}"
         return response
@@ -119,7 +126,7 @@ class Tus:
         if offset == upload.length:
             self._finish(upload)
             return self._state(upload, offset, 204)
-        return self._state(upload, self._parts.receive(upload, expected), 204)
+        return self._state(upload, self._receive(upload, expected), 204)
 
     def terminate(self, fid: str) -> Response:
         """DELETE: ends it, and the job that it may have become."""
@@ -136,6 +143,10 @@ class Tus:
         if view is None:
             raise BadRequest("Send PATCH, or POST with X-HTTP-Method-Override: PATCH.")
         return view(fid)
+
+    def _receive(self, upload: Upload, expected: checksum.Checksum | None) -> int:
+        with self._transfers.held(upload.username):
+            return self._parts.receive(upload, expected)
 
     def _own(self, fid: str) -> Upload:
         username = self._identity.username()

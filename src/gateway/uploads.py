@@ -10,23 +10,23 @@ from common.options import ConversionOptions
 from common.storage.writer import GridWriter
 from gateway.identity import Identity
 from gateway.intake import Intake
-from gateway.receiver import Receiver, client_socket, read_on_after_refusals
+from gateway.receiver import Receiver
 from gateway.settings import GatewaySettings
+from gateway.shares import Shares
 from gateway.store import Store
-from gateway.watchdog import Watchdog
 
 
 def blueprint(
-    settings: GatewaySettings, identity: Identity, store: Store, intake: Intake, watchdog: Watchdog
+    settings: GatewaySettings, identity: Identity, store: Store, intake: Intake, transfers: Shares
 ) -> Blueprint:
     """Routes `/upload`."""
     routes = Blueprint("uploads", __name__)
-    read_on_after_refusals(routes, watchdog)
 
     @routes.post("/upload")
     def upload() -> Response:
         username = identity.username()
-        job = _receive(username)
+        with transfers.held(username):
+            job = _receive(username)
         if request.accept_mimetypes.best_match(["text/plain", "application/json"]) == "application/json":
             response = jsonify(job.public())
             response.status_code = 202
@@ -40,8 +40,7 @@ def blueprint(
             return store.videos.create(name, "video/*", {"username": username})
 
         with contextlib.closing(Receiver(request, settings.max_upload_mb, create)) as receiver:
-            with watchdog.watching(client_socket(request)) as watch:
-                receiver.receive(watch)
+            receiver.receive()
             options = ConversionOptions.parse(receiver.fields)
             video_fid = receiver.finish()
             metrics.UPLOADED_BYTES.inc(receiver.size)

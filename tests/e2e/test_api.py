@@ -378,6 +378,10 @@ def test_a_download_has_its_length_name_and_tag(finished):
     assert ".mp3" in answer.headers["Content-Disposition"]
     again = someone.download(job["mp3_fid"], headers={"If-None-Match": answer.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
+    same = someone.download(job["mp3_fid"], headers={"If-Match": f'"other", {answer.headers["ETag"]}'})
+    assert same.content == answer.content
+    another = someone.download(job["mp3_fid"], headers={"If-Match": '"other"', "Range": "bytes=5-"})
+    assert "If-Match" in error(another, 412)
     head = someone.request("HEAD", f"/download?fid={job['mp3_fid']}")
     assert head.headers["Content-Length"] == answer.headers["Content-Length"]
     assert head.content == b""
@@ -477,9 +481,13 @@ def test_guessing_passwords_is_slowed_down(stack, maildir):
         for _ in range(3):
             error(requests.post(f"{someone.url}/login", auth=(someone.email, "guess"), timeout=30), 401)
         answer = requests.post(f"{someone.url}/login", auth=(someone.email, "guess"), timeout=30)
-        assert "Wait" in error(answer, 429)
-        assert int(answer.headers["Retry-After"]) > 0
+        assert f"Wait {answer.headers['Retry-After']} seconds" in error(answer, 429)
+        assert 0 < int(answer.headers["Retry-After"]) <= 60
         # Another account from the same address is not locked out.
         error(requests.post(f"{someone.url}/login", auth=("other-" + someone.email, "guess"), timeout=30), 401)
+        for _ in range(3):
+            refused = someone.register()
+        # Of an hour, in words for people.
+        assert re.search(r"Wait \d\d? minutes", error(refused, 429))
     finally:
         stack.remove("guarded")

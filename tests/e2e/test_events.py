@@ -16,6 +16,8 @@ from tests.person import Person
 from tests.waiting import eventually
 
 PAGES = 200
+# As many as one account may have (STREAMS_PER_ACCOUNT).
+PAGES_OF_ONE = 8
 
 
 class Stream:
@@ -102,10 +104,11 @@ def test_who_comes_back_hears_what_was_missed(person: Person):
         assert stream.of(job["video_fid"])[-1]["status"] == "completed"
 
 
-def test_two_hundred_open_pages_do_not_keep_an_upload_waiting(person: Person):
+def test_two_hundred_open_pages_do_not_keep_an_upload_waiting(person: Person, newcomer):
+    others = [newcomer().joins() for _ in range(PAGES // PAGES_OF_ONE)]
     with ExitStack() as pages:
-        for _ in range(PAGES):
-            pages.enter_context(Stream(person))
+        for other in others * PAGES_OF_ONE:
+            pages.enter_context(Stream(other))
         with following(person) as stream:
             job = person.converts(media.make("mp4"))
             eventually(lambda: stream.of(job["video_fid"])[-1:] == [job], what="the last event")

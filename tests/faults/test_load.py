@@ -101,18 +101,20 @@ def trickle(socks: list[socket.socket]) -> None:
         time.sleep(1)
 
 
-def test_clients_that_trickle_do_not_keep_others_out(person, faults):
+def test_clients_that_trickle_do_not_keep_others_out(person, newcomer, faults):
     """Of 100 clients half say nothing after the beginning, and half a byte a second."""
     url = urlsplit(person.url)
-    head = (
-        f"POST /upload HTTP/1.1\r\nHost: {url.netloc}\r\nAuthorization: Bearer {person.token}\r\n"
+    slow = [newcomer().joins() for _ in range(5)]
+    heads = [
+        f"POST /upload HTTP/1.1\r\nHost: {url.netloc}\r\nAuthorization: Bearer {client.token}\r\n"
         "Content-Type: multipart/form-data; boundary=B\r\nContent-Length: 1000000\r\n\r\n"
         '--B\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n\r\n'
-    ).encode()
+        for client in slow
+    ]
     socks = [socket.create_connection((url.hostname, url.port), timeout=60) for _ in range(100)]
     try:
-        for sock in socks:
-            sock.sendall(head)
+        for i, sock in enumerate(socks):
+            sock.sendall(heads[i % len(heads)].encode())
         threading.Thread(target=trickle, args=(socks[::2],), daemon=True).start()
         job = person.converts(media.make("mp4"))
         assert job["status"] == "completed"

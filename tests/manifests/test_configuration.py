@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from auth.settings import AuthSettings
-from common.gunicorn_conf import ServerSettings
+from common.serving.settings import ServerSettings
 from common.settings import EnvironmentSettings
 from converter.settings import ConverterSettings
 from gateway.settings import GatewaySettings, HousekeepingSettings

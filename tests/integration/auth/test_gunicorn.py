@@ -28,6 +28,7 @@ class Service:
 
     process: subprocess.Popen[bytes]
     port: int
+    health: int
     output: Path
 
     @property
@@ -56,17 +57,24 @@ def environment(**variables: str) -> dict[str, str]:
 
 @contextmanager
 def running(folder: Path, variables: dict[str, str]) -> Iterator[Service]:
-    port, output = free_port(), folder / "output"
+    port, health, output = free_port(), free_port(), folder / "output"
     with output.open("wb") as log:
         process = subprocess.Popen(
             [*ENDS_WITH_PARENT, *COMMAND],
-            env=environment(HOST="127.0.0.1", PORT=str(port), HOME=str(folder), **variables),
+            env=environment(
+                HOST="127.0.0.1",
+                PORT=str(port),
+                HEALTH_HOST="127.0.0.1",
+                HEALTH_PORT=str(health),
+                HOME=str(folder),
+                **variables,
+            ),
             stdout=log,
             stderr=log,
         )
     with process:
         try:
-            service = Service(process, port, output)
+            service = Service(process, port, health, output)
             wait_until(service.answers, "the service answers")
             yield service
         finally:
@@ -140,6 +148,15 @@ def test_sigterm_lets_a_login_finish_and_ends_cleanly(tmp_path: Path, mariadb: M
             wait_until(lambda: "Handling signal: term" in service.output.read_text(), "the signal arrived")
         assert login.result().status_code == 200
         assert service.process.wait(timeout=60) == 0
+
+
+def test_a_reload_keeps_both_ports_answering(tmp_path: Path, database: dict[str, str]) -> None:
+    with running(tmp_path, auth_environment(database)) as service:
+        service.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: service.output.read_text().count("Booting worker") == 2, "the new worker boots")
+        wait_until(lambda: "Worker exiting" in service.output.read_text(), "the old worker ends")
+        wait_until(service.answers, "the service answers")
+        assert requests.get(f"http://127.0.0.1:{service.health}/readyz", timeout=60).status_code == 200
 
 
 def test_a_wrong_configuration_ends_at_once_and_names_the_variables(tmp_path: Path) -> None:

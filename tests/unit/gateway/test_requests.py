@@ -1,14 +1,11 @@
 """The small parts of the gateway that look at what people send."""
 
-import time
-
 import pytest
 from werkzeug.http import parse_options_header
 
 from gateway.downloads import content_disposition
 from gateway.media_type import not_a_video
 from gateway.openapi import document
-from gateway.watchdog import Watch
 
 
 @pytest.mark.parametrize(
@@ -60,21 +57,6 @@ def test_a_download_name_is_safe_in_a_header(name):
 
 def test_a_plain_unicode_name_arrives_as_it_is():
     assert parse_options_header(content_disposition("Grüße 🎵.mp3"))[1]["filename"] == "Grüße 🎵.mp3"
-
-
-def test_a_trickle_is_too_slow_and_a_stream_is_not():
-    start = time.monotonic()
-    trickle, stream = Watch(None, float("inf")), Watch(None, float("inf"))
-    trickle.received, stream.received = 30, 1_000_000
-    assert trickle.too_slow(start + 31, rate=4096, patience=30)
-    assert not stream.too_slow(start + 31, rate=4096, patience=30)
-    # What it did in the past does not help it for ever.
-    assert stream.too_slow(start + 70, rate=4096, patience=30)
-
-
-def test_nothing_is_too_slow_before_its_patience_is_over():
-    watch = Watch(None, float("inf"))
-    assert not watch.too_slow(time.monotonic() + 1, rate=4096, patience=30)
 
 
 def test_every_operation_is_documented_with_an_example_and_its_errors():

@@ -19,6 +19,7 @@ def test_a_service_gets_its_own_variables_and_nobody_elses(state: State) -> None
     auth = services.program(state, "auth", "auth").environment
     assert auth["MYSQL_PASSWORD"] == state.secrets["mysql"]
     assert auth["PORT"] == str(state.ports["auth"])
+    assert auth["HEALTH_PORT"] == str(state.ports["auth_health"])
     assert not {"MONGO_URI", "RABBITMQ_URI", "MYSQL_ROOT_PASSWORD", "SMTP_PASSWORD"} & auth.keys()
 
 

@@ -23,6 +23,15 @@ def test_a_saved_state_is_the_same_when_it_is_read(state: State) -> None:
     assert State.load(state.path) == state
 
 
+def test_a_state_of_an_older_version_gets_the_ports_that_it_lacks(state: State) -> None:
+    ports = dict(state.ports)
+    del state.ports["gateway_health"]
+    state.save({})
+    loaded = State.load(state.path)
+    assert loaded.ports.keys() == ports.keys()
+    assert len(set(loaded.ports.values())) == len(ports)
+
+
 def test_only_its_owner_can_read_the_state(state: State) -> None:
     state.save({})
     assert state.path.stat().st_mode & 0o777 == 0o600

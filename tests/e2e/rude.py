@@ -1,0 +1,79 @@
+"""Clients that hold a server up: raw connections that send a part, or read nothing."""
+
+import contextlib
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+# More than the gateway of these tests, or the auth service, has threads.
+CROWD = 70
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back before the server closed the connection."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @classmethod
+    def parse(cls, received: bytes) -> "Answer":
+        """From the bytes."""
+        head, _, body = received.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines)
+        return cls(int(first.split()[1]), headers, body)
+
+    @property
+    def error(self) -> str:
+        """The sentence; fails for what is not an error like all others."""
+        assert self.headers["Content-Type"] == "application/json"
+        assert self.headers["X-Content-Type-Options"] == "nosniff"
+        assert self.headers["Cache-Control"] == "no-store"
+        assert "default-src 'none'" in self.headers["Content-Security-Policy"]
+        assert self.headers["X-Request-ID"]
+        assert self.headers["Server"] == "video2mp3"
+        said = json.loads(self.body)
+        assert list(said) == ["error"]
+        return str(said["error"])
+
+
+def connect(url: str, *, buffer: int | None = None) -> socket.socket:
+    """A connection, with a receive buffer of so many bytes."""
+    parts = urlsplit(url)
+    sock = socket.socket()
+    sock.settimeout(90)
+    if buffer:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    sock.connect((parts.hostname, parts.port))
+    return sock
+
+
+def rest(sock: socket.socket) -> Answer:
+    """The answer, when the server has closed the connection."""
+    received = b""
+    with contextlib.suppress(ConnectionResetError):
+        while data := sock.recv(65536):
+            received += data
+    return Answer.parse(received)
+
+
+def answer(url: str, sent: bytes) -> Answer:
+    """The answer to these bytes; our side stays open."""
+    with connect(url) as sock:
+        sock.sendall(sent)
+        return rest(sock)
+
+
+@contextmanager
+def crowd(url: str, sent: bytes, *, size: int = CROWD, buffer: int | None = None) -> Iterator[list[socket.socket]]:
+    """Many connections that have sent the same."""
+    with ExitStack() as stack:
+        socks = [stack.enter_context(connect(url, buffer=buffer)) for _ in range(size)]
+        for sock in socks:
+            sock.sendall(sent)
+        yield socks
