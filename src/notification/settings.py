@@ -25,8 +25,9 @@ class NotificationSettings(WorkerSettings, LinkSettings):
     gmail_address: str | None = None
     gmail_password: SecretStr | None = Field(None, validate_default=True)
     mail_from: str | None = None
-    # s. While one replica sends an email no other does; longer than a conversation with the mail server takes.
-    telling_lease: PositiveFloat = 120.0
+    # s. While one replica sends an email no other does. Longer than a conversation with the mail server may take: with
+    # TLS and a login it has up to 14 steps, each of at most SMTP_TIMEOUT.
+    telling_lease: PositiveFloat = 300.0
 
     @field_validator("gmail_password")
     @classmethod
