@@ -9,6 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from common import health, http
 from common.errors import TransientError
+from common.identity import Identity
 from common.jobs import Jobs
 from common.links import DownloadLinks
 from common.messaging.connection import BrokerConnection
@@ -18,7 +19,6 @@ from common.storage.bucket import Bucket
 from gateway import accounts, docs, downloads, jobs, uploads
 from gateway.auth_client import AuthClient
 from gateway.events import Followers
-from gateway.identity import Identity
 from gateway.outbox import Outbox
 from gateway.settings import GatewaySettings
 from gateway.store import Store

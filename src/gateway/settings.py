@@ -2,20 +2,20 @@
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from common.settings import LinkSettings, MongoSettings, RabbitSettings, ServiceSettings
+from common.settings import LinkSettings, LoginServiceSettings, MongoSettings, RabbitSettings, ServiceSettings
 
 
 class StoreSettings(ServiceSettings, MongoSettings, RabbitSettings):
     """What everything that works on the stored jobs reads."""
 
 
-class GatewaySettings(StoreSettings, LinkSettings):
+class GatewaySettings(StoreSettings, LinkSettings, LoginServiceSettings):
     """The HTTP service."""
 
-    auth_svc_address: str = Field(pattern=r"^[\w.:\[\]-]+$")
-    # s. To connect, and to answer: a login spends 50 ms on its password hash and may wait its turn.
-    auth_connect_timeout: PositiveFloat = 2.0
-    auth_timeout: PositiveFloat = 8.0
+    # Without it there are no summaries.
+    summary_svc_address: str | None = Field(None, pattern=r"^[\w.:\[\]-]+$")
+    # s. A short text is summarised while its sender waits: longer than the summary service's AI_SUMMARY_TIMEOUT.
+    summary_timeout: PositiveFloat = 90.0
     max_upload_mb: PositiveInt = 2048
     # bytes/s over UPLOAD_PATIENCE seconds. A slower upload is ended, or it would hold a thread for days.
     upload_min_rate: PositiveInt = 4096

@@ -9,10 +9,10 @@ from flask import Blueprint, Response, jsonify, request, url_for
 
 from common import metrics
 from common.errors import TransientError
+from common.identity import Identity
 from common.jobs import Job
 from common.options import ConversionOptions
 from common.storage.writer import GridWriter
-from gateway.identity import Identity
 from gateway.outbox import Outbox
 from gateway.receiver import Receiver, client_socket, drain
 from gateway.settings import GatewaySettings
