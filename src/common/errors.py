@@ -25,7 +25,7 @@ class PermanentError(Video2MP3Error):
 
 
 class TransientError(Video2MP3Error):
-    """Raised when a dependency failed and the same work may succeed later; `retry_after` is in seconds, if it said so."""
+    """Raised when a dependency failed and the same work may succeed later: after `retry_after` s, if it said so."""
 
     def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(message)

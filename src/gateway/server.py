@@ -16,7 +16,7 @@ from common.messaging.connection import BrokerConnection
 from common.messaging.publisher import Publisher
 from common.storage import mongo
 from common.storage.bucket import Bucket
-from gateway import accounts, docs, downloads, jobs, uploads
+from gateway import accounts, docs, downloads, jobs, summaries, uploads
 from gateway.auth_client import AuthClient
 from gateway.events import Followers
 from gateway.outbox import Outbox
@@ -52,6 +52,7 @@ def create_app(settings: GatewaySettings) -> Flask:
     )
     app.register_blueprint(jobs.blueprint(identity, store, Followers(settings)))
     app.register_blueprint(downloads.blueprint(identity, store, DownloadLinks(settings)))
+    app.register_blueprint(summaries.blueprint(settings))
     app.register_blueprint(docs.blueprint())
     threading.Thread(target=_prepare, args=(store,), name="indexes", daemon=True).start()
     return app
