@@ -3,7 +3,7 @@
 import json
 import time
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,10 +111,10 @@ class Cluster:
             self.words("delete", *names, "--ignore-not-found", f"--timeout={seconds:.0f}s"), seconds=seconds + 30
         )
 
-    def wait_for_no_pods(self, *, seconds: float) -> None:
-        """Returns when the last pod of the system has ended. Raises DeployError when one does not."""
+    def wait_for_no_pods(self, *, besides: Collection[str], seconds: float) -> None:
+        """Returns when the pods of all apps but some have ended. Raises DeployError when one does not."""
         deadline = time.monotonic() + seconds
-        while pods := self.ours("pods"):
+        while pods := [pod for pod in self.ours("pods") if pod["metadata"]["labels"].get("app") not in besides]:
             if time.monotonic() > deadline:
                 names = ", ".join(pod["metadata"]["name"] for pod in pods)
                 raise DeployError(f"These pods do not end: {names}. Look at them with kubectl describe pod.")

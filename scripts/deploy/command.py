@@ -5,8 +5,9 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from scripts.deploy import deployment, overlay, removal, serving
+from scripts.deploy import deployment, host_setup, overlay, removal, serving
 from scripts.deploy.errors import DeployError
 from scripts.deploy.plan import Options
 
@@ -95,7 +96,22 @@ def _serve(words: Sequence[str]) -> None:
         serving.serve(arguments.namespace, dict(arguments.ports))
 
 
-_COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {"deploy": _deploy, "undeploy": _undeploy, "serve": _serve}
+def _set_up_host(words: Sequence[str]) -> None:
+    parser = _parser("./setup-host.sh", "Prepares MySQL and MongoDB of this machine for ./deploy.sh --host-databases.")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be done; change nothing")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--etc", type=Path, default=Path("/etc"), metavar="FOLDER",
+                        help="where the servers' configuration is (default: /etc)")  # fmt: skip
+    arguments = parser.parse_args(words)
+    host_setup.set_up(arguments.namespace, etc=arguments.etc, dry_run=arguments.dry_run, agreed=arguments.yes)
+
+
+_COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
+    "deploy": _deploy,
+    "undeploy": _undeploy,
+    "serve": _serve,
+    "set-up-host": _set_up_host,
+}
 
 
 def main(words: Sequence[str]) -> int:

@@ -1,14 +1,12 @@
 """What ./deploy.sh does, step by step."""
 
-import json
 from collections.abc import Iterator
 
 from scripts.deploy import credentials, diagnosis, folders, images, leftovers, overlay, prerequisites, preview, rollout
 from scripts.deploy.cluster import Cluster, Object, identity
+from scripts.deploy.kustomization import REPLICAS
 from scripts.deploy.plan import Options, Plan, read_dotenv, say
 from scripts.deploy.workloads import ROLLED
-
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def deploy(options: Options) -> None:
@@ -87,10 +85,10 @@ def _settle(plan: Plan, cluster: Cluster, *, exists: bool) -> dict[str, str]:
 
 
 def _scaled_by_hand(present: list[Object]) -> Iterator[tuple[str, int]]:
-    """Deployments whose number was changed since they were applied, by `kubectl scale` or an autoscaler: it stays."""
+    """Deployments whose number was changed by `kubectl scale` or an autoscaler: it stays."""
     for item in present:
-        applied = json.loads(item["metadata"].get("annotations", {}).get(_LAST_APPLIED, "{}")).get("spec", {})
+        asked_for = item["metadata"].get("annotations", {}).get(REPLICAS)
         current = item["spec"].get("replicas")
-        if "replicas" in applied and current not in {None, 0, applied["replicas"]}:
+        if asked_for is not None and current and str(current) != asked_for:
             say(f"note: {item['metadata']['name']} keeps its {current} replicas (kubectl scale changes that).")
             yield item["metadata"]["name"], current

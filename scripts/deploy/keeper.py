@@ -23,8 +23,8 @@ from scripts.deploy.process_identity import Process
 _FIRST_PAUSE, _LAST_PAUSE = 0.5, 5.0
 # s. A forward that lasted this long was a good one.
 _GOOD = 10.0
-# s between two questions, for an answer, and how many may fail in a row.
-_EVERY, _ANSWER, _FAILURES = 5.0, 5.0, 3
+# s between two questions, for an answer, and how many may stay without one in a row: a pod may be busy.
+_EVERY, _ANSWER, _FAILURES = 2.0, 10.0, 3
 
 
 class Keeper:
@@ -81,7 +81,10 @@ class Keeper:
             try:
                 child.wait(_EVERY)
             except subprocess.TimeoutExpired:
-                failures = 0 if self._answers() else failures + 1
+                try:
+                    failures = 0 if self._answers() else failures + 1
+                except (OSError, http.client.HTTPException):  # the pod is going, and takes no more connections
+                    failures = _FAILURES
                 if failures >= _FAILURES:
                     _log("It leads nowhere any more.")
                     child.terminate()
@@ -90,11 +93,12 @@ class Keeper:
                 return
 
     def _answers(self) -> bool:
+        """False when no answer came in time. Raises when the connection was refused or broken off."""
         connection = http.client.HTTPConnection("127.0.0.1", self._record["port"], timeout=_ANSWER)
         try:
             connection.request("GET", self._record["probe"])
             connection.getresponse().read()
-        except (OSError, http.client.HTTPException):
+        except TimeoutError:
             return False
         else:
             return True

@@ -10,6 +10,8 @@ from scripts.deploy.configuration import Configuration
 from scripts.deploy.overlay import Overlay
 
 _MAIL_SERVER = "mailpit"
+# On a Deployment: the number of its pods that the manifests ask for.
+REPLICAS = "video2mp3.com/replicas"
 
 
 def unused(overlay: Overlay, configuration: Configuration) -> list[Object]:
@@ -33,7 +35,7 @@ def patches(
         *_config_maps(overlay, configuration),
         *_ingresses(overlay, configuration),
         *_checksums(overlay, configuration, secrets),
-        *(_merge(("Deployment", name), {"spec": {"replicas": count}}) for name, count in sorted(replicas.items())),
+        *_replicas(overlay, configuration, replicas),
     ]
 
 
@@ -72,6 +74,16 @@ def _checksums(overlay: Overlay, configuration: Configuration, secrets: Sequence
     for key, checksum in sorted(workloads.checksums(final, secrets).items()):
         annotations = {workloads.ANNOTATION: checksum}
         yield _merge(key, {"spec": {"template": {"metadata": {"annotations": annotations}}}})
+
+
+def _replicas(overlay: Overlay, configuration: Configuration, replicas: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    """Notes how many the manifests ask for: what differs from it in the cluster was scaled by somebody."""
+    left_out = {identity(item) for item in unused(overlay, configuration)}
+    for item in overlay.of_kind("Deployment"):
+        name, count = item["metadata"]["name"], item["spec"].get("replicas")
+        if count is not None and identity(item) not in left_out:
+            metadata = {"name": name, "annotations": {REPLICAS: str(count)}}
+            yield _merge(identity(item), {"metadata": metadata, "spec": {"replicas": replicas.get(name, count)}})
 
 
 def _with_changes(item: Object, configuration: Configuration) -> Object:

@@ -9,6 +9,8 @@ from scripts.deploy.plan import say
 _DATA_KINDS = "persistentvolumeclaims,secrets"
 # What Kubernetes itself puts into each namespace.
 _NATIVE = (("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default"))
+# What makes pods of services, or more of them.
+_SERVICES = frozenset({"Deployment", "CronJob", "HorizontalPodAutoscaler", "ScaledObject"})
 # s. A converter finishes its job first.
 _GONE = 900
 
@@ -39,14 +41,17 @@ def _remove_objects(cluster: Cluster) -> None:
     ours = [item for item in cluster.ours(kinds) if not item["metadata"].get("ownerReferences")]
     if not ours:
         say("Nothing of it runs.")
-    # What would make or route to pods goes first, so that nothing comes back while we work.
-    for item in ours:
-        kind, name = identity(item)
-        say(f"  {kind.lower()}/{name}")
-    if ours:
-        names = [f"{_resource(item)}/{item['metadata']['name']}" for item in ours]
-        cluster.delete_all(names, seconds=_GONE)
-    cluster.wait_for_no_pods(seconds=_GONE)
+    # The services first, while their servers are there: a converter ends its job, or hands it back to the queue.
+    first = [item for item in ours if item["kind"] in _SERVICES]
+    rest = [item for item in ours if item["kind"] not in _SERVICES]
+    servers = {item["metadata"]["name"] for item in rest if item["kind"] == "StatefulSet"}
+    for items, stay in ((first, servers), (rest, set())):
+        for item in items:
+            kind, name = identity(item)
+            say(f"  {kind.lower()}/{name}")
+        if items:
+            cluster.delete_all([f"{_resource(item)}/{item['metadata']['name']}" for item in items], seconds=_GONE)
+        cluster.wait_for_no_pods(besides=stay, seconds=_GONE)
 
 
 def _resource(item: Object) -> str:

@@ -1,8 +1,9 @@
 """Runs in a pod of the cluster: asks the gateway without a pause until /tmp/stop exists, then tells what failed.
 
-Each request has a connection of its own, as curl's do. GATEWAY and TOKEN are in the environment.
+Each request has a connection of its own, as curl's do. GATEWAY, TOKEN and VIDEO (base64) are in the environment.
 """
 
+import base64
 import json
 import os
 import sys
@@ -14,6 +15,8 @@ from pathlib import Path
 
 _STOP = Path("/tmp/stop")  # the container's own
 _THREADS = 4
+# s. Each makes work for the converters.
+_UPLOAD_EVERY = 2.0
 _BOUNDARY = "a-boundary-that-no-file-has"
 
 
@@ -22,10 +25,8 @@ def _get(path: str) -> urllib.request.Request:
 
 
 def _upload() -> urllib.request.Request:
-    body = (
-        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n'
-        f"Content-Type: video/mp4\r\n\r\n{'not a video' * 1000}\r\n--{_BOUNDARY}--\r\n"
-    ).encode()
+    head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.webm"\r\n\r\n'
+    body = head.encode() + base64.b64decode(os.environ["VIDEO"]) + f"\r\n--{_BOUNDARY}--\r\n".encode()
     headers = {**_AUTHORIZED, "Content-Type": f"multipart/form-data; boundary={_BOUNDARY}"}
     return urllib.request.Request(os.environ["GATEWAY"] + "/upload", data=body, headers=headers)
 
@@ -51,10 +52,12 @@ def _ask(kind: str, request: urllib.request.Request) -> None:
 
 
 def _work(number: int) -> None:
+    next_upload = 0.0
     while not _STOP.exists():
         _ask("jobs", _get("/jobs"))
         _ask("ready", _get("/readyz"))
-        if number == 0:
+        if number == 0 and time.monotonic() >= next_upload:
+            next_upload = time.monotonic() + _UPLOAD_EVERY
             _ask("upload", _upload())
         time.sleep(0.05)
 

@@ -1,13 +1,32 @@
 """A person of the cluster, whose mail is in Mailpit and whose way in is a port-forward that breaks with its pod."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import requests
 
 from tests.person import Person
 from tests.waiting import eventually
+
+Result = TypeVar("Result")
+
+
+def _patiently(ask: Callable[[], Result], what: str) -> Result:
+    """The first answer that is neither a broken connection nor a 5xx."""
+
+    def answered() -> tuple[Result] | None:
+        try:
+            answer = ask()
+        except requests.RequestException:
+            return None
+        return None if isinstance(answer, requests.Response) and answer.status_code >= 500 else (answer,)
+
+    found = eventually(answered, seconds=180, pause=0.5, what=f"an answer to {what}")
+    assert found is not None
+    return found[0]
 
 
 @dataclass
@@ -17,20 +36,22 @@ class ClusterPerson(Person):
     mailpit: str = ""
 
     def request(self, method: str, path: str, **more: Any) -> requests.Response:
-        """Only for what may be done twice."""
-
-        def answered() -> requests.Response | None:
-            try:
-                answer = super(ClusterPerson, self).request(method, path, **more)
-            except requests.RequestException:
-                return None
-            return answer if answer.status_code < 500 else None
-
+        """Only what may be done twice is tried again."""
         if method != "GET":
             return super().request(method, path, **more)
-        answer = eventually(answered, seconds=180, pause=0.5, what=f"an answer to GET {path}")
-        assert answer is not None
-        return answer
+        return _patiently(lambda: super(ClusterPerson, self).request(method, path, **more), f"GET {path}")
+
+    def register(self) -> requests.Response:
+        """The second try may say that the account is there."""
+        return _patiently(super().register, "POST /register")
+
+    def login(self) -> Person:
+        """Any number of times."""
+        return _patiently(super().login, "POST /login")
+
+    def upload(self, path: Path, name: str | None = None, **fields: str) -> requests.Response:
+        """A connection that broke has left no job that matters to the caller."""
+        return _patiently(lambda: super(ClusterPerson, self).upload(path, name, **fields), "POST /upload")
 
     def emails(self) -> list[Message]:
         """Not from a folder here."""

@@ -226,7 +226,7 @@ def test_a_gateway_that_is_killed_during_an_upload_leaves_nothing_behind(person,
 
 def test_a_gateway_that_is_asked_to_stop_finishes_the_upload_at_hand(person, faults, stack):
     answers: list[int] = []
-    thread = threading.Thread(target=lambda: answers.append(person.upload(media.large(400, media.CACHE)).status_code))
+    thread = threading.Thread(target=lambda: answers.append(person.upload(media.large(200, media.CACHE)).status_code))
     thread.start()
     upload_begins(stack)
     faults.touched.add("gateway")

@@ -1,7 +1,7 @@
 """Who reaches whom under a set of NetworkPolicies, as the API's reference defines it.
 
-A pod that a policy selects is isolated in the policy's directions, and then reaches, or is reached by, the sum of what its
-policies allow: https://kubernetes.io/docs/concepts/services-networking/network-policies/
+A pod that a policy selects is isolated in the policy's directions, and then reaches, or is reached by, the sum of what
+its policies allow: https://kubernetes.io/docs/concepts/services-networking/network-policies/
 """
 
 import ipaddress

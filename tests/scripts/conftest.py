@@ -107,11 +107,11 @@ class Machine:
         return {name: item["metadata"]["generation"] for name, item in items.items()}
 
 
-def _program(folder: Path, name: str) -> None:
+def _program(folder: Path, name: str, module: str, function: str) -> None:
     path = folder / name
     path.write_text(
         f"#!{sys.executable} -SE\nimport sys\nsys.path.insert(0, {str(_ROOT)!r})\n"
-        f"from tests.scripts.fakes.{name} import main\nmain(sys.argv[1:])\n"
+        f"from tests.scripts.fakes.{module} import {function}\n{function}(sys.argv[1:])\n"
     )
     path.chmod(0o755)
 
@@ -130,6 +130,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (project / "src" / name).mkdir(parents=True)
         shutil.copy(_ROOT / "src" / name / "settings.py", project / "src" / name)
     shutil.copy(_ROOT / "src/common/gunicorn_conf.py", project / "src/common")
+    shutil.copy(_ROOT / "src/auth/init.sql", project / "src/auth")
     for name in ("auth", "converter"):  # two images show all that four would
         (project / "src" / name / "Dockerfile").write_text(f"FROM scratch\nCOPY common /app\nCOPY {name} /app\n")
     for name in ("auth", "gateway"):
@@ -147,12 +148,17 @@ def machine(tmp_path: Path, checkout: Path) -> Iterator[Machine]:
     (world / "switches").mkdir(parents=True)
     programs.mkdir()
     for name in ("kubectl", "docker", "minikube"):
-        _program(programs, name)
+        _program(programs, name, name, "main")
+    for name in ("mysql", "mongosh", "systemctl", "sysctl", "ip"):
+        _program(programs, name, "host", name)
+    sudo = programs / "sudo"
+    sudo.write_text('#!/bin/sh\nexec "$@"\n')
+    sudo.chmod(0o755)
     node = {"kind": "Node", "metadata": {"name": "minikube"}, "status": {"addresses": [{"address": "192.0.2.10"}]}}
     (world / "state.json").write_text(json.dumps({"objects": {"/Node/minikube": node}}))
     environment = {
         "PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(tmp_path), "FAKE_WORLD": str(world),
-        "REAL_KUBECTL": real, "V2M_PYTHON": sys.executable, "LC_ALL": "C.UTF-8",
+        "REAL_KUBECTL": real, "RENDERED": str(checkout.parent), "V2M_PYTHON": sys.executable, "LC_ALL": "C.UTF-8",
     }  # fmt: skip
     made = Machine(project, world, environment)
     yield made

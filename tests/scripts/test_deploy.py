@@ -175,10 +175,10 @@ def test_replicas_that_someone_scaled_stay(machine: Machine) -> None:
     state["objects"]["video2mp3/Deployment/converter"]["spec"]["replicas"] = 8
     (machine.world / "state.json").write_text(json.dumps(state))
 
-    said = machine.succeeds("deploy.sh")
-
-    assert machine.objects("Deployment")["converter"]["spec"]["replicas"] == 8
-    assert "converter keeps its 8 replicas" in said
+    for _ in range(2):
+        said = machine.succeeds("deploy.sh")
+        assert machine.objects("Deployment")["converter"]["spec"]["replicas"] == 8
+        assert "converter keeps its 8 replicas" in said
 
 
 def test_another_namespace_is_another_deployment(machine: Machine) -> None:

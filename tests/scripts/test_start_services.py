@@ -108,6 +108,23 @@ def test_a_forward_comes_back_when_its_pod_is_replaced(
     eventually(back, what="the gateway's forward")
 
 
+def test_a_forward_that_leads_nowhere_is_started_again(
+    deployed: Machine, ports: dict[str, int], words: list[str]
+) -> None:
+    deployed.succeeds("start-services.sh", *words)
+    before = answer(ports["gateway"])
+
+    deployed.switch("refusing", before)
+
+    def back() -> bool:
+        try:
+            return answer(ports["gateway"]) != before
+        except requests.ConnectionError:
+            return False
+
+    eventually(back, what="the gateway's forward")
+
+
 def test_starting_again_keeps_what_runs(deployed: Machine, ports: dict[str, int], words: list[str]) -> None:
     deployed.succeeds("start-services.sh", *words)
     before = {name: answer(port) for name, port in ports.items()}

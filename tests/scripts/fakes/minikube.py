@@ -15,6 +15,8 @@ def main(words: list[str]) -> None:
                 print("minikube")
             case ["ip"]:
                 print(world.is_set("minikube-ip") or "192.0.2.10")
+            case ["ssh", *_]:
+                print(f"{world.is_set('host-address') or '127.0.0.2'}\thost.minikube.internal")
             case ["image", "ls"]:
                 print("\n".join(f"docker.io/{name}" for name in loaded))
             case ["image", "load", name]:

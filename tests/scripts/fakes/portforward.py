@@ -10,6 +10,8 @@ from tests.scripts.fakes import world
 
 class _Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        if world.is_set("refusing") == str(os.getpid()):
+            return  # the connection ends without an answer
         self.send_response(200)
         self.end_headers()
         self.wfile.write(str(os.getpid()).encode())
