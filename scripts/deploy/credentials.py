@@ -42,8 +42,8 @@ _PROVIDER = ("AI_SUMMARY_API_KEY", "AI_TRANSCRIPTION_API_KEY")
 # What is made when nobody gives it.
 MADE = _KEPT.keys()
 # What an operator may give in .env.
-GIVEN = _KEPT.keys() | {"SMTP_PASSWORD", "GMAIL_PASSWORD", *_PROVIDER, "MONGO_URI", "MONGODB_HOST", "MONGODB_PORT", "MONGODB_USER",
-                        "MONGODB_PASSWORD", "MONGODB_AUTH_SOURCE", "RABBITMQ_URI"}  # fmt: skip
+GIVEN = _KEPT.keys() | {"SMTP_PASSWORD", "GMAIL_PASSWORD", *_PROVIDER, "MONGO_URI", "MONGODB_HOST", "MONGODB_PORT",
+                        "MONGODB_USER", "MONGODB_PASSWORD", "MONGODB_AUTH_SOURCE", "RABBITMQ_URI"}  # fmt: skip
 
 # Hexadecimal digits need no escape anywhere: 192 bits.
 _BYTES = 24

@@ -9,6 +9,8 @@ from tests import media
 from tests.faults.breaking import RECOVERY
 from tests.waiting import eventually
 
+# s. Longer than a server takes to come back on a busy machine.
+PATIENT = "0.5,1,2,4,8,16,32,64"
 TEXT = "Bees live together in a hive. They collect nectar from flowers. They dance to tell the others where."
 
 
@@ -47,6 +49,7 @@ def ends(person, answer, seconds=RECOVERY):
 
 
 def test_a_provider_that_is_down_for_a_while_delays_the_summary(person, faults, stack):
+    faults.restart("summary-worker", RETRY_DELAYS=PATIENT)
     job = person.converts(media.make("mp4"))
     faults.stop("provider")
     answer = summarise(person, file_id=job["mp3_fid"])
@@ -58,6 +61,7 @@ def test_a_provider_that_is_down_for_a_while_delays_the_summary(person, faults, 
     assert int(at_once.headers["Retry-After"]) > 0
     faults.start("provider")
     assert ends(person, answer)["status"] == "completed"
+    faults.restart("summary-worker")
 
 
 def test_a_provider_that_limits_is_given_the_time_it_asks_for(person, faults, mood, environment):
@@ -92,6 +96,7 @@ def test_a_worker_that_is_killed_pays_for_no_piece_twice(person, faults, stack, 
 
 
 def test_the_other_servers_may_die_meanwhile(person, faults, mood, environment):
+    faults.restart("summary-worker", RETRY_DELAYS=PATIENT)
     job = person.converts(media.make("mp4"))
     before = asked(environment, "chat")
     mood("slow", seconds=4, times=2)
@@ -102,6 +107,7 @@ def test_the_other_servers_may_die_meanwhile(person, faults, mood, environment):
     for name in ("rabbitmq", "mongodb", "summary", "gateway"):
         faults.stack.wait_ready(name, RECOVERY)
     assert ends(person, answer)["status"] == "completed"
+    faults.restart("summary-worker")
 
 
 def test_a_summary_service_that_is_gone_keeps_nobody_from_converting(person, faults):

@@ -25,7 +25,8 @@ _SCRIPTS = {
 }  # fmt: skip
 # What the manifests fix, together with ports, volumes and terminationGracePeriodSeconds.
 _FIXED = {
-    "AUTH_SVC_ADDRESS", "SUMMARY_SVC_ADDRESS", "HOST", "PORT", "HEALTH_HOST", "HEALTH_PORT", "WORK_FOLDER", "SHUTDOWN_GRACE", "WEB_GRACE",
+    "AUTH_SVC_ADDRESS", "SUMMARY_SVC_ADDRESS", "HOST", "PORT", "HEALTH_HOST", "HEALTH_PORT",
+    "WORK_FOLDER", "SHUTDOWN_GRACE", "WEB_GRACE",
 }  # fmt: skip
 
 
