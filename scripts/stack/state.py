@@ -25,6 +25,9 @@ PORTS = (
     "gateway",
     "converter",
     "notification",
+    "summary",
+    "summary-worker",
+    "provider",
 )
 SECRETS = (
     "mysql_root",
@@ -34,6 +37,7 @@ SECRETS = (
     "smtp",
     "jwt",
     "link",
+    "provider",
 )
 
 
@@ -57,6 +61,8 @@ class State:
     variants: dict[str, Variant] = field(default_factory=dict)
     # Whether the services' processes are measured by coverage.
     coverage: bool = False
+    # Whether there is a provider of summaries for trying out.
+    provider: bool = False
     # The process manager's pid and start time: a recycled pid has another.
     supervisor: tuple[int, float] | None = None
     path: Path = field(default=Path(), repr=False)

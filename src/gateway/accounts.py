@@ -11,7 +11,8 @@ from flask_limiter.util import get_remote_address
 
 from common.errors import LengthRequired, TooLarge, Unauthorized, UnsupportedType
 from common.http import error_response
-from gateway.auth_client import Answer, AuthClient, rejected
+from common.identity import Answer
+from gateway.auth_client import AuthClient, rejected
 from gateway.settings import GatewaySettings
 
 log = logging.getLogger(__name__)

@@ -5,6 +5,7 @@ from typing import Any
 
 from common.jobs import Status
 from common.options import ConversionOptions
+from common.summaries import Stage
 from gateway import openapi_tus
 
 _ERRORS = {
@@ -46,7 +47,11 @@ def document() -> dict[str, Any]:
                 "password": {"type": "http", "scheme": "basic"},
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
             },
-            "schemas": {"Job": _job(), "Error": _object({"error": {"type": "string"}}, ["error"])},
+            "schemas": {
+                "Job": _job(),
+                "Summary": _summary(),
+                "Error": _object({"error": {"type": "string"}}, ["error"]),
+            },
         },
     }
 
@@ -167,6 +172,55 @@ def _paths() -> dict[str, Any]:
         "/docs": {"get": _operation(
             "This document for people", "curl $URL/docs", {200: _answer("A page", {"type": "string"}, "text/html")},
             (503,))},
+        **_summary_paths(),
+    }  # fmt: skip
+
+
+def _summary_paths() -> dict[str, Any]:
+    summary = {"$ref": "#/components/schemas/Summary"}
+    return {
+        "/summaries": {
+            "post": _operation(
+                "Summarise a file or a text, where a provider is set up",
+                "curl -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' "
+                "-d '{\"file_id\": \"<mp3_fid>\"}' $URL/summaries",
+                {
+                    200: _answer("It has one already", summary), 201: _answer("A short text's", summary),
+                    202: _answer("It will be made; Location leads to it", summary),
+                },
+                (400, 401, 404, 409, 411, 413, 415, 422, 503), security=_BEARER,
+                requestBody=_body("application/json", _object(
+                    {"file_id": _FID, "text": {"type": "string"}, "filename": {"type": "string"}}, [])),
+            ),
+            "get": _operation(
+                "List the summaries, newest first", "curl -H \"Authorization: Bearer $TOKEN\" $URL/summaries",
+                {200: _answer("A page; `available` says whether new ones can be made", _object({
+                    "summaries": {"type": "array", "items": summary}, "next": {"type": ["string", "null"]},
+                    "available": {"type": "boolean"}}, ["summaries", "next", "available"]))},
+                (400, 401, 404, 503), security=_BEARER,
+                parameters=[_query("file_id", _FID), _query("before", _FID),
+                            _query("limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50})],
+            ),
+        },
+        "/summaries/{summary_id}": {
+            "parameters": [{"name": "summary_id", "in": "path", "required": True, "schema": _FID}],
+            "get": _operation(
+                "Show a summary", "curl -H \"Authorization: Bearer $TOKEN\" $URL/summaries/<id>",
+                {200: _answer("The summary", summary)}, (400, 401, 404, 503), security=_BEARER),
+            "delete": _operation(
+                "Delete a summary; the transcript stays with its file",
+                "curl -X DELETE -H \"Authorization: Bearer $TOKEN\" $URL/summaries/<id>",
+                {204: {"description": "It is gone"}}, (400, 401, 404, 503), security=_BEARER),
+        },
+        "/transcripts/{file_id}": {
+            "parameters": [{"name": "file_id", "in": "path", "required": True, "schema": _FID}],
+            "get": _operation(
+                "Get a transcript",
+                "curl -H \"Authorization: Bearer $TOKEN\" \"$URL/transcripts/<mp3_fid>?format=srt\"",
+                {200: _answer("As text, SRT or WebVTT", {"type": "string"}, "text/plain")},
+                (400, 401, 404, 503), security=_BEARER,
+                parameters=[_query("format", {"enum": ["text", "srt", "vtt"], "default": "text"})]),
+        },
     }  # fmt: skip
 
 
@@ -204,6 +258,24 @@ def _options() -> dict[str, Any]:
 
 def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required}
+
+
+def _summary() -> dict[str, Any]:
+    moment, nullable = {"type": "string", "format": "date-time"}, {"type": ["string", "null"]}
+    properties = {
+        "_id": _FID,
+        "file_id": nullable,
+        "filename": nullable,
+        "status": {"enum": [stage.value for stage in Stage]},
+        "progress": {"type": "integer", "minimum": 0, "maximum": 100},
+        "summary": nullable,
+        "category": nullable,
+        "context_truncated": {"type": "boolean", "description": "Whether something of a very long text was left out"},
+        "error": nullable,
+        "created_at": moment,
+        "updated_at": moment,
+    }
+    return _object(properties, list(properties))
 
 
 def _job() -> dict[str, Any]:

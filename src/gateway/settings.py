@@ -13,7 +13,14 @@ from pydantic import (
     field_validator,
 )
 
-from common.settings import LinkSettings, MongoSettings, Names, RabbitSettings, ServiceSettings
+from common.settings import (
+    LinkSettings,
+    LoginServiceSettings,
+    MongoSettings,
+    Names,
+    RabbitSettings,
+    ServiceSettings,
+)
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?")
 
@@ -25,13 +32,13 @@ class StoreSettings(ServiceSettings, MongoSettings, RabbitSettings):
     upload_lifetime: PositiveFloat = 24 * 3600.0
 
 
-class GatewaySettings(StoreSettings, LinkSettings):
+class GatewaySettings(StoreSettings, LinkSettings, LoginServiceSettings):
     """The HTTP service."""
 
-    auth_svc_address: str = Field(pattern=r"^[\w.:\[\]-]+$")
-    # s. To connect, and to answer: a login spends 50 ms on its password hash and may wait its turn.
-    auth_connect_timeout: PositiveFloat = 2.0
-    auth_timeout: PositiveFloat = 8.0
+    # Without it there are no summaries.
+    summary_svc_address: str | None = Field(None, pattern=r"^[\w.:\[\]-]+$")
+    # s. A short text is summarised while its sender waits: longer than the summary service's AI_SUMMARY_TIMEOUT.
+    summary_timeout: PositiveFloat = 90.0
     max_upload_mb: PositiveInt = 2048
     # bytes/s over UPLOAD_PATIENCE seconds. A slower upload is ended, or it would hold a thread for days.
     upload_min_rate: PositiveInt = 4096

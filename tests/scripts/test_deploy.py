@@ -66,7 +66,8 @@ def test_generated_secrets_fit_together_and_are_strong(machine: Machine) -> None
     assert secret(machine, "auth-secret")["MYSQL_PASSWORD"] == secret(machine, "mysql-secret")["MYSQL_PASSWORD"]
     assert set(secret(machine, "converter-secret")) == {"MONGO_URI", "RABBITMQ_PASSWORD"}
     values = {*mongodb.values(), *secret(machine, "mysql-secret").values(), *secret(machine, "auth-secret").values()}
-    assert len(values) == 7
+    assert set(secret(machine, "summary-secret")) == {"MONGO_URI", "RABBITMQ_PASSWORD"}
+    assert len(values) == 8
     assert all(len(value) >= 32 for value in values)
 
 
@@ -195,7 +196,10 @@ def test_databases_on_the_host_need_their_passwords_first(machine: Machine) -> N
     assert not machine.objects("Deployment")
 
     folder = machine.project / ".local/deploy/video2mp3"
-    names = ["MYSQL_PASSWORD", *(f"MONGODB_{name}_PASSWORD" for name in ("GATEWAY", "CONVERTER", "NOTIFICATION"))]
+    names = [
+        "MYSQL_PASSWORD",
+        *(f"MONGODB_{name}_PASSWORD" for name in ("GATEWAY", "CONVERTER", "NOTIFICATION", "SUMMARY")),
+    ]
     (folder / "credentials.json").write_text(json.dumps(dict.fromkeys(names, "p" * 32)))
     machine.dotenv("MYSQL_HOST=host.minikube.internal\nSMTP_HOST=mail.example.com\n")
     machine.succeeds("deploy.sh", "--host-databases")
