@@ -75,8 +75,12 @@ state="$root/.local/stack/demo/state.json"
     GATEWAY="$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["environment"]["GATEWAY_URL"])' "$state")"
     MAILDIR="$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["environment"]["MAILDIR"])' "$state")"
     VIDEO="$video"
-    MP3="$folder/$(basename "${video%.*}").mp3"
+    name="$(basename "$video")"
+    MP3="$folder/${name%.*}.mp3"
 }
+# curl takes a name with , or ; in quotes, and in these quotes a backslash before \ and ".
+VIDEO="${VIDEO//\\/\\\\}"
+VIDEO="${VIDEO//\"/\\\"}"
 rm -f "$MP3"
 
 # shellcheck disable=SC2016  # the names are shown as names and expanded by run
@@ -85,7 +89,7 @@ rm -f "$MP3"
     run 'EMAIL="demo-$(openssl rand -hex 4)@example.com"; PASSWORD="$(openssl rand -hex 12)"'
     run 'curl -sS --fail-with-body "$GATEWAY/register" -H "Content-Type: application/json" -d "{\"email\": \"$EMAIL\", \"password\": \"$PASSWORD\"}"'
     run 'TOKEN="$(curl -sS --fail-with-body -X POST "$GATEWAY/login" -u "$EMAIL:$PASSWORD")"'
-    run 'ANSWER="$(curl -sS --fail-with-body "$GATEWAY/upload" -H "Authorization: Bearer $TOKEN" -H "Accept: application/json" -F "file=@$VIDEO")"'
+    run 'ANSWER="$(curl -sS --fail-with-body "$GATEWAY/upload" -H "Authorization: Bearer $TOKEN" -H "Accept: application/json" -F "file=@\"$VIDEO\"")"'
     printf '%s\n' "$ANSWER"
     VIDEO_FID="$(member video_fid <<<"$ANSWER")"
 

@@ -144,7 +144,7 @@ tier_lint() {
     return "$failed"
 }
 tier_unit() { measured pytest -n 2 tests/unit "${pytest_arguments[@]}"; }
-tier_scripts() { run pytest tests/scripts "${pytest_arguments[@]}"; }
+tier_scripts() { run pytest -n 2 tests/scripts "${pytest_arguments[@]}"; }
 tier_manifests() { run pytest tests/manifests "${pytest_arguments[@]}"; }
 tier_integration() { shared_stack && measured pytest -n 2 tests/integration "${pytest_arguments[@]}"; }
 tier_e2e() { shared_stack && measured pytest -n 2 tests/e2e "${pytest_arguments[@]}"; }
@@ -157,7 +157,7 @@ tier_faults() {
     start_stack faults tests/faults/settings.env || return
     V2M_STACK="$root/.local/stack/faults/state.json" run pytest tests/faults "${faults_arguments[@]}" "${pytest_arguments[@]}"
 }
-tier_cluster() { run pytest tests/cluster "${pytest_arguments[@]}"; }
+tier_cluster() { run pytest --capture=no --verbose tests/cluster "${pytest_arguments[@]}"; }
 
 # show_logs TIER: what the services said before the tier failed.
 show_logs() {

@@ -16,6 +16,9 @@ from scripts.stack.state import State, Variant, locked
 
 # http://supervisord.org/subprocess.html#process-states: it ended too quickly too often.
 _FATAL = 200
+# The names of its states that a program leaves only when it is asked to.
+_ENDED = {"STOPPED", "FATAL"}
+_STOPPING = "STOPPING"
 # s. Between two looks at a program that is not ready yet.
 _PAUSE = 0.2
 
@@ -89,8 +92,10 @@ class Stack:
     def stop(self, name: str) -> None:
         """Stops the program and waits for its end; killed if it takes longer than Kubernetes would allow it."""
         deadline = time.monotonic() + self.program(name).stop_seconds + 30
-        self._call("stopProcess", name, False, harmless=Harmless.NOT_RUNNING)
-        while self.describe(name)["pid"]:
+        while (state := self.describe(name)["statename"]) not in _ENDED:
+            # Again and again: what was killed a moment ago is neither running nor stopped, but about to be started.
+            if state != _STOPPING:
+                self._call("stopProcess", name, False, harmless=Harmless.NOT_RUNNING)
             if time.monotonic() > deadline:
                 raise StackError(f"{name} does not end. Its last lines:\n{self.tail(name)}")
             time.sleep(_PAUSE)

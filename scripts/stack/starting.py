@@ -49,6 +49,8 @@ def bring_up(
         stack.register_all()
         _start_servers(stack, deadline, tell)
     if not servers_only:
+        for name in _surplus_converters(stack.state, converters):
+            stack.remove(name)
         names = [program.name for program in stack.programs.values() if not program.is_server]
         _together([lambda name=name: _start(stack, name, deadline, tell) for name in names])  # type: ignore[misc]
     return stack
@@ -83,6 +85,12 @@ def _set_converters(state: State, count: int) -> None:
         if name not in state.variants:
             state.variants[name] = Variant(like="converter")
             state.ports[name] = ports.choose(1, state.ports.values())[0]
+
+
+def _surplus_converters(state: State, count: int | None) -> list[str]:
+    """Those that an earlier start asked for and this one does not; None asks for as many as there are."""
+    numbered = {name: name.removeprefix("converter-") for name in state.variants}
+    return [name for name, number in numbered.items() if number.isdecimal() and count and int(number) > count]
 
 
 def _start_servers(stack: Stack, deadline: float, tell: Callable[[str], None]) -> None:

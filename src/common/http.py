@@ -1,8 +1,8 @@
 """What all HTTP services answer alike: JSON errors, request ids, security headers, one log line a request."""
 
 import logging
-import re
 import time
+from contextlib import ExitStack
 from uuid import uuid4
 
 from flask import Flask, Response, g, jsonify, request
@@ -10,11 +10,10 @@ from werkzeug.exceptions import HTTPException
 
 from common import metrics
 from common.errors import NotFound, PermanentError, RejectedError, TransientError, Unavailable
-from common.logs import one_line
+from common.logs import bound_to_request, is_request_id, one_line
 
 log = logging.getLogger(__name__)
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SENTENCES = {
     400: "The request cannot be understood. Compare it with the examples in the documentation.",
     404: "There is nothing at this address. The routes are listed at /docs.",
@@ -38,6 +37,7 @@ def create_app(name: str) -> Flask:
     app.register_error_handler(Exception, _bug)
     app.before_request(_begin)
     app.after_request(_finish)
+    app.teardown_request(_end)
     return app
 
 
@@ -82,8 +82,10 @@ def _bug(error: Exception) -> Response:
 
 def _begin() -> None:
     given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+    g.request_id = given if is_request_id(given) else uuid4().hex
     g.started = time.monotonic()
+    g.logged = ExitStack()
+    g.logged.enter_context(bound_to_request(g.request_id))
 
 
 def _finish(response: Response) -> Response:
@@ -100,7 +102,13 @@ def _finish(response: Response) -> Response:
     metrics.HTTP_SECONDS.labels(method, route, str(response.status_code)).observe(seconds)
     if request.path not in _QUIET or response.status_code >= 500:
         log.info(
-            "%s %s %d %.0f ms request=%s",
-            request.method, one_line(request.path[:200]), response.status_code, seconds * 1000, g.request_id,
+            "%s %s %d %.0f ms",
+            request.method, one_line(request.path[:200]), response.status_code, seconds * 1000,
         )  # fmt: skip
     return response
+
+
+def _end(_error: BaseException | None) -> None:
+    logged: ExitStack | None = g.pop("logged", None)
+    if logged is not None:
+        logged.close()

@@ -8,6 +8,7 @@ from flask import request
 from requests.adapters import HTTPAdapter
 
 from common.errors import Unauthorized, Unavailable
+from common.logs import current_request
 from common.settings import LoginServiceSettings
 
 # As many idle connections as a gunicorn worker has threads.
@@ -70,10 +71,11 @@ class LoginService:
     def _send(
         self, method: str, path: str, data: bytes | None, headers: dict[str, str] | None, *, repeatable: bool
     ) -> requests.Response:
+        traced = {"X-Request-ID": current_request(), **(headers or {})}
         for last in (False, True):
             try:
                 return self._session.request(
-                    method, self._base + path, data=data, headers=headers, timeout=self._timeout, allow_redirects=False
+                    method, self._base + path, data=data, headers=traced, timeout=self._timeout, allow_redirects=False
                 )
             except requests.ConnectionError as error:
                 # A server may close an idle connection just as we use it; nothing was answered.

@@ -6,6 +6,8 @@ when it is not renewed, and only its holder can finish the job.
 """
 
 import contextlib
+import contextvars
+import functools
 import logging
 import threading
 from collections.abc import Iterator
@@ -76,7 +78,9 @@ class Claims:
         """
         done = threading.Event()
         pause = min(interval, self._lease / 3) or self._lease / 3
-        thread = threading.Thread(target=self._keep, args=(claim, done, pause), name="claim", daemon=True)
+        # In this thread's context: its log lines name the job too.
+        keep = functools.partial(contextvars.copy_context().run, self._keep, claim, done, pause)
+        thread = threading.Thread(target=keep, name="claim", daemon=True)
         thread.start()
         try:
             yield

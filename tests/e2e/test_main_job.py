@@ -5,8 +5,10 @@ import hashlib
 import json
 import re
 import subprocess
+from uuid import uuid4
 
 import pytest
+import requests
 from bson import ObjectId
 
 from common.settings import MongoSettings
@@ -177,3 +179,21 @@ def test_logs_tell_the_story_and_no_secret(person: Person, stack):
             stack.environment["LINK_SECRET"],
         ):
             assert secret not in log, program
+
+
+def test_one_id_leads_through_the_logs_of_all_services(newcomer, stack):
+    someone = newcomer().joins()
+    request = f"trace-{uuid4().hex}"
+    answer = requests.post(
+        f"{someone.url}/upload",
+        headers={"Authorization": f"Bearer {someone.token}", "X-Request-ID": request},
+        files={"file": ("talk.mp4", media.make("mp4").read_bytes())},
+        timeout=60,
+    )
+    assert answer.headers["X-Request-ID"] == request
+    fid = answer.headers["Location"].rpartition("/")[2]
+    someone.email_about(fid)
+    for service in ("gateway", "auth", "converter", "notification"):
+        eventually(lambda name=service: f"request={request}" in stack.log(name), what=f"the id in the log of {service}")
+    lines = [line for line in stack.log("converter").splitlines() if f"request={request}" in line]
+    assert all(f"[{fid}]" in line for line in lines)

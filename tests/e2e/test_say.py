@@ -73,6 +73,8 @@ def test_a_failed_job_can_be_tried_again_and_fails_again_with_another_email(pers
     fid = person.uploads(media.make("two_tracks"), track="3")
     job = person.waits_for(fid)
     assert (job["status"], "it has 2" in job["error"]) == ("failed", True)
+    # A person who does not wait for the email gets none about this round.
+    person.email_about(fid)
     assert person.request("POST", f"/jobs/{fid}/retry").status_code == 202
     assert person.waits_for(fid)["status"] == "failed"
     eventually(lambda: len({str(email["Message-ID"]) for email in person.emails()}) == 2, what="two emails")

@@ -5,6 +5,7 @@ import hashlib
 import http.client
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,6 @@ import pytest
 import requests
 from bson import ObjectId
 from tusclient.client import TusClient
-from tusclient.exceptions import TusCommunicationError
 
 from common.settings import MongoSettings
 from common.storage import mongo
@@ -236,11 +236,18 @@ def half_a_part(person: Person, path: str, offset: int, announced: int, sent: by
     return connection
 
 
-def test_while_one_request_sends_another_is_refused(person: Person):
+def locked(environment: dict[str, str], path: str) -> bool:
+    upload = {"_id": ObjectId(path.rpartition("/")[2]), "lock": {"$ne": None}}
+    with mongo.connect(MongoSettings(mongo_uri=environment["MONGO_URI"])) as client:
+        return client[mongo.VIDEOS]["uploads"].find_one(upload) is not None
+
+
+def test_while_one_request_sends_another_is_refused(person: Person, environment):
     path = begun(person, 10 * MEGABYTE)
     connection = half_a_part(person, path, 0, MEGABYTE, os.urandom(1000))
     try:
-        eventually(lambda: patch(person, path, 0, b"\x00").status_code == 423, pause=0.01, what="the lock")
+        eventually(lambda: locked(environment, path), pause=0.01, what="the lock")
+        assert patch(person, path, 0, b"\x00").status_code == 423
     finally:
         connection.close()
     # Every byte that the broken request brought counts.
@@ -264,6 +271,14 @@ def test_half_a_gigabyte_survives_a_cut_connection_and_a_killed_gateway(roomy, s
         survives(person, gateway, stack, environment, file)
 
 
+def sends_slowly(connection: http.client.HTTPConnection, file: BinaryIO) -> None:
+    """At most 20 MB/s, so that the server is gone before it is through."""
+    with suppress(OSError):
+        while piece := file.read(2 * MEGABYTE):
+            connection.send(piece)
+            time.sleep(0.1)
+
+
 def survives(person: Person, gateway: str, stack: Stack, environment: dict[str, str], file: BinaryIO) -> None:
     client = TusClient(f"{person.url}/files", headers={"Authorization": f"Bearer {person.token}"})
     named = {"filename": "large.mp4", "bitrate": "64"}
@@ -276,16 +291,15 @@ def survives(person: Person, gateway: str, stack: Stack, environment: dict[str, 
     half_a_part(person, path, uploader.offset, 100 * MEGABYTE, file.read(20 * MEGABYTE)).close()
     cut_at = eventually(lambda: offset_of(person, path) == 70 * MEGABYTE and 70 * MEGABYTE, what="what came")
 
-    def send() -> None:
-        # One long request, in the middle of which the gateway dies.
-        with suppress(TusCommunicationError, requests.RequestException, OSError):
-            client.uploader(file_stream=file, url=uploader.url, chunk_size=400 * MEGABYTE).upload()
-
-    sender = threading.Thread(target=send)
-    sender.start()
+    # One long request, in the middle of which the gateway dies.
+    sender = half_a_part(person, path, cut_at, 400 * MEGABYTE, b"")
+    trickle = threading.Thread(target=sends_slowly, args=(sender, file))
+    trickle.start()
     eventually(lambda: offset_of(person, path) > cut_at + 8 * MEGABYTE, pause=0.02, what="some of the long request")
     stack.kill(gateway)
-    sender.join(120)
+    trickle.join(120)
+    assert not trickle.is_alive()
+    sender.close()
     stack.wait_ready(gateway, 120)
     resumed_at = offset_of(person, path)
     length = file.seek(0, os.SEEK_END)

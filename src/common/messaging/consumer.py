@@ -21,9 +21,9 @@ from pika.spec import Basic
 from common import metrics
 from common.errors import PermanentError, TransientError
 from common.health import Heartbeat
-from common.logs import bound
+from common.logs import bound, bound_to_request
 from common.messaging.connection import BrokerConnection, BrokerUnavailable
-from common.messaging.message import ATTEMPT, DIED_AT, REASON, Envelope, attempt_of, decode
+from common.messaging.message import ATTEMPT, DIED_AT, REASON, Envelope, attempt_of, decode, request_of
 from common.messaging.publisher import Publisher
 from common.messaging.topology import dead_queue, retry_queue
 from common.settings import RabbitSettings
@@ -112,17 +112,18 @@ class Consumer(Generic[M]):
         if self._stop.is_set():
             channel.basic_nack(tag, requeue=True)
             return
-        attempt = attempt_of(properties.headers)
+        attempt, request = attempt_of(properties.headers), request_of(properties.headers)
         try:
-            self._worker.submit(self._work, channel, tag, body, attempt)
+            self._worker.submit(self._work, channel, tag, body, attempt, request)
         except RuntimeError:  # the worker was shut down between the check and here
             channel.basic_nack(tag, requeue=True)
 
-    def _work(self, channel: BlockingChannel, tag: int, body: bytes, attempt: int) -> None:
+    def _work(self, channel: BlockingChannel, tag: int, body: bytes, attempt: int, request: str | None) -> None:
         started = time.monotonic()
         metrics.BUSY.labels(self._queue).set(1)
         try:
-            outcome = self._settle(body, attempt)
+            with bound_to_request(request):
+                outcome = self._settle(body, attempt)
         except HandedBack:
             log.info("Handed the message back to the queue")
             self._answer(channel, functools.partial(channel.basic_nack, tag, requeue=True))

@@ -8,9 +8,11 @@ from typing import Any, Protocol
 from bson import ObjectId
 
 from common.errors import PermanentError
+from common.logs import is_request_id
 
-# Header: how often this message was tried before.
+# Headers: how often this message was tried before, and the id of the request that caused it.
 ATTEMPT = "x-attempt"
+REQUEST = "x-request-id"
 # Headers of a dead letter, for the operator.
 REASON = "x-reason"
 DIED_AT = "x-died-at"
@@ -113,6 +115,12 @@ def attempt_of(headers: Mapping[str, Any] | None) -> int:
     """How often the message was tried before; a strange header counts as never."""
     value = (headers or {}).get(ATTEMPT, 0)
     return value if isinstance(value, int) and value >= 0 else 0
+
+
+def request_of(headers: Mapping[str, Any] | None) -> str | None:
+    """The id of the request that caused the message; a strange header counts as none."""
+    value = (headers or {}).get(REQUEST)
+    return value if isinstance(value, str) and is_request_id(value) else None
 
 
 def _object_id(fields: Mapping[str, Any], name: str) -> ObjectId | None:

@@ -8,9 +8,10 @@ from typing import Any
 import pika
 from pika.exceptions import NackError, UnroutableError
 
+from common.logs import current_request
 from common.messaging import topology
 from common.messaging.connection import BrokerConnection, BrokerUnavailable
-from common.messaging.message import Envelope
+from common.messaging.message import REQUEST, Envelope
 from common.settings import RabbitSettings
 
 log = logging.getLogger(__name__)
@@ -48,8 +49,11 @@ class Publisher:
                 raise BrokerUnavailable(f'RabbitMQ has no queue "{queue}"') from error
 
     def _send(self, queue: str, body: bytes, headers: Mapping[str, Any] | None) -> None:
+        cause = current_request()
         properties = pika.BasicProperties(
-            content_type="application/json", delivery_mode=pika.DeliveryMode.Persistent, headers=dict(headers or {})
+            content_type="application/json",
+            delivery_mode=pika.DeliveryMode.Persistent,
+            headers={**({REQUEST: cause} if cause else {}), **(headers or {})},
         )
         try:
             self._connection.call(lambda channel: channel.basic_publish("", queue, body, properties, mandatory=True))
