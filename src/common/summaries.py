@@ -66,6 +66,8 @@ class Summary:
         return {
             "_id": str(self.id),
             "file_id": str(self.recording.file_id) if self.recording else None,
+            # Another conversion of the video is another MP3, and may have another summary.
+            "mp3_fid": str(self.recording.mp3_fid) if self.recording else None,
             "filename": self.filename,
             "status": self.status.value,
             "progress": self.progress,

@@ -5,12 +5,11 @@ import binascii
 import hashlib
 import logging
 
-from flask import Blueprint, Flask, Response, request
-from flask_limiter import Limiter, RateLimitExceeded
+from flask import Blueprint, Response, request
+from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
 from common.errors import LengthRequired, TooLarge, Unauthorized, UnsupportedType
-from common.http import error_response
 from common.identity import Answer
 from gateway.auth_client import AuthClient, rejected
 from gateway.settings import GatewaySettings
@@ -21,20 +20,9 @@ log = logging.getLogger(__name__)
 _MAX_BODY = 16 * 1024
 
 
-def blueprint(app: Flask, settings: GatewaySettings, auth: AuthClient) -> Blueprint:
+def blueprint(settings: GatewaySettings, auth: AuthClient, limiter: Limiter) -> Blueprint:
     """Routes `/login` and `/register`."""
     routes = Blueprint("accounts", __name__)
-    milliseconds = int(settings.mongodb_timeout * 1000)
-    limiter = Limiter(
-        get_remote_address,
-        app=app,
-        storage_uri=settings.mongo_url,
-        storage_options={"serverSelectionTimeoutMS": milliseconds, "socketTimeoutMS": milliseconds},
-        # Without MongoDB each replica counts for itself: nobody is locked out, and nobody may guess freely.
-        in_memory_fallback_enabled=True,
-        headers_enabled=False,
-    )
-    app.register_error_handler(RateLimitExceeded, _too_many)
 
     @routes.post("/login")
     @limiter.limit(settings.login_limit_per_address)
@@ -74,10 +62,3 @@ def _address_and_account() -> str:
     except (binascii.Error, ValueError):
         account = b""
     return f"{get_remote_address()}:{hashlib.sha256(account).hexdigest()[:32]}"
-
-
-def _too_many(error: RateLimitExceeded) -> Response:
-    seconds = error.limit.limit.get_expiry() if error.limit else 60
-    response = error_response(429, f"Too many attempts. Wait {seconds} seconds and try again.")
-    response.headers["Retry-After"] = str(seconds)
-    return response

@@ -16,7 +16,7 @@ from common.messaging.connection import BrokerConnection
 from common.messaging.publisher import Publisher
 from common.storage import mongo
 from common.storage.bucket import Bucket
-from gateway import accounts, cors, docs, downloads, jobs, page, summaries, uploads
+from gateway import accounts, cors, docs, downloads, jobs, limits, page, summaries, uploads
 from gateway.auth_client import AuthClient
 from gateway.events import Followers
 from gateway.feed import Feed
@@ -53,7 +53,8 @@ def create_app(settings: GatewaySettings) -> Flask:
     cors.allow(app, settings.cors_origins)
     checks = {"mongodb": mongo.ping(client), "rabbitmq": connection.check, "auth": auth.check}
     app.register_blueprint(health.blueprint(checks))
-    app.register_blueprint(accounts.blueprint(app, settings, auth))
+    limiter = limits.limiter(app, settings)
+    app.register_blueprint(accounts.blueprint(settings, auth, limiter))
     watchdog = Watchdog(settings.upload_min_rate, settings.upload_patience)
     outbox = Outbox(settings, store.jobs, publisher)
     unfinished = Uploads(client[mongo.VIDEOS], settings.upload_lifetime)
@@ -65,7 +66,7 @@ def create_app(settings: GatewaySettings) -> Flask:
     app.extensions[FEED] = feed
     app.register_blueprint(jobs.blueprint(identity, store, outbox, Followers(settings, store.jobs, feed)))
     app.register_blueprint(downloads.blueprint(identity, store, DownloadLinks(settings)))
-    app.register_blueprint(summaries.blueprint(settings))
+    app.register_blueprint(summaries.blueprint(settings, identity, limiter))
     app.register_blueprint(docs.blueprint())
     app.register_blueprint(page.blueprint(settings.web_root))
     threading.Thread(target=_prepare, args=(store, unfinished), name="indexes", daemon=True).start()

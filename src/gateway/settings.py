@@ -46,6 +46,8 @@ class GatewaySettings(StoreSettings, LinkSettings, LoginServiceSettings):
     login_limit: str = "10/minute"
     login_limit_per_address: str = "60/minute"
     register_limit: str = "30/hour"
+    # Of one account: each new summary is paid for.
+    summary_limit: str = "30/hour"
     # How many reverse proxies stand before the gateway and set X-Forwarded-For; 0 believes nobody.
     trusted_proxies: NonNegativeInt = 0
     # Where the built page is: beside the gateway's code, in the checkout as in the image. Without it there is the API.

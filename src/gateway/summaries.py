@@ -1,12 +1,15 @@
 """`/summaries` and `/transcripts`: passed on to the summary service, with the caller's token."""
 
+import hashlib
 from collections.abc import Mapping
 
 import requests
 from flask import Blueprint, Response, g, request
+from flask_limiter import Limiter
 from requests.adapters import HTTPAdapter
 
 from common.errors import BadRequest, LengthRequired, TooLarge, Unavailable
+from common.identity import Identity
 from gateway.settings import GatewaySettings
 
 # As many idle connections as a gunicorn worker has threads.
@@ -49,7 +52,7 @@ class SummaryClient:
         return Response(answer.content, status=answer.status_code, headers=kept)
 
 
-def blueprint(settings: GatewaySettings) -> Blueprint:
+def blueprint(settings: GatewaySettings, identity: Identity, limiter: Limiter) -> Blueprint:
     """Routes `/summaries`, `/summaries/<id>` and `/transcripts/<file_id>`."""
     routes = Blueprint("summaries", __name__)
     client = SummaryClient(settings)
@@ -64,19 +67,34 @@ def blueprint(settings: GatewaySettings) -> Blueprint:
             data=_body(),
         )
 
-    @routes.route("/summaries", methods=["GET", "POST"])
-    def summaries() -> Response:
+    @limiter.limit(settings.summary_limit, key_func=_account)
+    def ordered() -> Response:
         return passed_on("/summaries")
 
-    @routes.route("/summaries/<fid>", methods=["GET", "DELETE"])
-    def summary(fid: str) -> Response:
-        return passed_on(f"/summaries/{_id(fid)}")
+    @routes.post("/summaries")
+    def create() -> Response:
+        # The service asks it again; here it is whose limit counts.
+        g.account = identity.username()
+        return ordered()
 
-    @routes.get("/transcripts/<fid>")
-    def transcript(fid: str) -> Response:
-        return passed_on(f"/transcripts/{_id(fid)}")
+    @routes.get("/summaries")
+    def index() -> Response:
+        return passed_on("/summaries")
+
+    @routes.route("/summaries/<summary_id>", methods=["GET", "DELETE"])
+    def summary(summary_id: str) -> Response:
+        return passed_on(f"/summaries/{_id(summary_id)}")
+
+    @routes.get("/transcripts/<file_id>")
+    def transcript(file_id: str) -> Response:
+        return passed_on(f"/transcripts/{_id(file_id)}")
 
     return routes
+
+
+def _account() -> str:
+    """The account's name, hashed, as it ends up in a key."""
+    return hashlib.sha256(str(g.account).encode()).hexdigest()[:32]
 
 
 def _id(fid: str) -> str:

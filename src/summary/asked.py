@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 
 from bson import ObjectId
-from flask import request
 
-from common.errors import BadRequest, Invalid, LengthRequired, TooLarge, UnsupportedType
-from common.validation import object_id
+from common.errors import Invalid
+from common.validation import json_object, object_id
 
 _MEGABYTE = 1_000_000
 # Characters of a name that are kept for display, as for an upload.
 _MAX_NAME = 400
-_HOW = 'Send {"file_id": "<id of a video or an MP3 of yours>"}, or {"text": "…", "filename": "<optional>"}.'
+_HOW = (
+    'Send a JSON object: {"file_id": "<id of a video or an MP3 of yours>"}, or {"text": "…", "filename": "<optional>"}.'
+)
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Asked:
     @classmethod
     def read(cls, max_mb: int) -> "Asked":
         """The request's body; raises a RejectedError that says what is wrong with it."""
-        fields = _json(max_mb * _MEGABYTE)
+        fields = json_object(max_mb * _MEGABYTE, _HOW) or {}
         unknown = fields.keys() - {"text", "file_id", "filename"}
         if unknown:
             raise Invalid(f"{min(unknown)[:60]}: there is no such field. {_HOW}")
@@ -43,19 +44,3 @@ class Asked:
             file_id=object_id(str(file_id), "file_id") if file_id is not None else None,
             filename=str(filename).encode(errors="replace").decode().strip()[:_MAX_NAME] or None if filename else None,
         )
-
-
-def _json(limit: int) -> dict[str, object]:
-    if request.mimetype != "application/json":
-        raise UnsupportedType(f"Send JSON, with Content-Type: application/json. {_HOW}")
-    if request.content_length is None:
-        raise LengthRequired("Send the body with a Content-Length.")
-    if request.content_length > limit:
-        raise TooLarge(f"The body may have {limit // _MEGABYTE} MB.")
-    try:
-        fields = request.get_json(cache=False)
-    except RecursionError:
-        fields = None
-    if not isinstance(fields, dict):
-        raise BadRequest(f"The body is not a JSON object. {_HOW}")
-    return fields

@@ -75,7 +75,7 @@ def test_a_long_text_is_summarised_in_its_turn(person):
 
 def test_a_file_gets_a_summary_and_a_transcript_to_read_and_to_download(summarised):
     person, job, summary = summarised
-    assert summary["file_id"] == job["mp3_fid"]
+    assert (summary["file_id"], summary["mp3_fid"]) == (job["mp3_fid"], job["mp3_fid"])
     assert summary["filename"] == "My talk.mp4"
     for fid in (job["mp3_fid"], job["video_fid"]):
         text = person.request("GET", f"/transcripts/{fid}")
@@ -148,7 +148,7 @@ def test_no_token_no_entry(stack, method, path):
         ({"file_id": NOWHERE}, 404, "file"),
         ({"text": "a", "username": "victim@example.com"}, 422, "username"),
         ([], 400, "JSON object"),
-        ({"text": "word " * 500_000}, 413, "2 MB"),
+        ({"text": "word " * 500_000}, 413, "2000000 bytes"),
     ],
 )
 def test_a_request_that_is_wrong_says_what_is(person, body, status, word):
@@ -202,3 +202,27 @@ def test_the_key_and_the_words_are_in_no_log(summarised, stack, environment):
         log = stack.log(program)
         assert environment["AI_SUMMARY_API_KEY"] not in log, program
         assert "the words at second" not in log, program
+
+
+def test_each_account_has_so_many_summaries_for_all_replicas(stack, newcomer):
+    limit = {"SUMMARY_LIMIT": "3/hour"}
+    replicas = ("thrifty-1", "thrifty-2")
+    for name in replicas:
+        stack.add(name, like="gateway", env=limit)
+    try:
+        someone, other = newcomer().joins(), newcomer().joins()
+
+        def at(name: str, person: Person) -> requests.Response:
+            headers = {"Authorization": f"Bearer {person.token}"}
+            return requests.post(f"{stack.url(name)}/summaries", json={"text": TEXT}, headers=headers, timeout=60)
+
+        assert [at(name, someone).status_code for name in (*replicas, *replicas)] == [201, 201, 201, 429]
+        answer = at(replicas[0], someone)
+        assert "Wait" in error(answer, 429)
+        assert int(answer.headers["Retry-After"]) > 0
+        assert at(replicas[0], other).status_code == 201
+        # What is there can still be read.
+        assert len(someone.request("GET", "/summaries").json()["summaries"]) == 3
+    finally:
+        for name in replicas:
+            stack.remove(name)
