@@ -59,12 +59,15 @@ def test_signing_in_and_registering(window):
 
 @pytest.fixture(scope="module")
 def busy(stack, maildir):
-    """Somebody with a finished job and one that failed."""
+    """Somebody with a job that failed, a finished one, and one that is summarised."""
     from tests.person import Person
 
     someone = Person(stack.url("gateway"), maildir).joins()
     someone.waits_for(someone.uploads(media.without_audio(), "garden-timelapse.mp4"))
-    someone.converts(media.make("mp4"), "Interview with a lighthouse keeper.mp4", title="Interview", normalize="true")
+    someone.converts(media.make("webm"), "Beekeeping for beginners.webm")
+    named = "Interview with a lighthouse keeper.mp4"
+    job = someone.converts(media.make("mp4"), named, title="Interview", normalize="true")
+    someone.summarises(file_id=job["mp3_fid"])
     return someone
 
 
@@ -74,7 +77,15 @@ def test_the_list_the_player_and_the_dialogs(window, busy, look, tmp_path):
     window.opens("/")
     done = window.sees_job("lighthouse", "completed")
     window.sees_job("garden", "failed")
+    expect(page.get_by_role("button", name="Transcript of Interview")).to_be_visible()
+    expect(page.get_by_role("button", name="Summarise Beekeeping")).to_be_visible()
     window.shows("jobs")
+
+    page.get_by_role("button", name="Transcript of Interview").click()
+    expect(page.get_by_role("dialog")).to_contain_text("second 0")
+    window.shows("transcript")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
 
     page.get_by_role("button", name="Options for new uploads").click()
     expect(page.get_by_label("Begin at")).to_be_visible()

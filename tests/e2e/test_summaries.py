@@ -10,7 +10,6 @@ from pymongo import MongoClient
 
 from tests import media
 from tests.person import Person
-from tests.waiting import eventually
 
 NOWHERE = "0123456789abcdef01234567"
 TEXT = "Bees live together in a hive. They collect nectar from flowers. They dance to tell the others where."
@@ -27,25 +26,7 @@ def finished(stack, maildir) -> tuple[Person, dict]:
 def summarised(finished) -> tuple[Person, dict, dict]:
     """Someone with a job and its summary."""
     someone, job = finished
-    answer = ask(someone, file_id=job["mp3_fid"])
-    assert answer.status_code == 202, answer.text
-    return someone, job, completed(someone, answer)
-
-
-def ask(person: Person, **body: object) -> requests.Response:
-    return person.request("POST", "/summaries", json=body)
-
-
-def completed(person: Person, answer: requests.Response) -> dict:
-    location = answer.headers["Location"]
-
-    def done() -> dict | None:
-        found = person.request("GET", location).json()
-        return found if found["status"] in {"completed", "failed"} else None
-
-    found = eventually(done, seconds=120, what="the end of the summary")
-    assert found["status"] == "completed", found
-    return found
+    return someone, job, someone.summarises(file_id=job["mp3_fid"])
 
 
 def error(answer: requests.Response, status: int) -> str:
@@ -55,7 +36,7 @@ def error(answer: requests.Response, status: int) -> str:
 
 
 def test_a_short_text_is_summarised_at_once(person):
-    answer = ask(person, text=TEXT, filename="bees.txt")
+    answer = person.orders(text=TEXT, filename="bees.txt")
     assert answer.status_code == 201, answer.text
     found = answer.json()
     assert found["summary"].startswith("Bees live together in a hive.")
@@ -68,9 +49,9 @@ def test_a_short_text_is_summarised_at_once(person):
 
 
 def test_a_long_text_is_summarised_in_its_turn(person):
-    answer = ask(person, text=TEXT * 500)
+    answer = person.orders(text=TEXT * 500)
     assert answer.status_code == 202
-    assert completed(person, answer)["summary"].startswith("Bees")
+    assert person.waits_for_summary(answer)["summary"].startswith("Bees")
 
 
 def test_a_file_gets_a_summary_and_a_transcript_to_read_and_to_download(summarised):
@@ -92,7 +73,7 @@ def test_a_file_gets_a_summary_and_a_transcript_to_read_and_to_download(summaris
 def test_a_file_that_has_a_summary_is_not_paid_for_again(summarised):
     person, job, summary = summarised
     for fid in (job["mp3_fid"], job["video_fid"]):
-        answer = ask(person, file_id=fid)
+        answer = person.orders(file_id=fid)
         assert answer.status_code == 200
         assert answer.json() == summary
 
@@ -106,7 +87,7 @@ def test_the_list_is_the_callers_own_and_can_be_of_one_file(summarised, person):
 
 
 def test_pages_lead_to_one_another(person):
-    ids = [ask(person, text=f"{TEXT} {number}").json()["_id"] for number in range(3)]
+    ids = [person.orders(text=f"{TEXT} {number}").json()["_id"] for number in range(3)]
     first = person.request("GET", "/summaries?limit=2").json()
     second = person.request("GET", first["next"]).json()
     assert [one["_id"] for one in first["summaries"] + second["summaries"]] == ids[::-1]
@@ -115,7 +96,7 @@ def test_pages_lead_to_one_another(person):
 
 def test_what_is_somebody_elses_does_not_exist(summarised, person):
     _, job, summary = summarised
-    error(ask(person, file_id=job["mp3_fid"]), 404)
+    error(person.orders(file_id=job["mp3_fid"]), 404)
     error(person.request("GET", f"/transcripts/{job['mp3_fid']}"), 404)
     error(person.request("GET", f"/summaries/{summary['_id']}"), 404)
     error(person.request("DELETE", f"/summaries/{summary['_id']}"), 404)
@@ -167,16 +148,16 @@ def test_a_strange_id_reaches_no_other_address(person):
 
 def test_a_file_without_sound_cannot_be_summarised(person):
     job = person.waits_for(person.uploads(media.without_audio()))
-    assert "failed" in error(ask(person, file_id=job["video_fid"]), 409)
+    assert "failed" in error(person.orders(file_id=job["video_fid"]), 409)
 
 
 def test_a_deleted_summary_can_be_made_again_from_the_same_transcript(person, environment):
     job = person.converts(media.make("mp4"))
-    first = completed(person, ask(person, file_id=job["video_fid"]))
+    first = person.summarises(file_id=job["video_fid"])
     assert person.request("DELETE", f"/summaries/{first['_id']}").status_code == 204
     error(person.request("GET", f"/summaries/{first['_id']}"), 404)
     before = heard(environment)
-    second = completed(person, ask(person, file_id=job["video_fid"]))
+    second = person.summarises(file_id=job["video_fid"])
     assert second["summary"] == first["summary"]
     assert heard(environment) == before
 
@@ -189,7 +170,7 @@ def heard(environment) -> int:
 
 def test_a_deleted_job_takes_its_summary_and_transcript_with_it(person, environment):
     job = person.converts(media.make("mp4"))
-    summary = completed(person, ask(person, file_id=job["mp3_fid"]))
+    summary = person.summarises(file_id=job["mp3_fid"])
     assert person.request("DELETE", f"/jobs/{job['video_fid']}").status_code == 204
     error(person.request("GET", f"/summaries/{summary['_id']}"), 404)
     error(person.request("GET", f"/transcripts/{job['mp3_fid']}"), 404)
