@@ -17,7 +17,7 @@ def secret(machine: Machine, name: str) -> dict[str, str]:
 def test_everything_is_built_loaded_and_applied(machine: Machine) -> None:
     said = machine.succeeds("deploy.sh")
 
-    assert set(machine.objects("Deployment")) == {"auth", "gateway", "converter", "notification", "mailpit"}
+    assert set(machine.objects("Deployment")) == {"auth", "gateway", "converter", "notification", "summary", "mailpit"}
     assert set(machine.objects("StatefulSet")) == {"mysql", "mongodb", "rabbitmq"}
     image = machine.objects("Deployment")["auth"]["spec"]["template"]["spec"]["containers"][0]["image"]
     assert re.fullmatch(r"video2mp3/auth:[0-9a-f]{16}", image)
@@ -129,6 +129,27 @@ def test_a_mail_server_of_ones_own_takes_the_place_of_mailpit(machine: Machine) 
     assert secret(machine, "notification-secret")["GMAIL_PASSWORD"] == "abcd efgh ijkl mnop"
     assert "mailpit" not in machine.objects("Deployment")
     assert "mailpit" not in machine.objects("Service")
+
+
+def test_a_provider_of_summaries_reaches_its_service_and_no_other(machine: Machine) -> None:
+    machine.succeeds("deploy.sh")
+    machine.dotenv(
+        "AI_SUMMARY_URL=https://models.example.com/v1\nAI_SUMMARY_MODEL=small-and-good\nAI_SUMMARY_TIMEOUT=30\n"
+        "AI_SUMMARY_API_KEY='sk-of the test'\nSUMMARY_LIMIT=5/hour\n"
+    )
+
+    said = machine.succeeds("deploy.sh")
+
+    configured = machine.objects("ConfigMap")
+    data = configured["summary-configmap"]["data"]
+    assert (data["AI_SUMMARY_URL"], data["AI_SUMMARY_MODEL"]) == ("https://models.example.com/v1", "small-and-good")
+    assert data["AI_SUMMARY_TIMEOUT"] == "30"
+    assert configured["gateway-configmap"]["data"]["SUMMARY_LIMIT"] == "5/hour"
+    assert secret(machine, "summary-secret")["AI_SUMMARY_API_KEY"] == "sk-of the test"
+    assert "sk-of" not in said
+    others = [item for name, item in machine.objects("Secret").items() if name != "summary-secret"]
+    assert not any("AI_SUMMARY_API_KEY" in item["data"] for item in others)
+    assert {name for name, count in machine.generations().items() if count > 1} == {"gateway", "summary"}
 
 
 def test_host_names_reach_the_ingress_and_the_links(machine: Machine) -> None:

@@ -54,8 +54,8 @@ export function SummaryOf({ name, mp3, summary, available, whole }: Props) {
       )}
       {!summary && (
         <Button
-          size="compact-sm"
-          variant="light"
+          size="xs"
+          variant="default"
           leftSection={<IconTextCaption size={16} />}
           loading={ask.isPending}
           onClick={() => ask.mutate()}
@@ -79,7 +79,7 @@ export function SummaryOf({ name, mp3, summary, available, whole }: Props) {
           {available && (
             <Button
               mt={6}
-              size="compact-sm"
+              size="xs"
               variant="default"
               leftSection={<IconRefresh size={16} />}
               loading={ask.isPending}
@@ -102,11 +102,11 @@ export function SummaryOf({ name, mp3, summary, available, whole }: Props) {
             </Text>
           )}
           <Group gap="xs" mt={6}>
-            <Badge variant="default" className="badge">
+            <Badge variant="default" className="category">
               {summary.category}
             </Badge>
             <Button
-              size="compact-sm"
+              size="xs"
               variant="subtle"
               leftSection={<IconFileText size={16} />}
               onClick={transcript.open}
