@@ -5,7 +5,7 @@
 #   show WHICH...      the letter with its job as JSON
 #   replay WHICH...    sends it again and takes it away; a failed job is queued anew
 #   drop WHICH...      takes it away for good
-#   WHICH              numbers from the list, ids of jobs, or all; --queue video|mp3 and --json work everywhere
+#   WHICH              numbers from the list, ids of jobs, or all; --queue video|mp3|summary and --json work everywhere
 #   --stack NAME       the local stack of that name (default: dev, which ./scripts/local.sh up starts)
 #   --kubernetes       the cluster that kubectl points to, in --namespace (default: video2mp3)
 set -euo pipefail

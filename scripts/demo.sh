@@ -1,22 +1,25 @@
 #!/usr/bin/env bash
 # Shows the whole system at work: a video goes in by curl, an email arrives, an MP3 comes out.
-# usage: ./scripts/demo.sh [VIDEO] [--keep]
+# usage: ./scripts/demo.sh [VIDEO] [--keep] [--summary]
 #   VIDEO   your own video; without it, one of 20 seconds is made
 #   --keep  leave the system running afterwards
+#   --summary  also summarise it, with a provider for trying out that understands nothing
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 # shellcheck source=scripts/lib.sh
 . "$root/scripts/lib.sh"
 
 keep=""
+summary=""
 video=""
 for argument in "$@"; do
     case "$argument" in
         --help | -h)
-            sed -n '2,5s/^# //p' "${BASH_SOURCE[0]}"
+            sed -n '2,6s/^# //p' "${BASH_SOURCE[0]}"
             exit 0
             ;;
         --keep) keep=1 ;;
+        --summary) summary=1 ;;
         -*) die "unknown option $argument: see --help" ;;
         *) video="$(realpath -e -- "$argument" 2>/dev/null)" || die "There is no file $argument." ;;
     esac
@@ -46,7 +49,7 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-"$root/scripts/local.sh" up --name demo || die "The system did not start; the lines above say why."
+"$root/scripts/local.sh" up --name demo ${summary:+--provider} || die "The system did not start; the lines above say why."
 
 folder="$root/.local/demo"
 mkdir -p "$folder"
@@ -119,4 +122,27 @@ rm -f "$MP3"
     run 'curl -sS --fail-with-body "$GATEWAY/download?fid=$MP3_FID" -H "Authorization: Bearer $TOKEN" -o "$MP3"'
 }
 python -m scripts.demo.verify "$video" "$MP3" || die "What was downloaded is not the video's sound."
+
+if [ -n "$summary" ]; then
+    # shellcheck disable=SC2016  # the names are shown as names and expanded by run
+    {
+        run 'ANSWER="$(curl -sS --fail-with-body "$GATEWAY/summaries" -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d "{\"file_id\": \"$MP3_FID\"}")"'
+        # shellcheck disable=SC2034  # the lines below read it by name
+        SUMMARY="$(member _id <<<"$ANSWER")"
+        watch='curl -sS --fail-with-body "$GATEWAY/summaries/$SUMMARY" -H "Authorization: Bearer $TOKEN"'
+        printf '\nSUMMARY=%s\n$ %s\n' "$SUMMARY" "$watch"
+        deadline=$((SECONDS + 600))
+        while :; do
+            ANSWER="$(eval "$watch")" || die "The summary cannot be read: $ANSWER"
+            case "$(member status <<<"$ANSWER")" in
+                completed) break ;;
+                failed) die "There is no summary: $(member error <<<"$ANSWER")" ;;
+            esac
+            [ "$SECONDS" -lt "$deadline" ] || die "The summary did not end within ten minutes. Look at ./scripts/local.sh logs summary-worker --name demo."
+            sleep 0.3
+        done
+        printf '%s\n' "$ANSWER"
+        run 'curl -sS --fail-with-body "$GATEWAY/transcripts/$MP3_FID?format=srt" -H "Authorization: Bearer $TOKEN"'
+    }
+fi
 printf '\nDone: %s\n' "$MP3"

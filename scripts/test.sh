@@ -107,7 +107,7 @@ start_stack() {
     fi
     ./scripts/local.sh down --wipe --name "$1" >/dev/null
     stacks+=("$1")
-    run ./scripts/local.sh up --name "$1" "${options[@]}"
+    run ./scripts/local.sh up --provider --name "$1" "${options[@]}"
 }
 
 # one_at_a_time STACK: the stacks' names are the checkout's, so only one run at a time may use each.
@@ -175,7 +175,7 @@ tier_cluster() { run pytest --capture=no --verbose tests/cluster "${pytest_argum
 show_logs() {
     local name=test service
     [ "$1" != faults ] || name=faults
-    for service in auth gateway converter notification housekeeping supervisord; do
+    for service in auth gateway converter notification summary summary-worker housekeeping supervisord; do
         [ ! -f ".local/stack/$name/logs/$service.log" ] || tail -v -n 25 ".local/stack/$name/logs/$service.log" >&2
     done
 }

@@ -92,6 +92,27 @@ class Person:
         assert job["status"] == "completed", job
         return job
 
+    def orders(self, **body: Any) -> requests.Response:
+        """Asks for a summary of a file or a text, whatever the answer."""
+        return self.request("POST", "/summaries", json=body)
+
+    def waits_for_summary(self, answer: requests.Response, seconds: float = 120) -> dict[str, Any]:
+        """The summary that an answer leads to when it has ended."""
+        location = answer.headers["Location"]
+
+        def ended() -> dict[str, Any] | None:
+            found = self.request("GET", location)
+            assert found.status_code == 200, found.text
+            return found.json() if found.json()["status"] in ENDED else None
+
+        return eventually(ended, seconds=seconds, pause=0.3, what="the end of the summary")
+
+    def summarises(self, **body: Any) -> dict[str, Any]:
+        """Asks and waits for a completed summary."""
+        summary = self.waits_for_summary(self.orders(**body))
+        assert summary["status"] == "completed", summary
+        return summary
+
     def download(self, mp3_fid: str, **more: Any) -> requests.Response:
         """The MP3."""
         return self.request("GET", f"/download?fid={mp3_fid}", **more)

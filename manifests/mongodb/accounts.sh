@@ -48,6 +48,7 @@ files='{role: "readWrite", db: "videos"}, {role: "readWrite", db: "mp3s"}'
 account "$MONGO_INITDB_ROOT_USERNAME" "$MONGO_INITDB_ROOT_PASSWORD" '{role: "root", db: "admin"}'
 account gateway "$MONGODB_GATEWAY_PASSWORD" "$files"', {role: "readWrite", db: "limits"}'
 account converter "$MONGODB_CONVERTER_PASSWORD" "$files"
+account summary "$MONGODB_SUMMARY_PASSWORD" '{role: "readWrite", db: "videos"}, {role: "read", db: "mp3s"}'
 account notification "$MONGODB_NOTIFICATION_PASSWORD" '{role: "readWrite", db: "videos"}'
 
 kill "$mongod"

@@ -16,7 +16,7 @@ from scripts.deploy.cluster import MANAGED_BY, PART_OF, Cluster
 from scripts.deploy.errors import DeployError
 from scripts.deploy.overlay import Overlay
 
-_MONGODB_SERVICES = ("gateway", "converter", "notification")
+_MONGODB_SERVICES = ("gateway", "converter", "notification", "summary")
 
 # Name → the Secret and key that it is read back from.
 _KEPT: Mapping[str, tuple[str, str]] = {
@@ -37,11 +37,13 @@ _OF_SERVER: Mapping[str, frozenset[str]] = {
 }
 # They take passwords from their environment only while their volume is new; mongodb's accounts are set at each start.
 _SET_ONCE = frozenset({"mysql", "rabbitmq"})
+# The keys of the providers of summaries and transcripts.
+_PROVIDER = ("AI_SUMMARY_API_KEY", "AI_TRANSCRIPTION_API_KEY")
 # What is made when nobody gives it.
 MADE = _KEPT.keys()
 # What an operator may give in .env.
-GIVEN = _KEPT.keys() | {"SMTP_PASSWORD", "GMAIL_PASSWORD", "MONGO_URI", "MONGODB_HOST", "MONGODB_PORT", "MONGODB_USER",
-                        "MONGODB_PASSWORD", "MONGODB_AUTH_SOURCE", "RABBITMQ_URI"}  # fmt: skip
+GIVEN = _KEPT.keys() | {"SMTP_PASSWORD", "GMAIL_PASSWORD", *_PROVIDER, "MONGO_URI", "MONGODB_HOST", "MONGODB_PORT",
+                        "MONGODB_USER", "MONGODB_PASSWORD", "MONGODB_AUTH_SOURCE", "RABBITMQ_URI"}  # fmt: skip
 
 # Hexadecimal digits need no escape anywhere: 192 bits.
 _BYTES = 24
@@ -66,7 +68,7 @@ def in_cluster(cluster: Cluster) -> dict[str, str]:
         if encoded := data.get(secret, {}).get(key):
             value = b64decode(encoded).decode()
             if key == "MONGO_URI":
-                # Someone else's database may have one user for all three.
+                # Someone else's database may have one user for all four.
                 address = urlsplit(value)
                 value = unquote(address.password or "") if address.username == secret.removesuffix("-secret") else ""
             if value:
@@ -131,11 +133,13 @@ def objects(settled: Mapping[str, str], overlay: Overlay, namespace: str) -> lis
     rabbitmq = {name: settled[name] for name in ("RABBITMQ_PASSWORD", "RABBITMQ_URI") if name in settled}
     link = {"LINK_SECRET": settled["LINK_SECRET"]}
     mail = {name: settled[name] for name in ("SMTP_PASSWORD", "GMAIL_PASSWORD") if name in settled}
+    provider = {name: settled[name] for name in _PROVIDER if name in settled}
     contents = {
         "auth": {name: settled[name] for name in ("MYSQL_PASSWORD", "JWT_SECRET")},
         "gateway": {"MONGO_URI": mongo_uri("gateway", settled, overlay), **rabbitmq, **link},
         "converter": {"MONGO_URI": mongo_uri("converter", settled, overlay), **rabbitmq},
         "notification": {"MONGO_URI": mongo_uri("notification", settled, overlay), **rabbitmq, **link, **mail},
+        "summary": {"MONGO_URI": mongo_uri("summary", settled, overlay), **rabbitmq, **provider},
     }
     if "mysql" in overlay.servers:
         contents["mysql"] = {name: settled[name] for name in sorted(_OF_SERVER["mysql"])}

@@ -18,6 +18,7 @@ _ROLES: Mapping[str, list[dict[str, str]]] = {
     "gateway": [*_FILES, {"role": "readWrite", "db": "limits"}],
     "converter": _FILES,
     "notification": [{"role": "readWrite", "db": "videos"}],
+    "summary": [{"role": "readWrite", "db": "videos"}, {"role": "read", "db": "mp3s"}],
 }
 
 

@@ -16,7 +16,17 @@ from scripts.deploy import folders
 
 # What the manifests decide, together with services, ports, probes, volumes and the time to end.
 FIXED = frozenset(
-    {"AUTH_SVC_ADDRESS", "HOST", "PORT", "HEALTH_HOST", "HEALTH_PORT", "SHUTDOWN_GRACE", "WEB_GRACE", "WORK_FOLDER"}
+    {
+        "AUTH_SVC_ADDRESS",
+        "SUMMARY_SVC_ADDRESS",
+        "HOST",
+        "PORT",
+        "HEALTH_HOST",
+        "HEALTH_PORT",
+        "SHUTDOWN_GRACE",
+        "WEB_GRACE",
+        "WORK_FOLDER",
+    }
 )
 
 # The smallest and largest value of a type's name in the settings, and whether it is whole.

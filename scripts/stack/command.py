@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
 
     up = commands.add_parser("up", parents=[common], help="start everything and wait until it answers")
     up.add_argument("--servers-only", action="store_true", help="only the databases, the broker and the mail server")
+    up.add_argument("--provider", action="store_true", help="also a provider of summaries, for trying out")
     up.add_argument("--converters", type=int, metavar="N", help="how many converters (default: 1)")
     up.add_argument(
         "--set", type=_assignment, action="append", default=[], metavar="NAME=VALUE", dest="overrides",
@@ -76,6 +77,7 @@ def _up(path: Path, arguments: argparse.Namespace) -> int:
         servers_only=arguments.servers_only,
         converters=arguments.converters,
         overrides=dict(arguments.overrides),
+        with_provider=arguments.provider,
         coverage=os.environ.get("V2M_COVERAGE") == "1",
     )
     print(report.welcome(stack, servers_only=arguments.servers_only))

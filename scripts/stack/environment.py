@@ -18,14 +18,21 @@ _MONGODB = ("MONGO_URI",)
 _RABBITMQ = ("RABBITMQ_URI",)
 _LINK = ("LINK_SECRET", "PUBLIC_URL")
 _SMTP = ("SMTP_HOST", "SMTP_PORT", "SMTP_USER", "SMTP_PASSWORD", "SMTP_SECURITY", "SMTP_CA_FILE", "GMAIL_ADDRESS")
+_PROVIDER = ("AI_SUMMARY_URL", "AI_SUMMARY_API_KEY", "AI_SUMMARY_MODEL")
 # What a service gets: no more than what its manifest gives it.
 SHARES = {
     "auth": (*_MYSQL, "JWT_SECRET"),
-    "gateway": (*_MONGODB, *_RABBITMQ, *_LINK, "AUTH_SVC_ADDRESS"),
-    "housekeeping": (*_MONGODB, *_RABBITMQ, *_LINK, "AUTH_SVC_ADDRESS"),
+    "gateway": (*_MONGODB, *_RABBITMQ, *_LINK, "AUTH_SVC_ADDRESS", "SUMMARY_SVC_ADDRESS", "SUMMARY_QUEUE"),
+    "housekeeping": (*_MONGODB, *_RABBITMQ, *_LINK, "AUTH_SVC_ADDRESS", "SUMMARY_QUEUE"),
     "converter": (*_MONGODB, *_RABBITMQ),
     "notification": (*_MONGODB, *_RABBITMQ, *_LINK, *_SMTP),
+    "summary": (*_MONGODB, *_RABBITMQ, *_PROVIDER, "AUTH_SVC_ADDRESS", "SUMMARY_QUEUE"),
+    "summary-worker": (*_MONGODB, *_RABBITMQ, *_PROVIDER, "AUTH_SVC_ADDRESS", "SUMMARY_QUEUE"),
 }
+
+
+_SERVERS = {"auth", "gateway", "summary"}
+_WORKERS = {"converter", "notification", "summary-worker"}
 
 
 def complete(state: State) -> dict[str, str]:
@@ -38,8 +45,16 @@ def own(state: State) -> dict[str, str]:
     ports, secrets = state.ports, state.secrets
     rabbitmq_password = quote(secrets["rabbitmq"], safe="")
     gateway = f"http://127.0.0.1:{ports['gateway']}"
-    mail = state.folder / "mailserver"
+    mail, provider = state.folder / "mailserver", state.folder / "provider"
+    model = {
+        "AI_SUMMARY_URL": f"http://127.0.0.1:{ports['provider']}/v1",
+        "AI_SUMMARY_API_KEY": secrets["provider"],
+        "AI_SUMMARY_MODEL": "for-trying-out",
+        "PROVIDER_CONTROL": str(provider / "control.json"),
+        "PROVIDER_REQUESTS": str(provider / "requests.jsonl"),
+    }
     return {
+        **(model if state.provider else {}),
         "MYSQL_HOST": "127.0.0.1",
         "MYSQL_PORT": str(ports["mysql"]),
         "MYSQL_USER": "auth",
@@ -72,6 +87,8 @@ def own(state: State) -> dict[str, str]:
         "LINK_SECRET": secrets["link"],
         "AUTH_SVC_ADDRESS": f"127.0.0.1:{ports['auth']}",
         "AUTH_URL": f"http://127.0.0.1:{ports['auth']}",
+        "SUMMARY_SVC_ADDRESS": f"127.0.0.1:{ports['summary']}",
+        "SUMMARY_QUEUE": "summary",
         "GATEWAY_URL": gateway,
         "PUBLIC_URL": gateway,
     }
@@ -91,7 +108,7 @@ def base(state: State) -> dict[str, str]:
 def service(state: State, name: str, like: str) -> dict[str, str]:
     """The environment of the service `name`, which runs the code of `like`."""
     everything = complete(state)
-    share = {key: everything[key] for key in SHARES[like]}
+    share = {key: everything[key] for key in SHARES[like] if key in everything}
     listen: dict[str, str] = {}
     for variable, port in listening(name, like).items():
         listen |= {variable: str(state.ports[port]), variable.replace("PORT", "HOST"): "127.0.0.1"}
@@ -114,9 +131,9 @@ def service(state: State, name: str, like: str) -> dict[str, str]:
 
 def listening(name: str, like: str) -> dict[str, str]:
     """The names of the service's ports by the variables that tell it; a worker answers probes only."""
-    if like in {"auth", "gateway"}:
+    if like in _SERVERS:
         return {"PORT": name, "HEALTH_PORT": f"{name}_health"}
-    return {"HEALTH_PORT": name} if like in {"converter", "notification"} else {}
+    return {"HEALTH_PORT": name} if like in _WORKERS else {}
 
 
 def _coverage() -> dict[str, str]:

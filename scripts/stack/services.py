@@ -23,6 +23,8 @@ COMMANDS = {
     "gateway": _gunicorn("gateway"),
     "converter": (sys.executable, "-m", "converter"),
     "notification": (sys.executable, "-m", "notification"),
+    "summary": _gunicorn("summary"),
+    "summary-worker": (sys.executable, "-m", "summary"),
     "housekeeping": (sys.executable, "-m", "gateway.housekeeping", "--every", str(_HOUSEKEEPING_EVERY)),
 }
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
-from scripts.stack import environment, mail, mongodb, mysql, ports, rabbitmq, services, supervision
+from scripts.stack import environment, mail, mongodb, mysql, ports, provider, rabbitmq, services, supervision
 from scripts.stack.control import Harmless, call
 from scripts.stack.errors import StackError
 from scripts.stack.program import Program
@@ -44,7 +44,10 @@ class Stack:
         """All programs by name, servers first, in the order in which they start."""
         state = self.state
         servers = [mysql.program(state), rabbitmq.epmd(state), rabbitmq.program(state), mongodb.program(state)]
-        return {program.name: program for program in [*servers, mail.program(state), *services.programs(state)]}
+        servers.append(mail.program(state))
+        if state.provider:
+            servers.append(provider.program(state))
+        return {program.name: program for program in [*servers, *services.programs(state)]}
 
     def program(self, name: str) -> Program:
         """One program. Raises StackError when there is none of that name."""

@@ -1,14 +1,15 @@
 """Brings a stack up: servers with their accounts, then the services, each waited for."""
 
+import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from scripts.stack import ending, mail, mongodb, mysql, paths, ports, rabbitmq, supervision
+from scripts.stack import ending, mail, mongodb, mysql, paths, ports, provider, rabbitmq, supervision
 from scripts.stack.errors import StackError
 from scripts.stack.stack import Stack
-from scripts.stack.state import State, Variant, locked
+from scripts.stack.state import PORTS, SECRETS, State, Variant, locked
 
 # s. From nothing to everything answering.
 _DEADLINE = 90
@@ -23,6 +24,7 @@ def bring_up(
     converters: int | None = None,
     overrides: Mapping[str, str] | None = None,
     coverage: bool = False,
+    with_provider: bool = False,
     tell: Callable[[str], None] = print,
 ) -> Stack:
     """Starts whatever of the stack of the file `path` does not run yet, and returns when everything answers.
@@ -33,6 +35,7 @@ def bring_up(
         stack = Stack(_state(path))
         stack.state.overrides |= overrides or {}
         stack.state.coverage |= coverage
+        stack.state.provider |= with_provider
         if converters is not None:
             _set_converters(stack.state, converters)
         stack.save()
@@ -56,6 +59,12 @@ def bring_up(
 def _state(path: Path) -> State:
     """The stack's state, made fit for a start: its folders are there and its ports are free."""
     state = State.load(path) if path.exists() else State.create(path)
+    # A stack of an earlier checkout has fewer.
+    for name in PORTS:
+        if name not in state.ports:
+            state.ports[name] = ports.choose(1, state.ports.values())[0]
+    for name in SECRETS:
+        state.secrets.setdefault(name, secrets.token_urlsafe(32))
     if supervision.process(state) is None:
         # The manager may have been killed, or the machine restarted.
         ending.end_leftovers(state)
@@ -107,7 +116,12 @@ def _start_servers(stack: Stack, deadline: float, tell: Callable[[str], None]) -
         mail.prepare(state)
         _start(stack, "mailserver", deadline, tell)
 
-    _together([start_mysql, start_rabbitmq, start_mongodb, start_mailserver])
+    def start_provider() -> None:
+        if state.provider:
+            provider.prepare(state)
+            _start(stack, "provider", deadline, tell)
+
+    _together([start_mysql, start_rabbitmq, start_mongodb, start_mailserver, start_provider])
 
 
 def _start(stack: Stack, name: str, deadline: float, tell: Callable[[str], None]) -> None:

@@ -27,6 +27,10 @@ PORTS = (
     "gateway_health",
     "converter",
     "notification",
+    "summary",
+    "summary_health",
+    "summary-worker",
+    "provider",
 )
 SECRETS = (
     "mysql_root",
@@ -36,6 +40,7 @@ SECRETS = (
     "smtp",
     "jwt",
     "link",
+    "provider",
 )
 
 
@@ -59,6 +64,8 @@ class State:
     variants: dict[str, Variant] = field(default_factory=dict)
     # Whether the services' processes are measured by coverage.
     coverage: bool = False
+    # Whether there is a provider of summaries for trying out.
+    provider: bool = False
     # The process manager's pid and start time: a recycled pid has another.
     supervisor: tuple[int, float] | None = None
     path: Path = field(default=Path(), repr=False)

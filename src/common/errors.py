@@ -26,7 +26,11 @@ class PermanentError(Video2MP3Error):
 
 
 class TransientError(Video2MP3Error):
-    """Raised when a dependency failed and the same work may succeed later."""
+    """Raised when a dependency failed and the same work may succeed later: after `retry_after` s, if it said so."""
+
+    def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ConfigurationError(Video2MP3Error):

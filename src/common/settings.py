@@ -91,6 +91,8 @@ class RabbitSettings(EnvironmentSettings):
     rabbitmq_timeout: PositiveFloat = 10.0
     video_queue: str = Field("video", pattern=r"^[\w.-]{1,80}$")
     mp3_queue: str = Field("mp3", pattern=r"^[\w.-]{1,80}$")
+    # Only for those who use it: the others do not declare it.
+    summary_queue: str | None = Field(None, pattern=r"^[\w.-]{1,80}$")
     # s. The waits before the second, third, … attempt; their number limits the attempts.
     retry_delays: Delays = (2, 10, 60, 300)
     # How often the broker hands out a message whose consumers vanish with it before it dead-letters the message.
@@ -122,6 +124,15 @@ class LinkSettings(EnvironmentSettings):
     public_url: str = Field("http://video2mp3.com", pattern=r"^https?://[^\s/]+(/[^\s]*)?$")
     # s. A link in an email is used within days; the job itself stays for RETENTION_DAYS.
     link_lifetime: PositiveInt = 7 * 24 * 3600
+
+
+class LoginServiceSettings(EnvironmentSettings):
+    """How to reach the auth service, which knows whose a token is."""
+
+    auth_svc_address: str = Field(pattern=r"^[\w.:\[\]-]+$")
+    # s. To connect, and to answer: a login spends 50 ms on its password hash and may wait its turn.
+    auth_connect_timeout: PositiveFloat = 2.0
+    auth_timeout: PositiveFloat = 8.0
 
 
 class HealthSettings(EnvironmentSettings):

@@ -6,17 +6,21 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from types import FrameType
+from typing import TypeVar
 
 from common import logs
 from common.errors import ConfigurationError
 from common.health import Check, HealthServer, Heartbeat
 from common.messaging.connection import BrokerConnection
 from common.messaging.consumer import Consumer, Handler
+from common.messaging.message import Envelope, decode
 from common.messaging.publisher import Publisher
 from common.settings import WorkerSettings
 from common.startup import EXIT_CONFIGURATION
 
 log = logging.getLogger(__name__)
+
+M = TypeVar("M", bound=Envelope)
 
 
 class Shutdown:
@@ -40,8 +44,9 @@ class Shutdown:
 def run(
     settings: WorkerSettings,
     queue: str,
-    build: Callable[[Publisher, Shutdown], Handler],
+    build: Callable[[Publisher, Shutdown], Handler[M]],
     checks: Mapping[str, Check],
+    read: Callable[[bytes], M] = decode,  # type: ignore[assignment]  # the queues of jobs need not say so
 ) -> int:
     """Consumes `queue` with the handler that `build` makes until SIGTERM or SIGINT; returns the exit code."""
     logs.configure(settings.log_level, settings.log_format)
@@ -59,6 +64,7 @@ def run(
         handler=build(publisher, shutdown),
         heartbeat=heartbeat,
         stop=shutdown.requested,
+        read=read,
     )
     all_checks = {"rabbitmq": connection.check, **checks}
     try:

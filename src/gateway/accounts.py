@@ -4,48 +4,25 @@ import base64
 import binascii
 import hashlib
 import logging
-import math
-import time
 
-from flask import Blueprint, Flask, Response, request
-from flask_limiter import Limiter, RateLimitExceeded
+from flask import Blueprint, Response, request
+from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
-from pymongo.errors import PyMongoError
 
 from common.errors import LengthRequired, TooLarge, Unauthorized, UnsupportedType
-from common.http import error_response
-from gateway.auth_client import Answer, AuthClient, rejected
+from common.identity import Answer
+from gateway.auth_client import AuthClient, rejected
 from gateway.settings import GatewaySettings
 
 log = logging.getLogger(__name__)
 
 # bytes. A registration is an address and a password.
 _MAX_BODY = 16 * 1024
-# s. From here on people are told minutes.
-_MINUTES_FROM = 120
 
 
-def blueprint(app: Flask, settings: GatewaySettings, auth: AuthClient) -> Blueprint:
+def blueprint(settings: GatewaySettings, auth: AuthClient, limiter: Limiter) -> Blueprint:
     """Routes `/login` and `/register`."""
     routes = Blueprint("accounts", __name__)
-    milliseconds = int(settings.mongodb_timeout * 1000)
-    limiter = Limiter(
-        get_remote_address,
-        app=app,
-        storage_uri=settings.mongo_url,
-        storage_options={"serverSelectionTimeoutMS": milliseconds, "socketTimeoutMS": milliseconds},
-        # Without MongoDB each replica counts for itself: nobody is locked out, and nobody may guess freely.
-        in_memory_fallback_enabled=True,
-        headers_enabled=False,
-    )
-
-    @app.errorhandler(RateLimitExceeded)
-    def too_many(_error: RateLimitExceeded) -> Response:
-        seconds = _seconds_left(limiter)
-        wait = f"{seconds} seconds" if seconds < _MINUTES_FROM else f"{-(-seconds // 60)} minutes"
-        response = error_response(429, f"Too many attempts. Wait {wait} and try again.")
-        response.headers["Retry-After"] = str(seconds)
-        return response
 
     @routes.post("/login")
     @limiter.limit(settings.login_limit_per_address)
@@ -85,14 +62,3 @@ def _address_and_account() -> str:
     except (binascii.Error, ValueError):
         account = b""
     return f"{get_remote_address()}:{hashlib.sha256(account).hexdigest()[:32]}"
-
-
-def _seconds_left(limiter: Limiter) -> int:
-    """Until the attempts that were too many are forgotten."""
-    reached = limiter.current_limit
-    if reached is None:
-        return 60
-    try:
-        return max(1, math.ceil(reached.window.reset_time - time.time()))
-    except PyMongoError:
-        return reached.limit.get_expiry()

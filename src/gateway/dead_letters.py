@@ -14,13 +14,13 @@ from pika.exceptions import AMQPError
 from pika.spec import Basic
 
 from common import logs, startup
-from common.errors import PermanentError, TransientError
-from common.jobs import Status
+from common.errors import TransientError
 from common.logs import one_line
 from common.messaging.connection import connect
-from common.messaging.message import DIED_AT, REASON, Message, decode
+from common.messaging.message import DIED_AT, REASON
 from common.messaging.topology import dead_queue, queues
 from gateway.command import Tools, tools, wait_for_broker
+from gateway.letter_subjects import Subject, reopen, subject
 from gateway.settings import StoreSettings
 
 # More than this is a disaster that needs a look at the cause, not at each letter.
@@ -119,36 +119,33 @@ def _chosen(letter: DeadLetter, which: list[str]) -> bool:
 
 
 def _list(opened: Tools, letter: DeadLetter, *, as_json: bool) -> bool:
-    del opened
     if as_json:
         print(json.dumps(asdict(letter), ensure_ascii=False))
     else:
-        message = _message(letter)
-        name = f"{message.video_fid} {message.username}" if message else one_line(letter.body[:60])
+        found = _subject(opened, letter)
+        name = f"{found.message.subject} {found.owner}" if found else one_line(letter.body[:60])
         print(f"{letter.number:>4}  {letter.queue:<8} {one_line(letter.died_at):<26} {name}")
         print(f"      {one_line(letter.reason)}")
     return False
 
 
 def _show(opened: Tools, letter: DeadLetter, *, as_json: bool) -> bool:
-    message = _message(letter)
-    job = opened.store.jobs.get(message.video_fid) if message else None
-    details = {**asdict(letter), "job": job.public() if job else None}
+    found = _subject(opened, letter)
+    kind = "summary" if letter.queue == opened.settings.summary_queue else "job"
+    details = {**asdict(letter), kind: found.record if found else None}
     print(json.dumps(details, ensure_ascii=False, indent=None if as_json else 2))
     return False
 
 
 def _replay(opened: Tools, letter: DeadLetter, *, as_json: bool) -> bool:
     del as_json
-    message = _message(letter)
-    job = opened.store.jobs.get(message.video_fid) if message else None
-    if message is None or job is None or job.status is Status.DELETED:
+    found = _subject(opened, letter)
+    if found is None or found.record is None:
         print(f"{letter.number:>4}  stays: there is no such job; drop it")
         return False
-    if letter.queue == opened.settings.video_queue and job.status is Status.FAILED:
-        opened.store.jobs.reopen(job.video_fid)
-    opened.publisher.publish(letter.queue, message)
-    print(f"{letter.number:>4}  replayed: {job.video_fid} {one_line(job.filename)}")
+    reopen(opened.settings, opened.store, letter.queue, found)
+    opened.publisher.publish(letter.queue, found.message)
+    print(f"{letter.number:>4}  replayed: {found.message.subject} {one_line(found.record['filename'] or '')}")
     return True
 
 
@@ -158,11 +155,8 @@ def _drop(opened: Tools, letter: DeadLetter, *, as_json: bool) -> bool:
     return True
 
 
-def _message(letter: DeadLetter) -> Message | None:
-    try:
-        return decode(letter.body.encode())
-    except PermanentError:
-        return None
+def _subject(opened: Tools, letter: DeadLetter) -> Subject | None:
+    return subject(opened.settings, opened.store, letter.queue, letter.body)
 
 
 _ACTIONS: dict[str, Action] = {

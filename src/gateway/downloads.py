@@ -8,12 +8,12 @@ from flask import Blueprint, Response, jsonify, request
 from werkzeug.http import is_resource_modified
 
 from common.errors import Conflict, NotFound, PreconditionFailed, RangeNotSatisfiable, Unauthorized
+from common.identity import Identity
 from common.links import DownloadLinks
 from common.storage.bucket import StoredFile
-from gateway.identity import Identity
+from common.validation import object_id
 from gateway.shares import Shares
 from gateway.store import Store
-from gateway.validation import object_id
 
 
 def blueprint(identity: Identity, store: Store, links: DownloadLinks, transfers: Shares) -> Blueprint:

@@ -13,6 +13,7 @@ from common.messaging.connection import BrokerUnavailable
 from gateway.command import Tools, tools, wait_for_broker
 from gateway.retention import Housekeeping
 from gateway.settings import HousekeepingSettings
+from gateway.summary_upkeep import SummaryUpkeep
 
 log = logging.getLogger("gateway.housekeeping")
 
@@ -47,6 +48,7 @@ def _once(settings: HousekeepingSettings, opened: Tools) -> bool:
     try:
         opened.store.ensure_indexes()
         done = Housekeeping(settings, opened.store, opened.outbox).run()
+        done |= SummaryUpkeep(settings, opened.store, opened.publisher).run()
     except TransientError as error:
         log.warning("Housekeeping ended early: %s", error)
         return False

@@ -3,13 +3,13 @@
 from flask import Blueprint, Response, jsonify, request, url_for
 
 from common.errors import NotFound
+from common.identity import Identity
 from common.jobs import Job
+from common.validation import json_object, object_id, query_integer
 from gateway import rerun
 from gateway.events import Followers
-from gateway.identity import Identity
 from gateway.outbox import Outbox
 from gateway.store import Store
-from gateway.validation import json_object, object_id, query_integer
 
 _DEFAULT_PAGE = 50
 _MAX_PAGE = 200

@@ -5,29 +5,10 @@ from typing import Any
 
 from common.jobs import Status
 from common.options import ConversionOptions
-from gateway import openapi_tus
+from gateway import openapi_summaries, openapi_tus
+from gateway.openapi_parts import BEARER, FID, answer, body, header, object_of, operation, query
 
-_ERRORS = {
-    400: "The request cannot be understood",
-    401: "The token, password or link is missing, wrong or expired",
-    404: "It does not exist, or belongs to somebody else",
-    408: "The upload came too slowly",
-    409: "The state of the thing does not allow it; the error says why",
-    410: "The upload has expired",
-    411: "The body has no length",
-    412: "Another version, of the tus protocol (Tus-Version names ours) or of the file (If-Match)",
-    413: "The body is too large",
-    415: "The body is of the wrong type",
-    416: "The file has no such bytes",
-    422: "A field's value is not acceptable; the error names it",
-    423: "Another request is sending this upload",
-    429: "Too many attempts, or too many transfers at the same time; Retry-After says how long to wait",
-    460: "The bytes are not those of the checksum",
-    503: "A dependency is down; try again in a few seconds",
-}
-_FID = {"type": "string", "pattern": "^[0-9a-fA-F]{24}$", "description": "A file's id"}
 _JOB = {"$ref": "#/components/schemas/Job"}
-_BEARER: list[dict[str, list[str]]] = [{"token": []}]
 
 
 @cache
@@ -46,172 +27,144 @@ def document() -> dict[str, Any]:
                 "password": {"type": "http", "scheme": "basic"},
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
             },
-            "schemas": {"Job": _job(), "Error": _object({"error": {"type": "string"}}, ["error"])},
+            "schemas": {
+                "Job": _job(),
+                "Summary": openapi_summaries.schema(),
+                "Error": object_of({"error": {"type": "string"}}, ["error"]),
+            },
         },
     }
 
 
 def _paths() -> dict[str, Any]:
     return {
-        "/register": {"post": _operation(
+        "/register": {"post": operation(
             "Create an account", "curl -X POST $URL/register -H 'Content-Type: application/json' "
             "-d '{\"email\": \"you@example.com\", \"password\": \"…\"}'",
-            {201: _answer("The account was created", {"type": "object"})},
-            (400, 408, 409, 411, 413, 415, 422, 429, 503),
-            requestBody=_body("application/json", _object(
+            {201: answer("The account was created", {"type": "object"})}, (400, 408, 409, 411, 413, 415, 422, 429, 503),
+            requestBody=body("application/json", object_of(
                 {"email": {"type": "string", "format": "email"}, "password": {"type": "string", "minLength": 8}},
                 ["email", "password"])),
         )},
-        "/login": {"post": _operation(
+        "/login": {"post": operation(
             "Get a token", "TOKEN=$(curl -sf -u you@example.com -X POST $URL/login)",
-            {200: _answer("The token, valid for a day", {"type": "string"}, "text/plain")}, (401, 429, 503),
+            {200: answer("The token, valid for a day", {"type": "string"}, "text/plain")}, (401, 429, 503),
             security=[{"password": []}],
         )},
-        "/upload": {"post": _operation(
+        "/upload": {"post": operation(
             "Convert a video", "curl -H \"Authorization: Bearer $TOKEN\" -F file=@video.mp4 $URL/upload",
             {
-                200: _answer("`success!`; Location leads to the job", {"type": "string"}, "text/plain"),
-                202: _answer("The job, for Accept: application/json", _JOB),
+                200: answer("`success!`; Location leads to the job", {"type": "string"}, "text/plain"),
+                202: answer("The job, for Accept: application/json", _JOB),
             },
-            (400, 401, 408, 413, 415, 422, 429, 503), security=_BEARER,
-            requestBody=_body("multipart/form-data", _object(
+            (400, 401, 408, 413, 415, 422, 429, 503), security=BEARER,
+            requestBody=body("multipart/form-data", object_of(
                 {"file": {"type": "string", "format": "binary"}, **_options()["properties"]},
                 ["file"])),
         )},
-        "/download": {"get": _operation(
+        "/download": {"get": operation(
             "Get the MP3; Range, If-Range, If-Match and If-None-Match work",
             "curl -H \"Authorization: Bearer $TOKEN\" \"$URL/download?fid=<mp3_fid>\" -fOJ",
             {
-                200: _answer("The MP3", {"type": "string", "format": "binary"}, "audio/mpeg"),
-                206: _answer("A part of it", {"type": "string", "format": "binary"}, "audio/mpeg"),
+                200: answer("The MP3", {"type": "string", "format": "binary"}, "audio/mpeg"),
+                206: answer("A part of it", {"type": "string", "format": "binary"}, "audio/mpeg"),
                 304: {"description": "It did not change"},
             },
-            (400, 401, 404, 412, 416, 429, 503), security=[*_BEARER, {}],
-            parameters=[_query("fid", _FID, required=True),
-                        _query("token", {"type": "string", "description": "The signed token of the email's link"})],
+            (400, 401, 404, 412, 416, 429, 503), security=[*BEARER, {}],
+            parameters=[query("fid", FID, required=True),
+                        query("token", {"type": "string", "description": "The signed token of the email's link"})],
         )},
-        "/jobs": {"get": _operation(
+        "/jobs": {"get": operation(
             "List the jobs, newest first", "curl -H \"Authorization: Bearer $TOKEN\" \"$URL/jobs?limit=10\"",
-            {200: _answer("A page; `next` leads to the following one", _object({
+            {200: answer("A page; `next` leads to the following one", object_of({
                 "jobs": {"type": "array", "items": _JOB},
                 "next": {"type": ["string", "null"]}}, ["jobs", "next"]))},
-            (400, 401, 503), security=_BEARER,
-            parameters=[_query("limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
-                        _query("before", _FID)],
+            (400, 401, 503), security=BEARER,
+            parameters=[query("limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
+                        query("before", FID)],
         )},
         "/jobs/{video_fid}": {
-            "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": _FID}],
-            "get": _operation(
+            "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": FID}],
+            "get": operation(
                 "Show a job",
                 "curl -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>",
-                {200: _answer("The job", _JOB)},
+                {200: answer("The job", _JOB)},
                 (400, 401, 404, 503),
-                security=_BEARER,
+                security=BEARER,
             ),
-            "delete": _operation(
+            "delete": operation(
                 "Delete a job, its video and its MP3",
                 "curl -X DELETE -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>",
-                {204: {"description": "It is gone"}}, (400, 401, 404, 503), security=_BEARER),
+                {204: {"description": "It is gone"}}, (400, 401, 404, 503), security=BEARER),
         },
         "/jobs/{video_fid}/events": {
-            "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": _FID}],
-            "get": _operation(
+            "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": FID}],
+            "get": operation(
                 "Follow a job until it ends (Server-Sent Events)",
                 "curl -N -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>/events",
-                {200: _answer("`event: job` with the job as JSON", {"type": "string"}, "text/event-stream")},
-                (400, 401, 404, 429, 503), security=_BEARER),
+                {200: answer("`event: job` with the job as JSON", {"type": "string"}, "text/event-stream")},
+                (400, 401, 404, 429, 503), security=BEARER),
         },
         "/jobs/{video_fid}/link": {
-            "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": _FID}],
-            "get": _operation(
+            "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": FID}],
+            "get": operation(
                 "Get a link that plays and downloads the MP3 without a token, until it expires",
                 "curl -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>/link",
-                {200: _answer("The link", _object({"url": {"type": "string", "format": "uri"}}, ["url"]))},
-                (400, 401, 404, 409, 503), security=_BEARER),
+                {200: answer("The link", object_of({"url": {"type": "string", "format": "uri"}}, ["url"]))},
+                (400, 401, 404, 409, 503), security=BEARER),
         },
         "/jobs/{video_fid}/retry": {
-            "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": _FID}],
-            "post": _operation(
+            "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": FID}],
+            "post": operation(
                 "Convert an ended job again, with other options if the body has some",
                 "curl -X POST -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' "
                 "-d '{\"bitrate\": 128}' $URL/jobs/<video_fid>/retry",
-                {202: _answer("The job, queued", _JOB)}, (400, 401, 404, 408, 409, 411, 413, 415, 422, 503),
-                security=_BEARER, requestBody={**_body("application/json", _options()), "required": False}),
+                {202: answer("The job, queued", _JOB)}, (400, 401, 404, 408, 409, 411, 413, 415, 422, 503),
+                security=BEARER, requestBody={**body("application/json", _options()), "required": False}),
         },
         "/jobs/{video_fid}/cancel": {
-            "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": _FID}],
-            "post": _operation(
+            "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": FID}],
+            "post": operation(
                 "Stop a job that is queued or converting",
                 "curl -X POST -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>/cancel",
-                {202: _answer("The job, failed because it was cancelled", _JOB)}, (400, 401, 404, 409, 503),
-                security=_BEARER),
+                {202: answer("The job, failed because it was cancelled", _JOB)}, (400, 401, 404, 409, 503),
+                security=BEARER),
         },
-        "/jobs/events": {"get": _operation(
+        "/jobs/events": {"get": operation(
             "Follow all jobs (Server-Sent Events): those under way, `ready`, then each change",
             "curl -N -H \"Authorization: Bearer $TOKEN\" $URL/jobs/events",
-            {200: _answer("`event: job` with a job as JSON; `event: deleted` with its video_fid; `event: ready`",
+            {200: answer("`event: job` with a job as JSON; `event: deleted` with its video_fid; `event: ready`",
                           {"type": "string"}, "text/event-stream")},
-            (401, 429, 503), security=_BEARER,
-            parameters=[_header("Last-Event-ID", {"type": "string"}, "An event's id: what changed since comes too")],
+            (401, 429, 503), security=BEARER,
+            parameters=[header("Last-Event-ID", {"type": "string"}, "An event's id: what changed since comes too")],
         )},
-        **openapi_tus.paths(_operation, _ERRORS),
-        "/healthz": {"get": _operation(
-            "Whether the process lives", "curl $URL/healthz", {200: _answer("It does", {"type": "object"})}, (503,))},
-        "/readyz": {"get": _operation(
+        **openapi_tus.paths(),
+        "/healthz": {"get": operation(
+            "Whether the process lives", "curl $URL/healthz", {200: answer("It does", {"type": "object"})}, (503,))},
+        "/readyz": {"get": operation(
             "Whether its dependencies answer", "curl $URL/readyz",
-            {200: _answer("They do", {"type": "object"}), 503: _answer("One does not", {"type": "object"})}, ())},
-        "/metrics": {"get": _operation(
-            "For Prometheus", "curl $URL/metrics", {200: _answer("Metrics", {"type": "string"}, "text/plain")},
+            {200: answer("They do", {"type": "object"}), 503: answer("One does not", {"type": "object"})}, ())},
+        "/metrics": {"get": operation(
+            "For Prometheus", "curl $URL/metrics", {200: answer("Metrics", {"type": "string"}, "text/plain")},
             (503,))},
-        "/openapi.json": {"get": _operation(
-            "This document", "curl $URL/openapi.json", {200: _answer("OpenAPI 3.1", {"type": "object"})}, (503,))},
-        "/docs": {"get": _operation(
-            "This document for people", "curl $URL/docs", {200: _answer("A page", {"type": "string"}, "text/html")},
+        "/openapi.json": {"get": operation(
+            "This document", "curl $URL/openapi.json", {200: answer("OpenAPI 3.1", {"type": "object"})}, (503,))},
+        "/docs": {"get": operation(
+            "This document for people", "curl $URL/docs", {200: answer("A page", {"type": "string"}, "text/html")},
             (503,))},
+        **openapi_summaries.paths(),
     }  # fmt: skip
-
-
-def _operation(
-    summary: str, curl: str, answers: dict[int, Any], errors: tuple[int, ...], **more: Any
-) -> dict[str, Any]:
-    refusals = {status: _answer(_ERRORS[status], {"$ref": "#/components/schemas/Error"}) for status in errors}
-    return {
-        "summary": summary,
-        "x-curl": curl,
-        "responses": {str(status): answer for status, answer in {**answers, **refusals}.items()},
-        **more,
-    }
-
-
-def _answer(description: str, schema: dict[str, Any], media: str = "application/json") -> dict[str, Any]:
-    return {"description": description, "content": {media: {"schema": schema}}}
-
-
-def _body(media: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"required": True, "content": {media: {"schema": schema}}}
-
-
-def _query(name: str, schema: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": required, "schema": schema}
-
-
-def _header(name: str, schema: dict[str, Any], description: str, *, required: bool = False) -> dict[str, Any]:
-    return {"name": name, "in": "header", "required": required, "schema": schema, "description": description}
 
 
 def _options() -> dict[str, Any]:
     return ConversionOptions.model_json_schema()
 
 
-def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": required}
-
-
 def _job() -> dict[str, Any]:
     moment = {"type": "string", "format": "date-time"}
     nullable = {"type": ["string", "null"]}
     properties = {
-        "video_fid": _FID,
+        "video_fid": FID,
         "filename": {"type": "string"},
         "status": {"enum": [status.value for status in Status if status is not Status.DELETED]},
         "progress": {"type": "integer", "minimum": 0, "maximum": 100},
@@ -221,4 +174,4 @@ def _job() -> dict[str, Any]:
         "created_at": moment,
         "updated_at": moment,
     }
-    return _object(properties, list(properties))
+    return object_of(properties, list(properties))

@@ -1,18 +1,18 @@
 """The tus routes in the OpenAPI document."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from gateway.openapi_parts import BEARER, ERRORS, header, operation
+
 _BODY = "application/offset+octet-stream"
-_BEARER: list[dict[str, list[str]]] = [{"token": []}]
 _NUMBER = {"type": "integer", "minimum": 0}
 _CURL = "curl -H \"Authorization: Bearer $TOKEN\" -H 'Tus-Resumable: 1.0.0'"
 _ONE = "$URL/files/<video_fid>"
+_needed = partial(header, required=True)
 
-Operation = Callable[..., dict[str, Any]]
 
-
-def paths(operation: Operation, errors: dict[int, str]) -> dict[str, Any]:
+def paths() -> dict[str, Any]:
     """`/files` and `/files/{video_fid}`."""
     one = {
         "name": "video_fid",
@@ -33,11 +33,11 @@ def paths(operation: Operation, errors: dict[int, str]) -> dict[str, Any]:
                 " $URL/files",
                 {201: _empty("Location", "Upload-Offset", "Upload-Expires")},
                 (400, 401, 408, 409, 410, 412, 413, 415, 422, 423, 429, 460, 503),
-                security=_BEARER, requestBody=bytes_,
+                security=BEARER, requestBody=bytes_,
                 parameters=[
-                    _header("Tus-Resumable", {"const": "1.0.0"}),
-                    _header("Upload-Length", {"type": "integer", "minimum": 1}),
-                    _header("Upload-Metadata", {"type": "string"},
+                    _needed("Tus-Resumable", {"const": "1.0.0"}),
+                    _needed("Upload-Length", {"type": "integer", "minimum": 1}),
+                    _needed("Upload-Metadata", {"type": "string"},
                             "filename, and the options of the conversion, each with its value in base64"),
                     _CHECKSUM,
                 ],
@@ -49,34 +49,34 @@ def paths(operation: Operation, errors: dict[int, str]) -> dict[str, Any]:
             "head": operation(
                 "How far an upload is", f"{_CURL} -I {_ONE}",
                 {200: _empty("Upload-Offset", "Upload-Length", "Upload-Expires"),
-                 **{status: {"description": errors[status]} for status in (400, 401, 404, 410, 412, 423, 503)}}, (),
-                security=_BEARER, parameters=[_header("Tus-Resumable", {"const": "1.0.0"})],
+                 **{status: {"description": ERRORS[status]} for status in (400, 401, 404, 410, 412, 423, 503)}}, (),
+                security=BEARER, parameters=[_needed("Tus-Resumable", {"const": "1.0.0"})],
             ),
             "patch": operation(
                 "Send the next bytes",
                 f"{_CURL} -i -X PATCH -H 'Content-Type: {_BODY}' -H 'Upload-Offset: 0' --data-binary @part {_ONE}",
                 {204: _empty("Upload-Offset", "Upload-Expires")},
                 (400, 401, 404, 408, 409, 410, 412, 413, 415, 423, 429, 460, 503),
-                security=_BEARER, requestBody=bytes_,
+                security=BEARER, requestBody=bytes_,
                 parameters=[
-                    _header("Tus-Resumable", {"const": "1.0.0"}),
-                    _header("Upload-Offset", _NUMBER),
+                    _needed("Tus-Resumable", {"const": "1.0.0"}),
+                    _needed("Upload-Offset", _NUMBER),
                     _CHECKSUM,
                 ],
             ),
             "delete": operation(
                 "End an upload, and delete the job that it may have become", f"{_CURL} -X DELETE {_ONE}",
-                {204: _empty()}, (400, 401, 404, 410, 412, 423, 503), security=_BEARER,
-                parameters=[_header("Tus-Resumable", {"const": "1.0.0"})],
+                {204: _empty()}, (400, 401, 404, 410, 412, 423, 503), security=BEARER,
+                parameters=[_needed("Tus-Resumable", {"const": "1.0.0"})],
             ),
             "post": operation(
                 "PATCH, HEAD or DELETE for clients that can only POST",
                 f"{_CURL} -X POST -H 'X-HTTP-Method-Override: DELETE' {_ONE}",
                 {200: _empty("Upload-Offset", "Upload-Length"), 204: _empty("Upload-Offset")},
-                (400, 401, 404, 408, 409, 410, 412, 413, 415, 423, 429, 460, 503), security=_BEARER,
+                (400, 401, 404, 408, 409, 410, 412, 413, 415, 423, 429, 460, 503), security=BEARER,
                 parameters=[
-                    _header("Tus-Resumable", {"const": "1.0.0"}),
-                    _header("X-HTTP-Method-Override", {"enum": ["PATCH", "HEAD", "DELETE"]}),
+                    _needed("Tus-Resumable", {"const": "1.0.0"}),
+                    _needed("X-HTTP-Method-Override", {"enum": ["PATCH", "HEAD", "DELETE"]}),
                 ],
             ),
         },
@@ -89,10 +89,6 @@ _ABILITIES = ("Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algo
 _DIGEST = "sha1, sha256 or md5 and the digest in base64"
 
 
-def _header(name: str, schema: dict[str, Any], description: str = "", *, required: bool = True) -> dict[str, Any]:
-    return {"name": name, "in": "header", "required": required, "schema": schema, "description": description}
-
-
 def _empty(*headers: str) -> dict[str, Any]:
     return {
         "description": "Without a body",
@@ -100,4 +96,4 @@ def _empty(*headers: str) -> dict[str, Any]:
     }
 
 
-_CHECKSUM = _header("Upload-Checksum", {"type": "string"}, _DIGEST, required=False)
+_CHECKSUM = header("Upload-Checksum", {"type": "string"}, _DIGEST)

@@ -9,17 +9,17 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from common import health, http
 from common.errors import TransientError
+from common.identity import Identity
 from common.jobs import Jobs
 from common.links import DownloadLinks
 from common.messaging.connection import BrokerConnection
 from common.messaging.publisher import Publisher
 from common.storage import mongo
 from common.storage.bucket import Bucket
-from gateway import accounts, cors, docs, downloads, jobs, page, uploads
+from gateway import accounts, cors, docs, downloads, jobs, limits, page, summaries, uploads
 from gateway.auth_client import AuthClient
 from gateway.events import Followers
 from gateway.feed import Feed
-from gateway.identity import Identity
 from gateway.intake import Intake
 from gateway.outbox import Outbox
 from gateway.parts import Parts
@@ -53,7 +53,8 @@ def create_app(settings: GatewaySettings) -> Flask:
     cors.allow(app, settings.cors_origins)
     checks = {"mongodb": mongo.ping(client), "rabbitmq": connection.check, "auth": auth.check}
     health.install(app, checks)
-    app.register_blueprint(accounts.blueprint(app, settings, auth))
+    limiter = limits.limiter(app, settings)
+    app.register_blueprint(accounts.blueprint(settings, auth, limiter))
     moving = transfers(settings.transfers)
     outbox = Outbox(settings, store.jobs, publisher)
     unfinished = Uploads(client[mongo.VIDEOS], settings.upload_lifetime)
@@ -66,6 +67,7 @@ def create_app(settings: GatewaySettings) -> Flask:
     followers = Followers(settings, store.jobs, feed, streams(settings.streams_per_account))
     app.register_blueprint(jobs.blueprint(identity, store, outbox, followers))
     app.register_blueprint(downloads.blueprint(identity, store, DownloadLinks(settings), moving))
+    app.register_blueprint(summaries.blueprint(settings, identity, limiter))
     app.register_blueprint(docs.blueprint())
     app.register_blueprint(page.blueprint(settings.web_root))
     threading.Thread(target=_prepare, args=(store, unfinished), name="indexes", daemon=True).start()

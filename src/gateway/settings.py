@@ -13,7 +13,14 @@ from pydantic import (
     field_validator,
 )
 
-from common.settings import LinkSettings, MongoSettings, Names, RabbitSettings, ServiceSettings
+from common.settings import (
+    LinkSettings,
+    LoginServiceSettings,
+    MongoSettings,
+    Names,
+    RabbitSettings,
+    ServiceSettings,
+)
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?")
 
@@ -25,17 +32,19 @@ class StoreSettings(ServiceSettings, MongoSettings, RabbitSettings):
     upload_lifetime: PositiveFloat = 24 * 3600.0
 
 
-class GatewaySettings(StoreSettings, LinkSettings):
+class GatewaySettings(StoreSettings, LinkSettings, LoginServiceSettings):
     """The HTTP service."""
 
-    auth_svc_address: str = Field(pattern=r"^[\w.:\[\]-]+$")
-    # s. To connect, and to answer: a login spends 50 ms on its password hash and may wait its turn.
-    auth_connect_timeout: PositiveFloat = 2.0
-    auth_timeout: PositiveFloat = 8.0
+    # Without it there are no summaries.
+    summary_svc_address: str | None = Field(None, pattern=r"^[\w.:\[\]-]+$")
+    # s. A short text is summarised while its sender waits: longer than the summary service's AI_SUMMARY_TIMEOUT.
+    summary_timeout: PositiveFloat = 90.0
     max_upload_mb: PositiveInt = 2048
     login_limit: str = "10/minute"
     login_limit_per_address: str = "60/minute"
     register_limit: str = "30/hour"
+    # Of one account: each new summary is paid for.
+    summary_limit: str = "30/hour"
     # How many reverse proxies stand before the gateway and set X-Forwarded-For; 0 believes nobody.
     trusted_proxies: NonNegativeInt = 0
     # Where the built page is: beside the gateway's code, in the checkout as in the image. Without it there is the API.

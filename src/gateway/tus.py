@@ -18,16 +18,16 @@ from common.errors import (
     TooLarge,
     UnsupportedType,
 )
+from common.identity import Identity
 from common.options import ConversionOptions
+from common.validation import object_id
 from gateway import checksum, upload_metadata
-from gateway.identity import Identity
 from gateway.parts import Parts, moved_on
 from gateway.receiver import MEGABYTE
 from gateway.resumable import Upload, Uploads
 from gateway.settings import GatewaySettings
 from gateway.shares import Shares
 from gateway.store import Store
-from gateway.validation import object_id
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,termination,expiration,checksum"

@@ -5,10 +5,10 @@ import contextlib
 from flask import Blueprint, Response, jsonify, request, url_for
 
 from common import metrics
+from common.identity import Identity
 from common.jobs import Job
 from common.options import ConversionOptions
 from common.storage.writer import GridWriter
-from gateway.identity import Identity
 from gateway.intake import Intake
 from gateway.receiver import Receiver
 from gateway.settings import GatewaySettings

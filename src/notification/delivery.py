@@ -10,6 +10,7 @@ from common.jobs import Job, Jobs, Status, now
 from common.messaging.consumer import Busy
 from common.messaging.message import InvalidMessage, Message
 from common.storage.mongo import failures
+from common.summaries import Summaries
 from notification.emails import Emails
 from notification.mailer import Mailer
 
@@ -49,13 +50,24 @@ class Delivery:
             self._jobs.confirm(job, undeliverable=True)
 
     def _tell(self, job: Job) -> None:
-        email = self._emails.compose(job)
+        email = self._emails.compose(job, self._about(job))
         log.info("Sending email to: %s", job.username)
         self._mailer.send(email)
         log.info("Email sent successfully!")
         # Before this is written down a crash brings a second email, with the same Message-ID: the mail server and we
         # have no transaction in common.
         self._jobs.confirm(job, told=True, notice_sent=True)
+
+    def _about(self, job: Job) -> str:
+        """The first sentence of the summary, if there is one by now: the email waits for nothing."""
+        if job.mp3_fid is None:
+            return ""
+        try:
+            found = Summaries(self._jobs.collection.database).of_mp3(job.mp3_fid)
+        except TransientError as error:
+            log.warning("The email goes without a summary: %s", error)
+            return ""
+        return found.first_sentence if found else ""
 
     def _reserve(self, video_fid: ObjectId) -> bool:
         moment = now()

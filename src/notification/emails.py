@@ -26,8 +26,11 @@ class Emails:
             keep_trailing_newline=True,
         )
 
-    def compose(self, job: Job) -> EmailMessage:
-        """The email for a completed or failed job; raises PermanentError for an address that no email can have."""
+    def compose(self, job: Job, about: str = "") -> EmailMessage:
+        """The email for a completed or failed job, with a sentence on what is in it if there is one.
+
+        Raises PermanentError for an address that no email can have.
+        """
         values = {
             "filename": displayed(job.filename),
             "fid": str(job.mp3_fid),
@@ -36,6 +39,7 @@ class Emails:
             # The page's address of a job: see src/web/src/main.tsx.
             "page": f"{self._public_url}/app/jobs/{job.video_fid}",
             "reason": job.error or "",
+            "about": displayed(about),
         }
         name = "ready" if job.status is Status.COMPLETED else "failed"
         email = EmailMessage()

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 from common.jobs import Jobs
 from common.settings import MongoSettings
 from common.storage import mongo
+from common.summaries import Summaries
 from scripts.stack import Stack
 from tests.browser.visitor import Visitor
 from tests.person import Person
@@ -88,3 +89,10 @@ def many_jobs(environment: dict[str, str]) -> Callable[[str, int], None]:
                 jobs.update(fid, {}, {"status": "failed", "error": "Cancelled by you.", **told})
 
     return record
+
+
+@pytest.fixture
+def summaries(environment: dict[str, str]) -> Iterator[Summaries]:
+    """What is stored of the summaries, to be in any state."""
+    with mongo.connect(MongoSettings(mongo_uri=environment["MONGO_URI"])) as client:
+        yield Summaries(client[mongo.VIDEOS])

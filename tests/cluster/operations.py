@@ -11,7 +11,7 @@ from typing import Any
 
 # s. Images are built and pulled, databases made, and a converter ends its job first.
 _PATIENCE = 2400
-SERVICES = ("auth", "gateway", "converter", "notification")
+SERVICES = ("auth", "gateway", "converter", "notification", "summary")
 SERVERS = ("rabbitmq", "mongodb", "mysql")
 
 

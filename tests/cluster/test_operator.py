@@ -32,7 +32,8 @@ def test_one_script_brings_everything_up(operator: Operator, turn: int) -> None:
     operator.run("deploy.sh")
 
     pods = operator.pods()
-    assert {name: len(pods[name]) for name in SERVICES} == {"auth": 2, "gateway": 2, "converter": 4, "notification": 4}
+    replicas = {"auth": 2, "gateway": 2, "converter": 4, "notification": 4, "summary": 1}
+    assert {name: len(pods[name]) for name in SERVICES} == replicas
     assert all(len(pods[name]) == 1 for name in SERVERS)
     assert "video" in operator.kubectl("exec", "rabbitmq-0", "--", "rabbitmqctl", "list_queues")
 
@@ -70,6 +71,16 @@ def test_a_user_gets_an_mp3_with_curl(operator: Operator, turn: int, tmp_path: P
     assert found, text
     curl("--output", str(mp3), "-H", f"Authorization: Bearer {token}", f"{gateway}/download?fid={found[1]}")
     assert mp3.read_bytes()[:3] == b"ID3"
+
+
+def test_summaries_wait_for_a_provider_and_say_how_to_name_one(operator: Operator, turn: int) -> None:
+    someone = person(operator)
+
+    answer = someone.orders(text="Bees live in a hive.")
+
+    assert answer.status_code == 503, answer.text
+    assert "AI_SUMMARY_URL and AI_SUMMARY_MODEL" in answer.json()["error"]
+    assert someone.request("GET", "/summaries").json() == {"summaries": [], "next": None, "available": False}
 
 
 def test_deploying_again_restarts_nothing(operator: Operator, turn: int) -> None:

@@ -48,7 +48,7 @@ def signed_in(cli: Cli, person: Person) -> Cli:
 
 def test_the_help_reads_like_a_manual(cli: Cli):
     text = cli("--help").stdout
-    for word in ("login", "convert", "jobs", "download", "delete", "Exit codes"):
+    for word in ("login", "convert", "summarise", "jobs", "download", "delete", "Exit codes"):
         assert word in text
     assert "--bitrate" in cli("convert", "--help").stdout
 
@@ -102,3 +102,23 @@ def test_mistakes_are_told_in_a_sentence_and_an_exit_code(cli: Cli, person: Pers
     refused = cli("convert", video, "--quality", "10", code=5)
     assert "quality: must be from 0" in " ".join(refused.stderr.split())
     cli("convert", code=2)
+
+
+def test_a_file_is_summarised_with_its_transcript_and_then_its_job(signed_in: Cli, person: Person, tmp_path: Path):
+    video = media.make("mp4")
+    done = signed_in("summarise", str(video), "--transcript", "words/talk.srt", "--json")
+    summary = json.loads(done.stdout)
+    assert (summary["status"], summary["transcript"]) == ("completed", "words/talk.srt")
+    assert (tmp_path / "work" / "words" / "talk.srt").read_text().startswith("1\n00:00:00,000 --> 00:00:")
+    (job,) = person.request("GET", "/jobs").json()["jobs"]
+    again = signed_in("summarise", job["video_fid"], "-t", "talk.txt")
+    assert again.stdout.strip() == f"{summary['category']}: {summary['summary']}"
+    assert (tmp_path / "work" / "talk.txt").read_text() == "These are the words at second 0.\n"
+    assert person.request("GET", "/summaries").json()["summaries"][0]["_id"] == summary["_id"]
+
+
+def test_what_cannot_be_summarised_is_told(signed_in: Cli, person: Person):
+    assert "no file" in signed_in("summarise", "nothing.mp4", code=1).stderr
+    assert ".vtt" in signed_in("summarise", "nothing.mp4", "-t", "talk.pdf", code=1).stderr
+    assert "no such job" in signed_in("summarise", "0" * 24, code=5).stderr
+    assert "no audio track" in signed_in("summarise", str(media.without_audio()), code=6).stderr

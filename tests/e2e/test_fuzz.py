@@ -1,7 +1,9 @@
 """Whatever is sent, the answer is one of the contract: never a 500, and nothing stays behind."""
 
 import base64
+import json
 import string
+from urllib.parse import quote
 
 import requests
 from hypothesis import given
@@ -79,5 +81,51 @@ def test_no_registration_breaks_the_service(stack):
         def ask(body: dict[str, object]) -> None:
             answer = session.post(f"{url}/register", json=body, timeout=60)
             assert answer.status_code in {201, 400, 409, 422}, (answer.status_code, answer.text)
+
+        ask()
+
+
+SUMMARY_VALUES = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.lists(st.integers(), max_size=2)
+    | st.text(max_size=60) | st.just("0" * 24) | st.dictionaries(st.just("$ne"), st.none(), max_size=1)
+)  # fmt: skip
+
+
+def test_no_order_breaks_the_summaries(person: Person):
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {person.token}"
+
+        def send(body: bytes, kind: str) -> None:
+            answer = session.post(f"{person.url}/summaries", data=body, headers={"Content-Type": kind}, timeout=60)
+            assert answer.status_code in {201, 400, 404, 411, 415, 422}, (answer.status_code, answer.text)
+            if answer.status_code >= 400:
+                assert list(answer.json()) == ["error"]
+            else:
+                assert answer.json()["summary"].isprintable()
+
+        @given(st.dictionaries(st.sampled_from(["text", "file_id", "filename", "_id", "$where"]), SUMMARY_VALUES))
+        def order(body: dict[str, object]) -> None:
+            send(json.dumps(body).encode(), "application/json")
+
+        @given(st.binary(max_size=200), st.sampled_from(["application/json", "text/plain", ""]))
+        def send_anything(body: bytes, kind: str) -> None:
+            send(body, kind)
+
+        order()
+        send_anything()
+    stored = person.request("GET", "/summaries?limit=200").json()["summaries"]
+    assert {one["status"] for one in stored} <= {"completed"}
+
+
+def test_no_id_breaks_the_summaries(person: Person):
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {person.token}"
+
+        @given(st.text(max_size=40), st.sampled_from(["summaries", "transcripts"]), st.text(max_size=20))
+        def ask(name: str, kind: str, query: str) -> None:
+            path = quote(name, safe="")
+            answer = session.get(f"{person.url}/{kind}/{path}", params={"format": query, "limit": query}, timeout=60)
+            # An empty id is the list, or nothing.
+            assert answer.status_code in {200, 400, 404, 405}, (answer.status_code, answer.text)
 
         ask()

@@ -60,6 +60,7 @@ def rabbit(environment: dict[str, str]) -> Iterator[RabbitSettings]:
         rabbitmq_uri=environment["RABBITMQ_URI"],
         video_queue=f"video-{mark}",
         mp3_queue=f"mp3-{mark}",
+        summary_queue=f"summary-{mark}",
         retry_delays=DELAYS,
     )
     yield settings

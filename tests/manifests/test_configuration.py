@@ -12,6 +12,7 @@ from common.settings import EnvironmentSettings
 from converter.settings import ConverterSettings
 from gateway.settings import GatewaySettings, HousekeepingSettings
 from notification.settings import NotificationSettings
+from summary.settings import SummarySettings
 from tests.manifests.kustomize import Object, named
 from tests.manifests.pods import Pod, of_kind, pods
 from tests.manifests.quantities import quantity
@@ -22,6 +23,7 @@ SETTINGS: Mapping[str, tuple[type[EnvironmentSettings], ...]] = {
     "housekeeping": (GatewaySettings, HousekeepingSettings, ServerSettings),
     "converter": (ConverterSettings,),
     "notification": (NotificationSettings,),
+    "summary": (SummarySettings, ServerSettings),
 }
 # What the deployment puts into the Secrets: manifests/README.md.
 _MONGO = {"MONGO_URI": "mongodb://service:secret@mongodb:27017/?authSource=admin"}
@@ -33,6 +35,7 @@ _SECRETS: Mapping[str, Mapping[str, str]] = {
     "housekeeping": {**_MONGO, **_RABBIT},
     "converter": {**_MONGO, **_RABBIT},
     "notification": {**_MONGO, **_RABBIT, **_LINK},
+    "summary": {**_MONGO, **_RABBIT},
 }
 # What only the operator of the overlay knows.
 _OPERATOR = {
@@ -113,10 +116,12 @@ def test_ports_are_the_ones_that_the_services_listen_on(objects: Sequence[Object
     offenders = []
     for pod in _ours(objects):
         data = _data(objects, _config_map(pod))
-        for port in pod.spec["containers"][0].get("ports", []):
-            variable = {"http": "PORT", "health": "HEALTH_PORT"}[port["name"]]
-            if data[variable] != str(port["containerPort"]):
-                offenders.append(f"{pod.name}: {port}, {variable} is {data[variable]}")
+        for container in pod.spec["containers"]:
+            values = {**data, **{one["name"]: one["value"] for one in container.get("env", []) if "value" in one}}
+            for port in container.get("ports", []):
+                variable = "PORT" if port["name"] == "http" else "HEALTH_PORT"
+                if values[variable] != str(port["containerPort"]):
+                    offenders.append(f"{pod.name}: {port}, {variable} is {values[variable]}")
     assert offenders == []
 
 
@@ -172,7 +177,7 @@ def test_queues_and_the_broker_are_the_same_for_all(objects: Sequence[Object]) -
     names = ("RABBITMQ_HOST", "RABBITMQ_PORT", "RABBITMQ_USER", "VIDEO_QUEUE", "MP3_QUEUE")
     found = {
         tuple(_data(objects, f"{service}-configmap")[name] for name in names)
-        for service in ("gateway", "converter", "notification")
+        for service in ("gateway", "converter", "notification", "summary")
     }
     assert len(found) == 1
     services = {named(item) for item in of_kind(objects, "Service")}

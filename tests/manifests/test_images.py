@@ -10,7 +10,7 @@ from tests.manifests.kustomize import ROOT, render
 from tests.manifests.pods import pods
 
 _SOURCE = ROOT / "src"
-_SERVICES = ("auth", "converter", "gateway", "notification")
+_SERVICES = ("auth", "converter", "gateway", "notification", "summary")
 
 
 def _stages(service: str) -> list[str]:

@@ -8,17 +8,39 @@ import pytest
 from tests.manifests.kustomize import Object, render
 from tests.manifests.reach import Peer, reaches
 
-_PORTS = {25, 53, 80, 443, 465, 587, 1025, 2525, 3306, 4369, 5000, 5672, 8025, 8080, 8081, 15672, 15692, 25672, 27017}
+_PORTS = {
+    25,
+    53,
+    80,
+    443,
+    465,
+    587,
+    1025,
+    2525,
+    3306,
+    4369,
+    5000,
+    5002,
+    5672,
+    8025,
+    8080,
+    8081,
+    8082,
+    15672,
+    15692,
+    25672,
+    27017,
+}
 _SERVERS = ("mysql", "mongodb", "rabbitmq", "mailpit")
 _APPS = ("auth", "gateway", "housekeeping", "converter", "notification", "summary", *_SERVERS)
-_SERVICES = ("gateway", "housekeeping", "converter", "notification")
+_SERVICES = ("gateway", "housekeeping", "converter", "notification", "summary")
 
-# From the code: AUTH_SVC_ADDRESS, MYSQL_…, MONGO_URI, RABBITMQ_…, SMTP_…
+# From the code: AUTH_SVC_ADDRESS, SUMMARY_SVC_ADDRESS, MYSQL_…, MONGO_URI, RABBITMQ_…, SMTP_…
 _INSIDE = {
     ("gateway", "auth", 5000),
-    ("gateway", "summary", 8080),
+    ("gateway", "summary", 5002),
+    ("summary", "auth", 5000),
     ("auth", "mysql", 3306),
-    ("summary", "mongodb", 27017),
     ("notification", "mailpit", 1025),
     ("rabbitmq", "rabbitmq", 4369),
     ("rabbitmq", "rabbitmq", 25672),
@@ -26,14 +48,15 @@ _INSIDE = {
     *((service, "rabbitmq", 5672) for service in _SERVICES),
 }
 _OUTSIDE = {("notification", port) for port in (25, 465, 587, 2525)} | {("summary", 443)}
-_EXTERNAL = _OUTSIDE | {("auth", 3306)} | {(service, 27017) for service in (*_SERVICES, "summary")}
+_EXTERNAL = _OUTSIDE | {("auth", 3306)} | {(service, 27017) for service in _SERVICES}
 _FROM_ELSEWHERE = {
     ("ingress-nginx", "gateway", 8080),
     ("ingress-nginx", "rabbitmq", 15672),
     ("keda", "rabbitmq", 15672),
     ("monitoring", "auth", 8081),
     ("monitoring", "gateway", 8081),
-    ("monitoring", "summary", 8080),
+    ("monitoring", "summary", 8081),
+    ("monitoring", "summary", 8082),
     ("monitoring", "converter", 8081),
     ("monitoring", "notification", 8081),
     ("monitoring", "rabbitmq", 15692),

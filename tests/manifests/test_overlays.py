@@ -22,7 +22,7 @@ def _one(objects: Sequence[Object], name: str) -> Object:
 def test_the_default_has_the_names_that_people_type() -> None:
     objects = render(("minikube",))
     there = {named(item) for item in objects}
-    services = ("auth", "gateway", "converter", "notification")
+    services = ("auth", "gateway", "converter", "notification", "summary")
     wanted = {f"Deployment/{name}" for name in services} | {f"ConfigMap/{name}-configmap" for name in services}
     wanted |= {"StatefulSet/rabbitmq", "StatefulSet/mysql", "StatefulSet/mongodb", "CronJob/housekeeping"}
     assert wanted <= there
@@ -31,19 +31,26 @@ def test_the_default_has_the_names_that_people_type() -> None:
         for item in of_kind(objects, "Service")
         for port in item["spec"]["ports"]
     }
-    assert {("auth", 5000), ("gateway", 8080), ("rabbitmq", 5672), ("rabbitmq", 15672), ("mailpit", 8025)} <= ports
+    assert {
+        ("auth", 5000),
+        ("summary", 5002),
+        ("gateway", 8080),
+        ("rabbitmq", 5672),
+        ("rabbitmq", 15672),
+        ("mailpit", 8025),
+    } <= ports
     hosts = {rule["host"] for item in of_kind(objects, "Ingress") for rule in item["spec"]["rules"]}
     assert hosts == {"video2mp3.com", "rabbitmq-manager.com"}
 
 
-def test_the_default_runs_two_gateways_two_auths_four_converters_and_four_notifiers() -> None:
+def test_the_default_runs_two_gateways_two_auths_four_converters_four_notifiers_and_one_summary_service() -> None:
     objects = render(("minikube",))
     replicas = {
         item["metadata"]["name"]: item["spec"]["replicas"]
         for item in of_kind(objects, "Deployment")
         if item["metadata"]["name"] != "mailpit"
     }
-    assert replicas == {"gateway": 2, "auth": 2, "converter": 4, "notification": 4}
+    assert replicas == {"gateway": 2, "auth": 2, "converter": 4, "notification": 4, "summary": 1}
 
 
 def test_the_default_fits_a_default_minikube_even_while_all_of_it_rolls() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 _ROOT = Path(__file__).resolve().parents[2]
-_SERVICES = ("auth", "gateway", "converter", "notification")
+_SERVICES = ("auth", "gateway", "converter", "notification", "summary")
 # s. On a machine that is busy with other things.
 _PATIENCE = 120
 

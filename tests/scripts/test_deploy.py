@@ -17,7 +17,7 @@ def secret(machine: Machine, name: str) -> dict[str, str]:
 def test_everything_is_built_loaded_and_applied(machine: Machine) -> None:
     said = machine.succeeds("deploy.sh")
 
-    assert set(machine.objects("Deployment")) == {"auth", "gateway", "converter", "notification", "mailpit"}
+    assert set(machine.objects("Deployment")) == {"auth", "gateway", "converter", "notification", "summary", "mailpit"}
     assert set(machine.objects("StatefulSet")) == {"mysql", "mongodb", "rabbitmq"}
     image = machine.objects("Deployment")["auth"]["spec"]["template"]["spec"]["containers"][0]["image"]
     assert re.fullmatch(r"video2mp3/auth:[0-9a-f]{16}", image)
@@ -66,7 +66,8 @@ def test_generated_secrets_fit_together_and_are_strong(machine: Machine) -> None
     assert secret(machine, "auth-secret")["MYSQL_PASSWORD"] == secret(machine, "mysql-secret")["MYSQL_PASSWORD"]
     assert set(secret(machine, "converter-secret")) == {"MONGO_URI", "RABBITMQ_PASSWORD"}
     values = {*mongodb.values(), *secret(machine, "mysql-secret").values(), *secret(machine, "auth-secret").values()}
-    assert len(values) == 7
+    assert set(secret(machine, "summary-secret")) == {"MONGO_URI", "RABBITMQ_PASSWORD"}
+    assert len(values) == 8
     assert all(len(value) >= 32 for value in values)
 
 
@@ -128,6 +129,27 @@ def test_a_mail_server_of_ones_own_takes_the_place_of_mailpit(machine: Machine) 
     assert secret(machine, "notification-secret")["GMAIL_PASSWORD"] == "abcd efgh ijkl mnop"
     assert "mailpit" not in machine.objects("Deployment")
     assert "mailpit" not in machine.objects("Service")
+
+
+def test_a_provider_of_summaries_reaches_its_service_and_no_other(machine: Machine) -> None:
+    machine.succeeds("deploy.sh")
+    machine.dotenv(
+        "AI_SUMMARY_URL=https://models.example.com/v1\nAI_SUMMARY_MODEL=small-and-good\nAI_SUMMARY_TIMEOUT=30\n"
+        "AI_SUMMARY_API_KEY='sk-of the test'\nSUMMARY_LIMIT=5/hour\n"
+    )
+
+    said = machine.succeeds("deploy.sh")
+
+    configured = machine.objects("ConfigMap")
+    data = configured["summary-configmap"]["data"]
+    assert (data["AI_SUMMARY_URL"], data["AI_SUMMARY_MODEL"]) == ("https://models.example.com/v1", "small-and-good")
+    assert data["AI_SUMMARY_TIMEOUT"] == "30"
+    assert configured["gateway-configmap"]["data"]["SUMMARY_LIMIT"] == "5/hour"
+    assert secret(machine, "summary-secret")["AI_SUMMARY_API_KEY"] == "sk-of the test"
+    assert "sk-of" not in said
+    others = [item for name, item in machine.objects("Secret").items() if name != "summary-secret"]
+    assert not any("AI_SUMMARY_API_KEY" in item["data"] for item in others)
+    assert {name for name, count in machine.generations().items() if count > 1} == {"gateway", "summary"}
 
 
 def test_host_names_reach_the_ingress_and_the_links(machine: Machine) -> None:
@@ -195,7 +217,10 @@ def test_databases_on_the_host_need_their_passwords_first(machine: Machine) -> N
     assert not machine.objects("Deployment")
 
     folder = machine.project / ".local/deploy/video2mp3"
-    names = ["MYSQL_PASSWORD", *(f"MONGODB_{name}_PASSWORD" for name in ("GATEWAY", "CONVERTER", "NOTIFICATION"))]
+    names = [
+        "MYSQL_PASSWORD",
+        *(f"MONGODB_{name}_PASSWORD" for name in ("GATEWAY", "CONVERTER", "NOTIFICATION", "SUMMARY")),
+    ]
     (folder / "credentials.json").write_text(json.dumps(dict.fromkeys(names, "p" * 32)))
     machine.dotenv("MYSQL_HOST=host.minikube.internal\nSMTP_HOST=mail.example.com\n")
     machine.succeeds("deploy.sh", "--host-databases")

@@ -15,6 +15,7 @@ from video2mp3.account import Account
 from video2mp3.errors import CliError, NotSignedIn, Refused, Unreachable
 
 Job = dict[str, Any]
+Summary = dict[str, Any]
 
 # s. To connect, and to wait for the next bytes of an answer.
 _TIMEOUT = (10.0, 60.0)
@@ -23,7 +24,7 @@ _PART = 16 * 1024 * 1024
 # An upload goes on through about two minutes without a server.
 _RETRIES = 40
 _RETRY_DELAY = 3
-# s between two looks at a job.
+# s between two looks at a job or a summary.
 _PAUSE = 1.0
 _ENDED = {"completed", "failed"}
 
@@ -79,20 +80,24 @@ class Api:
 
     def wait(self, fid: str, on_progress: Callable[[Job], None]) -> Job:
         """The job when it has ended; looks again after failures of the connection for two minutes."""
-        failing_since: float | None = None
-        while True:
-            try:
-                job = self.job(fid)
-            except Unreachable:
-                failing_since = failing_since or time.monotonic()
-                if time.monotonic() - failing_since > _RETRIES * _RETRY_DELAY:
-                    raise
-            else:
-                failing_since = None
-                on_progress(job)
-                if job["status"] in _ENDED:
-                    return job
-            time.sleep(_PAUSE)
+        return _ended(lambda: self.job(fid), on_progress)
+
+    def check_summaries(self) -> None:
+        """Raises Refused where no summary can be made."""
+        if not self._request("GET", "/summaries?limit=1").json()["available"]:
+            raise Refused("Summaries are not set up on this server.")
+
+    def summarise(self, mp3_fid: str) -> str:
+        """The id of the MP3's summary, which is begun if there is none; raises Unreachable where none can be made."""
+        return str(self._request("POST", "/summaries", json={"file_id": mp3_fid}).json()["_id"])
+
+    def wait_for_summary(self, summary_id: str, on_progress: Callable[[Summary], None]) -> Summary:
+        """The summary when it has ended, as for a job."""
+        return _ended(lambda: self._request("GET", f"/summaries/{summary_id}").json(), on_progress)
+
+    def transcript(self, mp3_fid: str, form: str) -> str:
+        """What is said in an MP3: `form` is text, srt or vtt."""
+        return self._request("GET", f"/transcripts/{mp3_fid}?format={form}").content.decode()
 
     def download(self, mp3_fid: str, target: Path) -> None:
         """Writes the MP3; the file appears when it is whole."""
@@ -129,6 +134,23 @@ class Api:
 
     def _request(self, method: str, path: str, **more: Any) -> requests.Response:
         return _checked(_send(method, self._server + path, headers=self._headers, **more))
+
+
+def _ended(look: Callable[[], dict[str, Any]], on_progress: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    failing_since: float | None = None
+    while True:
+        try:
+            found = look()
+        except Unreachable:
+            failing_since = failing_since or time.monotonic()
+            if time.monotonic() - failing_since > _RETRIES * _RETRY_DELAY:
+                raise
+        else:
+            failing_since = None
+            on_progress(found)
+            if found["status"] in _ENDED:
+                return found
+        time.sleep(_PAUSE)
 
 
 def _send(method: str, url: str, **more: Any) -> requests.Response:

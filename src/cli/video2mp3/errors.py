@@ -29,3 +29,9 @@ class ConversionFailed(CliError):
     """Raised when a video cannot be converted; the text is the server's reason."""
 
     exit_code = 6
+
+
+class SummaryFailed(CliError):
+    """Raised when a recording cannot be summarised; the text is the server's reason."""
+
+    exit_code = 7

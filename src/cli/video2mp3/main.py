@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -15,7 +15,10 @@ from video2mp3.api import Api
 from video2mp3.api import login as ask_for_token
 from video2mp3.api import register as create_account
 from video2mp3.convert import Converter, videos
+from video2mp3.display import console, emit, plain, status
 from video2mp3.errors import CliError
+from video2mp3.summarise import check_transcript
+from video2mp3.summarise import summarise as in_short
 
 app = typer.Typer(
     name="video2mp3",
@@ -27,16 +30,16 @@ app = typer.Typer(
 
         video2mp3 convert talk.mp4 holidays/ --output music/
 
+        video2mp3 summarise talk.mp4 --transcript talk.srt
+
     Exit codes: 0 done; 1 something is wrong here (a file is missing); 2 wrong usage; 3 not signed in; 4 the server does
-    not answer; 5 the server refused; 6 a video cannot be converted.
+    not answer; 5 the server refused; 6 a video cannot be converted; 7 a recording cannot be summarised.
     """,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-# What people read goes to stderr: stdout is for results.
-console = Console(stderr=True)
 
 Fid = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, as `video2mp3 jobs` lists it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
@@ -118,11 +121,29 @@ def convert(
         if outcome.error:
             console.print(f"{outcome.video}: {outcome.error}", markup=False, style="red")
         elif not as_json:
-            _print(outcome.mp3 or (outcome.job or {})["video_fid"])
+            emit(outcome.mp3 or (outcome.job or {})["video_fid"])
     if as_json:
-        _print(json.dumps([outcome.public() for outcome in outcomes], ensure_ascii=False))
+        emit(json.dumps([outcome.public() for outcome in outcomes], ensure_ascii=False))
     codes = [outcome.error.exit_code for outcome in outcomes if outcome.error]
     raise typer.Exit(min(codes, default=0))
+
+
+@app.command()
+def summarise(
+    source: Annotated[str, typer.Argument(metavar="FILE|JOB", help="A video, or the id of a job.")],
+    transcript: Annotated[
+        Path | None,
+        typer.Option("--transcript", "-t", help="Also write what is said: a .txt, or .srt or .vtt with times."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is in a recording, where the server can. A file is converted first, and its job stays."""
+    check_transcript(transcript)
+    summary = in_short(_api(), source, transcript, console)
+    if as_json:
+        emit(json.dumps({**summary, "transcript": str(transcript) if transcript else None}, ensure_ascii=False))
+    else:
+        emit(f"{plain(summary['category'])}: {plain(summary['summary'])}")
 
 
 @app.command()
@@ -133,11 +154,11 @@ def jobs(
     """List your jobs, newest first."""
     found = list(_api().jobs(most))
     if as_json:
-        _print(json.dumps(found, ensure_ascii=False))
+        emit(json.dumps(found, ensure_ascii=False))
         return
     table = Table(Column("Job", no_wrap=True), "Video", "Status", Column("Created", no_wrap=True))
     for job in found:
-        table.add_row(job["video_fid"], _plain(job["filename"]), _status(job), job["created_at"][:16].replace("T", " "))
+        table.add_row(job["video_fid"], plain(job["filename"]), status(job), job["created_at"][:16].replace("T", " "))
     Console(markup=False).print(table)
 
 
@@ -151,11 +172,11 @@ def download(
     api = _api()
     job = api.job(fid)
     if job["mp3_fid"] is None:
-        raise CliError(f"The job has no MP3: it is {_status(job)}.")
+        raise CliError(f"The job has no MP3: it is {status(job)}.")
     output.mkdir(parents=True, exist_ok=True)
-    target = output / f"{Path(_plain(job['filename']).replace(chr(92), '/')).stem or 'audio'}.mp3"
+    target = output / f"{Path(plain(job['filename']).replace(chr(92), '/')).stem or 'audio'}.mp3"
     api.download(job["mp3_fid"], target)
-    _print(json.dumps({"mp3": str(target), "job": job}, ensure_ascii=False) if as_json else target)
+    emit(json.dumps({"mp3": str(target), "job": job}, ensure_ascii=False) if as_json else target)
 
 
 @app.command()
@@ -168,7 +189,7 @@ def delete(
     for fid in fids:
         api.delete(fid)
     if as_json:
-        _print(json.dumps({"deleted": fids}))
+        emit(json.dumps({"deleted": fids}))
 
 
 def run() -> None:
@@ -182,25 +203,6 @@ def run() -> None:
 
 def _api() -> Api:
     return Api(account.required(_Choice.server))
-
-
-def _status(job: dict[str, Any]) -> str:
-    match job["status"]:
-        case "converting":
-            return f"converting, {job['progress']} %"
-        case "failed":
-            return f"failed: {_plain(job['error'])}"
-        case other:
-            return str(other)
-
-
-def _plain(text: str) -> str:
-    """Without control characters, which would reach the terminal."""
-    return "".join(character if character.isprintable() else "?" for character in text)
-
-
-def _print(line: object) -> None:
-    sys.stdout.write(f"{line}\n")
 
 
 if __name__ == "__main__":

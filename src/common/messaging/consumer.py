@@ -9,9 +9,10 @@ import functools
 import logging
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from pika import BasicProperties
 from pika.adapters.blocking_connection import BlockingChannel
@@ -22,33 +23,39 @@ from common.errors import PermanentError, TransientError
 from common.health import Heartbeat
 from common.logs import bound, bound_to_request
 from common.messaging.connection import BrokerConnection, BrokerUnavailable
-from common.messaging.message import ATTEMPT, DIED_AT, REASON, Message, attempt_of, decode, request_of
+from common.messaging.message import ATTEMPT, DIED_AT, REASON, Envelope, attempt_of, decode, request_of
 from common.messaging.publisher import Publisher
 from common.messaging.topology import dead_queue, retry_queue
 from common.settings import RabbitSettings
 
 log = logging.getLogger(__name__)
 
+M = TypeVar("M", bound=Envelope)
+Handled_contra = TypeVar("Handled_contra", bound=Envelope, contravariant=True)
+
 
 class Busy(TransientError):
-    """Raised when another worker holds the job: the message comes back later, and it counts as no attempt."""
+    """Raised when another worker holds the job, or this one got on with it and has to pause.
+
+    The message comes back later, and it counts as no attempt.
+    """
 
 
 class HandedBack(TransientError):
     """Raised when the worker is asked to stop: the message goes back to its queue at once."""
 
 
-class Handler(Protocol):
+class Handler(Protocol[Handled_contra]):
     """What a service does with a message."""
 
-    def handle(self, message: Message) -> None:
+    def handle(self, message: Handled_contra) -> None:
         """Does the work, or finds that it is done."""
 
-    def give_up(self, message: Message, reason: str) -> None:
+    def give_up(self, message: Handled_contra, reason: str) -> None:
         """Called once before the message becomes a dead letter, when no attempt is left or none can help."""
 
 
-class Consumer:
+class Consumer(Generic[M]):
     """Feeds a queue's messages to a handler, one at a time, until `stop` is set."""
 
     def __init__(
@@ -58,15 +65,17 @@ class Consumer:
         *,
         connection: BrokerConnection,
         publisher: Publisher,
-        handler: Handler,
+        handler: Handler[M],
         heartbeat: Heartbeat,
         stop: threading.Event,
+        read: Callable[[bytes], M] = decode,  # type: ignore[assignment]  # the queues of jobs need not say so
     ) -> None:
         self._settings = settings
         self._queue = queue
         self._connection = connection
         self._publisher = publisher
         self._handler = handler
+        self._read = read
         self._heartbeat = heartbeat
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="worker")
         self._stop = stop
@@ -151,15 +160,15 @@ class Consumer:
     def _settle(self, body: bytes, attempt: int) -> str:
         """Decides what becomes of a message and makes it so; returns the outcome's name."""
         try:
-            message = decode(body)
+            message = self._read(body)
         except PermanentError as error:
             log.warning("Received a message that is none: %s", error)
             self._bury(body, str(error), attempt)
             return "rejected"
-        with bound(str(message.video_fid)):
+        with bound(str(message.subject)):
             return self._attempt(message, body, attempt)
 
-    def _attempt(self, message: Message, body: bytes, attempt: int) -> str:
+    def _attempt(self, message: M, body: bytes, attempt: int) -> str:
         log.info("Received message: %s", body.decode(errors="replace"))
         try:
             self._handler.handle(message)
@@ -167,26 +176,32 @@ class Consumer:
             raise
         except Busy as error:
             log.info("Later: %s", error)
-            self._retry(body, attempt, self._settings.retry_delays[0])
+            self._retry(body, attempt, self._delay(0, error.retry_after))
             return "busy"
         except PermanentError as error:
             return self._give_up(message, body, attempt, str(error))
         except TransientError as error:
-            return self._again(message, body, attempt, str(error))
+            return self._again(message, body, attempt, str(error), error.retry_after)
         except Exception as error:
             log.exception("Unexpected error")
             return self._again(message, body, attempt, f"{type(error).__name__}: {error}")
         return "done"
 
-    def _again(self, message: Message, body: bytes, attempt: int, reason: str) -> str:
-        delays = self._settings.retry_delays
-        if attempt >= len(delays):
+    def _again(self, message: M, body: bytes, attempt: int, reason: str, retry_after: float | None = None) -> str:
+        if attempt >= len(self._settings.retry_delays):
             return self._give_up(message, body, attempt, f"after {attempt + 1} attempts: {reason}")
-        log.warning("Attempt %d failed, again in %g s: %s", attempt + 1, delays[attempt], reason)
-        self._retry(body, attempt + 1, delays[attempt])
+        delay = self._delay(attempt, retry_after)
+        log.warning("Attempt %d failed, again in %g s: %s", attempt + 1, delay, reason)
+        self._retry(body, attempt + 1, delay)
         return "retried"
 
-    def _give_up(self, message: Message, body: bytes, attempt: int, reason: str) -> str:
+    def _delay(self, attempt: int, at_least: float | None) -> float:
+        """The attempt's delay, or the first one that is long enough: each delay has a queue of its own."""
+        delays = self._settings.retry_delays
+        enough = (delay for delay in delays if delay >= max(at_least or 0, delays[attempt]))
+        return next(enough, delays[-1])
+
+    def _give_up(self, message: M, body: bytes, attempt: int, reason: str) -> str:
         log.error("Given up: %s", reason)
         try:
             self._handler.give_up(message, reason)

@@ -1,9 +1,9 @@
-"""The message of the contract, as JSON, and what travels with it in the headers."""
+"""The messages of the contract, as JSON, and what travels with them in the headers."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from bson import ObjectId
 
@@ -24,6 +24,17 @@ class InvalidMessage(PermanentError):
     """Raised when a message is not one of the contract, or names what does not exist."""
 
 
+class Envelope(Protocol):
+    """What all messages have."""
+
+    @property
+    def subject(self) -> ObjectId:
+        """What it is about; marks the lines of the log."""
+
+    def encode(self) -> bytes:
+        """The JSON of the contract."""
+
+
 @dataclass(frozen=True)
 class Message:
     """A job on its way: to the converter without, to the notification with or without an MP3."""
@@ -31,6 +42,11 @@ class Message:
     video_fid: ObjectId
     mp3_fid: ObjectId | None
     username: str
+
+    @property
+    def subject(self) -> ObjectId:
+        """The job."""
+        return self.video_fid
 
     def encode(self) -> bytes:
         """The JSON of the contract."""
@@ -44,8 +60,43 @@ class Message:
         ).encode()
 
 
+@dataclass(frozen=True)
+class SummaryMessage:
+    """A summary that is to be made."""
+
+    summary_id: ObjectId
+    username: str
+
+    @property
+    def subject(self) -> ObjectId:
+        """The summary."""
+        return self.summary_id
+
+    def encode(self) -> bytes:
+        """The JSON of the contract."""
+        return json.dumps({"summary_id": str(self.summary_id), "username": self.username}, ensure_ascii=False).encode()
+
+
 def decode(body: bytes) -> Message:
     """Reads a message; raises InvalidMessage that says what is wrong with it."""
+    fields, username = _fields(body)
+    video_fid = _object_id(fields, "video_fid")
+    if video_fid is None:
+        raise InvalidMessage("video_fid is missing")
+    return Message(video_fid=video_fid, mp3_fid=_object_id(fields, "mp3_fid"), username=username)
+
+
+def decode_summary(body: bytes) -> SummaryMessage:
+    """Reads a message of the queue `summary`; raises InvalidMessage that says what is wrong with it."""
+    fields, username = _fields(body)
+    summary_id = _object_id(fields, "summary_id")
+    if summary_id is None:
+        raise InvalidMessage("summary_id is missing")
+    return SummaryMessage(summary_id=summary_id, username=username)
+
+
+def _fields(body: bytes) -> tuple[dict[str, Any], str]:
+    """The message's fields and the username that each has."""
     if len(body) > _MAX_BYTES:
         raise InvalidMessage(f"the message has {len(body)} bytes; {_MAX_BYTES} are allowed")
     try:
@@ -57,10 +108,7 @@ def decode(body: bytes) -> Message:
     username = fields.get("username")
     if not isinstance(username, str) or not username.isprintable() or not 0 < len(username) <= 320:
         raise InvalidMessage("username is missing or not a mail address")
-    video_fid = _object_id(fields, "video_fid")
-    if video_fid is None:
-        raise InvalidMessage("video_fid is missing")
-    return Message(video_fid=video_fid, mp3_fid=_object_id(fields, "mp3_fid"), username=username)
+    return fields, username
 
 
 def attempt_of(headers: Mapping[str, Any] | None) -> int:

@@ -11,7 +11,7 @@ from pika.exceptions import NackError, UnroutableError
 from common.logs import current_request
 from common.messaging import topology
 from common.messaging.connection import BrokerConnection, BrokerUnavailable
-from common.messaging.message import REQUEST, Message
+from common.messaging.message import REQUEST, Envelope
 from common.settings import RabbitSettings
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class Publisher:
         self._settings = settings
         self._connection = connection
 
-    def publish(self, queue: str, message: Message, headers: Mapping[str, Any] | None = None) -> None:
+    def publish(self, queue: str, message: Envelope, headers: Mapping[str, Any] | None = None) -> None:
         """Returns when RabbitMQ has confirmed the message; raises BrokerUnavailable otherwise."""
         self.publish_raw(queue, message.encode(), headers)
 

@@ -29,8 +29,9 @@ def retry_queue(queue: str, delay: float) -> str:
 
 
 def queues(settings: RabbitSettings) -> tuple[str, ...]:
-    """The queues that the services talk through."""
-    return settings.video_queue, settings.mp3_queue
+    """The queues that a service talks through."""
+    ours = (settings.video_queue, settings.mp3_queue)
+    return (*ours, settings.summary_queue) if settings.summary_queue else ours
 
 
 def declare(channel: BlockingChannel, settings: RabbitSettings) -> None:

@@ -9,9 +9,10 @@ import pytest
 from bson import ObjectId
 
 from common.jobs import Jobs, Status
-from common.messaging.message import DIED_AT, REASON, Message
+from common.messaging.message import DIED_AT, REASON, Message, SummaryMessage
 from common.messaging.topology import dead_queue
 from common.storage import mongo
+from common.summaries import Stage, Summaries
 
 OWNER = "owner@example.com"
 
@@ -31,6 +32,7 @@ def command(environment, rabbit):
             "RABBITMQ_URI": environment["RABBITMQ_URI"],
             "VIDEO_QUEUE": rabbit.video_queue,
             "MP3_QUEUE": rabbit.mp3_queue,
+            "SUMMARY_QUEUE": rabbit.summary_queue,
             "RETRY_DELAYS": "0.2,0.4",
         }
         return subprocess.run(
@@ -110,3 +112,17 @@ def test_a_command_without_a_choice_is_told(command):
     done = command("replay")
     assert done.returncode == 2
     assert "which?" in done.stderr
+
+
+def test_a_summary_that_was_given_up_can_be_replayed(command, client, rabbit, publisher, taken):
+    summaries = Summaries(client[mongo.VIDEOS])
+    made = summaries.create(OWNER, "notes.txt", "A text.", status="failed", error="The key is wrong.")
+    letter = SummaryMessage(made.id, OWNER)
+    try:
+        publisher.publish(dead_queue(rabbit.summary_queue), letter, {REASON: "the key is wrong"})
+        assert json.loads(command("show", str(made.id)).stdout)["summary"]["error"] == "The key is wrong."
+        assert "replayed" in command("replay", str(made.id)).stdout
+        assert summaries.get(made.id).status is Stage.QUEUED
+        assert taken(rabbit.summary_queue)[0] == letter.encode()
+    finally:
+        summaries.delete(made.id)

@@ -7,9 +7,11 @@ import pytest
 from bson import ObjectId
 
 from common.jobs import Status, now
+from common.summaries import Recording
 from gateway.outbox import Outbox
 from gateway.retention import Housekeeping
 from gateway.settings import HousekeepingSettings
+from gateway.summary_upkeep import SummaryUpkeep
 
 OWNER = "owner@example.com"
 
@@ -186,3 +188,51 @@ def test_every_query_for_jobs_uses_an_index(store, query, order):
 def test_the_results_of_a_video_are_found_by_an_index(store):
     plan = store.mp3s._files.find({"metadata.video_fid": ObjectId()}).explain()["queryPlanner"]["winningPlan"]
     assert "COLLSCAN" not in stages(plan.get("queryPlan", plan))
+
+
+@pytest.fixture
+def upkeep(environment, store, rabbit, publisher):
+    settings = HousekeepingSettings(
+        mongo_uri=environment["MONGO_URI"],
+        rabbitmq_uri=environment["RABBITMQ_URI"],
+        summary_queue=rabbit.summary_queue,
+        publish_grace=0,
+        retention_days=30,
+    )
+    return SummaryUpkeep(settings, store, publisher)
+
+
+def test_a_summary_that_was_never_announced_is_published_once(store, upkeep, rabbit, taken):
+    made = store.summaries.create(OWNER, None, "A text.")
+    assert upkeep.publish_forgotten() == 1
+    assert upkeep.publish_forgotten() == 0
+    body, _ = taken(rabbit.summary_queue)
+    assert json.loads(body) == {"summary_id": str(made.id), "username": OWNER}
+
+
+def test_what_is_known_of_a_deleted_job_goes_with_it(store, upkeep):
+    kept, gone = completed(store), completed(store)
+    for fid in (kept, gone):
+        mp3_fid = store.jobs.get(fid).mp3_fid
+        store.summaries.create(OWNER, "talk.mp4", Recording(mp3_fid, mp3_fid, fid), published=True)
+        store.transcripts.begin(mp3_fid, fid, OWNER)
+    assert upkeep.delete_without_job() == 0
+    store.jobs.bury(gone)
+    assert upkeep.delete_without_job() == 2
+    assert store.summaries.collection.count_documents({}) == store.transcripts.collection.count_documents({}) == 1
+
+
+def test_a_deletion_takes_summary_and_transcript_along(store):
+    fid = completed(store)
+    mp3_fid = store.jobs.get(fid).mp3_fid
+    store.summaries.create(OWNER, "talk.mp4", Recording(mp3_fid, mp3_fid, fid))
+    store.transcripts.begin(mp3_fid, fid, OWNER)
+    store.delete(fid)
+    assert store.summaries.collection.count_documents({}) == store.transcripts.collection.count_documents({}) == 0
+
+
+def test_summaries_of_texts_end_by_age(store, upkeep):
+    old = store.summaries.create(OWNER, None, "", status="completed")
+    store.summaries.collection.update_one({"_id": old.id}, {"$set": {"updated_at": now() - timedelta(days=31)}})
+    store.summaries.create(OWNER, None, "", status="completed")
+    assert upkeep.delete_expired() == 1

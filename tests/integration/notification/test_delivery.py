@@ -17,6 +17,7 @@ from common.jobs import Jobs, Status
 from common.links import DownloadLinks
 from common.messaging.consumer import Busy
 from common.messaging.message import InvalidMessage, Message
+from common.summaries import Recording, Summaries
 from notification.delivery import Delivery
 from notification.emails import Emails
 from notification.mailer import Mailer
@@ -198,3 +199,25 @@ def test_a_wrong_password_or_certificate_is_transient_and_never_shown(store, del
 def test_no_mail_server_is_transient(store, delivery):
     with pytest.raises(TransientError):
         delivery(smtp_port=9).handle(ended(store.jobs))
+
+
+def test_an_email_has_the_first_sentence_of_a_summary_that_is_there(store, delivery, mail_server, db):
+    message = ended(store.jobs)
+    text = "It is about <bees> & flowers. They fly."
+    recording = Recording(message.mp3_fid, message.mp3_fid, message.video_fid)
+    Summaries(db).create(OWNER, "talk.mp4", recording, status="completed", summary=text, category="Nature")
+    delivery().handle(message)
+    (email,) = mail_server.inbox
+    plain, html = (part.get_payload(decode=True).decode() for part in email.get_payload())
+    assert "What it is about: It is about <bees> & flowers.\n" in plain
+    assert "They fly" not in plain
+    assert "It is about &lt;bees&gt; &amp; flowers.</p>" in html
+
+
+def test_an_email_does_not_wait_for_a_summary(store, delivery, mail_server, db):
+    message = ended(store.jobs)
+    recording = Recording(message.mp3_fid, message.mp3_fid, message.video_fid)
+    Summaries(db).create(OWNER, "talk.mp4", recording)
+    delivery().handle(message)
+    (email,) = mail_server.inbox
+    assert b"What it is about" not in email.as_bytes()

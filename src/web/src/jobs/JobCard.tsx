@@ -3,7 +3,9 @@ import { Alert, Anchor, Badge, Box, Collapse, Group, Progress, Text } from "@man
 import { memo, useEffect, useRef, useState } from "react";
 import { Link } from "react-router";
 import { cancelled, type Job } from "../api/jobs";
+import { type Summary } from "../api/summaries";
 import { ago, duration, exact } from "../format";
+import { SummaryOf } from "../summaries/SummaryOf";
 import { Pace } from "../uploads/pace";
 import { JobActions } from "./JobActions";
 import { Player } from "./Player";
@@ -12,12 +14,15 @@ import { advice, statusOf } from "./words";
 interface Props {
   job: Job;
   now: number;
+  summary: Summary | undefined;
+  /** Whether new summaries can be made here. */
+  summarises: boolean;
   afterDelete(): void;
   /** On its own screen: the player is open and the name is a heading of the first order elsewhere. */
   alone?: boolean;
 }
 
-export const JobCard = memo(function JobCard({ job, now, afterDelete, alone = false }: Props) {
+export const JobCard = memo(function JobCard({ job, now, summary, summarises, afterDelete, alone = false }: Props) {
   const [playing, setPlaying] = useState(alone);
   const status = statusOf(job);
   const left = useTimeLeft(job);
@@ -68,6 +73,15 @@ export const JobCard = memo(function JobCard({ job, now, afterDelete, alone = fa
           </Text>
           <Text size="sm">{advice(job)}</Text>
         </Alert>
+      )}
+      {job.mp3_fid && job.status === "completed" && (
+        <SummaryOf
+          name={job.filename}
+          mp3={job.mp3_fid}
+          summary={summary}
+          available={summarises}
+          whole={alone}
+        />
       )}
       {job.mp3_fid && (
         <div id={player}>

@@ -7,6 +7,7 @@ import { FIRST_PAGE, listJobs } from "../api/jobs";
 import { live } from "../api/live";
 import { JOBS } from "../api/queries";
 import { useStore } from "../store";
+import { useSummaries } from "../summaries/known";
 import { hidden, undoLast } from "./deletion";
 import { JobCard } from "./JobCard";
 import { useNow } from "./now";
@@ -18,6 +19,7 @@ export function JobList() {
   const isLive = useStore(live);
   const away = useStore(hidden);
   const now = useNow();
+  const summaries = useSummaries();
   const heading = useRef<HTMLHeadingElement>(null);
   const query = useInfiniteQuery({
     queryKey: JOBS,
@@ -64,7 +66,14 @@ export function JobList() {
       )}
       <Stack component="ul" className="plain" gap={0}>
         {jobs.map((job) => (
-          <JobCard key={job.video_fid} job={job} now={now} afterDelete={() => heading.current?.focus()} />
+          <JobCard
+            key={job.video_fid}
+            job={job}
+            now={now}
+            summary={summaries.of(job)}
+            summarises={summaries.available}
+            afterDelete={() => heading.current?.focus()}
+          />
         ))}
       </Stack>
       {hasNextPage && (

@@ -9,6 +9,7 @@ import { live } from "../api/live";
 import { jobKey } from "../api/queries";
 import { exact } from "../format";
 import { useStore } from "../store";
+import { useSummaries } from "../summaries/known";
 import { useTitle } from "../title";
 import { JobCard } from "./JobCard";
 import { useNow } from "./now";
@@ -21,6 +22,7 @@ export function JobPage() {
   const { fid = "" } = useParams();
   const isLive = useStore(live);
   const now = useNow();
+  const summaries = useSummaries();
   const navigate = useNavigate();
   const job = useQuery({
     queryKey: jobKey(fid),
@@ -45,7 +47,14 @@ export function JobPage() {
           <Title order={1} size="h3" className="name" mb="xs">
             {job.data.filename}
           </Title>
-          <JobCard job={job.data} now={now} alone afterDelete={() => void navigate("/")} />
+          <JobCard
+            job={job.data}
+            now={now}
+            summary={summaries.of(job.data)}
+            summarises={summaries.available}
+            alone
+            afterDelete={() => void navigate("/")}
+          />
           <Details job={job.data} />
         </Paper>
       )}

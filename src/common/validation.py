@@ -10,6 +10,7 @@ from common.errors import BadRequest, LengthRequired, TooLarge, UnsupportedType
 
 # bytes. Options of a conversion; a form has as much room for them.
 _MAX_JSON = 16 * 1024
+_OPTIONS = 'The body must be a JSON object, such as {"bitrate": 128}.'
 
 
 def object_id(value: str, name: str = "fid") -> ObjectId:
@@ -29,20 +30,23 @@ def query_integer(name: str, default: int, least: int, most: int) -> int:
     return int(value)
 
 
-def json_object() -> dict[str, Any] | None:
-    """The JSON object of the request's body, None when there is no body; raises a RejectedError for all else."""
+def json_object(most: int = _MAX_JSON, wanted: str = _OPTIONS) -> dict[str, Any] | None:
+    """The JSON object of the request's body of at most so many bytes, None when there is no body.
+
+    Raises a RejectedError for all else; `wanted` is the sentence that says what should have come.
+    """
     if request.content_length is None and "Transfer-Encoding" in request.headers:
         raise LengthRequired("Send the body with a Content-Length.")
     if not request.content_length:
         return None
     if request.mimetype != "application/json":
-        raise UnsupportedType("Send the options as JSON, with Content-Type: application/json.")
-    if request.content_length > _MAX_JSON:
-        raise TooLarge(f"The body may have {_MAX_JSON} bytes.")
+        raise UnsupportedType(f"Send JSON, with Content-Type: application/json. {wanted}")
+    if request.content_length > most:
+        raise TooLarge(f"The body may have {most} bytes.")
     try:
         found = json.loads(request.get_data())
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise BadRequest('The body must be a JSON object, such as {"bitrate": 128}.')
+        raise BadRequest(wanted)
     return found

@@ -1,0 +1,84 @@
+"""The passes over summaries and transcripts, which go with their jobs; those of texts have no job and end by age."""
+
+import logging
+from datetime import timedelta
+
+from bson import ObjectId
+
+from common.jobs import Status, now
+from common.messaging.publisher import Publisher
+from common.storage.mongo import failures
+from common.summaries import UNDER_WAY, Stage, summary_from
+from common.summary_outbox import SummaryOutbox
+from gateway.settings import HousekeepingSettings
+from gateway.store import Store
+
+log = logging.getLogger(__name__)
+
+# Summaries that one pass handles at most, so that it ends; the next goes on.
+_BATCH = 10_000
+
+
+class SummaryUpkeep:
+    """All passes; each may run at any time, beside the services and beside itself."""
+
+    def __init__(self, settings: HousekeepingSettings, store: Store, publisher: Publisher) -> None:
+        self._settings = settings
+        self._store = store
+        self._publisher = publisher
+
+    def run(self) -> dict[str, int]:
+        """Runs every pass once; returns how much each had to do. Raises StorageUnavailable."""
+        return {
+            "summaries expired": self.delete_expired(),
+            "summaries published": self.publish_forgotten(),
+            "summaries without job": self.delete_without_job(),
+        }
+
+    def delete_expired(self) -> int:
+        """Deletes summaries of texts that are older than RETENTION_DAYS."""
+        days = self._settings.retention_days
+        if days == 0:
+            return 0
+        old = {
+            "mp3_fid": {"$exists": False},
+            "status": {"$in": [Stage.COMPLETED.value, Stage.FAILED.value]},
+            "updated_at": {"$lt": now() - timedelta(days=days)},
+        }
+        with failures():
+            return self._store.summaries.collection.delete_many(old).deleted_count
+
+    def publish_forgotten(self) -> int:
+        """Publishes summaries whose message was never confirmed, or got lost."""
+        queue = self._settings.summary_queue
+        if queue is None:
+            return 0
+        summaries = self._store.summaries
+        outbox = SummaryOutbox(queue, summaries, self._publisher)
+        grace = now() - timedelta(seconds=self._settings.publish_grace)
+        stalled = now() - timedelta(seconds=self._settings.stalled_after)
+        waiting = {
+            "$or": [
+                {"status": Stage.QUEUED.value, "published": False, "updated_at": {"$lt": grace}},
+                {"status": {"$in": UNDER_WAY}, "updated_at": {"$lt": stalled}},
+            ]
+        }
+        with failures():
+            found = [summary_from(row) for row in summaries.collection.find(waiting).limit(_BATCH)]
+        return sum(outbox.announce(summary) for summary in found)
+
+    def delete_without_job(self) -> int:
+        """Deletes what a deletion that was interrupted, or overtaken by a worker, has left."""
+        count = 0
+        for video_fid in self._videos():
+            job = self._store.jobs.get(video_fid)
+            if job is None or job.status is Status.DELETED:
+                log.warning("Deleting what is known of the sound of %s, which no job knows", video_fid)
+                count += self._store.summaries.delete_of_video(video_fid)
+                count += self._store.transcripts.delete_of_video(video_fid)
+        return count
+
+    def _videos(self) -> set[ObjectId]:
+        with failures():
+            videos = set(self._store.summaries.collection.distinct("video_fid"))
+            return videos | set(self._store.transcripts.collection.distinct("video_fid"))

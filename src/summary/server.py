@@ -1,0 +1,62 @@
+"""The application factory: the one place where the parts of the HTTP server are made and connected."""
+
+import logging
+import threading
+import time
+
+from flask import Flask
+
+from common import health, http
+from common.errors import TransientError
+from common.identity import Identity, LoginService
+from common.jobs import Jobs
+from common.messaging.connection import BrokerConnection
+from common.messaging.publisher import Publisher
+from common.storage import mongo
+from common.summaries import Summaries
+from common.summary_outbox import SummaryOutbox
+from common.transcripts import Transcripts
+from summary import readings, routes
+from summary.orders import Orders
+from summary.provider import Provider
+from summary.settings import SummarySettings
+
+log = logging.getLogger(__name__)
+
+# s between attempts to create the indexes.
+_RETRY = 2.0
+
+
+def create_app(settings: SummarySettings) -> Flask:
+    """Returns the service; it starts without its dependencies and connects as they come."""
+    client = mongo.connect(settings)
+    connection = BrokerConnection(settings, name="summary-server")
+    connection.start(threading.Event())
+    db = client[mongo.VIDEOS]
+    summaries, transcripts = Summaries(db), Transcripts(db)
+    login = LoginService(settings)
+    app = http.create_app("summary")
+    # The provider is no part of readiness: without it there is still what was summarised before.
+    checks = {"mongodb": mongo.ping(client), "rabbitmq": connection.check, "auth": login.check}
+    health.install(app, checks)
+    jobs = Jobs(db)
+    outbox = SummaryOutbox(settings.summary_queue or "", summaries, Publisher(settings, connection))
+    orders = Orders(settings, jobs, summaries, Provider(settings), outbox)
+    identity = Identity(login)
+    app.register_blueprint(routes.blueprint(identity, orders))
+    app.register_blueprint(readings.blueprint(identity, jobs, transcripts))
+    threading.Thread(target=_prepare, args=(summaries, transcripts), name="indexes", daemon=True).start()
+    return app
+
+
+def _prepare(summaries: Summaries, transcripts: Transcripts) -> None:
+    """Creates the indexes as soon as MongoDB is there."""
+    while True:
+        try:
+            summaries.ensure_indexes()
+            transcripts.ensure_indexes()
+        except TransientError as error:
+            log.warning("The indexes are not created yet: %s", error)
+            time.sleep(_RETRY)
+        else:
+            return

@@ -1,0 +1,183 @@
+"""What the worker does with a message of the queue `summary`: transcribe the recording, summarise the text, store it.
+
+Each answer that was paid for is stored before the next is asked for. A repetition at any point goes on from there.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+
+from common.errors import PermanentError, TransientError
+from common.messaging.consumer import Busy, HandedBack
+from common.messaging.message import InvalidMessage, SummaryMessage
+from common.storage.bucket import Bucket
+from common.summaries import Recording, Stage, Summaries
+from common.transcripts import Segment, Transcript, Transcripts
+from summary.claims import Claim, ClaimLost, Claims
+from summary.frames import pieces
+from summary.parts import parts
+from summary.provider import Provider, ProviderRefused
+from summary.settings import SummarySettings
+
+log = logging.getLogger(__name__)
+
+_CRASHED = "The summary was given up: its worker ended unexpectedly each time it was tried."
+_SILENT = "There is no speech in this recording."
+# Percent of the progress that a recording's transcript is; the rest is its summary.
+_TRANSCRIPT_SHARE = 80
+
+
+class _Turn:
+    """When a worker has to stop between two requests, and whether it got on."""
+
+    def __init__(self, seconds: float, must_stop: Callable[[], bool]) -> None:
+        self._ends = time.monotonic() + seconds
+        self._must_stop = must_stop
+        self.got_on = False
+
+    def step(self, claim: Claim) -> None:
+        """Called after something paid for was stored."""
+        self.got_on = True
+        if claim.lost:
+            raise ClaimLost("the summary was taken by another worker, or deleted")
+        if self._must_stop():
+            raise HandedBack("the worker stops")
+        if time.monotonic() >= self._ends:
+            raise Busy("others get their turn")
+
+
+class Summarising:
+    """Handles the messages of the queue `summary`."""
+
+    def __init__(
+        self,
+        settings: SummarySettings,
+        *,
+        summaries: Summaries,
+        transcripts: Transcripts,
+        mp3s: Bucket,
+        provider: Provider,
+        must_stop: Callable[[], bool],
+    ) -> None:
+        self._settings = settings
+        self._summaries = summaries
+        self._transcripts = transcripts
+        self._mp3s = mp3s
+        self._provider = provider
+        self._must_stop = must_stop
+        self._claims = Claims(summaries, settings.claim_lease)
+
+    def handle(self, message: SummaryMessage) -> None:
+        """Makes the summary, or finds that nothing is to be done."""
+        claim = self._claims.take(message.summary_id)
+        if claim is None:
+            self._settle_unclaimed(message)
+            return
+        turn = _Turn(self._settings.summary_turn, self._must_stop)
+        try:
+            with self._claims.kept(claim):
+                self._make(claim, turn)
+        except ClaimLost as error:
+            log.info("Nothing to do any more: %s", error)
+        except ProviderRefused as error:
+            # The operator has to do something: the message becomes a dead letter, and can be replayed.
+            self._summaries.fail(claim.summary.id, str(error), claim.held)
+            raise
+        except PermanentError as error:
+            log.warning("The summary failed: %s", error)
+            self._summaries.fail(claim.summary.id, str(error), claim.held)
+        except (Busy, HandedBack):
+            self._claims.release(claim)
+            raise
+        except TransientError as error:
+            self._claims.release(claim)
+            if turn.got_on:
+                raise Busy(str(error), retry_after=error.retry_after) from error
+            raise
+        else:
+            log.info("Summary complete!")
+
+    def give_up(self, message: SummaryMessage, reason: str) -> None:
+        """Marks the summary as failed; its owner may ask for it again."""
+        log.error("No attempt is left: %s", reason)
+        self._summaries.fail(
+            message.summary_id, "The summary could not be made: the provider did not answer. Ask for it again later."
+        )
+
+    def _settle_unclaimed(self, message: SummaryMessage) -> None:
+        found = self._summaries.get(message.summary_id)
+        if found is None:
+            log.info("The summary was deleted meanwhile")
+        elif found.username != message.username:
+            raise InvalidMessage("no summary has this id and username")
+        elif found.status not in {Stage.COMPLETED, Stage.FAILED}:
+            raise Busy("another worker holds this summary")
+
+    def _make(self, claim: Claim, turn: _Turn) -> None:
+        found = claim.summary
+        if claim.attempts > self._settings.max_crashes + 1:
+            raise PermanentError(_CRASHED)
+        self._provider.check_configured()
+        if found.recording is None:
+            text, done = found.text or "", 0
+        else:
+            text, done = self._transcribe(found.recording, claim, turn).text, _TRANSCRIPT_SHARE
+        if not text.strip():
+            raise PermanentError(_SILENT)
+        digest, truncated = self._summarise(text, claim, turn, done)
+        self._claims.complete(claim, {**digest, "context_truncated": truncated})
+
+    def _transcribe(self, recording: Recording, claim: Claim, turn: _Turn) -> Transcript:
+        known = self._transcripts.begin(recording.mp3_fid, recording.video_fid, claim.summary.username)
+        if known.complete:
+            return known
+        file = self._mp3s.find(recording.mp3_fid)
+        if file is None:
+            raise PermanentError("The MP3 is no longer stored.")
+        limits = {
+            "max_bytes": self._settings.ai_transcription_max_mb * 1_000_000,
+            "max_seconds": float(self._settings.ai_transcription_max_seconds),
+        }
+        for piece in pieces(self._mp3s.read(file, known.offset), known.offset, **limits):  # type: ignore[arg-type]
+            progress = known.offset * _TRANSCRIPT_SHARE // file.length
+            self._claims.change(claim, status=Stage.TRANSCRIBING.value, progress=progress)
+            log.info("Transcribing from %.0f s...", known.seconds)
+            heard = self._provider.transcribe(piece.data, piece.seconds)
+            segments = [Segment(s.start + known.seconds, s.end + known.seconds, s.text) for s in heard]
+            seconds = known.seconds + piece.seconds
+            known = self._append(known, segments, piece.end, seconds, complete=False)
+            turn.step(claim)
+        return self._append(known, [], known.offset, known.seconds, complete=True)
+
+    def _append(
+        self, known: Transcript, segments: list[Segment], offset: int, seconds: float, *, complete: bool
+    ) -> Transcript:
+        if not self._transcripts.append(known, segments, offset=offset, seconds=seconds, complete=complete):
+            raise ClaimLost("another worker went on with the transcript, or it was deleted")
+        return Transcript(known.mp3_fid, (*known.segments, *segments), offset, seconds, complete)
+
+    def _summarise(self, text: str, claim: Claim, turn: _Turn, done: int) -> tuple[dict[str, str], bool]:
+        settings = self._settings
+        found = parts(text, settings.ai_summary_max_chars)
+        chosen, truncated = found[: settings.ai_summary_max_parts], len(found) > settings.ai_summary_max_parts
+        if len(chosen) > 1:
+            text, shortened = self._notes(chosen, claim, turn, done)
+            truncated |= shortened
+        else:
+            text = chosen[0]
+        self._claims.change(claim, status=Stage.SUMMARISING.value, progress=max(done, 99 if len(chosen) > 1 else done))
+        log.info("Summarising...")
+        return self._provider.summarise(text).model_dump(), truncated
+
+    def _notes(self, chosen: list[str], claim: Claim, turn: _Turn, done: int) -> tuple[str, bool]:
+        """What is in each part, together short enough for one request; whether notes had to be cut."""
+        room = self._settings.ai_summary_max_chars // len(chosen) - 1
+        notes = list(claim.summary.notes[: len(chosen)])
+        for number, part in enumerate(chosen[len(notes) :], start=len(notes) + 1):
+            log.info("Summarising part %d of %d...", number, len(chosen))
+            # Models count characters badly: they are asked for less than there is room for.
+            notes.append(self._provider.note(part, room * 3 // 4))
+            progress = done + (99 - done) * number // (len(chosen) + 1)
+            self._claims.change(claim, status=Stage.SUMMARISING.value, progress=progress, notes=notes)
+            turn.step(claim)
+        return "\n".join(note[:room] for note in notes), any(len(note) > room for note in notes)

@@ -1,0 +1,9 @@
+"""The module that gunicorn loads in each worker, after the fork."""
+
+from common import logs, startup
+from summary.server import create_app
+from summary.settings import SummarySettings
+
+settings = startup.load(SummarySettings)
+logs.configure(settings.log_level, settings.log_format)
+app = create_app(settings)
