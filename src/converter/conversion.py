@@ -8,6 +8,7 @@ from bson import ObjectId
 
 from common.errors import PermanentError, TransientError
 from common.jobs import Job, Jobs, Status
+from common.messaging.connection import BrokerUnavailable
 from common.messaging.consumer import Busy, HandedBack
 from common.messaging.message import InvalidMessage, Message
 from common.messaging.publisher import Publisher
@@ -146,9 +147,21 @@ class Conversion:
                 limits=self._settings.limits,
                 on_progress=note,
                 should_stop=lambda: claim.lost or self._must_stop(),
+                threads=self._threads(),
             )
         except OSError as error:
             raise TransientError(f"the temporary folder cannot be used: {error.strerror}") from error
+
+    def _threads(self) -> int:
+        """How many encoders may work side by side: one while other videos wait, which the processors are better for."""
+        if self._settings.converter_threads == 1:
+            return 1
+        try:
+            alone = not self._publisher.waiting(self._settings.video_queue)
+        except BrokerUnavailable as error:
+            log.info("Converting on one processor: %s", error)
+            return 1
+        return self._settings.converter_threads if alone else 1
 
     def _store(self, job: Job, result: Transcode, claim: Claim) -> ObjectId:
         log.info("Uploading MP3 to MongoDB...")
