@@ -15,6 +15,7 @@ from common.messaging.publisher import Publisher
 from common.options import ConversionOptions
 from common.storage.bucket import Bucket, StoredFile
 from converter.claims import Claim, ClaimLost, Claims
+from converter.fetching import fetch
 from converter.process import Cancelled
 from converter.settings import ConverterSettings
 from converter.transcoder import Transcode, transcode
@@ -108,7 +109,10 @@ class Conversion:
             self._claims.kept(claim, self._settings.progress_interval),
             work_folder(self._settings.work_folder) as folder,
         ):
-            source = self._fetch(video, folder, claim)
+            source = folder / "source"
+            log.info("Downloading video from MongoDB...")
+            pictures = options.cover == "frame"
+            fetch(self._videos, video, source, pictures=pictures, check=lambda: self._check(claim))
             log.info("Converting video to MP3...")
             result = self._transcode(source, video, options, claim)
             mp3_fid = self._store(job, result, claim)
@@ -119,19 +123,6 @@ class Conversion:
             raise
         self._delete_results(job.video_fid, but=mp3_fid)
         self._publish(self._jobs.get(job.video_fid) or job)
-
-    def _fetch(self, video: StoredFile, folder: Path, claim: Claim) -> Path:
-        log.info("Downloading video from MongoDB...")
-        source = folder / "source"
-        try:
-            # Buffered: a raw file may take a part of the bytes without a word.
-            with source.open("wb") as file:
-                for chunk in self._videos.read(video):
-                    file.write(chunk)
-                    self._check(claim)
-        except OSError as error:
-            raise TransientError(f"the video could not be written to the temporary folder: {error.strerror}") from error
-        return source
 
     def _transcode(self, source: Path, video: StoredFile, options: ConversionOptions, claim: Claim) -> Transcode:
         def note(share: float) -> None:

@@ -57,7 +57,7 @@ class Part:
 class Joiner:
     """Takes the parts in their order and writes the whole, without a header, to a file."""
 
-    def __init__(self, file: BinaryIO, note: Callable[[bytes], None]) -> None:
+    def __init__(self, file: BinaryIO, note: Callable[[memoryview], None]) -> None:
         self._file = file
         self._note = note
         self._left: Part | None = None
@@ -86,9 +86,9 @@ class Joiner:
         written = part.frames[self._next : end]
         if not written:
             raise NotJoinable("a part is shorter than what it shares with the others")
-        piece = bytes(memoryview(part.data)[written[0].start : written[-1].end])
-        self._file.write(piece)
-        self._note(piece)
+        with memoryview(part.data)[written[0].start : written[-1].end] as piece:
+            self._file.write(piece)
+            self._note(piece)
         self.sizes.extend(frame.kind.size for frame in written)
         self.bitrates.update(frame.kind.bitrate for frame in written)
 

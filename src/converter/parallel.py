@@ -29,8 +29,8 @@ Found = TypeVar("Found")
 
 # s of sound below which it is not worth it: an encoder needs about one for it.
 WORTH = 45.0
-# s of sound in a part. What is encoded twice at its ends is 3 % of 60, and three such parts are 70 MB of PCM.
-_LEAST, _MOST = 10.0, 60.0
+# s of sound in a part. What is encoded twice at its ends is 1.5 % of 120, and three such parts are 140 MB of PCM.
+_LEAST, _MOST = 10.0, 120.0
 # Parts for each encoder, at least: the first one begins when its part is decoded.
 _ROUNDS = 3
 # MB. An encoder that reads PCM needs 30; what a stranger's file can do to memory, it does in the decoder.
@@ -49,12 +49,6 @@ class Order:
     target: Path
     seconds: float
     """How long it will be, as far as known: by it the parts are made alike."""
-
-
-@dataclass(frozen=True)
-class _Encoded:
-    part: Part
-    samples: int
 
 
 def encode(order: Order, how: Run, threads: int, tell: Callable[[float], None]) -> tuple[Finished, float]:
@@ -89,7 +83,7 @@ class _Encoders:
         self._others = ThreadPoolExecutor(2, thread_name_prefix="decoder")
         self._begun = Progress()
         self._positions: list[Progress] = []
-        self._parts: queue.SimpleQueue[Future[_Encoded]] = queue.SimpleQueue()
+        self._parts: queue.SimpleQueue[Future[Cut]] = queue.SimpleQueue()
         reading, writing = os.pipe()
         pipe, sink = os.fdopen(reading, "rb"), os.fdopen(writing, "wb", buffering=0)
         fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, pcm.BLOCK)
@@ -99,8 +93,8 @@ class _Encoders:
         )
         self._cutter = self._others.submit(self._cut, pipe)
 
-    def parts(self, wait: Callable[[], None]) -> Iterator[_Encoded]:
-        """The parts in their order, until there are no more; `wait` is called meanwhile."""
+    def parts(self, wait: Callable[[], None]) -> Iterator[Cut]:
+        """The parts as MP3s, in their order, until there are no more; `wait` is called meanwhile."""
         while not (self._cutter.done() and self._parts.empty()):
             try:
                 future = self._parts.get(timeout=POLL)
@@ -138,7 +132,7 @@ class _Encoders:
                 return True
         return False
 
-    def _encode(self, cut: Cut, channels: int, progress: Progress) -> _Encoded:
+    def _encode(self, cut: Cut, channels: int, progress: Progress) -> Cut:
         target = cut.path.with_suffix(".mp3")
         limits = replace(self._how.limits, memory_mb=min(_MEMORY, self._how.limits.memory_mb))
         # The tags are before the sound, once.
@@ -148,11 +142,9 @@ class _Encoders:
             finished = run(command, replace(self._how, limits=limits), source=file.fileno(), progress=progress)
         if finished.code:
             raise TransientError(f"ffmpeg could not encode a part: {finished.log[-200:]}")
-        encoded = _Encoded(Part(bytearray(target.read_bytes()), cut.begin), cut.samples)
         cut.path.unlink()
-        target.unlink()
         self._room.release()
-        return encoded
+        return replace(cut, path=target)
 
     def __enter__(self) -> Self:
         return self
@@ -168,18 +160,20 @@ class _Encoders:
 def _join(encoders: _Encoders, order: Order, wait: Callable[[], None]) -> tuple[Finished, float]:
     checksum, samples, head = 0, 0, b""
 
-    def note(piece: bytes) -> None:
+    def note(piece: memoryview) -> None:
         nonlocal checksum
         checksum = xing.checksum(piece, checksum)
 
     with order.target.open("wb") as file:
         joiner = Joiner(file, note)
         for encoded in encoders.parts(wait):
+            part = Part(bytearray(encoded.path.read_bytes()), encoded.begin)
+            encoded.path.unlink()
             if not head:
-                head = encoded.part.header
+                head = part.header
                 file.write(head)
-            joiner.add(encoded.part)
-            samples = encoded.part.begin * encoded.part.frames[0].kind.samples + encoded.samples
+            joiner.add(part)
+            samples = part.begin * part.frames[0].kind.samples + encoded.samples
             if file.tell() > order.encoding.max_bytes:
                 break
         finished = _result(encoders.decoder, wait)
