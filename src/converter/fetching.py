@@ -1,5 +1,6 @@
 """Fetches a video into a file: of an MP4 only the parts that hold sound, where that is less; the rest are holes."""
 
+import functools
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +38,18 @@ def fetch(videos: Bucket, video: StoredFile, target: Path, *, pictures: bool, ch
 def _needed(videos: Bucket, video: StoredFile) -> range | list[int]:
     size = video.chunk_size
     everything = range(-(-video.length // size))
-    parts = mp4_layout.needed(lambda start, stop: b"".join(videos.read(video, start, stop)), video.length)
+
+    # Headers of boxes lie together.
+    @functools.lru_cache(maxsize=4)
+    def chunk(number: int) -> bytes:
+        return b"".join(data for _, data in videos.chunks(video, [number]))
+
+    def read(start: int, stop: int) -> bytes:
+        numbers = range(start // size, -(-stop // size))
+        first = numbers.start * size
+        return b"".join(map(chunk, numbers))[start - first : stop - first]
+
+    parts = mp4_layout.needed(read, video.length)
     if parts is None:
         return everything
     numbers = sorted({number for start, end in parts for number in range(start // size, -(-end // size))})
