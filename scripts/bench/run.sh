@@ -17,10 +17,13 @@ case " $* " in
         ;;
 esac
 
-# The peers that are no Python packages. What the package of nginx would start is not wanted here.
+# The peers that are no Python packages, if they are asked for. What the package of nginx would start is not wanted.
+names=" $* "
 missing=()
-have nginx || missing+=(nginx-light)
-have wrk || missing+=(wrk)
+if [[ "$names" == *" download "* || "$names" == *" serving "* || ! "$names" =~ \ [a-z] ]]; then
+    have nginx || missing+=(nginx-light)
+    have wrk || missing+=(wrk)
+fi
 if [ "${#missing[@]}" -gt 0 ]; then
     have apt-get || die "These programs are missing (named as on Debian): ${missing[*]}. Install them, then try again."
     say "Installing ${missing[*]} (once)..."

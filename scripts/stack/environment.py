@@ -96,7 +96,7 @@ def service(state: State, name: str, like: str) -> dict[str, str]:
     listen = {"HOST": "127.0.0.1", "PORT": port} if like in {"auth", "gateway"} else {}
     # As in the images.
     threads = {"WEB_THREADS": "320"} if like == "gateway" else {}
-    memory = {"MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_ARENA_MAX": "2"} if like in {"gateway", "converter"} else {}
+    memory = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_ARENA_MAX": "2"} if like in {"gateway", "converter"} else {}
     health = {"HEALTH_HOST": "127.0.0.1", "HEALTH_PORT": port} if like in {"converter", "notification"} else {}
     variant = state.variants.get(name)
     return {

@@ -4,6 +4,7 @@ The decoder cannot run ahead: it waits while as many parts as there are encoders
 Whatever goes wrong ends all of it. Every ffmpeg is confined as a single one is.
 """
 
+import contextlib
 import fcntl
 import io
 import math
@@ -11,6 +12,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,7 +88,9 @@ class _Encoders:
         self._parts: queue.SimpleQueue[Future[Cut]] = queue.SimpleQueue()
         reading, writing = os.pipe()
         pipe, sink = os.fdopen(reading, "rb"), os.fdopen(writing, "wb", buffering=0)
-        fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, pcm.BLOCK)
+        # Refused to a user with many large pipes; a small one is slower, and no worse.
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, pcm.BLOCK)
         command = ffmpeg.decoding(order.source, order.piece, writing, order.encoding, order.level)
         self.decoder = self._others.submit(
             run, command, self._how, source=order.source, progress=self._begun, sink=sink
@@ -190,11 +194,6 @@ def _join(encoders: _Encoders, order: Order, wait: Callable[[], None]) -> tuple[
 
 def _result(future: Future[Found], wait: Callable[[], None]) -> Found:
     """The future's result; looks around while it waits."""
-    while True:
-        try:
-            return future.result(POLL)
-        except TimeoutError:
-            # One of its own is not ours to wait for.
-            if future.done():
-                raise
+    while not futures.wait([future], POLL).done:
         wait()
+    return future.result()

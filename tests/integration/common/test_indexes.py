@@ -77,7 +77,7 @@ def test_every_query_is_answered_by_an_index(client, store, recorder, rabbit, pu
 
     asked = {collection(command) for _, command in recorder.commands}
     assert asked == {"jobs", "uploads", "fs.files", "fs.chunks"}
-    assert {name for _, command in recorder.commands for name in QUERIES if name in command} == QUERIES
+    assert {next(iter(command)) for _, command in recorder.commands} == QUERIES
     for database, command in recorder.commands:
         plan = client[database].command("explain", explainable(command), verbosity="queryPlanner")
         assert "COLLSCAN" not in stages(plan), command
@@ -152,7 +152,8 @@ def keep_house(environment: Mapping[str, str], rabbit: Any, store: Store, publis
 
 
 def collection(command: Mapping[str, Any]) -> str:
-    return next(str(command[name]) for name in QUERIES if name in command)
+    # A command's first field is its name, with the collection's.
+    return str(next(iter(command.values())))
 
 
 def explainable(command: dict[str, Any]) -> dict[str, Any]:
