@@ -3,7 +3,8 @@
 import os
 from typing import Any
 
-from flask import Flask, Response, request
+import requests
+from flask import Flask, Response, jsonify, request
 from gridfs import GridFS
 from pymongo import MongoClient
 
@@ -14,9 +15,18 @@ def create_app() -> Flask:
     client: MongoClient[dict[str, Any]] = MongoClient(os.environ["MONGO_URI"], connect=False)
     files = GridFS(client["bench"], "spooled")
 
-    @app.get("/constant")
+    @app.route("/constant", methods=["GET", "POST"])
     def constant() -> Response:
         return Response("constant", mimetype="text/plain")
+
+    session = requests.Session()
+
+    @app.get("/asking")
+    def asking() -> Response:
+        """What the gateway does for `GET /jobs`, and nothing else: asks another service, and MongoDB."""
+        session.post(f"{os.environ['ASKS']}/constant", timeout=10).raise_for_status()
+        rows = client["videos"]["jobs"].find({"username": request.args["username"]}).sort("_id", -1).limit(50)
+        return jsonify([str(row["_id"]) for row in rows])
 
     @app.post("/upload")
     def upload() -> Response:

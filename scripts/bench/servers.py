@@ -40,12 +40,13 @@ http {{
 
 
 @contextmanager
-def flask(mongo_uri: str) -> Iterator[str]:
-    """Serves `scripts.bench.peers` as the gateway is served; yields the address."""
+def flask(mongo_uri: str, asks: str = "") -> Iterator[str]:
+    """Serves `scripts.bench.peers` as the gateway is served; yields the address. `asks` is another one's."""
     port = ports.choose(1)[0]
     environment = {
         **os.environ,
         "MONGO_URI": mongo_uri,
+        "ASKS": asks,
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "LOG_LEVEL": "WARNING",

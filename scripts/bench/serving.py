@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 
 from scripts.bench import samples, servers
 from scripts.bench.pairs import interleaved
@@ -18,17 +19,22 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
     fids = [system.upload(samples.tone()) for _ in range(3)]
     for fid in fids:
         system.wait(fid)
-    with servers.flask(system.stack.environment["MONGO_URI"]) as peer:
-        for name, url, method in (
-            ("/validate", f"{system.stack.url('auth')}/validate", "POST"),
-            ("/jobs", f"{system.url}/jobs", "GET"),
+    uri = system.stack.environment["MONGO_URI"]
+    with servers.flask(uri) as peer, servers.flask(uri, asks=peer) as other:
+        constant = f"{peer}/constant"
+        # One request to the gateway is one to the auth service too, and a query: what that costs by itself.
+        asking = f"{other}/asking?username={system.email}"
+        for name, method, url, against, what in (
+            ("/validate", "POST", f"{system.stack.url('auth')}/validate", constant, "Flask, a constant"),
+            ("/jobs", "GET", f"{system.url}/jobs", constant, "Flask, a constant"),
+            ("/jobs", "GET", f"{system.url}/jobs", asking, "Flask, asks Flask and MongoDB"),
         ):
             pairs = interleaved(
                 scale.pairs,
-                lambda url=url, method=method: _rate(url, seconds, method, system.token),  # type: ignore[misc]
-                lambda: _rate(f"{peer}/constant", seconds, "GET", system.token),
+                partial(_rate, url, seconds, method, system.token),
+                partial(_rate, against, seconds, "GET", system.token),
             )
-            yield Result(f"serving {name}", "requests/s", *pairs, "Flask, a constant", Target(least=0.5))
+            yield Result(f"serving {name}", "requests/s", *pairs, what, Target(least=0.5))
     for fid in fids:
         system.delete(fid)
 
