@@ -112,8 +112,9 @@ def service(state: State, name: str, like: str) -> dict[str, str]:
     listen: dict[str, str] = {}
     for variable, port in listening(name, like).items():
         listen |= {variable: str(state.ports[port]), variable.replace("PORT", "HOST"): "127.0.0.1"}
-    # As in the gateway's image.
+    # As in the images.
     threads = {"WEB_THREADS": "320"} if like == "gateway" else {}
+    memory = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_ARENA_MAX": "2"} if like in {"gateway", "converter"} else {}
     variant = state.variants.get(name)
     return {
         **base(state),
@@ -123,6 +124,7 @@ def service(state: State, name: str, like: str) -> dict[str, str]:
         **share,
         **listen,
         **threads,
+        **memory,
         **(_coverage() if state.coverage else {}),
         **state.overrides,
         **(variant.env if variant else {}),

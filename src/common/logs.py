@@ -52,6 +52,8 @@ def _set(variable: ContextVar[_T], value: _T) -> Iterator[None]:
 
 def one_line(text: str) -> str:
     """The text with line breaks and control characters escaped: a file's name must not forge a log line."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

@@ -8,12 +8,14 @@ from bson import ObjectId
 
 from common.errors import PermanentError, TransientError
 from common.jobs import Job, Jobs, Status
+from common.messaging.connection import BrokerUnavailable
 from common.messaging.consumer import Busy, HandedBack
 from common.messaging.message import InvalidMessage, Message
 from common.messaging.publisher import Publisher
 from common.options import ConversionOptions
 from common.storage.bucket import Bucket, StoredFile
 from converter.claims import Claim, ClaimLost, Claims
+from converter.fetching import fetch
 from converter.process import Cancelled
 from converter.settings import ConverterSettings
 from converter.transcoder import Transcode, transcode
@@ -107,7 +109,10 @@ class Conversion:
             self._claims.kept(claim, self._settings.progress_interval),
             work_folder(self._settings.work_folder) as folder,
         ):
-            source = self._fetch(video, folder, claim)
+            source = folder / "source"
+            log.info("Downloading video from MongoDB...")
+            pictures = options.cover == "frame"
+            fetch(self._videos, video, source, pictures=pictures, check=lambda: self._check(claim))
             log.info("Converting video to MP3...")
             result = self._transcode(source, video, options, claim)
             mp3_fid = self._store(job, result, claim)
@@ -118,19 +123,6 @@ class Conversion:
             raise
         self._delete_results(job.video_fid, but=mp3_fid)
         self._publish(self._jobs.get(job.video_fid) or job)
-
-    def _fetch(self, video: StoredFile, folder: Path, claim: Claim) -> Path:
-        log.info("Downloading video from MongoDB...")
-        source = folder / "source"
-        try:
-            # Buffered: a raw file may take a part of the bytes without a word.
-            with source.open("wb") as file:
-                for chunk in self._videos.read(video):
-                    file.write(chunk)
-                    self._check(claim)
-        except OSError as error:
-            raise TransientError(f"the video could not be written to the temporary folder: {error.strerror}") from error
-        return source
 
     def _transcode(self, source: Path, video: StoredFile, options: ConversionOptions, claim: Claim) -> Transcode:
         def note(share: float) -> None:
@@ -146,9 +138,21 @@ class Conversion:
                 limits=self._settings.limits,
                 on_progress=note,
                 should_stop=lambda: claim.lost or self._must_stop(),
+                threads=self._threads(),
             )
         except OSError as error:
             raise TransientError(f"the temporary folder cannot be used: {error.strerror}") from error
+
+    def _threads(self) -> int:
+        """How many encoders may work side by side: one while other videos wait, which the processors are better for."""
+        if self._settings.converter_threads == 1:
+            return 1
+        try:
+            alone = not self._publisher.waiting(self._settings.video_queue)
+        except BrokerUnavailable as error:
+            log.info("Converting on one processor: %s", error)
+            return 1
+        return self._settings.converter_threads if alone else 1
 
     def _store(self, job: Job, result: Transcode, claim: Claim) -> ObjectId:
         log.info("Uploading MP3 to MongoDB...")

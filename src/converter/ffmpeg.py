@@ -111,21 +111,55 @@ def measuring_loudness(source: int, piece: Piece) -> list[str]:
 
 def encoding(source: int, piece: Piece, target: Path, how: Encoding, level: str | None = None) -> list[str]:
     """Encodes the piece as an MP3; `level` is the filter that changes its loudness."""
-    rate = ("-q:a", str(how.quality)) if how.bitrate is None else ("-b:a", f"{how.bitrate}k")
     return [
         *_ffmpeg("warning", source, seek=piece.start - piece.ahead),
         *("-map", f"0:{piece.stream}"),
         *_filters(piece, level),
-        *("-c:a", "libmp3lame", *rate),
-        *("-ar", str(how.sample_rate)),
         *(("-ac", str(how.channels)) if how.channels else ()),
+        *_duration(piece, how.max_seconds),
+        *_mp3(how, target),
+    ]
+
+
+def decoding(source: int, piece: Piece, sink: int, how: Encoding, level: str | None = None) -> list[str]:
+    """Decodes the piece to what `encoding` would give to its encoder, and writes it to the descriptor `sink`.
+
+    In Sun's format for sounds (au), whose header tells the number of channels: 32-bit floating point, big-endian.
+    """
+    # LAME takes no more than two channels; ffmpeg mixes them where it can see that.
+    return [
+        *_ffmpeg("warning", source, seek=piece.start - piece.ahead),
+        *("-map", f"0:{piece.stream}"),
+        *_filters(piece, level, "aformat=channel_layouts=mono|stereo"),
+        *(("-ac", str(how.channels)) if how.channels else ()),
+        *_duration(piece, how.max_seconds),
+        *("-ar", str(how.sample_rate), "-c:a", "pcm_f32be"),
+        *("-stats_period", "0.25", "-progress", "pipe:1"),
+        *("-f", "au", f"pipe:{sink}"),
+    ]
+
+
+def encoding_part(source: int, channels: int, target: Path, how: Encoding) -> list[str]:
+    """Encodes what `decoding` wrote, without its header."""
+    sound = ("-f", "f32be", "-ar", str(how.sample_rate), "-ac", str(channels))
+    return [
+        *(binary(), "-nostdin", "-hide_banner", "-nostats", "-loglevel", "warning", "-protocol_whitelist", "fd"),
+        *(*sound, "-fd", str(source), "-i", "fd:"),
+        *_mp3(how, target),
+    ]
+
+
+def _mp3(how: Encoding, target: Path) -> tuple[str, ...]:
+    """The output of an encoder."""
+    rate = ("-q:a", str(how.quality)) if how.bitrate is None else ("-b:a", f"{how.bitrate}k")
+    return (
+        *("-c:a", "libmp3lame", *rate, "-ar", str(how.sample_rate)),
         *("-map_metadata", "-1", "-map_chapters", "-1", "-id3v2_version", "3"),
         *(part for name, value in how.tags.items() for part in ("-metadata", f"{name}={value}")),
-        *_duration(piece, how.max_seconds),
         *("-fs", str(how.max_bytes)),
         *("-stats_period", "0.25", "-progress", "pipe:1"),
         *("-f", "mp3", "-y", f"file:{target}"),
-    ]
+    )
 
 
 def frame(source: int, at: float, target: Path) -> list[str]:
@@ -139,12 +173,12 @@ def frame(source: int, at: float, target: Path) -> list[str]:
     ]
 
 
-def _filters(piece: Piece, level: str | None) -> tuple[str, ...]:
+def _filters(piece: Piece, level: str | None, layout: str | None = None) -> tuple[str, ...]:
     # async=1: insert silence, never stretch.
     chain = [
         *([f"atrim=start={piece.ahead:.6f}", f"asetpts=PTS-{piece.ahead:.6f}/TB"] if piece.ahead else []),
         *(["aresample=async=1"] if piece.fill_gaps else []),
-        *([level] if level else []),
+        *(part for part in (level, layout) if part),
     ]
     return ("-filter:a", ",".join(chain)) if chain else ()
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from common.errors import PermanentError
+
 MEGABYTE = 1 << 20
 
 
@@ -29,3 +31,7 @@ class Limits:
     def memory(self) -> int:
         """Bytes of private memory for ffmpeg."""
         return self.memory_mb * MEGABYTE
+
+    def too_large(self) -> PermanentError:
+        """The error of an MP3 that reaches `max_output_mb`."""
+        return PermanentError(f"The MP3 would be larger than the limit of {self.max_output_mb} MB")

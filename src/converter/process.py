@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from common.errors import PermanentError, TransientError
 
@@ -57,10 +58,11 @@ class Finished:
     """The start and the end of what it wrote on stderr."""
 
 
-def run(command: Sequence[str], how: Run, *, source: int, progress: Progress) -> Finished:
+def run(command: Sequence[str], how: Run, *, source: int, progress: Progress, sink: BinaryIO | None = None) -> Finished:
     """Runs the command in the folder, as the leader of its own group, with the file `source` as its only input.
 
-    `source` is a descriptor that the child inherits under the same number.
+    `source` is a descriptor that the child inherits under the same number; so is the end of a pipe `sink`, which is
+    closed here, so that its reader sees the end when the child closes it.
     Raises `Cancelled`; `TransientError` when it was killed, stalled or could not be started; `PermanentError` when
     it exceeded a limit.
     """
@@ -73,12 +75,15 @@ def run(command: Sequence[str], how: Run, *, source: int, progress: Progress) ->
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            pass_fds=(source,),
+            pass_fds=(source, sink.fileno()) if sink else (source,),
             start_new_session=True,
             umask=0o077,
         )
     except OSError as error:
         raise TransientError(f"ffmpeg could not be started: {error}") from error
+    finally:
+        if sink:
+            sink.close()
     stderr = Log()
     with process:
         try:
@@ -165,7 +170,7 @@ def _judge(finished: Finished, limits: Limits) -> Finished:
     if finished.code == -signal.SIGXCPU:
         raise PermanentError("Converting took more processor time than allowed; try a shorter video")
     if finished.code == -signal.SIGXFSZ:
-        raise PermanentError(f"The MP3 would be larger than the limit of {limits.max_output_mb} MB")
+        raise limits.too_large()
     if finished.code < 0:
         raise TransientError(f"ffmpeg was ended by {signal.Signals(-finished.code).name}")
     if finished.code and finished.log.startswith(NOT_STARTED):

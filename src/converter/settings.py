@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from common.settings import WorkerSettings
+from converter import processors
 from converter.limits import Limits
 
 
@@ -27,6 +28,9 @@ class ConverterSettings(WorkerSettings):
     work_folder: Path | None = None
     # s between two notes of the progress in the job.
     progress_interval: NonNegativeFloat = 1.0
+
+    # Encoders that work side by side on one video while no other one waits.
+    converter_threads: PositiveInt = Field(default_factory=processors.usable)
 
     @property
     def limits(self) -> Limits:

@@ -12,8 +12,9 @@ from common.errors import PermanentError
 from common.options import ConversionOptions
 
 from . import announced as announcements
-from . import ffmpeg, id3, loudness, media, tags, verification
+from . import ffmpeg, id3, loudness, media, parallel, tags, verification
 from .ffmpeg import Encoding, Piece
+from .joining import NotJoinable
 from .limits import Limits
 from .process import Finished, Run, run
 from .progress import Progress, Share
@@ -46,16 +47,18 @@ def transcode(
     limits: Limits,
     on_progress: Callable[[float], None],
     should_stop: Callable[[], bool],
+    threads: int = 1,
 ) -> Transcode:
     """Writes the sound of `source` as an MP3 into `folder`, which is the conversion's own.
 
-    `filename` is the user's name of the video. `on_progress` gets a share from 0 to 1, at most four times a second;
-    `should_stop` is asked about ten times a second. Both are called in the calling thread.
+    `filename` is the user's name of the video; `threads` is how many encoders may work side by side. `on_progress`
+    gets a share from 0 to 1, at most four times a second; `should_stop` is asked about ten times a second. Both are
+    called in the calling thread.
     Raises `PermanentError` with a sentence for the user, `TransientError`, and `Cancelled` when asked to stop.
     """
     how = Run(folder.resolve(), limits, time.monotonic() + limits.timeout, should_stop)
     with source.open("rb") as file:
-        conversion = _Conversion(file, how, Share(on_progress), options)
+        conversion = _Conversion(file, how, Share(on_progress), options, threads)
         mp3 = conversion.convert(filename)
     conversion.share.complete()
     return Transcode(mp3.path, mp3.duration)
@@ -64,11 +67,12 @@ def transcode(
 class _Conversion:
     """The passes of ffmpeg over one file."""
 
-    def __init__(self, source: BinaryIO, how: Run, share: Share, options: ConversionOptions) -> None:
+    def __init__(self, source: BinaryIO, how: Run, share: Share, options: ConversionOptions, threads: int) -> None:
         self._source = source
         self._how = how
         self.share = share
         self._options = options
+        self._threads = threads
         if not os.fstat(source.fileno()).st_size:
             raise PermanentError("This file is empty")
         listing = self._run(ffmpeg.listing(self._fd), Progress()).log
@@ -121,12 +125,12 @@ class _Conversion:
         length = self._options.end - self._start if self._options.end is not None else None
         piece = Piece(self._sound.stream, self._start, length)
         level, begin = self._level(piece, expected)
-        mp3, end = self._pass(piece, how, level, self.share.of(expected, begin))
+        mp3, end = self._pass(piece, how, level, expected, begin)
         self._refuse_truncated(end)
         span = end - self._late
         if verification.has_gaps(mp3, span):
             log.debug("Filling gaps: %.3f s of sound in %.3f s", mp3.duration, span)
-            mp3, _ = self._pass(replace(piece, fill_gaps=True), how, level, self.share.of(expected, begin))
+            mp3, _ = self._pass(replace(piece, fill_gaps=True), how, level, expected, begin)
         return mp3
 
     def _level(self, piece: Piece, expected: float) -> tuple[str | None, float]:
@@ -137,23 +141,39 @@ class _Conversion:
         finished = self._run(ffmpeg.measuring_loudness(self._fd, piece), progress)
         return loudness.correction(finished.log), 0.5
 
-    def _pass(self, piece: Piece, how: Encoding, level: str | None, tell: Callable[[float], None]) -> tuple[Mp3, float]:
+    def _pass(self, piece: Piece, how: Encoding, level: str | None, expected: float, begin: float) -> tuple[Mp3, float]:
         """Encodes; gives the MP3 and where in the piece its sound ended, in seconds."""
         limits = self._how.limits
         target = self._how.folder / RESULT
-        progress = Progress(tell)
-        finished = self._run(ffmpeg.encoding(self._fd, piece, target, how, level), progress)
+        finished, end = self._run_encoder(piece, how, level, expected, self.share.of(expected, begin))
         announced = self._announced.duration
         if announced is not None and any(sign in finished.log for sign in verification.BROKEN_OFF):
-            raise verification.broke_off(progress.position + self._start, announced)
+            raise verification.broke_off(end + self._start, announced)
         if finished.code:
             log.warning("ffmpeg ended with code %d: %s", finished.code, finished.log[-2000:])
             raise PermanentError("This video's sound cannot be decoded: it is damaged or of an unknown kind")
-        self._refuse_long(progress.position)
+        self._refuse_long(end)
         # `-fs` ends the output with the packet that reaches it.
         if target.stat().st_size >= limits.max_output - 2000:
-            raise PermanentError(f"The MP3 would be larger than the limit of {limits.max_output_mb} MB")
-        return verification.read(target, how.bitrate), progress.position
+            raise limits.too_large()
+        return verification.read(target, how.bitrate), end
+
+    def _run_encoder(
+        self, piece: Piece, how: Encoding, level: str | None, expected: float, tell: Callable[[float], None]
+    ) -> tuple[Finished, float]:
+        """Encodes on several processors where that is worth it, else on one; gives where the sound ended too."""
+        target = self._how.folder / RESULT
+        if self._threads > 1 and expected >= parallel.WORTH:
+            order = parallel.Order(self._fd, piece, level, how, target, expected)
+            self._source.seek(0)
+            log.info("Encoding on %d processors", self._threads)
+            try:
+                return parallel.encode(order, self._how, self._threads, tell)
+            except NotJoinable as error:
+                log.warning("Encoding in one go: %s", error)
+        progress = Progress(tell)
+        finished = self._run(ffmpeg.encoding(self._fd, piece, target, how, level), progress)
+        return finished, progress.position
 
     def _refuse_long(self, duration: float) -> None:
         limit = self._how.limits.max_duration

@@ -48,6 +48,11 @@ class Publisher:
             except UnroutableError as error:
                 raise BrokerUnavailable(f'RabbitMQ has no queue "{queue}"') from error
 
+    def waiting(self, queue: str) -> int:
+        """How many messages of the queue nobody is at work on; raises BrokerUnavailable."""
+        declared = self._connection.call(lambda channel: channel.queue_declare(queue, passive=True))
+        return int(declared.method.message_count)
+
     def _send(self, queue: str, body: bytes, headers: Mapping[str, Any] | None) -> None:
         cause = current_request()
         properties = pika.BasicProperties(

@@ -1,6 +1,6 @@
 """Files in one database's GridFS: find, read from any offset, delete, and clean up."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,13 +8,16 @@ from typing import Any
 
 from bson import ObjectId
 from gridfs import DEFAULT_CHUNK_SIZE
+from pymongo.cursor import Cursor
 
 from common.errors import PermanentError
 from common.storage.mongo import Db, Document, failures
 from common.storage.writer import Beginning, GridWriter
 
-# Chunks that one round trip to MongoDB brings: 16 of 255 KiB are 4 MiB.
-READ_BATCH = 16
+# Chunks that one round trip to MongoDB brings. 4 of 255 KiB measured as fast as 16, and take less memory.
+READ_BATCH = 4
+# Numbers of chunks that one query names.
+QUERY = 512
 
 
 class DamagedFile(PermanentError):
@@ -97,22 +100,31 @@ class Bucket:
         stop = file.length if stop is None else stop
         if start >= stop:
             return
-        first, last = start // file.chunk_size, (stop - 1) // file.chunk_size
-        query = {"files_id": file.id, "n": {"$gte": first, "$lte": last}}
-        expected = first
-        with (
-            failures(),
-            closing(self._chunks.find(query, {"data": 1, "n": 1}).sort("n", 1).batch_size(READ_BATCH)) as rows,
-        ):
-            for row in rows:
-                data: bytes = row["data"]
-                offset = expected * file.chunk_size
-                if row["n"] != expected or len(data) != min(file.chunk_size, file.length - offset):
-                    raise DamagedFile("The stored file is damaged. Upload it again.")
-                expected += 1
-                yield data[max(start - offset, 0) : stop - offset]
-        if expected != last + 1:
-            raise DamagedFile("The stored file is damaged. Upload it again.")
+        for number, data in self.chunks(file, range(start // file.chunk_size, (stop - 1) // file.chunk_size + 1)):
+            offset = number * file.chunk_size
+            yield data[max(start - offset, 0) : stop - offset]
+
+    def chunks(self, file: StoredFile, numbers: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        """The chunks of these numbers, which rise, each with its number.
+
+        Raises DamagedFile when one is missing or of the wrong length.
+        """
+        for part in _parts(numbers):
+            expected = iter(part)
+            with failures(), closing(self._rows(file, part)) as rows:
+                for row in rows:
+                    number, data = row["n"], row["data"]
+                    offset = number * file.chunk_size
+                    if number != next(expected, None) or len(data) != min(file.chunk_size, file.length - offset):
+                        raise DamagedFile("The stored file is damaged. Upload it again.")
+                    yield number, data
+            if next(expected, None) is not None:
+                raise DamagedFile("The stored file is damaged. Upload it again.")
+
+    def _rows(self, file: StoredFile, numbers: Sequence[int]) -> Cursor[Document]:
+        which = {"$gte": numbers[0], "$lte": numbers[-1]} if isinstance(numbers, range) else {"$in": numbers}
+        found = self._chunks.find({"files_id": file.id, "n": which}, {"_id": 0, "data": 1, "n": 1})
+        return found.sort("n", 1).batch_size(READ_BATCH)
 
     def delete(self, file_id: ObjectId) -> None:
         """Deletes the file if it is there: its record first, so that nobody reads half of it."""
@@ -157,6 +169,16 @@ class Bucket:
     def _grew_since(self, file_id: ObjectId, moment: datetime) -> bool:
         newest = self._chunks.find_one({"files_id": file_id}, {"_id": 1}, sort=[("n", -1)])
         return newest is not None and newest["_id"].generation_time >= moment
+
+
+def _parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """A range as it is, a list in pieces that one query takes."""
+    if isinstance(numbers, range):
+        if numbers:
+            yield numbers
+        return
+    for start in range(0, len(numbers), QUERY):
+        yield numbers[start : start + QUERY]
 
 
 def _stored(document: Mapping[str, Any]) -> StoredFile:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from bson import Binary, ObjectId
+from bson import ObjectId
 from gridfs import DEFAULT_CHUNK_SIZE
 from pymongo import WriteConcern
 from pymongo.errors import PyMongoError
@@ -136,7 +136,7 @@ class GridWriter(io.RawIOBase):
         batch = []
         with memoryview(self._buffer) as view:
             for start in range(0, length, DEFAULT_CHUNK_SIZE):
-                data = Binary(bytes(view[start : min(start + DEFAULT_CHUNK_SIZE, length)]))
+                data = bytes(view[start : min(start + DEFAULT_CHUNK_SIZE, length)])
                 batch.append({"_id": ObjectId(), "files_id": self.id, "n": self._next, "data": data})
                 self._next += 1
         del self._buffer[:length]

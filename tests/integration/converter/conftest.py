@@ -22,7 +22,7 @@ def limits(**changes: Any) -> Limits:
 
 @pytest.fixture
 def convert(tmp_path: Path) -> Convert:
-    """Converts a file; keywords change the limits, the name, the options or the listeners."""
+    """Converts a file; keywords change the limits, the name, the options, the listeners or the threads."""
 
     def convert(source: Path, **options: Any) -> Transcode:
         folder = tmp_path / "conversion"
@@ -31,6 +31,7 @@ def convert(tmp_path: Path) -> Convert:
         chosen = {name: options.pop(name) for name in ConversionOptions.model_fields if name in options}
         on_progress = options.pop("on_progress", lambda _: None)
         should_stop = options.pop("should_stop", lambda: False)
+        threads = options.pop("threads", 1)
         return transcode(
             source,
             folder,
@@ -39,6 +40,7 @@ def convert(tmp_path: Path) -> Convert:
             limits=limits(**options),
             on_progress=on_progress,
             should_stop=should_stop,
+            threads=threads,
         )
 
     return convert

@@ -1,6 +1,7 @@
 """What the converter makes of messages: one MP3 whatever is repeated, one end for each job."""
 
 import json
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -246,6 +247,25 @@ def test_the_chosen_bitrate_is_used(store, conversion):
     small = store.mp3s.find(store.jobs.get(message.video_fid).mp3_fid)
     large = store.mp3s.find(store.jobs.get(other.video_fid).mp3_fid)
     assert small.length < large.length / 2
+
+
+def test_a_video_that_is_alone_gets_all_processors(store, conversion, caplog):
+    message = queued(store, media.long(90))
+    with caplog.at_level(logging.INFO):
+        conversion(converter_threads=2).handle(message)
+    assert "Encoding on 2 processors" in caplog.messages
+    file = store.mp3s.find(store.jobs.get(message.video_fid).mp3_fid)
+    assert file.metadata["duration"] == pytest.approx(90, abs=0.5)
+
+
+def test_a_video_takes_one_processor_while_others_wait(store, rabbit, publisher, conversion, caplog):
+    message = queued(store, media.long(90))
+    publisher.publish(rabbit.video_queue, queued(store, media.make("mp4")))
+    eventually(lambda: publisher.waiting(rabbit.video_queue) == 1)
+    with caplog.at_level(logging.INFO):
+        conversion(converter_threads=2).handle(message)
+    assert "Encoding on 2 processors" not in caplog.messages
+    assert store.jobs.get(message.video_fid).status is Status.COMPLETED
 
 
 @pytest.mark.parametrize(

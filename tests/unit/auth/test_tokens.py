@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from auth.tokens import Tokens
 from common.errors import Unauthorized
+from tests.waiting import eventually
 
 KEY = "k" * 32
 # 2026-01-01, in the past of every machine that runs this: tests that need a valid token use the real clock.
@@ -147,3 +148,18 @@ def test_signed_nonsense_is_refused_too(value: object) -> None:
     check: Callable[[str], object] = tokens().claims
     with pytest.raises(Unauthorized):
         check(signed({"username": value, "exp": value}))
+
+
+def test_a_token_that_was_accepted_once_expires_all_the_same() -> None:
+    made = tokens(lifetime=1)
+    token = made.issue("ann@example.com")
+    assert made.claims(token).username == "ann@example.com"
+
+    def refused() -> bool:
+        try:
+            made.claims(token)
+        except Unauthorized:
+            return True
+        return False
+
+    eventually(refused, what="the token's expiry")

@@ -1,0 +1,48 @@
+"""`flat`: whether memory and temporary disk stay what they are from small to huge videos."""
+
+import time
+from collections.abc import Iterator
+
+from scripts.bench import samples
+from scripts.bench.converting import convert
+from scripts.bench.pairs import progress
+from scripts.bench.results import Result, Target
+from scripts.bench.system import Scale, System
+from scripts.bench.usage import watching
+
+# How much larger the peak of the largest may be than that of the smallest.
+_FLAT = Target(most=1.25)
+
+
+def measure(system: System, scale: Scale) -> Iterator[Result]:
+    """20 MB, 200 MB and 2 GB: the gateway's peaks for the upload, the converter's for the conversion."""
+    system.stack.restart("converter", {})
+    system.stack.restart("gateway", {})
+    uploads, conversions, sizes = [], [], []
+    for seconds in (5, 60) if scale.quick else (60, 600, 6000):
+        path = samples.mp4(seconds)
+        sizes.append(path.stat().st_size / 1e6)
+        progress(f"{sizes[-1]:.0f} MB")
+        with watching(system.stack.pid("gateway"), system.temporary / "nothing") as usage:
+            fid = system.upload(path)
+        uploads.append(usage)
+        system.wait(fid)
+
+        def again() -> float:
+            begin = time.monotonic()
+            system.convert_again(fid)  # noqa: B023  called before the next round
+            return time.monotonic() - begin
+
+        conversions.append(convert(system, again))
+        system.delete(fid)
+    span = f"{sizes[0]:.0f} MB to {sizes[-1]:.0f} MB"
+    small = f"at {sizes[0]:.0f} MB"
+    yield Result(f"flat: upload, memory, {span}", "MB", [uploads[-1].memory], [uploads[0].memory], small, _FLAT)
+    yield Result(f"flat: upload, temporary disk, {span}", "MB", [uploads[-1].disk], [], "", Target(most=1))
+    memory = [cost.memory for cost in conversions]
+    yield Result(f"flat: conversion, memory, {span}", "MB", memory[-1:], memory[:1], small, _FLAT)
+    yield Result(f"flat: conversion, memory at {sizes[-1]:.0f} MB", "MB", memory[-1:], [], "", Target(most=150))
+    yield Result(
+        f"flat: conversion, temporary disk at {sizes[-1]:.0f} MB", "MB", [conversions[-1].disk], sizes[-1:],
+        "the file's size", Target(most=1.3),
+    )  # fmt: skip

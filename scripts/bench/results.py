@@ -1,0 +1,71 @@
+"""What a benchmark found: pairs of this project's figure and its peer's, and whether the target is met."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Target:
+    """A bound of the median: of the ratio where there is a peer, else of the figure itself."""
+
+    most: float | None = None
+    least: float | None = None
+
+    def met(self, value: float) -> bool:
+        """Whether the value is within the bound."""
+        return (self.most is None or value <= self.most) and (self.least is None or value >= self.least)
+
+    def __str__(self) -> str:
+        return f"≤ {self.most:g}" if self.most is not None else f"≥ {self.least:g}" if self.least is not None else "–"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row of the table."""
+
+    name: str
+    unit: str
+    ours: Sequence[float]
+    peer: Sequence[float]
+    """One figure for each of `ours`, taken right before or after it; empty where the target is about `ours`."""
+    against: str
+    """What the peer is."""
+    target: Target
+
+    @property
+    def ratios(self) -> list[float]:
+        """Of each pair."""
+        return [mine / other for mine, other in zip(self.ours, self.peer, strict=True)] if self.peer else []
+
+    @property
+    def value(self) -> float:
+        """What the target is about."""
+        return statistics.median(self.ratios or self.ours)
+
+    @property
+    def met(self) -> bool:
+        """Whether the target is met."""
+        return self.target.met(self.value)
+
+    def cells(self) -> list[str]:
+        """The row as the table shows it: medians, and the least and the greatest of them."""
+        peer = f"{_figure(statistics.median(self.peer))} {self.unit}" if self.peer else "–"
+        spread = self.ratios or self.ours
+        value = f"{_figure(self.value)} ({_figure(min(spread))}–{_figure(max(spread))})"
+        unit = "" if self.peer else f" {self.unit}"
+        return [
+            self.name,
+            f"{_figure(statistics.median(self.ours))} {self.unit}",
+            f"{peer}{f' ({self.against})' if self.against else ''}",
+            f"{value}{unit}",
+            f"{self.target}{unit}",
+            "yes" if self.met else "NO",
+        ]
+
+
+HEADINGS = ["benchmark", "this project", "peer", "ratio, or figure (spread)", "target", "met"]
+
+
+def _figure(number: float) -> str:
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}" if abs(number) < 1 else f"{number:.2f}"

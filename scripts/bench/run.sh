@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Measures the system against ffmpeg, nginx, plain GridFS and a Flask route, in interleaved pairs: see --help.
+# usage: ./scripts/bench/run.sh [NAME...] [--write] [--quick] [--pairs N]
+set -euo pipefail
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
+# shellcheck source=scripts/lib.sh
+. "$root/scripts/lib.sh"
+
+bench() { env PYTHONSAFEPATH=1 PYTHONPATH="$root:$root/src" "$root/.venv/bin/python" -m scripts.bench "$@"; }
+
+ensure_system
+ensure_python
+case " $* " in
+    *" --help "* | *" -h "* | *" --list "*)
+        bench "$@"
+        exit
+        ;;
+esac
+
+# The peers that are no Python packages, if they are asked for. What the package of nginx would start is not wanted.
+names=" $* "
+missing=()
+if [[ "$names" == *" download "* || "$names" == *" serving "* || ! "$names" =~ \ [a-z] ]]; then
+    have nginx || missing+=(nginx-light)
+    have wrk || missing+=(wrk)
+fi
+if [ "${#missing[@]}" -gt 0 ]; then
+    have apt-get || die "These programs are missing (named as on Debian): ${missing[*]}. Install them, then try again."
+    say "Installing ${missing[*]} (once)..."
+    install_packages "${missing[@]}"
+fi
+
+# Called by the trap.
+# shellcheck disable=SC2317
+finish() {
+    local code=$?
+    trap - EXIT INT TERM
+    "$root/scripts/local.sh" down --wipe --name bench >&2 || code=1
+    exit "$code"
+}
+# A stack that somebody else started stays: V2M_STACK names its state file.
+if [ -z "${V2M_STACK:-}" ]; then
+    "$root/scripts/local.sh" down --wipe --name bench >/dev/null
+    trap finish EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    "$root/scripts/local.sh" up --name bench >&2 || die "The system did not start; the lines above say why."
+    export V2M_STACK="$root/.local/stack/bench/state.json"
+fi
+bench "$@"

@@ -1,0 +1,53 @@
+"""`serving`: requests a second, against a Flask route that returns a constant under the same server."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import partial
+
+from scripts.bench import samples, servers
+from scripts.bench.pairs import interleaved
+from scripts.bench.results import Result, Target
+from scripts.bench.system import Scale, System
+
+_CONNECTIONS = 16
+
+
+def measure(system: System, scale: Scale) -> Iterator[Result]:
+    """`/validate` and `/jobs`, asked by wrk over kept-alive connections."""
+    seconds = scale.of(8, 1)
+    fids = [system.upload(samples.tone()) for _ in range(3)]
+    for fid in fids:
+        system.wait(fid)
+    uri = system.stack.environment["MONGO_URI"]
+    with servers.flask(uri) as peer, servers.flask(uri, asks=peer) as other:
+        constant = f"{peer}/constant"
+        # One request to the gateway is one to the auth service too, and a query: what that costs by itself.
+        asking = f"{other}/asking?username={system.email}"
+        for name, method, url, against, what in (
+            ("/validate", "POST", f"{system.stack.url('auth')}/validate", constant, "Flask, a constant"),
+            ("/jobs", "GET", f"{system.url}/jobs", constant, "Flask, a constant"),
+            ("/jobs", "GET", f"{system.url}/jobs", asking, "Flask, asks Flask and MongoDB"),
+        ):
+            pairs = interleaved(
+                scale.pairs,
+                partial(_rate, url, seconds, method, system.token),
+                partial(_rate, against, seconds, "GET", system.token),
+            )
+            yield Result(f"serving {name}", "requests/s", *pairs, what, Target(least=0.5))
+    for fid in fids:
+        system.delete(fid)
+
+
+def _rate(url: str, seconds: int, method: str, token: str) -> float:
+    script = samples.CACHE / "request.lua"
+    # The token in a file of ours: a command line is everybody's to read.
+    script.write_text(f'wrk.method = "{method}"\nwrk.headers["Authorization"] = "Bearer {token}"\n')
+    command = ["wrk", "-t1", f"-c{_CONNECTIONS}", f"-d{seconds}s", "-s", str(script), url]
+    out = subprocess.run(command, check=True, capture_output=True, text=True, timeout=seconds + 60).stdout
+    if "Non-2xx" in out:
+        raise RuntimeError(f"{url} refuses: {out}")
+    found = re.search(r"Requests/sec:\s+([\d.]+)", out)
+    if found is None:
+        raise RuntimeError(f"wrk says {out}")
+    return float(found[1])

@@ -1,0 +1,172 @@
+"""Every query of the services is answered by an index: all that are sent are recorded, and MongoDB explains them."""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from pymongo import MongoClient
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+
+from common.jobs import Jobs, Status, now
+from common.storage.bucket import Bucket
+from converter.claims import Claims
+from gateway.outbox import Outbox
+from gateway.resumable import Uploads
+from gateway.retention import Housekeeping
+from gateway.settings import HousekeepingSettings
+from gateway.store import Store
+
+OWNER = "owner@example.com"
+QUERIES = {"find", "update", "delete", "aggregate", "findAndModify"}
+
+
+class Recorder(CommandListener):
+    """Keeps the queries of the test's databases."""
+
+    def __init__(self) -> None:
+        self.commands: list[tuple[str, dict[str, Any]]] = []
+        self.on = True
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if self.on and event.command_name in QUERIES:
+            self.commands.append((event.database_name, dict(event.command)))
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        pass
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def client(environment: dict[str, str], recorder: Recorder) -> Iterator[MongoClient[dict[str, Any]]]:
+    """As `common.storage.mongo.connect` makes it, with a listener."""
+    with MongoClient(environment["MONGO_URI"], tz_aware=True, retryWrites=False, event_listeners=[recorder]) as made:
+        yield made
+
+
+@pytest.fixture
+def store(client, recorder) -> Iterator[Store]:
+    names = [f"test_{secrets.token_hex(6)}" for _ in range(2)]
+    videos, mp3s = (client[name] for name in names)
+    made = Store(Jobs(videos), Bucket(videos), Bucket(mp3s))
+    made.ensure_indexes()
+    yield made
+    recorder.on = False
+    for name in names:
+        client.drop_database(name)
+
+
+def test_every_query_is_answered_by_an_index(client, store, recorder, rabbit, publisher, environment):
+    uploads = Uploads(store.jobs.collection.database, 60)
+    uploads.ensure_indexes()
+    videos = [video(store) for _ in range(4)]
+    settle_jobs(store.jobs, videos)
+    use_files(store, videos[0])
+    interrupt_uploads(uploads)
+    keep_house(environment, rabbit, store, publisher)
+    recorder.on = False
+
+    asked = {collection(command) for _, command in recorder.commands}
+    assert asked == {"jobs", "uploads", "fs.files", "fs.chunks"}
+    assert {next(iter(command)) for _, command in recorder.commands} == QUERIES
+    for database, command in recorder.commands:
+        plan = client[database].command("explain", explainable(command), verbosity="queryPlanner")
+        assert "COLLSCAN" not in stages(plan), command
+        # A page is in the order of its index; what changed since a moment, of several owners, is merged.
+        assert "SORT" not in stages(plan) or "updated_at" in command.get("sort", {}), command
+
+
+def video(store: Store) -> ObjectId:
+    with store.videos.create("name.mp4", "video/*", {"username": OWNER}) as writer:
+        writer.write(b"x" * 600_000)
+        fid = writer.finish()
+    store.jobs.create(fid, OWNER, "name.mp4", {})
+    return fid
+
+
+def settle_jobs(jobs: Jobs, videos: list[ObjectId]) -> None:
+    claims = Claims(jobs, lease=60)
+    claim = claims.take(videos[0])
+    assert claim
+    claims.release(claim)
+    claim = claims.take(videos[0])
+    assert claim
+    claims.complete(claim, ObjectId())
+    jobs.fail(videos[1], "a reason")
+    jobs.cancel(videos[2])
+    jobs.reopen(videos[1])
+    jobs.confirm(jobs.get(videos[1]), published=True)
+    jobs.page(OWNER, 10, None)
+    jobs.page(OWNER, 10, videos[3])
+    jobs.under_way(OWNER)
+    jobs.changed([OWNER, "other@example.com"], now() - timedelta(minutes=1))
+    jobs.bury(videos[3])
+    assert jobs.owned(videos[0], OWNER).status is Status.COMPLETED
+
+
+def use_files(store: Store, fid: ObjectId) -> None:
+    file = store.videos.find(fid)
+    assert len(b"".join(store.videos.read(file, 100, 500_000))) == 499_900
+    assert [number for number, _ in store.videos.chunks(file, [0, 2])] == [0, 2]
+    writer = store.videos.resume(ObjectId(), 0, "name", "video/*", {})
+    writer.write(b"x")
+    store.videos.publish(writer.id, writer.suspend(), "name", "video/*", {})
+    assert writer.stored == 1
+    store.videos.resume(writer.id, 1, "name", "video/*", {}).leave()
+    list(store.videos.files_before(now()))
+    store.mp3s.ids_of_video(fid)
+    store.delete(fid)
+
+
+def interrupt_uploads(uploads: Uploads) -> None:
+    upload = uploads.create(OWNER, "name", 10, {})
+    locked = uploads.lock(upload.id)
+    assert locked
+    uploads.advance(locked, 5)
+    uploads.release(locked)
+    uploads.owned(upload.id, OWNER)
+    uploads.exists(upload.id)
+    uploads.complete(1)
+    uploads.expired()
+    uploads.forget(upload.id)
+
+
+def keep_house(environment: Mapping[str, str], rabbit: Any, store: Store, publisher: Any) -> None:
+    settings = HousekeepingSettings(
+        mongo_uri=environment["MONGO_URI"],
+        rabbitmq_uri=environment["RABBITMQ_URI"],
+        video_queue=rabbit.video_queue,
+        mp3_queue=rabbit.mp3_queue,
+    )
+    Housekeeping(settings, store, Outbox(rabbit, store.jobs, publisher)).run()
+    store.videos.delete_abandoned_chunks(now() + timedelta(minutes=1))
+
+
+def collection(command: Mapping[str, Any]) -> str:
+    # A command's first field is its name, with the collection's.
+    return str(next(iter(command.values())))
+
+
+def explainable(command: dict[str, Any]) -> dict[str, Any]:
+    """Without what belongs to the session that sent it."""
+    left_out = {"lsid", "$db", "writeConcern", "ordered", "txnNumber", "maxTimeMS"}
+    return {key: value for key, value in command.items() if key not in left_out}
+
+
+def stages(plan: Any) -> set[str]:
+    """The names of all stages of the plan that was chosen."""
+    if isinstance(plan, list):
+        return set().union(*map(stages, plan))
+    if not isinstance(plan, dict):
+        return set()
+    own = {str(plan["stage"])} if "stage" in plan else set()
+    return own.union(*(stages(value) for key, value in plan.items() if key != "rejectedPlans"))

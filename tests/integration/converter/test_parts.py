@@ -1,0 +1,204 @@
+"""A sound that is encoded in parts is the one that is encoded in one go: its length, its frames, its header."""
+
+import subprocess
+import time
+from array import array
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy
+import pytest
+from mutagen.mp3 import MP3, BitrateMode
+from numpy.typing import NDArray
+
+from converter import ffmpeg, frames, moviepy_parts, parallel, xing
+from converter.ffmpeg import Encoding, Piece
+from converter.joining import LEAD, Joiner, NotJoinable, Part
+from converter.limits import Limits
+from converter.process import Run, run
+from converter.progress import Progress
+
+# Four parts: they have ten seconds each at least, and the last one is longer.
+SECONDS = 42.3
+LIMITS = Limits(timeout=600, stall=120, memory_mb=256, max_output_mb=100, max_duration=3600)
+Samples = NDArray[numpy.float64]
+
+
+@dataclass(frozen=True)
+class Case:
+    """How it is encoded."""
+
+    rate: int
+    channels: int
+    bitrate: int | None
+
+    def __str__(self) -> str:
+        return f"{self.rate}-{self.channels}-{self.bitrate or 'V2'}"
+
+    @property
+    def encoding(self) -> Encoding:
+        tags = {"title": "A sound"}
+        return Encoding(self.bitrate, 2, None, self.rate, tags, max_seconds=3600, max_bytes=100_000_000)
+
+
+CASES = [
+    Case(44100, 2, 192),
+    Case(48000, 2, 320),
+    Case(48000, 1, 64),
+    Case(32000, 2, 128),
+    Case(44100, 1, None),
+    Case(48000, 2, None),
+    Case(22050, 2, 64),
+    Case(22050, 1, None),
+]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The same sound twice."""
+
+    case: Case
+    source: Samples
+    single: Path
+    joined: Path
+
+
+@pytest.fixture(scope="module", params=CASES, ids=str)
+def encoded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Encoded:
+    """Encoded once for all tests."""
+    case: Case = request.param
+    return Encoded(case, sound(case), *encode_both(case, tmp_path_factory.mktemp("encoded")))
+
+
+def sound(case: Case) -> Samples:
+    """Sweeps, plucked notes and noise: something of all that an encoder treats in ways of its own."""
+    at = numpy.arange(int(SECONDS * case.rate)) / case.rate
+    noise = numpy.random.default_rng(7).uniform(-1, 1, (len(at), 2))
+    left = 0.3 * numpy.sin(2 * numpy.pi * (200 * at + 60 * at**2)) + 0.05 * noise[:, 0]
+    right = 0.4 * numpy.sin(2 * numpy.pi * 440 * at) * numpy.exp(-6 * (at % 0.4)) + 0.02 * noise[:, 1]
+    return numpy.stack([left, right], axis=1)[:, : case.channels].astype("<f4").astype(numpy.float64)
+
+
+def encode_both(case: Case, folder: Path) -> tuple[Path, Path]:
+    source, single, joined = folder / "source.wav", folder / "single.mp3", folder / "joined.mp3"
+    raw = ["-f", "f32le", "-ar", str(case.rate), "-ac", str(case.channels), "-i", "-", "-c:a", "pcm_f32le"]
+    tool(*raw, str(source), given=sound(case).astype("<f4").tobytes())
+    how = Run(folder, LIMITS, time.monotonic() + 600, lambda: False)
+    piece = Piece(0)
+    with source.open("rb") as file:
+        command = ffmpeg.encoding(file.fileno(), piece, single, case.encoding)
+        assert run(command, how, source=file.fileno(), progress=Progress()).code == 0
+        file.seek(0)
+        order = parallel.Order(file.fileno(), piece, None, case.encoding, joined, SECONDS)
+        finished, end = parallel.encode(order, how, 2, lambda _: None)
+    assert (finished.code, end) == (0, pytest.approx(SECONDS, abs=0.01))
+    assert sorted(path.name for path in folder.iterdir()) == ["joined.mp3", "single.mp3", "source.wav"]
+    return single, joined
+
+
+def tool(*arguments: str, given: bytes = b"") -> bytes:
+    command = [moviepy_parts.binary(), "-v", "error", "-y", *arguments]
+    return subprocess.run(command, input=given, check=True, capture_output=True, timeout=120).stdout
+
+
+def decode(path: Path, case: Case, *before: str) -> Samples:
+    out = tool(*before, "-i", str(path), "-f", "f32le", "-")
+    return numpy.frombuffer(out, "<f4").astype(numpy.float64).reshape(-1, case.channels)
+
+
+def errors(found: Samples, source: Samples) -> Samples:
+    """How far each 1152 samples are from the source: root mean square."""
+    size = len(source) // 1152 * 1152
+    squares: Samples = ((found[:size] - source[:size]) ** 2).reshape(size // 1152, -1).mean(axis=1)
+    return numpy.sqrt(squares)
+
+
+def joints(case: Case) -> list[int]:
+    """The numbers of the blocks of 1152 samples in which the parts take turns."""
+    samples = 1152 if case.rate >= 32000 else 576
+    length = -(-10 * case.rate // samples)
+    return [number * length * samples // 1152 for number in (1, 2, 3)]
+
+
+def test_it_has_every_sample_once(encoded: Encoded) -> None:
+    assert len(decode(encoded.joined, encoded.case)) == len(decode(encoded.single, encoded.case)) == len(encoded.source)
+
+
+def test_the_joints_are_no_worse_than_one_go(encoded: Encoded) -> None:
+    single = errors(decode(encoded.single, encoded.case), encoded.source)
+    joined = errors(decode(encoded.joined, encoded.case), encoded.source)
+    assert numpy.median(joined) == pytest.approx(numpy.median(single), rel=0.01)
+    for joint in joints(encoded.case):
+        # A joint is within SEARCH frames, and what it disturbs within the next ones.
+        near = slice(joint - 4, joint + 32)
+        assert joined[near].max() <= single.max()
+        assert joined[near].mean() <= single[near].mean() * 1.03
+
+
+def test_its_header_tells_of_the_whole(encoded: Encoded) -> None:
+    single, joined = MP3(encoded.single), MP3(encoded.joined)  # type: ignore[no-untyped-call]
+    assert joined.info.length == pytest.approx(single.info.length, abs=0.001)
+    assert joined.info.bitrate_mode is (BitrateMode.VBR if encoded.case.bitrate is None else BitrateMode.CBR)
+    assert str(joined["TIT2"]) == "A sound"
+    [one, other] = [Part(bytearray(path.read_bytes()), 0) for path in (encoded.single, encoded.joined)]
+    assert len(other.frames) == len(one.frames)
+    assert xing.gaps(other.header) == xing.gaps(one.header)
+    assert renewed(other) == other.header
+
+
+def renewed(part: Part) -> bytes:
+    """The header as it has to be for the frames that are there."""
+    sizes = array("H", (frame.kind.size for frame in part.frames))
+    bitrates = {frame.kind.bitrate for frame in part.frames}
+    checksum = xing.checksum(bytes(part.data[part.frames[0].start :]))
+    return xing.rewritten(part.header, sizes, bitrates, xing.gaps(part.header)[1], checksum)
+
+
+def test_a_header_that_fits_is_ffmpegs_own(encoded: Encoded) -> None:
+    part = Part(bytearray(encoded.single.read_bytes()), 0)
+    ours, own = renewed(part), part.header
+    table = own.index(b"Xing" if encoded.case.bitrate is None else b"Info") + 16
+    # ffmpeg's seek table is of whole groups of frames; and with it, the checksum is another one.
+    different = {at - table for at in range(len(own)) if own[at] != ours[at]}
+    assert different <= {*range(100), 154 - 16, 155 - 16}
+    assert all(abs(own[table + part] - ours[table + part]) <= 2 for part in range(100))
+
+
+def test_players_find_a_moment_by_the_seek_table(encoded: Encoded) -> None:
+    whole = decode(encoded.joined, encoded.case)[:, 0]
+    for moment in (9.0, 10.5, 25.0, 40.0):
+        found = decode(encoded.joined, encoded.case, "-usetoc", "1", "-ss", str(moment))[: encoded.case.rate, 0]
+        best = whole[int((moment - 1.5) * encoded.case.rate) : int((moment + 2.5) * encoded.case.rate)]
+        size = len(best) + len(found)
+        match = numpy.fft.irfft(numpy.fft.rfft(best, size) * numpy.conj(numpy.fft.rfft(found, size)), size)
+        # A hundredth of the time is 0.4 s.
+        assert abs(int(match.argmax()) / encoded.case.rate - 1.5) < 0.5
+
+
+def test_parts_that_do_not_overlap_are_not_joined(encoded: Encoded, tmp_path: Path) -> None:
+    data = encoded.single.read_bytes()
+    left = Part(bytearray(data), 0)
+    right = Part(bytearray(data), left.end - LEAD)
+    with (tmp_path / "joined.mp3").open("wb") as file, pytest.raises(NotJoinable):
+        joiner = Joiner(file, lambda _: None)
+        joiner.add(left)
+        joiner.add(right)
+
+
+def test_what_is_no_frame_is_noticed(encoded: Encoded) -> None:
+    data = encoded.single.read_bytes()
+    with pytest.raises(frames.BadFrame):
+        list(frames.frames(data[:-1]))
+    with pytest.raises(frames.BadFrame):
+        list(frames.frames(data + b"TAG"))
+
+
+def test_a_decoder_that_fails_says_why(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"This is no sound. " * 1000)
+    how = Run(tmp_path, LIMITS, time.monotonic() + 60, lambda: False)
+    with source.open("rb") as file:
+        order = parallel.Order(file.fileno(), Piece(0), None, CASES[0].encoding, tmp_path / "x.mp3", SECONDS)
+        finished, _ = parallel.encode(order, how, 2, lambda _: None)
+    assert finished.code != 0
+    assert "Invalid data" in finished.log
