@@ -22,7 +22,7 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
         system.stack.start("converter")
     progress(f"{number} jobs wait")
     for fid in fids:
-        system.wait(fid)
+        system.wait(fid, every=0.25)
     found = system.videos["jobs"].find({"_id": {"$in": fids}}, {"updated_at": 1}).sort("updated_at", 1)
     ends = [row["updated_at"].timestamp() for row in found]
     part = int(number * _SHARE)

@@ -83,8 +83,8 @@ class System:
         self.wait(fid)
         return time.monotonic() - begin
 
-    def wait(self, fid: ObjectId) -> dict[str, Any]:
-        """The job when it is completed; raises RuntimeError when it failed."""
+    def wait(self, fid: ObjectId, every: float = _EVERY) -> dict[str, Any]:
+        """The job when it is completed, looked at each `every` seconds; raises RuntimeError when it failed."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             job = self.videos["jobs"].find_one({"_id": fid}) or {}
@@ -92,7 +92,7 @@ class System:
                 return job
             if job.get("status") == "failed":
                 raise RuntimeError(f"the job {fid} failed: {job['error']}")
-            time.sleep(_EVERY)
+            time.sleep(every)
         raise RuntimeError(f"the job {fid} did not end")
 
     def delete(self, fid: ObjectId) -> None:

@@ -23,6 +23,7 @@ from common.errors import TransientError
 from . import ffmpeg, pcm, xing
 from .ffmpeg import Encoding, Piece
 from .joining import Joiner, NotJoinable, Part
+from .limits import Limits
 from .pcm import Cut
 from .process import POLL, Cancelled, Finished, Run, run
 from .progress import Progress
@@ -66,7 +67,7 @@ def encode(order: Order, how: Run, threads: int, tell: Callable[[float], None]) 
         tell(encoders.encoded)
 
     with _Encoders(order, how, threads) as encoders:
-        return _join(encoders, order, wait)
+        return _join(encoders, order, how.limits, wait)
 
 
 class _Encoders:
@@ -161,7 +162,7 @@ class _Encoders:
             left.unlink()
 
 
-def _join(encoders: _Encoders, order: Order, wait: Callable[[], None]) -> tuple[Finished, float]:
+def _join(encoders: _Encoders, order: Order, limits: Limits, wait: Callable[[], None]) -> tuple[Finished, float]:
     checksum, samples, head = 0, 0, b""
 
     def note(piece: memoryview) -> None:
@@ -179,7 +180,7 @@ def _join(encoders: _Encoders, order: Order, wait: Callable[[], None]) -> tuple[
             joiner.add(part)
             samples = part.begin * part.frames[0].kind.samples + encoded.samples
             if file.tell() > order.encoding.max_bytes:
-                break
+                raise limits.too_large()
         finished = _result(encoders.decoder, wait)
         if finished.code or not head:
             return finished, encoders.position
