@@ -100,7 +100,7 @@ def by_service() -> dict[str, dict[str, Variable]]:
         classes = common | _classes(path)
         wanted = set(_classes(path))
         if (path.parent / "wsgi.py").exists():  # served by gunicorn, whose settings are shared
-            server = _classes(folders.SOURCE / "common" / "gunicorn_conf.py")
+            server = _classes(folders.SOURCE / "common" / "serving" / "settings.py")
             classes |= server
             wanted |= set(server)
         variables = {variable.name: variable for name in sorted(wanted) for variable in _fields(name, classes)}

@@ -1,5 +1,6 @@
 """Slow and rude clients: they are told so or cut off, and meanwhile other people are served."""
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pymongo import MongoClient
 from common.storage.bucket import Bucket
 from tests import media
 from tests.e2e.rude import CROWD, Answer, answer, connect, crowd, rest
+from tests.e2e.test_tus import MEGABYTE, begun, half_a_part, locked, patch
 from tests.person import Person
 from tests.waiting import eventually
 
@@ -233,27 +235,29 @@ def at(url: str, someone: Person) -> Person:
     return someone.joins()
 
 
-def test_an_account_has_a_share_of_the_transfers(fair, newcomer, large, person):
-    first, second = at(fair, newcomer()), at(fair, newcomer())
-    person.url = fair
-    with upload_begun(first), upload_begun(first):
-        eventually(lambda: refused_for_now(first.upload(media.make("mp4"))), what="the refusal of a third upload")
-        begin = {"Tus-Resumable": "1.0.0", "Upload-Length": "5", "Upload-Metadata": "filename YS5tcDQ="}
-        created = first.request("POST", "/files", headers=begin)
-        assert created.status_code == 201
-        part = {"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
-        assert refused_for_now(first.request("PATCH", created.headers["Location"], headers=part, data=b"x"))
-        second.uploads(media.make("mp4"))
-        # What is no transfer goes on.
-        assert first.request("GET", "/jobs").status_code == 200
-    eventually(lambda: first.upload(media.make("mp4")).status_code == 202, what="the next upload")
+def test_an_account_has_a_share_of_the_transfers(fair, newcomer, large, person, environment):
+    person.url, other = fair, at(fair, newcomer())
+    paths = [begun(person, 10 * MEGABYTE) for _ in range(3)]
     with (
         person.request("GET", f"/download?fid={large}", stream=True),
         person.request("GET", f"/download?fid={large}", stream=True),
     ):
         assert refused_for_now(person.request("GET", f"/download?fid={large}"))
+        assert refused_for_now(person.upload(media.make("mp4")))
+        assert refused_for_now(patch(person, paths[0], 0, b"x"))
+        other.uploads(media.make("mp4"))
+        # What is no transfer goes on.
         assert person.request("HEAD", f"/download?fid={large}").status_code == 200
+        assert person.request("GET", "/jobs").status_code == 200
     eventually(lambda: person.download(large).status_code == 200, what="the next download")
+    with (
+        contextlib.closing(half_a_part(person, paths[1], 0, MEGABYTE, b"x")),
+        contextlib.closing(half_a_part(person, paths[2], 0, MEGABYTE, b"x")),
+    ):
+        eventually(lambda: all(locked(environment, path) for path in paths[1:]), what="two uploads")
+        assert refused_for_now(person.upload(media.make("mp4")))
+        assert refused_for_now(person.request("GET", f"/download?fid={large}"))
+    eventually(lambda: person.upload(media.make("mp4")).status_code == 202, what="the next upload")
 
 
 def test_an_account_has_a_share_of_the_streams(fair, newcomer):

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from common.settings import EnvironmentSettings
+from scripts.deploy import variables
 from tests.manifests.kustomize import ROOT, render
 from tests.manifests.pods import pods
 from tests.manifests.test_configuration import SETTINGS
@@ -125,6 +126,14 @@ def test_the_example_of_dotenv_has_every_variable_that_an_operator_may_set() -> 
     everything = {name for settings in SETTINGS.values() for name in _fields(*settings)} - _FIXED | _SCRIPTS
     assert everything - _example() == set(), "not documented"
     assert _example() - everything == set(), "nothing reads it"
+
+
+def test_the_deployment_hands_each_service_every_variable_that_it_reads() -> None:
+    known = variables.by_service()
+    for service in known:
+        both = [SETTINGS[name] for name in (service, "housekeeping") if name == service or service == "gateway"]
+        read = {name for settings in both for name in _fields(*settings)}
+        assert read - _FIXED - set(known[service]) == set(), service
 
 
 def test_the_example_of_dotenv_sets_nothing() -> None:
