@@ -131,8 +131,8 @@ def test_the_example_of_dotenv_has_every_variable_that_an_operator_may_set() -> 
 def test_the_deployment_hands_each_service_every_variable_that_it_reads() -> None:
     known = variables.by_service()
     for service in known:
-        both = [SETTINGS[name] for name in (service, "housekeeping") if name == service or service == "gateway"]
-        read = {name for settings in both for name in _fields(*settings)}
+        programs = {service, "housekeeping"} if service == "gateway" else {service}
+        read = {name for program in programs for name in _fields(*SETTINGS[program])}
         assert read - _FIXED - set(known[service]) == set(), service
 
 
