@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 
@@ -58,6 +59,8 @@ def main() -> int:
         parser.error(f"there is no benchmark {unknown[0]}; there are: {', '.join(BENCHMARKS)}")
     if arguments.pairs < 1:
         parser.error("--pairs: at least 1")
+    # So that the peers that were started are ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     scale = Scale(arguments.pairs, arguments.quick)
     results: list[Result] = []
     with system.opened(os.environ["V2M_STACK"]) as running:
