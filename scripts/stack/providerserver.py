@@ -203,7 +203,7 @@ def _content(body: dict[str, Any], fault: dict[str, Any]) -> str:
     words = re.findall(r"[^\W\d_]{4,}", text) or ["Nothing"]
     values = {
         "summary": chosen[:1500],
-        "category": max(set(words), key=words.count).capitalize(),
+        "category": max(sorted(set(words), key=str.casefold), key=words.count).capitalize(),
         "notes": chosen[:800],
     }
     return json.dumps({name: values[name] for name in wanted["schema"]["required"]})

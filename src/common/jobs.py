@@ -57,6 +57,11 @@ class Job:
     # How often it was queued anew after it had ended: its messages and emails of one round are not those of the next.
     round: int = 0
 
+    @property
+    def this_round(self) -> Document:
+        """What finds its record, unless it was queued anew since it was read."""
+        return {"_id": self.video_fid, "round": self.round or {"$in": [0, None]}}
+
     def public(self) -> dict[str, Any]:
         """As the API shows it."""
         return {
@@ -191,9 +196,8 @@ class Jobs:
 
         `published`, `notice_sent`, `told`; or `undeliverable`, for a dead letter.
         """
-        same_round = job.round or {"$in": [0, None]}
         with failures():
-            self.collection.update_one({"_id": job.video_fid, "round": same_round}, {"$set": flags})
+            self.collection.update_one(job.this_round, {"$set": flags})
 
     def reopen(
         self, video_fid: ObjectId, options: Mapping[str, Any] | None = None, ended: Iterable[Status] = (Status.FAILED,)

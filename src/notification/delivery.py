@@ -3,8 +3,6 @@
 import logging
 from datetime import timedelta
 
-from bson import ObjectId
-
 from common.errors import TransientError
 from common.jobs import Job, Jobs, Status, now
 from common.messaging.consumer import Busy
@@ -34,12 +32,12 @@ class Delivery:
         if job.told or not job.status.terminal or job.status is Status.DELETED:
             log.info("There is nothing to tell: %s", "told already" if job.told else job.status.value)
             return
-        if not self._reserve(job.video_fid):
-            raise Busy("another worker is telling the owner")
+        if not self._reserve(job):
+            raise Busy("another worker is telling the owner, or the job was queued anew")
         try:
             self._tell(job)
         except BaseException:
-            self._release(job.video_fid)
+            self._release(job)
             raise
 
     def give_up(self, message: Message, reason: str) -> None:
@@ -69,19 +67,19 @@ class Delivery:
             return ""
         return found.first_sentence if found else ""
 
-    def _reserve(self, video_fid: ObjectId) -> bool:
+    def _reserve(self, job: Job) -> bool:
         moment = now()
         free = [{"telling_until": None}, {"telling_until": {"$lt": moment}}]
         with failures():
             result = self._jobs.collection.update_one(
-                {"_id": video_fid, "told": False, "$or": free},
+                {**job.this_round, "told": False, "$or": free},
                 {"$set": {"telling_until": moment + timedelta(seconds=self._lease)}},
             )
         return result.matched_count == 1
 
-    def _release(self, video_fid: ObjectId) -> None:
+    def _release(self, job: Job) -> None:
         try:
             with failures():
-                self._jobs.collection.update_one({"_id": video_fid}, {"$unset": {"telling_until": ""}})
+                self._jobs.collection.update_one(job.this_round, {"$unset": {"telling_until": ""}})
         except TransientError as error:
             log.warning("The reservation stays until it expires: %s", error)

@@ -12,6 +12,8 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 
 from common.jobs import Jobs, Status, now
 from common.storage.bucket import Bucket
+from common.summaries import Summaries
+from common.transcripts import Transcripts
 from converter.claims import Claims
 from gateway.outbox import Outbox
 from gateway.resumable import Uploads
@@ -68,6 +70,8 @@ def store(client, recorder) -> Iterator[Store]:
 def test_every_query_is_answered_by_an_index(client, store, recorder, rabbit, publisher, environment):
     uploads = Uploads(store.jobs.collection.database, 60)
     uploads.ensure_indexes()
+    Summaries(store.jobs.collection.database).ensure_indexes()
+    Transcripts(store.jobs.collection.database).ensure_indexes()
     videos = [video(store) for _ in range(4)]
     settle_jobs(store.jobs, videos)
     use_files(store, videos[0])
@@ -76,7 +80,7 @@ def test_every_query_is_answered_by_an_index(client, store, recorder, rabbit, pu
     recorder.on = False
 
     asked = {collection(command) for _, command in recorder.commands}
-    assert asked == {"jobs", "uploads", "fs.files", "fs.chunks"}
+    assert asked == {"jobs", "uploads", "fs.files", "fs.chunks", "summaries", "transcripts"}
     assert {next(iter(command)) for _, command in recorder.commands} == QUERIES
     for database, command in recorder.commands:
         plan = client[database].command("explain", explainable(command), verbosity="queryPlanner")

@@ -13,7 +13,7 @@ import pytest
 from bson import ObjectId
 
 from common.errors import PermanentError, TransientError
-from common.jobs import Jobs, Status
+from common.jobs import Job, Jobs, Status
 from common.links import DownloadLinks
 from common.messaging.consumer import Busy
 from common.messaging.message import InvalidMessage, Message
@@ -126,6 +126,27 @@ def test_the_owner_of_a_failed_job_gets_the_reason(store, delivery, mail_server)
     assert b"no audio track" in email.as_bytes()
 
 
+class Retried(Jobs):
+    """Jobs whose owner has them converted anew just after they were read."""
+
+    def get(self, video_fid: ObjectId) -> Job | None:
+        job = super().get(video_fid)
+        self.reopen(video_fid)
+        return job
+
+
+def test_a_job_that_is_queued_anew_meanwhile_is_told_of_without_delay_when_it_has_ended(store, settings, mail_server):
+    made = settings()
+    emails, mailer = Emails(made.sender, DownloadLinks(made), made.public_url), Mailer(made)
+    message = ended(store.jobs, Status.FAILED)
+    with pytest.raises(Busy):
+        Delivery(Retried(store.jobs.collection.database), emails, mailer, lease=300).handle(message)
+    assert mail_server.inbox == []
+    store.jobs.update(message.video_fid, {}, {"status": Status.FAILED.value, "error": "It has no audio track."})
+    Delivery(store.jobs, emails, mailer, lease=300).handle(message)
+    assert len(mail_server.inbox) == 1
+
+
 @pytest.mark.parametrize("name", ["Grüße 🎵.mp4", "a\r\nBcc: x@example.com.mp4", "x" * 300, "\u202egpj.mp4"])
 def test_a_strange_name_arrives(store, delivery, mail_server, name):
     delivery().handle(ended(store.jobs, filename=name))
@@ -183,7 +204,7 @@ def test_an_answer_that_got_lost_brings_the_same_message_id_again(store, deliver
 
 def test_one_replica_at_a_time_tells_an_owner(store, delivery):
     message = ended(store.jobs)
-    assert delivery()._reserve(message.video_fid)
+    assert delivery()._reserve(store.jobs.get(message.video_fid))
     with pytest.raises(Busy):
         delivery().handle(message)
 
