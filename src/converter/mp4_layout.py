@@ -12,7 +12,12 @@ from dataclasses import dataclass
 
 # What a file may have at its top level, and of what size the index may be (bytes): ten hours need 20 MB.
 _MOST_BOXES = 64
-_LARGEST_INDEX = 64 << 20
+_LARGEST_INDEX = 32 << 20
+# Each of them costs a hundred bytes of memory here: ten hours of two tracks have 150,000 chunks, and a box has a few
+# others inside.
+_MOST_CHUNKS = 200_000
+_MOST_INSIDE = 1024
+_MOST_TRACKS = 32
 # Bytes at the beginning of the tracks that are kept whole: ffmpeg looks at the first pictures to tell what they are.
 _HEAD = 4 << 20
 # Boxes of files whose samples are not where the index says, or that continue elsewhere.
@@ -85,9 +90,12 @@ def _box(header: bytes, at: int, limit: int) -> _Box:
 
 
 def _inside(data: bytes, box: _Box) -> Iterator[_Box]:
-    at = box.start
+    at, count = box.start, 0
     # What is left may be zeros: QuickTime ends some lists so.
     while box.end - at >= 8:
+        count += 1
+        if count > _MOST_INSIDE:
+            raise _Unusual
         found = _box(data[at : at + 16], at, box.end)
         yield found
         at = found.end
@@ -107,14 +115,16 @@ def _chunks(index: bytes) -> tuple[list[int], list[int]]:
     """Where chunks begin: those of all tracks but pictures (titles of chapters are needed too), and all, in order."""
     kept: set[int] = set()
     every: set[int] = set()
-    sound = False
-    for track in _inside(index, _Box(b"moov", 0, len(index))):
-        if track.name != b"trak":
-            continue
+    sound, chunks = False, 0
+    tracks = [box for box in _inside(index, _Box(b"moov", 0, len(index))) if box.name == b"trak"]
+    if len(tracks) > _MOST_TRACKS:
+        raise _Unusual
+    for track in tracks:
         media = _find(index, track, b"mdia")
         handler = _find(index, media, b"hdlr")
         kind = index[handler.start + 8 : handler.start + 12]
-        offsets = _offsets(index, _find(index, media, b"minf", b"stbl"))
+        offsets = _offsets(index, _find(index, media, b"minf", b"stbl"), _MOST_CHUNKS - chunks)
+        chunks += len(offsets)
         every.update(offsets)
         if kind != b"vide":
             kept.update(offsets)
@@ -124,13 +134,13 @@ def _chunks(index: bytes) -> tuple[list[int], list[int]]:
     return sorted(kept), sorted(every)
 
 
-def _offsets(index: bytes, table: _Box) -> "array[int]":
-    """The track's chunk offsets, of 32 or 64 bits: a count and as many numbers behind version and flags."""
+def _offsets(index: bytes, table: _Box, most: int) -> "array[int]":
+    """The track's chunk offsets, at most so many: a count and as many numbers behind version and flags."""
     [box] = [one for one in _inside(index, table) if one.name in {b"stco", b"co64"}]
     offsets = array("I" if box.name == b"stco" else "Q")
     count = int.from_bytes(index[box.start + 4 : box.start + 8], "big")
     content = index[box.start + 8 : box.end]
-    if count * offsets.itemsize > len(content):
+    if count > most or count * offsets.itemsize > len(content):
         raise _Unusual
     offsets.frombytes(content[: count * offsets.itemsize])
     if sys.byteorder == "little":

@@ -99,6 +99,8 @@ class Feed:
                 found = self._look({follower.username for follower in followers}, looked)
             except TransientError as error:
                 log.warning("Followers wait: %s", error)
+            except Exception:  # this thread is the only one that looks: it must not end
+                log.exception("Followers wait")
             else:
                 looked = moment
                 fresh = {owner_and_change[1].video_fid: owner_and_change[1].text for owner_and_change in found}

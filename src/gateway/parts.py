@@ -94,6 +94,7 @@ class Parts:
             part = _Part(self._uploads, upload, writer, checksum)
             broken = part.read(request.stream)
             part.check(broken)
+            part.note()
             offset = writer.suspend()
         finally:
             writer.leave()
@@ -153,12 +154,17 @@ class _Part:
                 self._look()
         if self._hash is not None:
             self._hash.update(data)
-        self._writer.write(data)
+        # Before it writes: whoever was silent for long may have lost the lock to another request.
         if time.monotonic() - self._noted >= _RENEW:
-            # Bytes with a checksum count only when all have come.
-            stored = self._upload.offset if self._hash is not None else self._writer.stored
-            self._uploads.advance(self._upload, stored)
-            self._noted = time.monotonic()
+            self.note()
+        self._writer.write(data)
+
+    def note(self) -> None:
+        """Notes how far it is, and renews the lock; raises Locked when another request has taken it."""
+        # Bytes with a checksum count only when all have come.
+        stored = self._upload.offset if self._hash is not None else self._writer.stored
+        self._uploads.advance(self._upload, stored)
+        self._noted = time.monotonic()
 
     def _look(self) -> None:
         head, self._head = self._head, None

@@ -129,7 +129,18 @@ class Uploads:
     def expired(self) -> list[ObjectId]:
         """Those that nobody may continue."""
         with failures():
-            return [row["_id"] for row in self._collection.find({"expires_at": {"$lte": now()}}, {"_id": 1})]
+            return [row["_id"] for row in self._collection.find(self._abandoned(), {"_id": 1})]
+
+    def forget_expired(self, upload_id: ObjectId) -> bool:
+        """Removes what is known, unless somebody went on with it meanwhile; tells whether it did."""
+        free = [{"lock": None}, {"lock.until": {"$lt": now()}}]
+        with failures():
+            return self._collection.delete_one({"_id": upload_id, **self._abandoned(), "$or": free}).deleted_count == 1
+
+    @staticmethod
+    def _abandoned() -> Document:
+        # What has all its bytes is a job, or about to become one.
+        return {"expires_at": {"$lte": now()}, "$expr": {"$lt": ["$offset", "$length"]}}
 
 
 def _s(seconds: float) -> timedelta:

@@ -41,8 +41,8 @@ class Housekeeping:
         """Runs every pass once; returns how much each had to do. Raises StorageUnavailable."""
         return {
             "expired": self.delete_expired(),
-            "uploads": self.delete_expired_uploads(),
             "completed": self.complete_forgotten_uploads(),
+            "uploads": self.delete_expired_uploads(),
             "published": self.publish_forgotten(),
             "notified": self.notify_forgotten(),
             "files": self.delete_files_without_job(),
@@ -63,12 +63,13 @@ class Housekeeping:
 
     def delete_expired_uploads(self) -> int:
         """Deletes the bytes of uploads that were not finished in time."""
-        expired = self._uploads.expired()
-        for upload_id in expired:
+        count = 0
+        for upload_id in self._uploads.expired():
             # First what is known about it: a crash in between leaves chunks without a file, which go with the others.
-            self._uploads.forget(upload_id)
-            self._store.videos.delete(upload_id)
-        return len(expired)
+            if self._uploads.forget_expired(upload_id):
+                self._store.videos.delete(upload_id)
+                count += 1
+        return count
 
     def complete_forgotten_uploads(self) -> int:
         """Makes the jobs of uploads whose last request ended after the last byte and before that."""

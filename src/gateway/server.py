@@ -67,7 +67,7 @@ def create_app(settings: GatewaySettings) -> Flask:
     followers = Followers(settings, store.jobs, feed, streams(settings.streams_per_account))
     app.register_blueprint(jobs.blueprint(identity, store, outbox, followers))
     app.register_blueprint(downloads.blueprint(identity, store, DownloadLinks(settings), moving))
-    app.register_blueprint(summaries.blueprint(settings, identity, limiter))
+    app.register_blueprint(summaries.blueprint(settings, identity, limiter, moving))
     app.register_blueprint(docs.blueprint())
     app.register_blueprint(page.blueprint(settings.web_root))
     threading.Thread(target=_prepare, args=(store, unfinished), name="indexes", daemon=True).start()

@@ -11,11 +11,12 @@ from requests.adapters import HTTPAdapter
 from common.errors import BadRequest, LengthRequired, TooLarge, Unavailable
 from common.identity import Identity
 from gateway.settings import GatewaySettings
+from gateway.shares import Shares
 
 # As many idle connections as a gunicorn worker has threads.
 _POOL = 64
 # bytes. The summary service has the last word on the size (MAX_TEXT_MB); this one keeps the gateway's memory.
-_MAX_BODY = 16 * 1024 * 1024
+_MAX_BODY = 4 * 1024 * 1024
 _ASKED = ("Authorization", "Content-Type", "Accept")
 _ANSWERED = ("Content-Type", "Location", "Retry-After", "WWW-Authenticate")
 
@@ -52,7 +53,7 @@ class SummaryClient:
         return Response(answer.content, status=answer.status_code, headers=kept)
 
 
-def blueprint(settings: GatewaySettings, identity: Identity, limiter: Limiter) -> Blueprint:
+def blueprint(settings: GatewaySettings, identity: Identity, limiter: Limiter, transfers: Shares) -> Blueprint:
     """Routes `/summaries`, `/summaries/<id>` and `/transcripts/<file_id>`."""
     routes = Blueprint("summaries", __name__)
     client = SummaryClient(settings)
@@ -69,7 +70,9 @@ def blueprint(settings: GatewaySettings, identity: Identity, limiter: Limiter) -
 
     @limiter.limit(settings.summary_limit, key_func=_account)
     def ordered() -> Response:
-        return passed_on("/summaries")
+        # It may be a long text on a slow line: it has a share of the threads and no more.
+        with transfers.held(g.account):
+            return passed_on("/summaries")
 
     @routes.post("/summaries")
     def create() -> Response:

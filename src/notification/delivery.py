@@ -1,7 +1,7 @@
 """What the notification does with a message: tell the owner once how the job ended."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from common.errors import TransientError
 from common.jobs import Job, Jobs, Status, now
@@ -32,12 +32,13 @@ class Delivery:
         if job.told or not job.status.terminal or job.status is Status.DELETED:
             log.info("There is nothing to tell: %s", "told already" if job.told else job.status.value)
             return
-        if not self._reserve(job):
+        until = self._reserve(job)
+        if until is None:
             raise Busy("another worker is telling the owner, or the job was queued anew")
         try:
             self._tell(job)
         except BaseException:
-            self._release(job)
+            self._release(job, until)
             raise
 
     def give_up(self, message: Message, reason: str) -> None:
@@ -67,19 +68,21 @@ class Delivery:
             return ""
         return found.first_sentence if found else ""
 
-    def _reserve(self, job: Job) -> bool:
+    def _reserve(self, job: Job) -> datetime | None:
         moment = now()
+        until = moment + timedelta(seconds=self._lease)
         free = [{"telling_until": None}, {"telling_until": {"$lt": moment}}]
         with failures():
             result = self._jobs.collection.update_one(
                 {**job.this_round, "told": False, "$or": free},
-                {"$set": {"telling_until": moment + timedelta(seconds=self._lease)}},
+                {"$set": {"telling_until": until}},
             )
-        return result.matched_count == 1
+        return until if result.matched_count else None
 
-    def _release(self, job: Job) -> None:
+    def _release(self, job: Job, until: datetime) -> None:
         try:
             with failures():
-                self._jobs.collection.update_one(job.this_round, {"$unset": {"telling_until": ""}})
+                ours = {**job.this_round, "telling_until": until}
+                self._jobs.collection.update_one(ours, {"$unset": {"telling_until": ""}})
         except TransientError as error:
             log.warning("The reservation stays until it expires: %s", error)

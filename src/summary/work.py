@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from common.errors import PermanentError, TransientError
+from common.jobs import now
 from common.messaging.consumer import Busy, HandedBack
 from common.messaging.message import InvalidMessage, SummaryMessage
 from common.storage.bucket import Bucket
@@ -100,9 +101,12 @@ class Summarising:
     def give_up(self, message: SummaryMessage, reason: str) -> None:
         """Marks the summary as failed; its owner may ask for it again."""
         log.error("No attempt is left: %s", reason)
-        self._summaries.fail(
-            message.summary_id, "The summary could not be made: the provider did not answer. Ask for it again later."
-        )
+        unclaimed = {"$or": [{"claim": None}, {"claim.until": {"$lt": now()}}]}
+        sentence = "The summary could not be made: the provider did not answer. Ask for it again later."
+        self._summaries.fail(message.summary_id, sentence, unclaimed)
+        found = self._summaries.get(message.summary_id)
+        if found is not None and found.status not in {Stage.COMPLETED, Stage.FAILED}:
+            raise Busy("another worker holds this summary")
 
     def _settle_unclaimed(self, message: SummaryMessage) -> None:
         found = self._summaries.get(message.summary_id)

@@ -1,6 +1,7 @@
 """The server's API, as far as the command line needs it."""
 
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import requests
 from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError, TusUploadFailed
+from urllib3.connection import HTTPConnection
 
 from video2mp3.account import Account
 from video2mp3.errors import CliError, NotSignedIn, Refused, Unreachable
@@ -19,6 +21,11 @@ Summary = dict[str, Any]
 
 # s. To connect, and to wait for the next bytes of an answer.
 _TIMEOUT = (10.0, 60.0)
+# tuspy sets no time limits: the system has to notice that the other side is gone, within a minute (tcp(7)).
+_NOTICING = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 60_000}
+_KNOWN = {getattr(socket, name): value for name, value in _NOTICING.items() if hasattr(socket, name)}
+HTTPConnection.default_socket_options.append((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1))
+HTTPConnection.default_socket_options.extend((socket.IPPROTO_TCP, name, value) for name, value in _KNOWN.items())
 # bytes to a request of an upload: what is sent again at most costs seconds, and few requests are needed.
 _PART = 16 * 1024 * 1024
 # An upload goes on through about two minutes without a server.

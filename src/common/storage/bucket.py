@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 from bson import ObjectId
 from gridfs import DEFAULT_CHUNK_SIZE
@@ -65,11 +66,14 @@ class Bucket:
         whole, rest = divmod(size, DEFAULT_CHUNK_SIZE)
         with failures():
             self._chunks.delete_many({"files_id": file_id, "n": {"$gte": whole + (1 if rest else 0)}})
-            last = self._chunks.find_one({"files_id": file_id, "n": whole}) if rest else None
+            # The chunk that is not full is this writer's from now on: one that lost its right must not undo the next's.
+            writer = uuid4().hex
+            mine = {"$set": {"writer": writer}}
+            last = self._chunks.find_one_and_update({"files_id": file_id, "n": whole}, mine) if rest else None
         if rest and (last is None or len(last["data"]) < rest):
             raise DamagedFile("The stored file is damaged. Upload it again.")
         tail = bytes(last["data"][:rest]) if last else b""
-        return GridWriter(self._db, filename, content_type, metadata, Beginning(file_id, size, tail))
+        return GridWriter(self._db, filename, content_type, metadata, Beginning(file_id, size, tail, writer))
 
     def publish(
         self, file_id: ObjectId, size: int, filename: str, content_type: str, metadata: Mapping[str, Any]
@@ -138,9 +142,10 @@ class Bucket:
             return [row["_id"] for row in self._files.find({"metadata.video_fid": video_fid}, {"_id": 1})]
 
     def files_before(self, before: datetime) -> Iterator[StoredFile]:
-        """The files that were uploaded before that time."""
+        """The files whose upload ended before that time; the id is as old as its beginning."""
+        old = {"_id": {"$lt": ObjectId.from_datetime(before)}, "uploadDate": {"$lt": before}}
         with failures():
-            for row in self._files.find({"_id": {"$lt": ObjectId.from_datetime(before)}}):
+            for row in self._files.find(old):
                 yield _stored(row)
 
     def delete_abandoned_chunks(self, before: datetime) -> int:

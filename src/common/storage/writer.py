@@ -18,7 +18,7 @@ from gridfs import DEFAULT_CHUNK_SIZE
 from pymongo import WriteConcern
 from pymongo.errors import PyMongoError
 
-from common.storage.mongo import Db, failures
+from common.storage.mongo import Db, StorageUnavailable, failures
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,8 @@ class Beginning:
     size: int
     tail: bytes
     """The bytes in its last chunk, if that is not full."""
+    writer: str
+    """The mark that this chunk has while nobody else has begun to go on with the file."""
 
 
 class GridWriter(io.RawIOBase):
@@ -52,6 +54,7 @@ class GridWriter(io.RawIOBase):
         self.size = beginning.size if beginning else 0
         # What the chunk that is not full held when the writing went on.
         self.tail = beginning.tail if beginning else b""
+        self._writer = beginning.writer if beginning else ""
         # Bytes of it that are certainly in the database.
         self.stored = self.size
         self._db = db
@@ -147,7 +150,10 @@ class GridWriter(io.RawIOBase):
         with failures():
             if batch[0]["n"] == self._unfull:
                 first = {key: value for key, value in batch[0].items() if key != "_id"}
-                self._chunks.replace_one({"files_id": self.id, "n": self._unfull}, first, upsert=True)
+                mine = {"files_id": self.id, "n": self._unfull, "writer": self._writer}
+                found = self._chunks.replace_one(mine, first)
+                if found.matched_count == 0:
+                    raise StorageUnavailable(f"Another writer has gone on with the file {self.id}")
                 batch = batch[1:]
             if batch:
                 self._chunks.insert_many(batch, ordered=False)

@@ -7,6 +7,7 @@ import pytest
 from bson import ObjectId
 
 from common.jobs import Status, now
+from common.storage.bucket import Bucket
 from common.summaries import Recording
 from gateway.outbox import Outbox
 from gateway.retention import Housekeeping
@@ -36,7 +37,12 @@ def video(store, age: timedelta = timedelta()) -> ObjectId:
         writer.id = ObjectId.from_datetime(datetime.now(UTC) - age) if age else writer.id
         writer._document["_id"] = writer.id
         writer.write(b"x" * 1000)
-        return writer.finish()
+        return aged(store.videos, writer.finish(), age)
+
+
+def aged(bucket: Bucket, fid: ObjectId, age: timedelta) -> ObjectId:
+    bucket._files.update_one({"_id": fid}, {"$set": {"uploadDate": datetime.now(UTC) - age}})
+    return fid
 
 
 def mp3(store, video_fid: ObjectId, age: timedelta = timedelta()) -> ObjectId:
@@ -44,7 +50,7 @@ def mp3(store, video_fid: ObjectId, age: timedelta = timedelta()) -> ObjectId:
         writer.id = ObjectId.from_datetime(datetime.now(UTC) - age) if age else writer.id
         writer._document["_id"] = writer.id
         writer.write(b"x" * 1000)
-        return writer.finish()
+        return aged(store.mp3s, writer.finish(), age)
 
 
 def completed(store, days_ago: int = 0) -> ObjectId:
@@ -134,6 +140,12 @@ def test_files_without_a_job_go_when_no_upload_can_still_want_them(store, housek
     assert store.videos.find(lost_video) is None
     assert store.mp3s.find(lost_mp3) is None
     assert store.videos.find(under_way) is not None
+
+
+def test_a_video_whose_upload_took_longer_than_the_grace_waits_for_its_job(store, housekeeping):
+    fid = aged(store.videos, video(store, timedelta(days=1)), timedelta())
+    assert housekeeping().delete_files_without_job() == 0
+    assert store.videos.find(fid) is not None
 
 
 def test_an_mp3_that_its_job_does_not_point_to_goes(store, housekeeping):

@@ -7,11 +7,13 @@ import pytest
 
 from common.errors import Locked
 from common.jobs import Status, now
+from common.storage.mongo import StorageUnavailable
 from common.storage.writer import DEFAULT_CHUNK_SIZE
 from gateway.outbox import Outbox
 from gateway.resumable import Uploads
 from gateway.retention import Housekeeping
 from gateway.settings import HousekeepingSettings
+from tests import media
 
 OWNER = "owner@example.com"
 
@@ -76,6 +78,35 @@ def test_what_was_stored_behind_the_offset_does_not_count(store, uploads):
     assert upload.offset == len(data)
     store.videos.publish(upload.id, len(data), "talk.mp4", "video/*", {})
     assert b"".join(store.videos.read(store.videos.find(upload.id))) == data
+
+
+def test_who_was_overtaken_cannot_undo_what_the_next_one_stored(store, uploads):
+    data = os.urandom(2 * DEFAULT_CHUNK_SIZE)
+    upload = uploads.create(OWNER, "talk.mp4", len(data), {})
+    sent(store, uploads, upload, data[:1000])
+    slow = store.videos.resume(upload.id, 1000, "talk.mp4", "video/*", {})
+    slow.write(data[1000:1010])
+    upload = sent(store, uploads, upload, data[1000:])
+    with pytest.raises(StorageUnavailable):
+        slow.suspend()
+    slow.leave()
+    store.videos.publish(upload.id, len(data), "talk.mp4", "video/*", {})
+    assert b"".join(store.videos.read(store.videos.find(upload.id))) == data
+
+
+def test_housekeeping_completes_what_is_whole_and_leaves_what_goes_on_even_if_it_has_expired(
+    db, store, uploads, housekeeping
+):
+    data = media.make("mp4").read_bytes()
+    whole, going_on = (uploads.create(OWNER, "talk.mp4", len(data), {}) for _ in range(2))
+    sent(store, uploads, whole, data)
+    sent(store, uploads, going_on, data[:1000])
+    uploads.lock(going_on.id)
+    db["uploads"].update_many({}, {"$set": {"expires_at": now() - timedelta(days=1)}})
+    housekeeping.run()
+    assert store.jobs.get(whole.id) is not None
+    assert b"".join(store.videos.read(store.videos.find(whole.id))) == data
+    assert uploads.owned(going_on.id, OWNER) is not None
 
 
 def test_housekeeping_leaves_a_live_upload_and_deletes_an_expired_one(db, store, uploads, housekeeping):

@@ -119,3 +119,32 @@ def test_offsets_beyond_the_file_are_passed_over() -> None:
     parts = needed(bytes(content))
     assert parts is not None
     assert parts[-1][1] == len(content)
+
+
+def box(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), name) + content
+
+
+def index(*tables: bytes) -> bytes:
+    """An MP4 of sound tracks with these tables of chunk offsets."""
+    handler = box(b"hdlr", bytes(8) + b"soun" + bytes(12))
+    tracks = [box(b"trak", box(b"mdia", handler + box(b"minf", box(b"stbl", table)))) for table in tables]
+    return box(b"ftyp", b"isom" + bytes(4)) + box(b"moov", b"".join(tracks)) + box(b"mdat", bytes(1000))
+
+
+def offsets(count: int) -> bytes:
+    return box(b"stco", bytes(4) + struct.pack(f">I{count}I", count, *range(count)))
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        index(offsets(1_000_000)),
+        index(*[offsets(50_000)] * 6),
+        index(*[offsets(1)] * 100),
+        index(offsets(1) + box(b"free", b"") * 500_000),
+    ],
+)
+def test_an_index_that_would_cost_memory_or_time_is_not_read(hostile: bytes) -> None:
+    assert needed(index(offsets(10))) is not None
+    assert needed(hostile) is None

@@ -46,7 +46,15 @@ export function add(files: File[], options: Options): void {
       stopped: pump,
     });
     // The same file twice at a time would be two hands on one upload.
-    if ([...transfers.values()].some((other) => other.key === transfer.key)) continue;
+    const other = [...transfers.values()].find((one) => one.key === transfer.key);
+    const state = uploads.get().find((upload) => upload.id === other?.id)?.state;
+    if (other && state === "failed") {
+      transfers.delete(other.id);
+      removeRow(other.id);
+    } else if (other) {
+      if (state === "paused") resume(other.id);
+      continue;
+    }
     transfers.set(transfer.id, transfer);
     uploads.set([
       { id: transfer.id, name: file.name, size: file.size, sent: 0, speed: null, state: "waiting" },
