@@ -20,7 +20,10 @@ def state() -> Iterator[dict[str, Any]]:
         path = FOLDER / "state.json"
         content: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
         yield content
-        path.write_text(json.dumps(content))
+        # At once: a test may interrupt the program at any time.
+        draft = path.with_suffix(".new")
+        draft.write_text(json.dumps(content))
+        draft.replace(path)
 
 
 def is_set(name: str) -> str | None:
