@@ -75,7 +75,7 @@ def _wait(process: "subprocess.Popen[bytes]", url: str) -> None:
     while time.monotonic() < deadline and process.poll() is None:
         try:
             requests.get(url, timeout=5)
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             time.sleep(0.1)
         else:
             return
