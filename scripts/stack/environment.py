@@ -29,7 +29,9 @@ SHARES = {
     "summary": (*_MONGODB, *_RABBITMQ, *_PROVIDER, "AUTH_SVC_ADDRESS", "SUMMARY_QUEUE"),
     "summary-worker": (*_MONGODB, *_RABBITMQ, *_PROVIDER, "AUTH_SVC_ADDRESS", "SUMMARY_QUEUE"),
 }
-
+# What their images set (src/*/Dockerfile): how memory is given out and taken back, and a thread for each transfer.
+_MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "16777216"}
+IMAGES = {"gateway": {**_MEMORY, "WEB_THREADS": "320"}, "converter": _MEMORY}
 
 _SERVERS = {"auth", "gateway", "summary"}
 _WORKERS = {"converter", "notification", "summary-worker"}
@@ -112,9 +114,6 @@ def service(state: State, name: str, like: str) -> dict[str, str]:
     listen: dict[str, str] = {}
     for variable, port in listening(name, like).items():
         listen |= {variable: str(state.ports[port]), variable.replace("PORT", "HOST"): "127.0.0.1"}
-    # As in the images.
-    threads = {"WEB_THREADS": "320"} if like == "gateway" else {}
-    memory = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_ARENA_MAX": "2"} if like in {"gateway", "converter"} else {}
     variant = state.variants.get(name)
     return {
         **base(state),
@@ -123,8 +122,7 @@ def service(state: State, name: str, like: str) -> dict[str, str]:
         "LOG_FORMAT": "text",
         **share,
         **listen,
-        **threads,
-        **memory,
+        **IMAGES.get(like, {}),
         **(_coverage() if state.coverage else {}),
         **state.overrides,
         **(variant.env if variant else {}),

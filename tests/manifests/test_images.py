@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.stack import environment
 from tests.manifests.kustomize import ROOT, render
 from tests.manifests.pods import pods
 
@@ -50,6 +51,15 @@ def test_the_gateways_image_has_the_page_built_from_locked_packages() -> None:
     assert set(re.findall(r"web/\S+", page)) == {"web/package.json", "web/package-lock.json", "web/.npmrc"}
     assert "COPY --from=page /web/dist /app/web/dist" in final
     assert '"resolved"' not in (_SOURCE / "web" / "package-lock.json").read_text()
+
+
+@pytest.mark.parametrize("service", sorted(environment.IMAGES))
+def test_a_stack_without_containers_sets_what_the_image_sets(service: str) -> None:
+    words = " ".join(re.findall(r"^ENV (.*)$", _stages(service)[-1], re.MULTILINE)).split()
+    image = dict(word.split("=", 1) for word in words)
+    assert environment.IMAGES[service].items() <= image.items()
+    unset = {name for name in image if name.startswith("MALLOC_")} - set(environment.IMAGES[service])
+    assert unset == set()
 
 
 @pytest.mark.parametrize("service", _SERVICES)

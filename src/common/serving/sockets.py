@@ -79,13 +79,28 @@ class ClientSocket(socket.socket):
             try:
                 data = super().recv(size, flags | socket.MSG_DONTWAIT)
             except BlockingIOError:
-                if self._reading is None:
-                    self._reading = Patience(self._pace, self.fileno(), select.POLLIN, lambda: self._received)
-                self.slow = not self._reading.wait()
+                self._await_more()
             else:
                 self._received += len(data)
                 return data
         return b""
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0, /) -> int:
+        """Puts the next bytes into the buffer; 0 at the end, and when they come too slowly."""
+        while not self.slow:
+            try:
+                count = super().recv_into(buffer, nbytes, flags | socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                self._await_more()
+            else:
+                self._received += count
+                return count
+        return 0
+
+    def _await_more(self) -> None:
+        if self._reading is None:
+            self._reading = Patience(self._pace, self.fileno(), select.POLLIN, lambda: self._received)
+        self.slow = not self._reading.wait()
 
     def reply(self, data: bytes) -> None:
         """Sends a few bytes without waiting, or not at all."""
