@@ -6,12 +6,13 @@ are still on their way are known for what they are.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from bson import ObjectId
 
+from common.moments import iso, now
 from common.storage.mongo import Db, Document, failures
 
 # Longer than a message can wait in any queue of ours, the operator's dead letters apart.
@@ -33,6 +34,9 @@ class Status(StrEnum):
     def terminal(self) -> bool:
         """Whether nothing more will happen by itself."""
         return self in (Status.COMPLETED, Status.FAILED, Status.DELETED)
+
+
+UNDER_WAY = [Status.QUEUED.value, Status.CONVERTING.value]
 
 
 @dataclass(frozen=True)
@@ -72,19 +76,9 @@ class Job:
             "mp3_fid": str(self.mp3_fid) if self.mp3_fid else None,
             "error": self.error,
             "options": dict(self.options),
-            "created_at": _iso(self.created_at),
-            "updated_at": _iso(self.updated_at),
+            "created_at": iso(self.created_at),
+            "updated_at": iso(self.updated_at),
         }
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def now() -> datetime:
-    """The time as MongoDB keeps it: UTC, to the millisecond."""
-    moment = datetime.now(UTC)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def job_from(document: Mapping[str, Any]) -> Job:
@@ -155,7 +149,7 @@ class Jobs:
 
     def under_way(self, username: str) -> list[Job]:
         """The user's jobs that have not ended, oldest first."""
-        query = {"username": username, "status": {"$in": [Status.QUEUED.value, Status.CONVERTING.value]}}
+        query = {"username": username, "status": {"$in": UNDER_WAY}}
         with failures():
             return [job_from(row) for row in self.collection.find(query).sort("_id", 1)]
 
@@ -176,7 +170,7 @@ class Jobs:
 
         With the token of a claim, only when that claim still holds; without, only when no worker holds one.
         """
-        where: Document = {"_id": video_fid, "status": {"$in": [Status.QUEUED.value, Status.CONVERTING.value]}}
+        where: Document = {"_id": video_fid, "status": {"$in": UNDER_WAY}}
         if token is not None:
             where["claim.token"] = token
         else:
@@ -223,9 +217,8 @@ class Jobs:
 
         Its worker, if it has one, finds its claim gone.
         """
-        under_way = {"status": {"$in": [Status.QUEUED.value, Status.CONVERTING.value]}}
         change = {"status": Status.FAILED.value, "error": CANCELLED, "claim": None, "notice_sent": True, "told": True}
-        return self.update(video_fid, under_way, change)
+        return self.update(video_fid, {"status": {"$in": UNDER_WAY}}, change)
 
     def bury(self, video_fid: ObjectId) -> bool:
         """Turns a job into a tombstone; tells whether there was one."""

@@ -14,7 +14,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
-from common.jobs import now
+from common.moments import iso, now
 from common.storage.mongo import Db, Document, failures
 
 
@@ -75,18 +75,14 @@ class Summary:
             "category": self.category,
             "context_truncated": self.context_truncated,
             "error": self.error,
-            "created_at": _iso(self.created_at),
-            "updated_at": _iso(self.updated_at),
+            "created_at": iso(self.created_at),
+            "updated_at": iso(self.updated_at),
         }
 
     @property
     def first_sentence(self) -> str:
         """What an email says of it; empty when it is not completed."""
         return re.split(r"(?<=[.!?…])\s", self.summary or "", maxsplit=1)[0]
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def summary_from(document: Mapping[str, Any]) -> Summary:

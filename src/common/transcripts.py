@@ -9,7 +9,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from common.jobs import now
+from common.moments import now
 from common.storage.mongo import Db, failures
 
 

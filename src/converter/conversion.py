@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from bson import ObjectId
 
+from common.claims import ClaimLost
 from common.errors import PermanentError, TransientError
 from common.jobs import Job, Jobs, Status
 from common.messaging.connection import BrokerUnavailable
@@ -14,8 +15,9 @@ from common.messaging.message import InvalidMessage, Message
 from common.messaging.publisher import Publisher
 from common.options import ConversionOptions
 from common.storage.bucket import Bucket, StoredFile
-from converter.claims import Claim, ClaimLost, Claims
+from converter.claims import JobClaim, JobClaims
 from converter.fetching import fetch
+from converter.placement import Seats
 from converter.process import Cancelled
 from converter.settings import ConverterSettings
 from converter.transcoder import Transcode, transcode
@@ -45,7 +47,8 @@ class Conversion:
         self._mp3s = mp3s
         self._publisher = publisher
         self._must_stop = must_stop
-        self._claims = Claims(jobs, settings.claim_lease)
+        self._claims = JobClaims(jobs, settings.claim_lease)
+        self._seats = Seats() if settings.bind_processors else None
 
     def handle(self, message: Message) -> None:
         """Converts the job, or finishes what an earlier attempt left."""
@@ -65,14 +68,13 @@ class Conversion:
             if claim.taken:
                 log.info("The job was cancelled, deleted, or taken by another worker")
                 return
-            self._claims.release(claim, uncounted=True)
-            if claim.lost:
-                raise TransientError("MongoDB did not answer for as long as a claim lasts") from error
+            self._claims.release(claim)
+            claim.check()
             raise HandedBack("the worker stops") from error
         except ClaimLost as error:
             log.info("Nothing to do any more: %s", error)
         except TransientError:
-            self._claims.release(claim, uncounted=True)
+            self._claims.release(claim)
             raise
         else:
             log.info("Conversion complete!")
@@ -97,7 +99,7 @@ class Conversion:
         elif not job.notice_sent:
             self._publish(job)
 
-    def _convert(self, claim: Claim) -> None:
+    def _convert(self, claim: JobClaim) -> None:
         job = claim.job
         if job.attempts > self._settings.max_crashes:
             raise PermanentError(_CRASHED)
@@ -124,7 +126,7 @@ class Conversion:
         self._delete_results(job.video_fid, but=mp3_fid)
         self._publish(self._jobs.get(job.video_fid) or job)
 
-    def _transcode(self, source: Path, video: StoredFile, options: ConversionOptions, claim: Claim) -> Transcode:
+    def _transcode(self, source: Path, video: StoredFile, options: ConversionOptions, claim: JobClaim) -> Transcode:
         def note(share: float) -> None:
             # 100 is for a job that is completed.
             claim.progress = min(int(share * 100), 99)
@@ -139,6 +141,7 @@ class Conversion:
                 on_progress=note,
                 should_stop=lambda: claim.lost or self._must_stop(),
                 threads=self._threads(),
+                seats=self._seats,
             )
         except OSError as error:
             raise TransientError(f"the temporary folder cannot be used: {error.strerror}") from error
@@ -154,7 +157,7 @@ class Conversion:
             return 1
         return self._settings.converter_threads if alone else 1
 
-    def _store(self, job: Job, result: Transcode, claim: Claim) -> ObjectId:
+    def _store(self, job: Job, result: Transcode, claim: JobClaim) -> ObjectId:
         log.info("Uploading MP3 to MongoDB...")
         # What an attempt that was killed between here and `complete` has left; not the result of an earlier round.
         self._delete_results(job.video_fid, but=job.mp3_fid)
@@ -173,7 +176,7 @@ class Conversion:
             if mp3_fid != but:
                 self._mp3s.delete(mp3_fid)
 
-    def _check(self, claim: Claim) -> None:
+    def _check(self, claim: JobClaim) -> None:
         if claim.lost or self._must_stop():
             raise Cancelled("the worker stops, or the job was taken away")
 

@@ -124,7 +124,8 @@ def encoding(source: int, piece: Piece, target: Path, how: Encoding, level: str 
 def decoding(source: int, piece: Piece, sink: int, how: Encoding, level: str | None = None) -> list[str]:
     """Decodes the piece to what `encoding` would give to its encoder, and writes it to the descriptor `sink`.
 
-    In Sun's format for sounds (au), whose header tells the number of channels: 32-bit floating point, big-endian.
+    As WAV, whose header tells the number of channels: 32-bit floating point, in the byte order of the machine, which
+    is half a second less for each ten minutes than the other one.
     """
     # LAME takes no more than two channels; ffmpeg mixes them where it can see that.
     return [
@@ -133,15 +134,15 @@ def decoding(source: int, piece: Piece, sink: int, how: Encoding, level: str | N
         *_filters(piece, level, "aformat=channel_layouts=mono|stereo"),
         *(("-ac", str(how.channels)) if how.channels else ()),
         *_duration(piece, how.max_seconds),
-        *("-ar", str(how.sample_rate), "-c:a", "pcm_f32be"),
+        *("-ar", str(how.sample_rate), "-c:a", "pcm_f32le", "-bitexact"),
         *("-stats_period", "0.25", "-progress", "pipe:1"),
-        *("-f", "au", f"pipe:{sink}"),
+        *("-f", "wav", f"pipe:{sink}"),
     ]
 
 
 def encoding_part(source: int, channels: int, target: Path, how: Encoding) -> list[str]:
     """Encodes what `decoding` wrote, without its header."""
-    sound = ("-f", "f32be", "-ar", str(how.sample_rate), "-ac", str(channels))
+    sound = ("-f", "f32le", "-ar", str(how.sample_rate), "-ac", str(channels))
     return [
         *(binary(), "-nostdin", "-hide_banner", "-nostats", "-loglevel", "warning", "-protocol_whitelist", "fd"),
         *(*sound, "-fd", str(source), "-i", "fd:"),

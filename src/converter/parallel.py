@@ -93,9 +93,9 @@ class _Encoders:
         with contextlib.suppress(OSError):
             fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, pcm.BLOCK)
         command = ffmpeg.decoding(order.source, order.piece, writing, order.encoding, order.level)
-        self.decoder = self._others.submit(
-            run, command, self._how, source=order.source, progress=self._begun, sink=sink
-        )
+        # Wherever the encoders leave room: each of them has a processor.
+        anywhere = replace(self._how, seats=None)
+        self.decoder = self._others.submit(run, command, anywhere, source=order.source, progress=self._begun, sink=sink)
         self._cutter = self._others.submit(self._cut, pipe)
 
     def parts(self, wait: Callable[[], None]) -> Iterator[Cut]:

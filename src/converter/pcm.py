@@ -39,16 +39,22 @@ class Cut:
 
 
 def header(pipe: io.BufferedReader, samples: int) -> Sound | None:
-    """Reads the header of Sun's format (au): magic, size of the header, of the data, encoding, rate, channels.
+    """Reads the header of a WAV: "RIFF", a size, "WAVE", and chunks with a name and a size, up to the sound's.
 
     `samples` are those of a frame. None when nothing was written: the decoder says why.
     """
-    fixed = pipe.read(24)
-    if len(fixed) < 24 or fixed[:4] != b".snd":
+    riff = pipe.read(12)
+    if len(riff) < 12 or riff[:4] != b"RIFF":
         return None
-    _, size, _, _, _, channels = struct.unpack(">4sIIIII", fixed)
-    pipe.read(size - len(fixed))
-    return Sound(channels, samples * channels * _SAMPLE)
+    channels = 0
+    while len(head := pipe.read(8)) == 8:
+        name, size = struct.unpack("<4sI", head)
+        if name == b"data":
+            return Sound(channels, samples * channels * _SAMPLE) if channels else None
+        chunk = pipe.read(size + size % 2)
+        if name == b"fmt ":
+            channels = int.from_bytes(chunk[2:4], "little")
+    return None
 
 
 def cuts(pipe: io.BufferedReader, sound: Sound, length: int, folder: Path) -> Iterator[Cut]:

@@ -22,6 +22,7 @@ from common.errors import PermanentError, TransientError
 
 from .limits import MEGABYTE, Limits
 from .output import Lines, Log
+from .placement import Seats
 from .progress import Progress
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,8 @@ class Run:
     deadline: float
     """Of `time.monotonic()`."""
     should_stop: Callable[[], bool]
+    seats: Seats | None = None
+    """Binds each program to one processor; None leaves it to the kernel."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,10 @@ def run(command: Sequence[str], how: Run, *, source: int, progress: Progress, si
         if sink:
             sink.close()
     stderr = Log()
-    with process:
+    seat = how.seats.bound(process.pid) if how.seats else contextlib.nullcontext(lambda: None)
+    with process, seat as mind:
         try:
-            _watch(process, how, stderr, progress)
+            _watch(process, how, stderr, progress, mind)
         finally:
             _kill_group(process)
             log.debug("ffmpeg ended with %s: %s", process.returncode, stderr.tail)
@@ -115,8 +119,10 @@ def _allowed(kind: int, wanted: int) -> int:
     return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
 
 
-def _watch(process: "subprocess.Popen[bytes]", how: Run, stderr: Log, progress: Progress) -> None:
-    """Reads until both pipes end, which is when the last process of the group is gone."""
+def _watch(
+    process: "subprocess.Popen[bytes]", how: Run, stderr: Log, progress: Progress, mind: Callable[[], None]
+) -> None:
+    """Reads until both pipes end, which is when the last process of the group is gone; calls `mind` often."""
     lines = Lines()
 
     def advanced(data: bytes) -> bool:
@@ -131,6 +137,7 @@ def _watch(process: "subprocess.Popen[bytes]", how: Run, stderr: Log, progress: 
         while pipes.get_map():
             if time.monotonic() >= check_at:  # not whenever ffmpeg writes: `should_stop` may ask a database
                 _check(how, alive_at)
+                mind()
                 check_at = time.monotonic() + POLL
             for key, _ in pipes.select(POLL):
                 data = os.read(key.fd, 1 << 16)

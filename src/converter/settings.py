@@ -32,6 +32,9 @@ class ConverterSettings(WorkerSettings):
     # Encoders that work side by side on one video while no other one waits.
     converter_threads: PositiveInt = Field(default_factory=processors.usable)
 
+    # Whether each ffmpeg runs on one processor (converter.placement) instead of where the kernel puts its threads.
+    bind_processors: bool = True
+
     @property
     def limits(self) -> Limits:
         """What one conversion may take."""

@@ -16,6 +16,7 @@ from . import ffmpeg, id3, loudness, media, parallel, tags, verification
 from .ffmpeg import Encoding, Piece
 from .joining import NotJoinable
 from .limits import Limits
+from .placement import Seats
 from .process import Finished, Run, run
 from .progress import Progress, Share
 from .verification import Mp3
@@ -48,15 +49,17 @@ def transcode(
     on_progress: Callable[[float], None],
     should_stop: Callable[[], bool],
     threads: int = 1,
+    seats: Seats | None = None,
 ) -> Transcode:
     """Writes the sound of `source` as an MP3 into `folder`, which is the conversion's own.
 
-    `filename` is the user's name of the video; `threads` is how many encoders may work side by side. `on_progress`
+    `filename` is the user's name of the video; `threads` is how many encoders may work side by side, `seats` binds
+    each program to a processor. `on_progress`
     gets a share from 0 to 1, at most four times a second; `should_stop` is asked about ten times a second. Both are
     called in the calling thread.
     Raises `PermanentError` with a sentence for the user, `TransientError`, and `Cancelled` when asked to stop.
     """
-    how = Run(folder.resolve(), limits, time.monotonic() + limits.timeout, should_stop)
+    how = Run(folder.resolve(), limits, time.monotonic() + limits.timeout, should_stop, seats)
     with source.open("rb") as file:
         conversion = _Conversion(file, how, Share(on_progress), options, threads)
         mp3 = conversion.convert(filename)

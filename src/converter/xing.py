@@ -11,6 +11,8 @@ from itertools import accumulate
 
 import crcmod.predefined
 
+from common import mp3
+
 from . import frames
 from .joining import NotJoinable
 
@@ -42,7 +44,7 @@ def rewritten(head: bytes, sizes: "array[int]", bitrates: AbstractSet[int], padd
     """
     at = _name(head)
     new = bytearray(head)
-    size = len(head) - frames.first(head) + sum(sizes)
+    size = len(head) - mp3.tag_size(head) + sum(sizes)
     # By what it is, a variable bit rate that did not vary is a constant one: ffmpeg's rule, and players'.
     new[at : at + 4] = b"Xing" if len(bitrates) > 1 else b"Info"
     struct.pack_into(">II", new, at + _FRAMES, len(sizes), size)
@@ -50,14 +52,14 @@ def rewritten(head: bytes, sizes: "array[int]", bitrates: AbstractSet[int], padd
     delay, _ = gaps(head)
     new[at + _DELAY : at + _DELAY + 3] = (delay << 12 | padding).to_bytes(3, "big")
     struct.pack_into(">IH", new, at + _LENGTH, size, sound)
-    struct.pack_into(">H", new, at + _CHECKSUM, checksum(bytes(new[frames.first(head) : at + _CHECKSUM])))
+    struct.pack_into(">H", new, at + _CHECKSUM, checksum(bytes(new[mp3.tag_size(head) : at + _CHECKSUM])))
     return bytes(new)
 
 
 def _name(head: bytes) -> int:
     """Where the header's name is; raises NotJoinable when it is not one of ffmpeg's."""
-    start = frames.first(head)
-    at = start + frames.kind_of(head[start : start + 4]).front
+    start = mp3.tag_size(head)
+    at = start + frames.kind_of(head[start : start + mp3.HEADER]).front
     if head[at : at + 4] not in {b"Xing", b"Info"} or head[at + 7] & _FLAGS != _FLAGS or len(head) < at + _CHECKSUM + 2:
         raise NotJoinable("the encoder's MP3 has no header")
     return at

@@ -16,7 +16,8 @@ from queue import SimpleQueue
 from bson import ObjectId
 
 from common.errors import TransientError
-from common.jobs import Job, Jobs, Status, now
+from common.jobs import Job, Jobs, Status
+from common.moments import now
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 
 from common.errors import Locked
-from common.jobs import now
+from common.moments import now
 from common.storage.mongo import Db, Document, failures
 
 # s. A replica that was killed holds its uploads for so long; clients try again for longer than that.

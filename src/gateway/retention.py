@@ -12,7 +12,8 @@ from datetime import timedelta
 from bson import ObjectId
 
 from common.errors import Locked
-from common.jobs import Job, Status, job_from, now
+from common.jobs import Job, Status, job_from
+from common.moments import now
 from common.storage.bucket import Bucket
 from common.storage.mongo import failures
 from gateway.intake import Intake

@@ -5,8 +5,9 @@ from datetime import timedelta
 
 from bson import ObjectId
 
-from common.jobs import Status, now
+from common.jobs import Status
 from common.messaging.publisher import Publisher
+from common.moments import now
 from common.storage.mongo import failures
 from common.summaries import UNDER_WAY, Stage, summary_from
 from common.summary_outbox import SummaryOutbox

@@ -4,9 +4,10 @@ import logging
 from datetime import datetime, timedelta
 
 from common.errors import TransientError
-from common.jobs import Job, Jobs, Status, now
+from common.jobs import Job, Jobs, Status
 from common.messaging.consumer import Busy
 from common.messaging.message import InvalidMessage, Message
+from common.moments import now
 from common.storage.mongo import failures
 from common.summaries import Summaries
 from notification.emails import Emails

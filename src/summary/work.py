@@ -7,14 +7,15 @@ import logging
 import time
 from collections.abc import Callable
 
+from common.claims import ClaimLost
 from common.errors import PermanentError, TransientError
-from common.jobs import now
 from common.messaging.consumer import Busy, HandedBack
 from common.messaging.message import InvalidMessage, SummaryMessage
+from common.moments import now
 from common.storage.bucket import Bucket
 from common.summaries import Recording, Stage, Summaries
 from common.transcripts import Segment, Transcript, Transcripts
-from summary.claims import Claim, ClaimLost, Claims
+from summary.claims import SummaryClaim, SummaryClaims
 from summary.frames import pieces
 from summary.parts import parts
 from summary.provider import Provider, ProviderRefused
@@ -36,11 +37,10 @@ class _Turn:
         self._must_stop = must_stop
         self.got_on = False
 
-    def step(self, claim: Claim) -> None:
+    def step(self, claim: SummaryClaim) -> None:
         """Called after something paid for was stored."""
         self.got_on = True
-        if claim.lost:
-            raise ClaimLost("the summary was taken by another worker, or deleted")
+        claim.check()
         if self._must_stop():
             raise HandedBack("the worker stops")
         if time.monotonic() >= self._ends:
@@ -66,7 +66,7 @@ class Summarising:
         self._mp3s = mp3s
         self._provider = provider
         self._must_stop = must_stop
-        self._claims = Claims(summaries, settings.claim_lease)
+        self._claims = SummaryClaims(summaries, settings.claim_lease)
 
     def handle(self, message: SummaryMessage) -> None:
         """Makes the summary, or finds that nothing is to be done."""
@@ -82,11 +82,11 @@ class Summarising:
             log.info("Nothing to do any more: %s", error)
         except ProviderRefused as error:
             # The operator has to do something: the message becomes a dead letter, and can be replayed.
-            self._summaries.fail(claim.summary.id, str(error), claim.held)
+            self._fail(claim, error)
             raise
         except PermanentError as error:
             log.warning("The summary failed: %s", error)
-            self._summaries.fail(claim.summary.id, str(error), claim.held)
+            self._fail(claim, error)
         except (Busy, HandedBack):
             self._claims.release(claim)
             raise
@@ -108,6 +108,9 @@ class Summarising:
         if found is not None and found.status not in {Stage.COMPLETED, Stage.FAILED}:
             raise Busy("another worker holds this summary")
 
+    def _fail(self, claim: SummaryClaim, error: PermanentError) -> None:
+        self._summaries.fail(claim.id, str(error), {"claim.token": claim.token})
+
     def _settle_unclaimed(self, message: SummaryMessage) -> None:
         found = self._summaries.get(message.summary_id)
         if found is None:
@@ -117,7 +120,7 @@ class Summarising:
         elif found.status not in {Stage.COMPLETED, Stage.FAILED}:
             raise Busy("another worker holds this summary")
 
-    def _make(self, claim: Claim, turn: _Turn) -> None:
+    def _make(self, claim: SummaryClaim, turn: _Turn) -> None:
         found = claim.summary
         if claim.attempts > self._settings.max_crashes + 1:
             raise PermanentError(_CRASHED)
@@ -131,7 +134,7 @@ class Summarising:
         digest, truncated = self._summarise(text, claim, turn, done)
         self._claims.complete(claim, {**digest, "context_truncated": truncated})
 
-    def _transcribe(self, recording: Recording, claim: Claim, turn: _Turn) -> Transcript:
+    def _transcribe(self, recording: Recording, claim: SummaryClaim, turn: _Turn) -> Transcript:
         known = self._transcripts.begin(recording.mp3_fid, recording.video_fid, claim.summary.username)
         if known.complete:
             return known
@@ -160,7 +163,7 @@ class Summarising:
             raise ClaimLost("another worker went on with the transcript, or it was deleted")
         return Transcript(known.mp3_fid, (*known.segments, *segments), offset, seconds, complete)
 
-    def _summarise(self, text: str, claim: Claim, turn: _Turn, done: int) -> tuple[dict[str, str], bool]:
+    def _summarise(self, text: str, claim: SummaryClaim, turn: _Turn, done: int) -> tuple[dict[str, str], bool]:
         settings = self._settings
         found = parts(text, settings.ai_summary_max_chars)
         chosen, truncated = found[: settings.ai_summary_max_parts], len(found) > settings.ai_summary_max_parts
@@ -173,7 +176,7 @@ class Summarising:
         log.info("Summarising...")
         return self._provider.summarise(text).model_dump(), truncated
 
-    def _notes(self, chosen: list[str], claim: Claim, turn: _Turn, done: int) -> tuple[str, bool]:
+    def _notes(self, chosen: list[str], claim: SummaryClaim, turn: _Turn, done: int) -> tuple[str, bool]:
         """What is in each part, together short enough for one request; whether notes had to be cut."""
         room = self._settings.ai_summary_max_chars // len(chosen) - 1
         notes = list(claim.summary.notes[: len(chosen)])

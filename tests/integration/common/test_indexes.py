@@ -10,11 +10,12 @@ from bson import ObjectId
 from pymongo import MongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
-from common.jobs import Jobs, Status, now
+from common.jobs import Jobs, Status
+from common.moments import now
 from common.storage.bucket import Bucket
 from common.summaries import Summaries
 from common.transcripts import Transcripts
-from converter.claims import Claims
+from converter.claims import JobClaims
 from gateway.outbox import Outbox
 from gateway.resumable import Uploads
 from gateway.retention import Housekeeping
@@ -98,7 +99,7 @@ def video(store: Store) -> ObjectId:
 
 
 def settle_jobs(jobs: Jobs, videos: list[ObjectId]) -> None:
-    claims = Claims(jobs, lease=60)
+    claims = JobClaims(jobs, lease=60)
     claim = claims.take(videos[0])
     assert claim
     claims.release(claim)

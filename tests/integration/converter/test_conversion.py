@@ -10,11 +10,13 @@ from datetime import timedelta
 import pytest
 from bson import ObjectId
 
+from common.claims import ClaimLost
 from common.errors import TransientError
-from common.jobs import Status, now
+from common.jobs import Status
 from common.messaging.consumer import Busy, HandedBack
 from common.messaging.message import InvalidMessage, Message
-from converter.claims import ClaimLost, Claims
+from common.moments import now
+from converter.claims import JobClaims
 from converter.conversion import Conversion, mp3_name
 from converter.settings import ConverterSettings
 from converter.workspace import clear_leftovers
@@ -109,17 +111,17 @@ def test_a_worker_that_was_killed_before_it_said_so_is_made_good_by_the_next(sto
 
 def test_a_job_that_another_worker_holds_waits(store, conversion):
     message = queued(store, media.make("mp4"))
-    claim = Claims(store.jobs, lease=60).take(message.video_fid)
+    claim = JobClaims(store.jobs, lease=60).take(message.video_fid)
     with pytest.raises(Busy):
         conversion().handle(message)
-    Claims(store.jobs, lease=60).release(claim)
+    JobClaims(store.jobs, lease=60).release(claim)
     conversion().handle(message)
     assert store.jobs.get(message.video_fid).status is Status.COMPLETED
 
 
 def test_an_expired_claim_is_taken_over_and_its_holder_cannot_finish(store, conversion):
     message = queued(store, media.make("mp4"))
-    claims = Claims(store.jobs, lease=60)
+    claims = JobClaims(store.jobs, lease=60)
     stale = claims.take(message.video_fid)
     store.jobs.update(message.video_fid, {}, {"claim.until": now() - timedelta(seconds=1)})
     conversion().handle(message)
@@ -131,7 +133,7 @@ def test_an_expired_claim_is_taken_over_and_its_holder_cannot_finish(store, conv
 
 def test_a_kept_claim_does_not_expire_and_shows_the_progress(store):
     message = queued(store, media.make("mp4"))
-    claims = Claims(store.jobs, lease=1)
+    claims = JobClaims(store.jobs, lease=1)
     claim = claims.take(message.video_fid)
     begun = now()
     with claims.kept(claim, 0.2):
@@ -163,7 +165,7 @@ def test_a_message_about_an_unknown_or_foreign_job_is_none(store, conversion):
 
 def test_a_strangers_message_does_nothing_to_a_job_under_way(store, conversion):
     message = queued(store, media.make("mp4"))
-    claim = Claims(store.jobs, lease=60).take(message.video_fid)
+    claim = JobClaims(store.jobs, lease=60).take(message.video_fid)
     stranger = Message(video_fid=message.video_fid, mp3_fid=None, username="other@example.com")
     with pytest.raises(InvalidMessage):
         conversion().handle(stranger)
@@ -173,7 +175,7 @@ def test_a_strangers_message_does_nothing_to_a_job_under_way(store, conversion):
     with pytest.raises(Busy):
         conversion().give_up(message, "after 5 attempts")
     assert store.jobs.get(message.video_fid).status is Status.CONVERTING
-    Claims(store.jobs, lease=60).release(claim)
+    JobClaims(store.jobs, lease=60).release(claim)
 
 
 def test_a_work_folder_that_cannot_be_is_no_fault_of_the_video(store, conversion, tmp_path):

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from bson import ObjectId
 
-from common.jobs import Status, now
+from common.jobs import Status
+from common.moments import now
 from common.storage.bucket import Bucket
 from common.summaries import Recording
 from gateway.outbox import Outbox

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from common.errors import Locked
-from common.jobs import Status, now
+from common.jobs import Status
+from common.moments import now
 from common.storage.mongo import StorageUnavailable
 from common.storage.writer import DEFAULT_CHUNK_SIZE
 from gateway.outbox import Outbox

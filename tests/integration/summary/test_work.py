@@ -5,6 +5,7 @@ import threading
 import pytest
 from bson import ObjectId
 
+from common.claims import ClaimLost
 from common.errors import TransientError
 from common.jobs import Jobs
 from common.messaging.consumer import Busy, HandedBack
@@ -103,6 +104,24 @@ def test_the_summary_of_a_worker_that_died_is_taken_over(worker, recording, summ
     assert dead._claims.take(asked.id)
     eventually(lambda: not handled_busy(worker(), asked))
     assert summaries.get(asked.id).status is Stage.COMPLETED
+
+
+def test_a_claim_that_cannot_be_renewed_is_given_back_and_one_that_was_taken_is_not(worker, recording, summaries):
+    asked = recording()
+    first = worker(claim_lease=60)._claims
+    claim = first.take(asked.id)
+    claim.lost = True
+    with pytest.raises(TransientError) as silence:
+        first.change(claim, progress=1)
+    assert not isinstance(silence.value, ClaimLost)
+    first.release(claim)
+    second = worker(claim_lease=60)._claims
+    assert second.take(asked.id)
+    claim.lost = False
+    with pytest.raises(ClaimLost):
+        first.change(claim, progress=1)
+    assert claim.taken
+    assert summaries.get(asked.id).progress == 0
 
 
 def handled_busy(worker, asked) -> bool:

@@ -1,0 +1,84 @@
+"""The header of an MP3's frame, and the tag before the first one: how long each is.
+
+ISO/IEC 11172-3 section 2.4.1.3 (MPEG-1), 13818-3 for half the sampling rates, MPEG-2.5 for a quarter; layer III only.
+"""
+
+from dataclasses import dataclass
+
+# bytes.
+HEADER = 4
+TAG_HEADER = 10
+_CHECKSUM = 2  # after the header, of frames that have one
+# kbit/s by the header's index, which is 0 for "free" and 15 for nothing; of MPEG-1, and of the others.
+_BITRATES = (
+    (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0),
+    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0),
+)
+# Hertz by the header's index, by version: 3 is MPEG-1, 2 is MPEG-2, 0 is MPEG-2.5.
+_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+_LAYER_III = 1
+_MONO = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What it says, and what follows from it."""
+
+    mpeg1: bool
+    channels: int
+    bitrate: int
+    """kbit/s."""
+    rate: int
+    """Hertz."""
+    size: int
+    """Bytes of the whole frame."""
+    checksum: bool
+
+    @property
+    def samples(self) -> int:
+        """Of each channel."""
+        return 1152 if self.mpeg1 else 576
+
+    @property
+    def seconds(self) -> float:
+        """How long it sounds."""
+        return self.samples / self.rate
+
+    @property
+    def side(self) -> int:
+        """Bytes of the side information."""
+        if self.mpeg1:
+            return 17 if self.channels == 1 else 32
+        return 9 if self.channels == 1 else 17
+
+    @property
+    def front(self) -> int:
+        """Bytes before the main data: header, checksum, side information."""
+        return HEADER + (_CHECKSUM if self.checksum else 0) + self.side
+
+
+def header(data: bytes) -> Header | None:
+    """The header that these bytes begin with; None when it is none, or a frame's length does not follow from it."""
+    word = int.from_bytes(data[:HEADER], "big")
+    version, rate_index = word >> 19 & 3, word >> 10 & 3
+    if len(data) < HEADER or word >> 21 != 0x7FF or word >> 17 & 3 != _LAYER_III:
+        return None
+    if version not in _RATES or rate_index == 3:
+        return None
+    mpeg1 = version == 3
+    bitrate, rate = _BITRATES[not mpeg1][word >> 12 & 15], _RATES[version][rate_index]
+    if not bitrate:
+        return None
+    size = (144_000 if mpeg1 else 72_000) * bitrate // rate + (word >> 9 & 1)
+    return Header(mpeg1, 1 if word >> 6 & 3 == _MONO else 2, bitrate, rate, size, not word >> 16 & 1)
+
+
+def tag_size(data: bytes | bytearray) -> int:
+    """Bytes of the ID3v2 tag that the data begin with, 0 without one: seven bits a byte, and a footer if it has one.
+
+    Source: id3.org, "ID3v2.4.0 main structure", section 3.1. Its first TAG_HEADER bytes are enough.
+    """
+    if len(data) < TAG_HEADER or data[:3] != b"ID3":
+        return 0
+    size = data[6] << 21 | data[7] << 14 | data[8] << 7 | data[9]
+    return TAG_HEADER + size + (TAG_HEADER if data[5] & 0x10 else 0)

@@ -1,0 +1,110 @@
+"""Which processor an ffmpeg is bound to."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from converter.placement import Seats, better
+from tests.waiting import eventually
+
+FORKS = "import threading,time\nfor _ in range(3): threading.Thread(target=time.sleep,args=(60,)).start()\n"
+BUSY = "while True: pass"
+
+
+@pytest.fixture
+def begin() -> Iterator[object]:
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def run(code: str) -> int:
+        begun.append(subprocess.Popen(["python3", "-c", code]))
+        return begun[-1].pid
+
+    yield run
+    for process in begun:
+        process.kill()
+        process.wait()
+
+
+def processors(pid: int) -> list[set[int]]:
+    """Where each thread may run."""
+    return [os.sched_getaffinity(int(one.name)) for one in Path(f"/proc/{pid}/task").iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("present", "costs", "chosen"),
+    [
+        (None, {0: 0.5, 1: 0.2, 2: 0.2}, 1),
+        (0, {0: 0.5, 1: 0.3}, 0),
+        (0, {0: 1.0, 1: 0.3}, 1),
+        # It may no longer be used.
+        (7, {0: 1.0, 1: 0.3}, 1),
+    ],
+)
+def test_a_process_moves_only_when_it_is_worth_it(present: int | None, costs: dict[int, float], chosen: int) -> None:
+    assert better(present, costs) == chosen
+
+
+several = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is no choice on one processor")
+
+
+@several
+def test_processes_side_by_side_get_processors_of_their_own(begin) -> None:
+    seats = Seats()
+    one, other = begin(BUSY), begin(BUSY)
+    with seats.bound(one), seats.bound(other):
+        (first,), (second,) = processors(one), processors(other)
+        assert len(first) == len(second) == 1
+        assert first != second
+
+
+@several
+def test_the_threads_of_a_process_move_with_it_when_somebody_else_is_there(begin) -> None:
+    seats = Seats()
+    pid = begin(FORKS + BUSY)
+    with seats.bound(pid) as mind:
+        eventually(lambda: len(processors(pid)) == 4)
+        (mine,) = processors(pid)[0]
+        assert all(where == {mine} for where in processors(pid))
+        stranger = begin(BUSY)
+        os.sched_setaffinity(stranger, {mine})
+
+        def moved() -> bool:
+            mind()
+            return processors(pid) != [{mine}] * 4
+
+        # On a machine whose other processors are as busy it stays, and rightly.
+        rest = os.sched_getaffinity(0) - {mine}
+        if any(idle(one) > 0.8 for one in rest):
+            eventually(moved)
+            assert len(set(map(frozenset, processors(pid)))) == 1
+
+
+def idle(processor: int) -> float:
+    """The share of half a second that the processor had nothing to do."""
+
+    def ticks() -> int:
+        lines = Path("/proc/stat").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith(f"cpu{processor} ")).split()[4])
+
+    before = ticks()
+    time.sleep(0.5)
+    return (ticks() - before) / os.sysconf("SC_CLK_TCK") / 0.5
+
+
+def test_it_stays_the_kernels_business_where_the_processors_cannot_be_known(begin, tmp_path) -> None:
+    pid = begin(BUSY)
+    with Seats(proc=tmp_path).bound(pid) as mind:
+        mind()
+        assert processors(pid) == [os.sched_getaffinity(0)]
+
+
+@several
+def test_a_process_that_has_ended_is_no_error() -> None:
+    process = subprocess.Popen(["true"])
+    process.wait()
+    with Seats().bound(process.pid) as mind:
+        mind()
