@@ -29,12 +29,11 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
         return megabytes / (time.monotonic() - begin)
 
     try:
-        with servers.nginx(samples.CACHE) as nginx, watching(system.stack.pid("gateway"), system.temporary) as usage:
-            pairs = interleaved(
-                scale.pairs,
-                lambda: speed(f"{system.url}/download?fid={fid}"),
-                lambda: speed(f"{nginx}/{path.name}"),
-            )
+        ours = f"{system.url}/download?fid={fid}"
+        with servers.nginx(samples.CACHE) as nginx:
+            pairs = interleaved(scale.pairs, lambda: speed(ours), lambda: speed(f"{nginx}/{path.name}"))
+        with watching(system.stack.pid("gateway"), system.temporary) as usage:
+            speed(ours)
     finally:
         bucket.delete(fid)
     yield Result("download", "MB/s", *pairs, "nginx, sendfile", Target(least=0.3))

@@ -1,10 +1,9 @@
 """`flat`: whether memory and temporary disk stay what they are from small to huge videos."""
 
-import time
 from collections.abc import Iterator
 
 from scripts.bench import samples
-from scripts.bench.converting import convert
+from scripts.bench.converting import peaks
 from scripts.bench.pairs import progress
 from scripts.bench.results import Result, Target
 from scripts.bench.system import Scale, System
@@ -27,13 +26,7 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
             fid = system.upload(path)
         uploads.append(usage)
         system.wait(fid)
-
-        def again() -> float:
-            begin = time.monotonic()
-            system.convert_again(fid)  # noqa: B023  called before the next round
-            return time.monotonic() - begin
-
-        conversions.append(convert(system, again))
+        conversions.append(peaks(system, fid))
         system.delete(fid)
     span = f"{sizes[0]:.0f} MB to {sizes[-1]:.0f} MB"
     small = f"at {sizes[0]:.0f} MB"

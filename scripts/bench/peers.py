@@ -8,10 +8,14 @@ from flask import Flask, Response, jsonify, request
 from gridfs import GridFS
 from pymongo import MongoClient
 
+from common import health
+
 
 def create_app() -> Flask:
     """A route that returns a constant, and an upload that is spooled by Flask and then put into GridFS."""
     app = Flask("peer", static_folder=None)
+    # What the server asks of the applications that it runs.
+    health.install(app, {})
     client: MongoClient[dict[str, Any]] = MongoClient(os.environ["MONGO_URI"], connect=False)
     files = GridFS(client["bench"], "spooled")
 
@@ -21,12 +25,17 @@ def create_app() -> Flask:
 
     session = requests.Session()
 
+    @app.get("/listing")
+    def listing() -> Response:
+        """What the gateway asks MongoDB for `GET /jobs`."""
+        rows = client["videos"]["jobs"].find({"username": request.args["username"]}).sort("_id", -1).limit(50)
+        return jsonify([str(row["_id"]) for row in rows])
+
     @app.get("/asking")
     def asking() -> Response:
         """What the gateway does for `GET /jobs`, and nothing else: asks another service, and MongoDB."""
         session.post(f"{os.environ['ASKS']}/constant", timeout=10).raise_for_status()
-        rows = client["videos"]["jobs"].find({"username": request.args["username"]}).sort("_id", -1).limit(50)
-        return jsonify([str(row["_id"]) for row in rows])
+        return listing()
 
     @app.post("/upload")
     def upload() -> Response:

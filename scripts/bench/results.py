@@ -60,7 +60,7 @@ class Result:
             f"{peer}{f' ({self.against})' if self.against else ''}",
             f"{value}{unit}",
             f"{self.target}{unit}",
-            "yes" if self.met else "NO",
+            "–" if self.target == Target() else "yes" if self.met else "NO",
         ]
 
 

@@ -42,10 +42,13 @@ def matroska(seconds: int) -> Path:
 
 def webm(seconds: int) -> Path:
     """VP8 and Opus in WebM."""
-    if seconds <= _BASE:
-        video = ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "16", "-b:v", "2500k"]
-        return _make(f"{seconds}s.webm", [*_inputs(seconds), *video, "-c:a", "libopus"])
-    return _looped(webm(_BASE), f"{seconds}s.webm", seconds)
+    base = f"{min(seconds, _BASE)}s-picture.webm"
+    vp8 = ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "16", "-b:v", "2500k"]
+    picture = _make(base, [*_inputs(min(seconds, _BASE)), *vp8, "-an"])
+    # Only the picture is repeated: repeated Opus has a gap each time, as its first samples are dropped.
+    again = ["-stream_loop", str(-(-seconds // _BASE) - 1), "-i", str(picture)]
+    sound = ["-f", "lavfi", "-i", f"aevalsrc='{_TUNE}':s=48000:d={seconds}", "-c:a", "libopus"]
+    return _make(f"{seconds}s.webm", [*again, *sound, "-c:v", "copy", "-shortest"])
 
 
 def tone() -> Path:

@@ -42,13 +42,15 @@ http {{
 @contextmanager
 def flask(mongo_uri: str, asks: str = "") -> Iterator[str]:
     """Serves `scripts.bench.peers` as the gateway is served; yields the address. `asks` is another one's."""
-    port = ports.choose(1)[0]
+    CACHE.mkdir(parents=True, exist_ok=True)
+    port, health_port = ports.choose(2)
     environment = {
         **os.environ,
         "MONGO_URI": mongo_uri,
         "ASKS": asks,
         "HOST": "127.0.0.1",
         "PORT": str(port),
+        "HEALTH_PORT": str(health_port),
         "LOG_LEVEL": "WARNING",
         "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}",
     }

@@ -18,14 +18,12 @@ _MEGABYTE = 1e6
 
 @dataclass
 class Usage:
-    """The peaks of a block, and the processor time in it."""
+    """The peaks of a block."""
 
     memory: float = 0.0
     """Megabytes: the highest sum of the processes' proportional set sizes (PSS: what several share counts once)."""
     disk: float = 0.0
     """Megabytes of blocks in the folder, and in deleted files that are still open (as unnamed temporary files are)."""
-    processor: float = 0.0
-    """Seconds, user and system, of the process and its descendants that have ended."""
 
 
 @contextlib.contextmanager
@@ -34,7 +32,6 @@ def watching(pid: int, folder: Path) -> Iterator[Usage]:
     process = psutil.Process(pid)
     found = Usage()
     done = threading.Event()
-    before = _processor(process)
     empty = _disk([process], folder)
 
     def look() -> None:
@@ -50,7 +47,6 @@ def watching(pid: int, folder: Path) -> Iterator[Usage]:
     finally:
         done.set()
         thread.join()
-        found.processor = _processor(process) - before
 
 
 def _tree(process: psutil.Process) -> list[psutil.Process]:
@@ -59,10 +55,11 @@ def _tree(process: psutil.Process) -> list[psutil.Process]:
     return []
 
 
-def _processor(process: psutil.Process) -> float:
+def processor_time(pid: int) -> float:
+    """Seconds, user and system, of the process, its descendants, and those of them that have ended."""
     # A server's workers are children that live: their own times are not in their parent's.
     total = 0.0
-    for one in _tree(process):
+    for one in _tree(psutil.Process(pid)):
         with contextlib.suppress(psutil.NoSuchProcess):
             times = one.cpu_times()
             total += times.user + times.system + times.children_user + times.children_system

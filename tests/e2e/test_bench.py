@@ -4,6 +4,9 @@ import os
 import subprocess
 from pathlib import Path
 
+import requests
+
+from scripts.bench import servers
 from scripts.stack import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +24,15 @@ def test_a_quick_look_ends_in_a_table(stack: Stack) -> None:
     rows = [line for line in done.stdout.splitlines() if line.startswith("| fetch ")]
     assert len(rows) == 3
     assert done.returncode == (1 if any(row.rstrip().endswith("| NO  |") for row in rows) else 0)
+
+
+def test_the_peers_of_the_services_serve(stack: Stack) -> None:
+    uri = stack.environment["MONGO_URI"]
+    with servers.flask(uri) as peer, servers.flask(uri, asks=peer) as other:
+        for url in (f"{peer}/constant", f"{other}/listing?username=nobody", f"{other}/asking?username=nobody"):
+            assert requests.get(url, timeout=60).status_code == 200, url
+        answer = requests.post(f"{peer}/upload", files={"file": ("a.bin", b"bytes")}, timeout=60)
+        assert answer.status_code == 200
 
 
 def test_the_benchmarks_are_listed() -> None:
