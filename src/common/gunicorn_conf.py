@@ -1,4 +1,4 @@
-"""How gunicorn serves the gateway and the auth service: `gunicorn -c python:common.gunicorn_conf auth.wsgi:app`.
+"""How gunicorn serves the HTTP services: `gunicorn -c python:common.gunicorn_conf auth.wsgi:app`.
 
 Read by gunicorn's master process; every lower-case name here that gunicorn knows is one of its settings.
 """

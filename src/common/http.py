@@ -29,6 +29,7 @@ SECURITY_HEADERS = {
     "Cache-Control": "no-store",
 }
 _METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
+BUG = "Something went wrong on our side. Quote the request id from X-Request-ID when you report it."
 # Probes come every few seconds and say nothing when they succeed.
 _QUIET = {"/healthz", "/readyz", "/metrics"}
 
@@ -82,9 +83,7 @@ def _http_exception(error: HTTPException) -> Response:
 
 def _bug(error: Exception) -> Response:
     log.error("Unexpected error", exc_info=error)
-    return error_response(
-        500, "Something went wrong on our side. Quote the request id from X-Request-ID when you report it."
-    )
+    return error_response(500, BUG)
 
 
 def _begin() -> None:

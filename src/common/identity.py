@@ -5,14 +5,12 @@ from dataclasses import dataclass
 
 import requests
 from flask import request
-from requests.adapters import HTTPAdapter
 
+from common import calls
 from common.errors import Unauthorized, Unavailable
 from common.logs import current_request
 from common.settings import LoginServiceSettings
 
-# As many idle connections as a gunicorn worker has threads.
-_POOL = 64
 # Far above any token of ours (about 200 bytes).
 _MAX_TOKEN = 4096
 
@@ -32,11 +30,7 @@ class LoginService:
     def __init__(self, settings: LoginServiceSettings) -> None:
         self._base = f"http://{settings.auth_svc_address}"
         self._timeout = (settings.auth_connect_timeout, settings.auth_timeout)
-        self._session = requests.Session()
-        # Proxies and .netrc of the machine are not for calls inside the cluster.
-        self._session.trust_env = False
-        # One repeat when an idle connection turns out to be closed; none after a request has reached the service.
-        self._session.mount("http://", HTTPAdapter(pool_connections=1, pool_maxsize=_POOL, max_retries=0))
+        self._session = calls.session()
 
     def username(self, token: str) -> str:
         """The owner of a valid token; raises Unauthorized for any other."""

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 import requests
 from flask import Blueprint, Response, g, request
 from flask_limiter import Limiter
-from requests.adapters import HTTPAdapter
 
+from common import calls
 from common.errors import BadRequest, LengthRequired, TooLarge, Unavailable
 from common.identity import Identity
 from gateway.settings import GatewaySettings
 from gateway.shares import Shares
 
-# As many idle connections as a gunicorn worker has threads.
-_POOL = 64
 # bytes. The summary service has the last word on the size (MAX_TEXT_MB); this one keeps the gateway's memory.
 _MAX_BODY = 4 * 1024 * 1024
 _ASKED = ("Authorization", "Content-Type", "Accept")
@@ -27,10 +25,7 @@ class SummaryClient:
     def __init__(self, settings: GatewaySettings) -> None:
         self._address = settings.summary_svc_address
         self._timeout = (settings.auth_connect_timeout, settings.summary_timeout)
-        self._session = requests.Session()
-        # Proxies and .netrc of the machine are not for calls inside the cluster.
-        self._session.trust_env = False
-        self._session.mount("http://", HTTPAdapter(pool_connections=1, pool_maxsize=_POOL, max_retries=0))
+        self._session = calls.session()
 
     def ask(self, method: str, path: str, *, query: bytes, headers: Mapping[str, str], data: bytes) -> Response:
         """Its answer as it is."""

@@ -11,6 +11,7 @@ import requests
 from bson import ObjectId
 from pymongo import MongoClient
 
+from common.serving.settings import ServerSettings
 from common.storage.bucket import Bucket
 from tests import media
 from tests.e2e.rude import CROWD, Answer, answer, connect, crowd, rest
@@ -294,4 +295,4 @@ def test_probes_are_answered_while_every_thread_is_held(stack, fair, newcomer):
 
 
 def test_a_crowd_is_larger_than_the_login_service():
-    assert int(os.environ.get("WEB_THREADS", "64")) < CROWD
+    assert ServerSettings.model_fields["web_threads"].default < CROWD

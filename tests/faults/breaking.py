@@ -6,13 +6,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
+import requests
+from pymongo import MongoClient
 
 from scripts.stack import Stack
 from scripts.stack.errors import StackError
-from tests import invariant
+from tests import invariant, media
 from tests.person import Person
 from tests.waiting import eventually
 
@@ -104,6 +107,31 @@ def recovered(stack: Stack, environment: dict[str, str]) -> None:
         time.sleep(1)
         if not any("has not ended" in line for line in found):
             housekeeping(stack)
+
+
+def uploading(stack: Stack, person: Person, megabytes: int) -> "Future[int | None]":
+    """Begins an upload; gives the status it ends with, None when the connection breaks."""
+    path = media.large(megabytes, media.CACHE)
+
+    def upload() -> int | None:
+        try:
+            return person.upload(path).status_code
+        except requests.RequestException:
+            return None
+
+    pool = ThreadPoolExecutor(1, thread_name_prefix="upload")
+    status = pool.submit(upload)
+    pool.shutdown(wait=False)
+    with MongoClient(stack.environment["MONGO_URI"]) as client:
+        videos = client["videos"]
+
+        def begun() -> bool:
+            """Whether chunks of a file that has no record yet are in the database."""
+            newest = videos["fs.chunks"].find_one({}, {"files_id": 1}, sort=[("_id", -1)])
+            return newest is not None and videos["fs.files"].find_one({"_id": newest["files_id"]}) is None
+
+        eventually(begun, pause=0.02, what="the upload")
+    return status
 
 
 def converting(person: Person, fid: str) -> Callable[[], bool]:

@@ -1,14 +1,12 @@
 """Servers that hang instead of dying: their connections stay open, and nobody answers."""
 
 import re
-import threading
 import time
 
 import requests
 
 from tests import media
-from tests.faults.breaking import RECOVERY, converting
-from tests.faults.test_servers import upload_begins
+from tests.faults.breaking import RECOVERY, converting, uploading
 from tests.faults.test_workers import LONG, completes, emails_about
 from tests.waiting import eventually
 
@@ -52,22 +50,12 @@ def test_a_database_that_hangs_for_longer_than_a_lease_delays_the_conversion(per
 
 
 def test_a_database_that_hangs_during_an_upload_ends_it_with_a_clear_answer(person, faults, stack):
-    answers: list[object] = []
-
-    def upload() -> None:
-        try:
-            answers.append(person.upload(media.large(400, media.CACHE)).status_code)
-        except requests.RequestException as error:
-            answers.append(error)
-
-    thread = threading.Thread(target=upload)
-    thread.start()
-    upload_begins(stack)
+    upload = uploading(stack, person, 400)
     faults.hang("mongodb")
-    thread.join(RECOVERY)
+    status = upload.result(RECOVERY)
     faults.thaw()
     # 202: it was complete just before. Not 408: it was not the client that was slow.
-    assert answers[0] in {202, 503}, answers
+    assert status in {202, 503}
 
 
 def test_a_users_database_that_hangs_delays_only_logins(person, faults):

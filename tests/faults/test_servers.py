@@ -1,7 +1,6 @@
 """The databases and the broker die and come back while people use the system."""
 
 import signal
-import threading
 import time
 
 import MySQLdb
@@ -9,10 +8,9 @@ import psutil
 import pytest
 import requests
 import urllib3
-from pymongo import MongoClient
 
 from tests import invariant, media
-from tests.faults.breaking import RECOVERY, housekeeping
+from tests.faults.breaking import RECOVERY, housekeeping, uploading
 from tests.faults.test_workers import LONG, completes
 from tests.waiting import eventually
 
@@ -70,40 +68,17 @@ def test_messages_that_are_deleted_with_their_queue_are_sent_again(person, fault
 
 
 def test_a_database_that_dies_during_an_upload_leaves_nothing_behind(person, faults, stack):
-    answers: list[object] = []
-
-    def upload() -> None:
-        try:
-            answers.append(person.upload(media.large(400, media.CACHE)).status_code)
-        except requests.RequestException as error:
-            answers.append(error)
-
-    thread = threading.Thread(target=upload)
-    thread.start()
-    upload_begins(stack)
+    upload = uploading(stack, person, 400)
     faults.kill("mongodb")
-    thread.join(RECOVERY)
+    status = upload.result(RECOVERY)
     # The upload may have been complete just before; then it was accepted and must end like any other.
-    assert answers
-    if answers[0] != 202:
-        assert answers[0] == 503 or isinstance(answers[0], requests.RequestException)
+    if status != 202:
+        assert status in {503, None}
         stack.wait_ready("mongodb", RECOVERY)
         assert (
             eventually(lambda: person.request("GET", "/jobs").ok and person.request("GET", "/jobs")).json()["jobs"]
             == []
         )
-
-
-def upload_begins(stack) -> None:
-    """Returns when chunks of a file that has no record yet are in the database."""
-    with MongoClient(stack.environment["MONGO_URI"]) as client:
-        videos = client["videos"]
-
-        def begun() -> bool:
-            newest = videos["fs.chunks"].find_one({}, {"files_id": 1}, sort=[("_id", -1)])
-            return newest is not None and videos["fs.files"].find_one({"_id": newest["files_id"]}) is None
-
-        eventually(begun, pause=0.02, what="the upload")
 
 
 def test_a_database_that_dies_during_the_conversion_delays_it(person, faults):
@@ -208,31 +183,19 @@ def test_a_login_service_that_is_gone_or_slow_holds_up_only_logins(person, fault
 
 
 def test_a_gateway_that_is_killed_during_an_upload_leaves_nothing_behind(person, faults, stack):
-    def upload() -> None:
-        try:
-            person.upload(media.large(400, media.CACHE))
-        except requests.RequestException:
-            return
-
-    thread = threading.Thread(target=upload)
-    thread.start()
-    upload_begins(stack)
+    upload = uploading(stack, person, 400)
     for child in psutil.Process(stack.pid("gateway")).children(recursive=True):
         child.kill()
     faults.kill("gateway")
-    thread.join(RECOVERY)
+    upload.result(RECOVERY)
     stack.wait_ready("gateway", RECOVERY)
 
 
 def test_a_gateway_that_is_asked_to_stop_finishes_the_upload_at_hand(person, faults, stack):
-    answers: list[int] = []
-    thread = threading.Thread(target=lambda: answers.append(person.upload(media.large(200, media.CACHE)).status_code))
-    thread.start()
-    upload_begins(stack)
+    upload = uploading(stack, person, 200)
     faults.touched.add("gateway")
     stack.kill("gateway", signal.SIGTERM)
-    thread.join(RECOVERY)
-    assert answers == [202]
+    assert upload.result(RECOVERY) == 202
     stack.wait_ready("gateway", RECOVERY)
 
 

@@ -95,6 +95,26 @@ def test_the_other_servers_may_die_meanwhile(person, faults, mood, environment):
     faults.restart("summary-worker")
 
 
+def test_a_database_that_hangs_for_longer_than_a_lease_delays_the_summary(person, faults, stack, mood, environment):
+    faults.restart("summary-worker", AI_TRANSCRIPTION_MAX_SECONDS="10")
+    try:
+        job = person.converts(media.long(35))
+        before = asked(environment, "audio")
+        # s. Longer than it takes to notice: the lease, and MongoDB's time-out.
+        mood("slow", seconds=20, times=1)
+        answer = person.orders(file_id=job["mp3_fid"])
+        eventually(lambda: asked(environment, "audio") > before)
+        said = len(stack.log("summary-worker"))
+        faults.hang("mongodb")
+        eventually(lambda: "The claim could not be renewed" in stack.log("summary-worker")[said:])
+        faults.thaw()
+        assert person.waits_for_summary(answer, RECOVERY)["status"] == "completed"
+        assert asked(environment, "audio") - before in {4, 5}
+    finally:
+        faults.thaw()
+        faults.restart("summary-worker")
+
+
 def test_a_summary_service_that_is_gone_keeps_nobody_from_converting(person, faults):
     faults.stop("summary")
     faults.stop("summary-worker")

@@ -8,14 +8,15 @@ from uuid import uuid4
 
 from gunicorn.http import errors  # type: ignore[import-untyped]
 
+from common import http
 from common.errors import RejectedError
-from common.http import SECURITY_HEADERS
+from common.logs import bound_to_request
 
 log = logging.getLogger(__name__)
 
 SERVER = "video2mp3"
 _MALFORMED = 400, "This is not a well-formed HTTP/1.1 request."
-_BUG = 500, "Something went wrong on our side. Quote the request id from X-Request-ID when you report it."
+_BUG = 500, http.BUG
 # By the kind of gunicorn's error, the first that fits.
 _REFUSALS: tuple[tuple[type[Exception], tuple[int, str]], ...] = (
     (errors.LimitRequestLine, (414, "The address of the request is too long.")),
@@ -36,10 +37,11 @@ def refusal(error: Exception) -> bytes:
     else:
         status, sentence = next((answer for kind, answer in _REFUSALS if isinstance(error, kind)), _BUG)
     request_id = uuid4().hex
-    if status >= 500 and status != HTTPStatus.NOT_IMPLEMENTED:
-        log.error("Unexpected error request=%s", request_id, exc_info=error)
-    else:
-        log.info("Refused a connection: %d %s request=%s", status, type(error).__name__, request_id)
+    with bound_to_request(request_id):
+        if status >= 500 and status != HTTPStatus.NOT_IMPLEMENTED:
+            log.error("Unexpected error", exc_info=error)
+        else:
+            log.info("Refused a connection: %d %s", status, type(error).__name__)
     body = json.dumps({"error": sentence}).encode() + b"\n"
     headers = {
         "Server": SERVER,
@@ -48,7 +50,7 @@ def refusal(error: Exception) -> bytes:
         "Content-Type": "application/json",
         "Content-Length": str(len(body)),
         "X-Request-ID": request_id,
-        **SECURITY_HEADERS,
+        **http.SECURITY_HEADERS,
     }
     head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*head, "", ""]).encode() + body

@@ -1,4 +1,4 @@
-"""What gunicorn itself reads from the environment, for the gateway and the auth service alike."""
+"""What gunicorn itself reads from the environment, for all HTTP services alike."""
 
 from pydantic import PositiveFloat, PositiveInt
 
