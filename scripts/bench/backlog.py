@@ -31,7 +31,7 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
     first, last = _paces(ends[1 : part + 1], slices), _paces(ends[-part:], slices)
     for fid in fids:
         system.delete(fid)
-    yield Result(f"backlog: {number} jobs, the last against the first", "s", last, first, "the first", Target(most=1.1))
+    yield Result(f"{number} jobs, the last against the first", "s", last, first, "the first", Target(most=1.1))
 
 
 def _paces(ends: list[float], slices: int) -> list[float]:

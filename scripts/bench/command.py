@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which (default: all): {', '.join(BENCHMARKS)}")
     parser.add_argument("--pairs", type=int, default=_PAIRS, metavar="N", help=f"of each (default: {_PAIRS})")
     parser.add_argument("--quick", action="store_true", help="small files: shows that it works, and proves nothing")
-    parser.add_argument("--write", action="store_true", help="renew docs/performance.md")
+    parser.add_argument("--write", action="store_true", help="renew its rows in docs/performance.md")
     parser.add_argument("--list", action="store_true", help="the names, and nothing else")
     return parser
 
@@ -63,6 +63,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     scale = Scale(arguments.pairs, arguments.quick)
     results: list[Result] = []
+    rows: list[list[str]] = []
     with system.opened(os.environ["V2M_STACK"]) as running:
         for name in arguments.names or BENCHMARKS:
             print(f"{name}...", file=sys.stderr, flush=True)
@@ -70,7 +71,8 @@ def main() -> int:
                 # Right away: the next one may take an hour, or fail.
                 print("  " + " | ".join(result.cells()), file=sys.stderr, flush=True)
                 results.append(result)
-        print(report.table(results))
-        if arguments.write:
-            report.write(results, running, scale)
+                rows.append([name, *result.cells()])
+            if arguments.write:
+                report.write(rows, list(BENCHMARKS), running, scale)
+        print(report.table(rows))
     return 0 if all(result.met for result in results) else 1

@@ -50,14 +50,14 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
     if not scale.quick:
         kinds += [samples.mp4(60), samples.matroska(600), samples.webm(600)]
     for path in kinds:
-        yield from _measured(system, scale, path, f"convert {path.name}", 1.10)
+        yield from _measured(system, scale, path, path.name, 1.10)
 
 
 def measure_parallel(system: System, scale: Scale) -> Iterator[Result]:
     """All cores for one job."""
     _threads(system, None)
-    for path in [samples.mp4(scale.of(600, 120))] + ([] if scale.quick else [samples.mp4(2400)]):
-        yield from _measured(system, scale, path, f"convert {path.name} on {os.cpu_count()} cores", 0.65)
+    for path in [samples.mp4(scale.of(600, 120)), *([] if scale.quick else [samples.mp4(2400)])]:
+        yield from _measured(system, scale, path, f"{path.name} on {os.cpu_count()} cores", 0.65)
 
 
 def peaks(system: System, fid: ObjectId) -> Usage:

@@ -36,5 +36,5 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
             speed(ours)
     finally:
         bucket.delete(fid)
-    yield Result("download", "MB/s", *pairs, "nginx, sendfile", Target(least=0.3))
-    yield Result(f"download, {megabytes:.0f} MB: memory", "MB", [usage.memory], [], "", Target(most=120))
+    yield Result("speed", "MB/s", *pairs, "nginx, sendfile", Target(least=0.3))
+    yield Result(f"{megabytes:.0f} MB: memory", "MB", [usage.memory], [], "", Target(most=120))

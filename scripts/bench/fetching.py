@@ -24,7 +24,7 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
             sent.append((_sent(system) - before) / 1e6)
         system.delete(fid)
         size = path.stat().st_size / 1e6
-        yield Result(f"fetch {path.name}", "MB", sent, [size] * len(sent), "the file's size", target)
+        yield Result(path.name, "MB", sent, [size] * len(sent), "the file's size", target)
 
 
 def _sent(system: System) -> int:

@@ -30,12 +30,12 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
         system.delete(fid)
     span = f"{sizes[0]:.0f} MB to {sizes[-1]:.0f} MB"
     small = f"at {sizes[0]:.0f} MB"
-    yield Result(f"flat: upload, memory, {span}", "MB", [uploads[-1].memory], [uploads[0].memory], small, _FLAT)
-    yield Result(f"flat: upload, temporary disk, {span}", "MB", [uploads[-1].disk], [], "", Target(most=1))
+    yield Result(f"upload, memory, {span}", "MB", [uploads[-1].memory], [uploads[0].memory], small, _FLAT)
+    yield Result(f"upload, temporary disk, {span}", "MB", [uploads[-1].disk], [], "", Target(most=1))
     memory = [cost.memory for cost in conversions]
-    yield Result(f"flat: conversion, memory, {span}", "MB", memory[-1:], memory[:1], small, _FLAT)
-    yield Result(f"flat: conversion, memory at {sizes[-1]:.0f} MB", "MB", memory[-1:], [], "", Target(most=150))
+    yield Result(f"conversion, memory, {span}", "MB", memory[-1:], memory[:1], small, _FLAT)
+    yield Result(f"conversion, memory at {sizes[-1]:.0f} MB", "MB", memory[-1:], [], "", Target(most=150))
     # The video itself has to be there as a whole, or its sound; the MP3 and some decoded sound are beside it.
     beside = [max(0.0, cost.disk - size) for cost, size in zip(conversions, sizes, strict=True)]
-    name = f"flat: conversion, temporary disk beside the video at {sizes[-1]:.0f} MB"
+    name = f"conversion, temporary disk beside the video at {sizes[-1]:.0f} MB"
     yield Result(name, "MB", beside[-1:], [], "", Target(most=300))

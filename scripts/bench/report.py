@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from converter import moviepy_parts
-from scripts.bench.results import HEADINGS, Result
+from scripts.bench.results import HEADINGS
 from scripts.bench.system import Scale, System
 from scripts.stack.paths import ROOT
 
@@ -19,9 +19,9 @@ PAGE = ROOT / "docs" / "performance.md"
 _BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
-def table(results: Sequence[Result]) -> str:
+def table(cells: Sequence[Sequence[str]]) -> str:
     """The rows in columns, which Markdown takes for a table too."""
-    rows = [HEADINGS, *(result.cells() for result in results)]
+    rows = [HEADINGS, *cells]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
@@ -30,8 +30,11 @@ def table(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-def write(results: Sequence[Result], system: System, scale: Scale) -> None:
-    """Puts table, machine and versions between the marks in docs/performance.md."""
+def write(rows: Sequence[Sequence[str]], order: Sequence[str], system: System, scale: Scale) -> None:
+    """Puts rows, machine and versions into docs/performance.md.
+
+    The first cell of a row is its benchmark's name, and `order` has all of those.
+    """
     today = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
     sizes = ", quick sizes" if scale.quick else ""
     about = [
@@ -40,9 +43,24 @@ def write(results: Sequence[Result], system: System, scale: Scale) -> None:
         f"Machine: {_machine()}.  ",
         f"Versions: {', '.join(_versions(system))}.",
     ]
-    text = "\n".join([_BEGIN, "", *about, "", table(results), "", _END])
+    put(rows, order, about)
+
+
+def put(rows: Sequence[Sequence[str]], order: Sequence[str], about: Sequence[str]) -> None:
+    """Puts rows between the marks, below what is said about them; the rows of other benchmarks stay."""
     page = PAGE.read_text()
+    renewed = {row[0] for row in rows}
+    kept = [row for row in _rows(page) if row[0] in order and row[0] not in renewed]
+    found = sorted([*kept, *rows], key=lambda row: order.index(row[0]))
+    text = "\n".join([_BEGIN, "", *about, "", table(found), "", _END])
     PAGE.write_text(re.sub(f"{_BEGIN}.*{_END}", lambda _: text, page, flags=re.DOTALL))
+
+
+def _rows(page: str) -> list[list[str]]:
+    """The cells of the table that is there."""
+    measured = page.partition(_BEGIN)[2].partition(_END)[0]
+    lines = [line for line in measured.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
 
 
 def _machine() -> str:

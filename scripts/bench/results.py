@@ -49,7 +49,7 @@ class Result:
         return self.target.met(self.value)
 
     def cells(self) -> list[str]:
-        """The row as the table shows it: medians, and the least and the greatest of them."""
+        """The row as the table shows it, behind its benchmark: medians, and the least and the greatest of them."""
         peer = f"{_figure(statistics.median(self.peer))} {self.unit}" if self.peer else "–"
         spread = self.ratios or self.ours
         value = f"{_figure(self.value)} ({_figure(min(spread))}–{_figure(max(spread))})"
@@ -64,7 +64,7 @@ class Result:
         ]
 
 
-HEADINGS = ["benchmark", "this project", "peer", "ratio, or figure (spread)", "target", "met"]
+HEADINGS = ["benchmark", "what", "this project", "peer", "ratio, or figure (spread)", "target", "met"]
 
 
 def _figure(number: float) -> str:

@@ -39,7 +39,7 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
             )
             # The last two are no code of ours: they show what the target asks for.
             target = Target(least=0.5) if name.startswith("/") else Target()
-            yield Result(f"serving {name}", "requests/s", *pairs, what, target)
+            yield Result(name, "requests/s", *pairs, what, target)
     for fid in fids:
         system.delete(fid)
 

@@ -57,7 +57,7 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
         system.client.drop_database("bench")
         return found
 
-    name = f"throughput: {number} videos, 2 converters"
+    name = f"{number} videos, 2 converters"
     with two_converters(system):
         yield Result(name, "s", *interleaved(scale.pairs, ours, peer), "xargs -P2 ffmpeg", Target(most=1.2))
         pairs = interleaved(scale.pairs, ours, script)

@@ -48,16 +48,16 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
             return found
 
         try:
-            yield Result("upload", "MB/s", *interleaved(scale.pairs, ours, put), "GridFS.put", Target(least=0.9))
-            yield Result("upload", "MB/s", *interleaved(scale.pairs, ours, spooled), "Flask, spooled", Target(least=2))
+            yield Result("speed", "MB/s", *interleaved(scale.pairs, ours, put), "GridFS.put", Target(least=0.9))
+            yield Result("speed", "MB/s", *interleaved(scale.pairs, ours, spooled), "Flask, spooled", Target(least=2))
             # Apart: who watches takes processor time from who is watched.
             with watching(system.stack.pid("gateway"), system.temporary) as usage:
                 ours()
         finally:
             system.stack.start("converter")
             system.stack.wait_ready("converter")
-    yield Result(f"upload, {megabytes:.0f} MB: memory", "MB", [usage.memory], [], "", Target(most=120))
-    yield Result(f"upload, {megabytes:.0f} MB: temporary disk", "MB", [usage.disk], [], "", Target(most=1))
+    yield Result(f"{megabytes:.0f} MB: memory", "MB", [usage.memory], [], "", Target(most=120))
+    yield Result(f"{megabytes:.0f} MB: temporary disk", "MB", [usage.disk], [], "", Target(most=1))
 
 
 def _forget(system: System) -> None:

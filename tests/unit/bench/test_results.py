@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.bench import report
 from scripts.bench.pairs import interleaved
 from scripts.bench.report import table
 from scripts.bench.results import Result, Target
@@ -41,7 +42,8 @@ def test_without_a_peer_the_target_is_about_the_figure_itself() -> None:
 
 
 def test_the_table_is_markdown() -> None:
-    lines = table([Result("upload", "MB/s", [90.0], [100.0], "GridFS.put", Target(least=0.9))]).splitlines()
+    result = Result("speed", "MB/s", [90.0], [100.0], "GridFS.put", Target(least=0.9))
+    lines = table([["upload", *result.cells()]]).splitlines()
     assert len({len(line) for line in lines}) == 1
     assert lines[1].strip("|").replace("|", "").strip("-") == ""
     assert [cell.strip() for cell in lines[2].strip("|").split("|")][-3:] == ["0.9 (0.9–0.9)", "≥ 0.9", "yes"]
@@ -73,3 +75,22 @@ def test_temporary_files_are_seen_even_without_a_name(tmp_path: Path) -> None:
             time.sleep(0.05)
     assert usage.disk == pytest.approx(3, abs=0.1)
     assert usage.memory > 1
+
+
+def test_what_is_measured_again_is_renewed_and_the_rest_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "performance.md"
+    page.write_text(f"before\n{report._BEGIN}\n{report._END}\nafter\n")
+    monkeypatch.setattr(report, "PAGE", page)
+    order = ["upload", "convert"]
+
+    def rows(name: str, figure: str) -> list[list[str]]:
+        return [[name, "speed", figure, "–", figure, "–", "–"]]
+
+    report.put(rows("convert", "1"), order, ["old"])
+    report.put(rows("upload", "2"), order, ["new"])
+    report.put(rows("convert", "3"), order, ["newest"])
+    assert [(row[0], row[2]) for row in report._rows(page.read_text())] == [("upload", "2"), ("convert", "3")]
+    assert "newest" in page.read_text()
+    assert "old" not in page.read_text()
+    assert page.read_text().startswith("before\n")
+    assert page.read_text().endswith("after\n")
