@@ -3,6 +3,7 @@
 ISO/IEC 11172-3 section 2.4.1.3 (MPEG-1), 13818-3 for half the sampling rates, MPEG-2.5 for a quarter; layer III only.
 """
 
+import mmap
 from dataclasses import dataclass
 
 # bytes.
@@ -73,7 +74,7 @@ def header(data: bytes) -> Header | None:
     return Header(mpeg1, 1 if word >> 6 & 3 == _MONO else 2, bitrate, rate, size, not word >> 16 & 1)
 
 
-def tag_size(data: bytes | bytearray) -> int:
+def tag_size(data: bytes | bytearray | mmap.mmap) -> int:
     """Bytes of the ID3v2 tag that the data begin with, 0 without one: seven bits a byte, and a footer if it has one.
 
     Source: id3.org, "ID3v2.4.0 main structure", section 3.1. Its first TAG_HEADER bytes are enough.

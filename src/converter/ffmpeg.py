@@ -1,6 +1,6 @@
 """The command lines: what ffmpeg is asked to do, and what it may open while doing it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,45 +109,33 @@ def measuring_loudness(source: int, piece: Piece) -> list[str]:
     ]
 
 
-def encoding(source: int, piece: Piece, target: Path, how: Encoding, level: str | None = None) -> list[str]:
-    """Encodes the piece as an MP3; `level` is the filter that changes its loudness."""
-    return [
-        *_ffmpeg("warning", source, seek=piece.start - piece.ahead),
-        *("-map", f"0:{piece.stream}"),
-        *_filters(piece, level),
-        *(("-ac", str(how.channels)) if how.channels else ()),
-        *_duration(piece, how.max_seconds),
-        *_mp3(how, target),
-    ]
+def encoding(
+    source: int, piece: Piece, target: Path, how: Encoding, level: str | None = None, *, turn: slice = slice(None)
+) -> list[str]:
+    """Encodes the piece as an MP3; `level` is the filter that changes its loudness.
 
-
-def decoding(source: int, piece: Piece, sink: int, how: Encoding, level: str | None = None) -> list[str]:
-    """Decodes the piece to what `encoding` would give to its encoder, and writes it to the descriptor `sink`.
-
-    As WAV, whose header tells the number of channels: 32-bit floating point, in the byte order of the machine, which
-    is half a second less for each ten minutes than the other one.
+    `turn` is the samples that are wanted, of those that the encoder would get. All that comes before them is decoded
+    too: a decoder that begins in the middle does not give the same samples.
     """
-    # LAME takes no more than two channels; ffmpeg mixes them where it can see that.
     return [
         *_ffmpeg("warning", source, seek=piece.start - piece.ahead),
         *("-map", f"0:{piece.stream}"),
-        *_filters(piece, level, "aformat=channel_layouts=mono|stereo"),
+        *_filters(piece, level, *(() if turn == slice(None) else _counted(piece, how, turn))),
         *(("-ac", str(how.channels)) if how.channels else ()),
         *_duration(piece, how.max_seconds),
-        *("-ar", str(how.sample_rate), "-c:a", "pcm_f32le", "-bitexact"),
-        *("-stats_period", "0.25", "-progress", "pipe:1"),
-        *("-f", "wav", f"pipe:{sink}"),
-    ]
-
-
-def encoding_part(source: int, channels: int, target: Path, how: Encoding) -> list[str]:
-    """Encodes what `decoding` wrote, without its header."""
-    sound = ("-f", "f32le", "-ar", str(how.sample_rate), "-ac", str(channels))
-    return [
-        *(binary(), "-nostdin", "-hide_banner", "-nostats", "-loglevel", "warning", "-protocol_whitelist", "fd"),
-        *(*sound, "-fd", str(source), "-i", "fd:"),
         *_mp3(how, target),
     ]
+
+
+def _counted(piece: Piece, how: Encoding, turn: slice) -> Iterator[str]:
+    """What `-ac`, `-ar` and `-t` do, so that it is done before the samples are counted; and the counting."""
+    # LAME takes no more than two channels.
+    layouts = {1: "mono", 2: "stereo"}.get(how.channels or 0, "mono|stereo")
+    yield f"aformat=sample_rates={how.sample_rate}:channel_layouts={layouts}"
+    if piece.length is not None:
+        yield f"atrim=duration={piece.length:.6f}"
+    end = "" if turn.stop is None else f":end_sample={turn.stop}"
+    yield f"atrim=start_sample={turn.start}{end}"
 
 
 def _mp3(how: Encoding, target: Path) -> tuple[str, ...]:
@@ -174,12 +162,13 @@ def frame(source: int, at: float, target: Path) -> list[str]:
     ]
 
 
-def _filters(piece: Piece, level: str | None, layout: str | None = None) -> tuple[str, ...]:
+def _filters(piece: Piece, level: str | None, *more: str) -> tuple[str, ...]:
     # async=1: insert silence, never stretch.
     chain = [
         *([f"atrim=start={piece.ahead:.6f}", f"asetpts=PTS-{piece.ahead:.6f}/TB"] if piece.ahead else []),
         *(["aresample=async=1"] if piece.fill_gaps else []),
-        *(part for part in (level, layout) if part),
+        *([level] if level else []),
+        *more,
     ]
     return ("-filter:a", ",".join(chain)) if chain else ()
 

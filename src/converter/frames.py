@@ -1,7 +1,10 @@
 """The frames of an MP3: where each begins, and how far back its sound lies (ISO/IEC 11172-3 and 13818-3, layer III)."""
 
-from collections.abc import Iterator
+import mmap
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 from common import mp3
 from common.errors import TransientError
@@ -10,6 +13,14 @@ from common.errors import TransientError
 # window, which are four: whether it is a special one, its type, whether it is mixed. MPEG-1's, and the others'.
 _GRANULE = (59, 63)
 _WINDOW = (33, 38)
+
+
+# An MP3, or its file in memory.
+Data = bytes | bytearray | mmap.mmap
+
+
+# Frames after which their memory is given back: some 5 MB at most.
+_LOOKED_AT = 4096
 
 
 class BadFrame(TransientError):
@@ -43,7 +54,40 @@ def kind_of(data: bytes) -> mp3.Header:
     return found
 
 
-def frames(data: bytes | bytearray) -> Iterator[Frame]:
+class Frames(Sequence[Frame]):
+    """The frames of an MP3 behind the first one, which has no sound but the header of Xing and LAME; 12 bytes each.
+
+    Raises BadFrame as `frames` does.
+    """
+
+    def __init__(self, data: Data) -> None:
+        self._starts = array("Q")
+        self._headers = array("I")
+        self._kinds: dict[int, mp3.Header] = {}
+        for number, frame in enumerate(frames(data)):
+            if number % _LOOKED_AT == 0:
+                forget(data, frame.start)
+            header = int.from_bytes(data[frame.start : frame.start + mp3.HEADER], "big")
+            self._kinds.setdefault(header, frame.kind)
+            self._starts.append(frame.start)
+            self._headers.append(header)
+        del self._starts[:1], self._headers[:1]
+        forget(data, len(data))
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    @overload
+    def __getitem__(self, number: int) -> Frame: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Frame]: ...
+    def __getitem__(self, number: int | slice) -> Frame | list[Frame]:
+        if isinstance(number, slice):
+            return [self[one] for one in range(*number.indices(len(self)))]
+        return Frame(self._starts[number], self._kinds[self._headers[number]])
+
+
+def frames(data: Data) -> Iterator[Frame]:
     """All frames of an MP3, from behind its ID3 tag to its end; raises BadFrame when something else is among them."""
     known: dict[bytes, mp3.Header] = {}
     at = mp3.tag_size(data)
@@ -57,13 +101,19 @@ def frames(data: bytes | bytearray) -> Iterator[Frame]:
         at = frame.end
 
 
-def reach(data: bytes | bytearray, frame: Frame) -> int:
+def forget(data: Data, end: int) -> None:
+    """Gives back the memory of what lies before that byte of a file; what was changed there is lost."""
+    if isinstance(data, mmap.mmap) and (length := end // mmap.PAGESIZE * mmap.PAGESIZE):
+        data.madvise(mmap.MADV_DONTNEED, 0, length)
+
+
+def reach(data: Data, frame: Frame) -> int:
     """`main_data_begin`: how many bytes of main data before this frame belong to it."""
     bits, size = _side(data, frame)
     return bits >> size - (9 if frame.kind.mpeg1 else 8)
 
 
-def windows(data: bytes | bytearray, frame: Frame) -> tuple[int, ...]:
+def windows(data: Data, frame: Frame) -> tuple[int, ...]:
     """The kinds of window of the frame's last granule, one a channel; 0 is the usual one."""
     bits, size = _side(data, frame)
     kind = frame.kind
@@ -76,7 +126,7 @@ def windows(data: bytes | bytearray, frame: Frame) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _side(data: bytes | bytearray, frame: Frame) -> tuple[int, int]:
+def _side(data: Data, frame: Frame) -> tuple[int, int]:
     """The side information as a number, and its bits."""
     size = frame.kind.side
     return int.from_bytes(data[frame.data - size : frame.data], "big"), size * 8

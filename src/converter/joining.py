@@ -6,21 +6,26 @@ before it, so the joint is at a frame for which the left part has left at least 
 needs, and these bytes are written over. Windows overlap by half a frame: before the joint, both must have chosen alike.
 """
 
+import mmap
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from pathlib import Path
+from typing import BinaryIO, Self
 
 from common.errors import TransientError
 
 from . import frames
-from .frames import Frame
+from .frames import Frames
 
 # Frames by which a part begins before its turn: with fewer, the encoder's measure of the sound is still another one.
 LEAD = 24
-# Frames by which a part goes on after it: SEARCH in which to find a joint, and what the encoder looks ahead.
-SEARCH = 24
+# Frames by which a part goes on after it: SEARCH in which to find a joint, and what the encoder looks ahead. It is often
+# the first one that fits; there are few joints, so a long search costs nothing.
+SEARCH = 100
 TAIL = SEARCH + 12
+# Frames that are written at once: some 5 MB at most.
+_BLOCK = 4096
 
 
 class NotJoinable(TransientError):
@@ -31,17 +36,23 @@ class NotJoinable(TransientError):
 class Part:
     """A part that was encoded."""
 
-    data: bytearray
+    data: bytearray | mmap.mmap
     begin: int
     """The number of its first frame in the whole."""
-    frames: list[Frame] = field(init=False)
+    frames: Frames = field(init=False)
 
     def __post_init__(self) -> None:
-        self.frames = list(frames.frames(self.data))
-        if len(self.frames) < 2:
+        self.frames = Frames(self.data)
+        if not self.frames:
             raise NotJoinable("a part has no sound")
-        # The first one holds no sound but the header of Xing and LAME.
-        del self.frames[0]
+
+    @classmethod
+    def read(cls, path: Path, begin: int) -> Self:
+        """The part in this file, which keeps what it is; memory holds what is looked at."""
+        if not path.stat().st_size:
+            raise NotJoinable("a part has no sound")
+        with path.open("rb") as file:
+            return cls(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY), begin)
 
     @property
     def end(self) -> int:
@@ -83,14 +94,16 @@ class Joiner:
         return self._left
 
     def _write(self, part: Part, end: int) -> None:
-        written = part.frames[self._next : end]
-        if not written:
+        if self._next >= end:
             raise NotJoinable("a part is shorter than what it shares with the others")
-        with memoryview(part.data)[written[0].start : written[-1].end] as piece:
-            self._file.write(piece)
-            self._note(piece)
-        self.sizes.extend(frame.kind.size for frame in written)
-        self.bitrates.update(frame.kind.bitrate for frame in written)
+        for start in range(self._next, end, _BLOCK):
+            written = part.frames[start : min(start + _BLOCK, end)]
+            with memoryview(part.data) as whole, whole[written[0].start : written[-1].end] as piece:
+                self._file.write(piece)
+                self._note(piece)
+            frames.forget(part.data, written[-1].end)
+            self.sizes.extend(frame.kind.size for frame in written)
+            self.bitrates.update(frame.kind.bitrate for frame in written)
 
 
 def _joint(left: Part, right: Part) -> int:

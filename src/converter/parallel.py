@@ -1,200 +1,171 @@
-"""Encodes one sound on several processors: decoded once, cut into parts, encoded side by side, joined exactly.
+"""Encodes one sound on several processors: in parts, side by side, joined exactly.
 
-The decoder cannot run ahead: it waits while as many parts as there are encoders, and one more, lie on the disk.
-Whatever goes wrong ends all of it. Every ffmpeg is confined as a single one is.
+Each part has an ffmpeg of its own, which decodes all that comes before it too. Decoding is a sixth of the work, and to
+begin in the middle would give other samples; so later parts are shorter, and all end together. Whatever goes wrong ends
+all of it. Every ffmpeg is confined as a single one is.
 """
 
-import contextlib
-import fcntl
-import io
 import math
-import os
-import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self, TypeVar
 
 from common.errors import TransientError
 
-from . import ffmpeg, pcm, xing
+from . import ffmpeg, xing
 from .ffmpeg import Encoding, Piece
-from .joining import Joiner, NotJoinable, Part
+from .joining import LEAD, TAIL, Joiner, NotJoinable, Part
 from .limits import Limits
-from .pcm import Cut
 from .process import POLL, Cancelled, Finished, Run, run
 from .progress import Progress
 
-Found = TypeVar("Found")
-
 # s of sound below which it is not worth it: an encoder needs about one for it.
 WORTH = 45.0
-# s of sound in a part. What is encoded twice at its ends is 1.5 % of 120, and three such parts are 140 MB of PCM.
-_LEAST, _MOST = 10.0, 120.0
-# Parts for each encoder, at least: the first one begins when its part is decoded.
-_ROUNDS = 3
-# MB. An encoder that reads PCM needs 30; what a stranger's file can do to memory, it does in the decoder.
-_MEMORY = 128
+# s of sound in the shortest part.
+_LEAST = 10.0
+# Share of decoding in the work: 1.5 of 9.3 s for ten minutes of AAC (docs/performance.md).
+_DECODING = 0.16
+# s of sound that is decoded in a second at least, on a slow machine: a part says nothing before its turn.
+_SLOWEST = 20
 
 
 @dataclass(frozen=True)
 class Order:
     """What to encode."""
 
-    source: int
-    """The video's descriptor."""
+    source: Path
+    """The video: each ffmpeg opens it anew, as those who share a descriptor share its position."""
     piece: Piece
     level: str | None
     encoding: Encoding
     target: Path
     seconds: float
-    """How long it will be, as far as known: by it the parts are made alike."""
+    """How long it will be, as far as known: by it the parts are made."""
 
 
-def encode(order: Order, how: Run, threads: int, tell: Callable[[float], None]) -> tuple[Finished, float]:
-    """Writes the MP3; gives what the decoder left behind, and where in the piece its sound ended, in seconds.
+@dataclass
+class _Task:
+    """A part that is encoded."""
 
-    When the decoder failed, the MP3 is not whole. `tell` gets the seconds that are encoded, in the calling thread.
-    Raises as `process.run` does, and NotJoinable when the MP3 has to be made in one go.
-    """
-
-    def wait() -> None:
-        if how.should_stop():
-            raise Cancelled("The conversion was stopped")
-        tell(encoders.encoded)
-
-    with _Encoders(order, how, threads) as encoders:
-        return _join(encoders, order, how.limits, wait)
-
-
-class _Encoders:
-    """The threads that each watch one ffmpeg, and the one that cuts what the decoder writes."""
-
-    def __init__(self, order: Order, how: Run, threads: int) -> None:
-        self._order = order
-        self._stop = threading.Event()
-        self._how = replace(how, should_stop=self._stop.is_set)
-        self._frame = 1152 if order.encoding.sample_rate >= 32000 else 576
-        rounds = max(_ROUNDS, math.ceil(order.seconds / (threads * _MOST)))
-        seconds = max(_LEAST, order.seconds / (rounds * threads))
-        self._length = math.ceil(seconds * order.encoding.sample_rate / self._frame)
-        self._room = threading.Semaphore(threads + 1)
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="encoder")
-        self._others = ThreadPoolExecutor(2, thread_name_prefix="decoder")
-        self._begun = Progress()
-        self._positions: list[Progress] = []
-        self._parts: queue.SimpleQueue[Future[Cut]] = queue.SimpleQueue()
-        reading, writing = os.pipe()
-        pipe, sink = os.fdopen(reading, "rb"), os.fdopen(writing, "wb", buffering=0)
-        # Refused to a user with many large pipes; a small one is slower, and no worse.
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, pcm.BLOCK)
-        command = ffmpeg.decoding(order.source, order.piece, writing, order.encoding, order.level)
-        # Wherever the encoders leave room: each of them has a processor.
-        anywhere = replace(self._how, seats=None)
-        self.decoder = self._others.submit(run, command, anywhere, source=order.source, progress=self._begun, sink=sink)
-        self._cutter = self._others.submit(self._cut, pipe)
-
-    def parts(self, wait: Callable[[], None]) -> Iterator[Cut]:
-        """The parts as MP3s, in their order, until there are no more; `wait` is called meanwhile."""
-        while not (self._cutter.done() and self._parts.empty()):
-            try:
-                future = self._parts.get(timeout=POLL)
-            except queue.Empty:
-                wait()
-            else:
-                yield _result(future, wait)
-        self._cutter.result()
-
-    @property
-    def position(self) -> float:
-        """Where in the piece the decoder is, in seconds."""
-        return self._begun.position
+    path: Path
+    begin: int
+    """Its first frame, of the whole."""
+    end: int | None
+    """The frame after its last one; None for all that comes."""
+    rate: float
+    """Frames a second."""
+    progress: Progress = field(default_factory=Progress)
 
     @property
     def encoded(self) -> float:
-        """How many seconds are encoded, more or less."""
-        return min(sum(one.position for one in self._positions), self.position)
-
-    def _cut(self, pipe: io.BufferedReader) -> None:
-        """Gives each part to an encoder."""
-        with pipe:
-            sound = pcm.header(pipe, self._frame)
-            if sound is None:
-                return
-            cuts = pcm.cuts(pipe, sound, self._length, self._how.folder)
-            while self._enter() and (cut := next(cuts, None)):
-                self._positions.append(progress := Progress())
-                self._parts.put(self._pool.submit(self._encode, cut, sound.channels, progress))
-
-    def _enter(self) -> bool:
-        """Waits until there is room for one more part; false when all of it ends."""
-        while not self._stop.is_set():
-            if self._room.acquire(timeout=POLL):
-                return True
-        return False
-
-    def _encode(self, cut: Cut, channels: int, progress: Progress) -> Cut:
-        target = cut.path.with_suffix(".mp3")
-        limits = replace(self._how.limits, memory_mb=min(_MEMORY, self._how.limits.memory_mb))
-        # The tags are before the sound, once.
-        encoding = self._order.encoding if cut.begin == 0 else replace(self._order.encoding, tags={})
-        with cut.path.open("rb") as file:
-            command = ffmpeg.encoding_part(file.fileno(), channels, target, encoding)
-            finished = run(command, replace(self._how, limits=limits), source=file.fileno(), progress=progress)
-        if finished.code:
-            raise TransientError(f"ffmpeg could not encode a part: {finished.log[-200:]}")
-        cut.path.unlink()
-        self._room.release()
-        return replace(cut, path=target)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._others.shutdown(wait=True)
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        for left in self._how.folder.glob("part-*"):
-            left.unlink()
+        """Seconds of its sound that are encoded."""
+        return max(0.0, self.progress.position - self.begin / self.rate)
 
 
-def _join(encoders: _Encoders, order: Order, limits: Limits, wait: Callable[[], None]) -> tuple[Finished, float]:
-    checksum, samples, head = 0, 0, b""
+def encode(order: Order, how: Run, threads: int, tell: Callable[[float], None]) -> tuple[Finished, float]:
+    """Writes the MP3; gives what the last part's ffmpeg left behind, and where in the piece the sound ended (seconds).
+
+    When that ffmpeg failed, the MP3 is not whole. `tell` gets the seconds that are encoded, in the calling thread.
+    Raises as `process.run` does, and NotJoinable when the MP3 has to be made in one go.
+    """
+    tasks = _tasks(order, how.folder, threads)
+    stop = threading.Event()
+    inside = replace(how, should_stop=stop.is_set)
+    try:
+        with ThreadPoolExecutor(len(tasks), thread_name_prefix="encoder") as pool:
+            running = [pool.submit(_encode, order, task, inside) for task in tasks]
+            try:
+                _watch(running, how, lambda: tell(sum(task.encoded for task in tasks)))
+            finally:
+                stop.set()
+        return _joined(order, tasks, [one.result() for one in running], how.limits), tasks[-1].progress.position
+    finally:
+        for task in tasks:
+            task.path.unlink(missing_ok=True)
+
+
+def joints(frames: int, parts: int) -> list[int]:
+    """The frames at which the parts take turns: so that each takes as long, with all it has to decode before."""
+    left = 1 - _DECODING
+    return [round(frames * (1 - left**number) / (1 - left**parts)) for number in range(1, parts)]
+
+
+def _tasks(order: Order, folder: Path, threads: int) -> list[_Task]:
+    samples = _samples(order.encoding)
+    rate = order.encoding.sample_rate / samples
+    parts = max(1, min(threads, int(order.seconds / _LEAST)))
+    turns = joints(math.ceil(order.seconds * rate), parts)
+    begins = [0, *(turn - LEAD for turn in turns)]
+    ends = [*(turn + TAIL for turn in turns), None]
+    return [
+        _Task(folder / f"part-{number}.mp3", begin, end, rate)
+        for number, (begin, end) in enumerate(zip(begins, ends, strict=True))
+    ]
+
+
+def _samples(encoding: Encoding) -> int:
+    """Of a frame."""
+    return 1152 if encoding.sample_rate >= 32000 else 576
+
+
+def _encode(order: Order, task: _Task, how: Run) -> tuple[Finished, Part | None]:
+    """The part, None when its ffmpeg failed."""
+    size = _samples(order.encoding)
+    turn = slice(task.begin * size, None if task.end is None else task.end * size)
+    # The tags are before the sound, once.
+    encoding = order.encoding if task.begin == 0 else replace(order.encoding, tags={})
+    limits = replace(how.limits, stall=how.limits.stall + task.begin / task.rate / _SLOWEST)
+    with order.source.open("rb") as file:
+        command = ffmpeg.encoding(file.fileno(), order.piece, task.path, encoding, order.level, turn=turn)
+        finished = run(command, replace(how, limits=limits), source=file.fileno(), progress=task.progress)
+    return finished, None if finished.code else Part.read(task.path, task.begin)
+
+
+def _watch(running: list[Future[tuple[Finished, Part | None]]], how: Run, tell: Callable[[], None]) -> None:
+    """Waits for all; raises what one of them raises, or the caller's wish to stop."""
+    left = set(running)
+    while left:
+        done, left = futures.wait(left, POLL, futures.FIRST_COMPLETED)
+        for one in done:
+            one.result()
+        if how.should_stop():
+            raise Cancelled("The conversion was stopped")
+        tell()
+
+
+def _joined(order: Order, tasks: list[_Task], encoded: list[tuple[Finished, Part | None]], limits: Limits) -> Finished:
+    checksum = 0
 
     def note(piece: memoryview) -> None:
         nonlocal checksum
         checksum = xing.checksum(piece, checksum)
 
+    finished = encoded[-1][0]
+    if finished.code:
+        return finished
     with order.target.open("wb") as file:
         joiner = Joiner(file, note)
-        for encoded in encoders.parts(wait):
-            part = Part(bytearray(encoded.path.read_bytes()), encoded.begin)
-            encoded.path.unlink()
+        head = b""
+        for task, (ended, part) in zip(tasks, encoded, strict=True):
+            # `-fs` ends the output with the packet that reaches it.
+            if len(part.data if part else b"") >= order.encoding.max_bytes - 2000:
+                raise limits.too_large()
+            if part is None:
+                raise TransientError(f"ffmpeg could not encode a part: {ended.log[-200:]}")
+            delay, padding = xing.gaps(part.header)
+            samples = len(part.frames) * part.frames[0].kind.samples - delay - padding
+            if task.end is not None and samples != (task.end - task.begin) * part.frames[0].kind.samples:
+                raise NotJoinable("a part has another length than it was asked for")
             if not head:
                 head = part.header
                 file.write(head)
             joiner.add(part)
-            samples = part.begin * part.frames[0].kind.samples + encoded.samples
             if file.tell() > order.encoding.max_bytes:
                 raise limits.too_large()
-        finished = _result(encoders.decoder, wait)
-        if finished.code or not head:
-            return finished, encoders.position
-        last = joiner.finish()
-        delay, padding = xing.gaps(last.header)
-        if last.end * last.frames[0].kind.samples != delay + samples + padding:
-            raise NotJoinable("the joined MP3 would have another length than the sound")
+        joiner.finish()
         file.seek(0)
         file.write(xing.rewritten(head, joiner.sizes, joiner.bitrates, padding, checksum))
-    return finished, encoders.position
-
-
-def _result(future: Future[Found], wait: Callable[[], None]) -> Found:
-    """The future's result; looks around while it waits."""
-    while not futures.wait([future], POLL).done:
-        wait()
-    return future.result()
+    return finished

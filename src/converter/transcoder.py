@@ -167,8 +167,7 @@ class _Conversion:
         """Encodes on several processors where that is worth it, else on one; gives where the sound ended too."""
         target = self._how.folder / RESULT
         if self._threads > 1 and expected >= parallel.WORTH:
-            order = parallel.Order(self._fd, piece, level, how, target, expected)
-            self._source.seek(0)
+            order = parallel.Order(Path(self._source.name), piece, level, how, target, expected)
             log.info("Encoding on %d processors", self._threads)
             try:
                 return parallel.encode(order, self._how, self._threads, tell)

@@ -1,5 +1,6 @@
 """A sound that is encoded in parts is the one that is encoded in one go: its length, its frames, its header."""
 
+import math
 import subprocess
 import time
 from array import array
@@ -13,12 +14,12 @@ from numpy.typing import NDArray
 
 from converter import ffmpeg, frames, moviepy_parts, parallel, xing
 from converter.ffmpeg import Encoding, Piece
-from converter.joining import LEAD, Joiner, NotJoinable, Part
+from converter.joining import LEAD, SEARCH, Joiner, NotJoinable, Part
 from converter.limits import Limits
 from converter.process import Run, run
 from converter.progress import Progress
 
-# Four parts: they have ten seconds each at least, and the last one is longer.
+# Four parts: they have ten seconds each at least.
 SECONDS = 42.3
 LIMITS = Limits(timeout=600, stall=120, memory_mb=256, max_output_mb=100, max_duration=3600)
 Samples = NDArray[numpy.float64]
@@ -88,9 +89,8 @@ def encode_both(case: Case, folder: Path) -> tuple[Path, Path]:
     with source.open("rb") as file:
         command = ffmpeg.encoding(file.fileno(), piece, single, case.encoding)
         assert run(command, how, source=file.fileno(), progress=Progress()).code == 0
-        file.seek(0)
-        order = parallel.Order(file.fileno(), piece, None, case.encoding, joined, SECONDS)
-        finished, end = parallel.encode(order, how, 2, lambda _: None)
+    order = parallel.Order(source, piece, None, case.encoding, joined, SECONDS)
+    finished, end = parallel.encode(order, how, 4, lambda _: None)
     assert (finished.code, end) == (0, pytest.approx(SECONDS, abs=0.01))
     assert sorted(path.name for path in folder.iterdir()) == ["joined.mp3", "single.mp3", "source.wav"]
     return single, joined
@@ -116,8 +116,8 @@ def errors(found: Samples, source: Samples) -> Samples:
 def joints(case: Case) -> list[int]:
     """The numbers of the blocks of 1152 samples in which the parts take turns."""
     samples = 1152 if case.rate >= 32000 else 576
-    length = -(-10 * case.rate // samples)
-    return [number * length * samples // 1152 for number in (1, 2, 3)]
+    turns = parallel.joints(math.ceil(SECONDS * case.rate / samples), 4)
+    return [turn * samples // 1152 for turn in turns]
 
 
 def test_it_has_every_sample_once(encoded: Encoded) -> None:
@@ -130,7 +130,7 @@ def test_the_joints_are_no_worse_than_one_go(encoded: Encoded) -> None:
     assert numpy.median(joined) == pytest.approx(numpy.median(single), rel=0.01)
     for joint in joints(encoded.case):
         # A joint is within SEARCH frames, and what it disturbs within the next ones.
-        near = slice(joint - 4, joint + 32)
+        near = slice(joint - 4, joint + SEARCH + 8)
         assert joined[near].max() <= single.max()
         assert joined[near].mean() <= single[near].mean() * 1.03
 
@@ -197,8 +197,7 @@ def test_a_decoder_that_fails_says_why(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"This is no sound. " * 1000)
     how = Run(tmp_path, LIMITS, time.monotonic() + 60, lambda: False)
-    with source.open("rb") as file:
-        order = parallel.Order(file.fileno(), Piece(0), None, CASES[0].encoding, tmp_path / "x.mp3", SECONDS)
-        finished, _ = parallel.encode(order, how, 2, lambda _: None)
+    order = parallel.Order(source, Piece(0), None, CASES[0].encoding, tmp_path / "x.mp3", SECONDS)
+    finished, _ = parallel.encode(order, how, 2, lambda _: None)
     assert finished.code != 0
     assert "Invalid data" in finished.log
