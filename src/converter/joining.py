@@ -20,8 +20,8 @@ from .frames import Frames
 
 # Frames by which a part begins before its turn: with fewer, the encoder's measure of the sound is still another one.
 LEAD = 24
-# Frames by which a part goes on after it: SEARCH in which to find a joint, and what the encoder looks ahead. It is often
-# the first one that fits; there are few joints, so a long search costs nothing.
+# Frames by which a part goes on after it: SEARCH in which to find a joint, and what the encoder looks ahead. Often the
+# first one fits; there are few joints, so a long search costs nothing.
 SEARCH = 100
 TAIL = SEARCH + 12
 # Frames that are written at once: some 5 MB at most.
