@@ -15,7 +15,7 @@ _CONNECTIONS = 16
 
 def measure(system: System, scale: Scale) -> Iterator[Result]:
     """`/validate` and `/jobs`, asked by wrk over kept-alive connections."""
-    seconds = scale.of(8, 1)
+    seconds = scale.of(4, 1)
     fids = [system.upload(samples.tone()) for _ in range(3)]
     for fid in fids:
         system.wait(fid)

@@ -7,6 +7,8 @@ from typing import Any
 
 from playwright.sync_api import CDPSession, ConsoleMessage, Locator, Page, Request, expect
 
+from tests.waiting import eventually
+
 # Builds what the browser builds when files are dragged from the desktop.
 _DRAGGED = """files => {
     const dragged = new DataTransfer();
@@ -51,8 +53,16 @@ class Visitor:
 
     def is_signed_in(self, token: str) -> None:
         """As if the person had signed in earlier."""
-        self.page.goto("/favicon.svg")
-        self.page.evaluate("token => localStorage.setItem('video2mp3.token', token)", token)
+
+        def kept() -> bool:
+            self.page.goto("/favicon.svg")
+            if self.page.evaluate("localStorage.getItem('video2mp3.token')") == token:
+                return True
+            self.page.evaluate("token => localStorage.setItem('video2mp3.token', token)", token)
+            return False
+
+        # On a busy machine the next page may be there before the browser has stored it.
+        eventually(kept)
 
     def registers(self, email: str, password: str) -> None:
         """Creates an account in the page."""
