@@ -56,8 +56,8 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
 def measure_parallel(system: System, scale: Scale) -> Iterator[Result]:
     """All cores for one job."""
     _threads(system, None)
-    for path in [samples.mp4(scale.of(600, 120))]:
-        yield from _measured(system, scale, path, f"{path.name} on {os.cpu_count()} cores", 0.65)
+    path = samples.mp4(scale.of(600, 120))
+    yield from _measured(system, scale, path, f"{path.name} on {os.cpu_count()} cores", 0.65)
 
 
 def peaks(system: System, fid: ObjectId) -> Usage:
