@@ -27,6 +27,11 @@ from common.storage.mongo import Document, failures
 log = logging.getLogger(__name__)
 
 
+def unclaimed() -> Document:
+    """What finds records that no worker holds now."""
+    return {"$or": [{"claim": None}, {"claim.until": {"$lt": now()}}]}
+
+
 class ClaimLost(TransientError):
     """Raised when the record was taken by another worker, ended or deleted while this one was at it."""
 
@@ -69,7 +74,7 @@ class Claims:
         token, moment = uuid4().hex, now()
         with failures():
             document = self._collection.find_one_and_update(
-                {"_id": record_id, **self._open, "$or": [{"claim": None}, {"claim.until": {"$lt": moment}}]},
+                {"_id": record_id, **self._open, **unclaimed()},
                 {
                     "$set": {**change, "updated_at": moment, "claim": {"token": token, "until": self._until(moment)}},
                     "$inc": {"attempts": 1},

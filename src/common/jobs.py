@@ -12,6 +12,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from common.claims import unclaimed
 from common.moments import iso, now
 from common.storage.mongo import Db, Document, failures
 
@@ -174,7 +175,7 @@ class Jobs:
         if token is not None:
             where["claim.token"] = token
         else:
-            where["$or"] = [{"claim": None}, {"claim.until": {"$lt": now()}}]
+            where |= unclaimed()
         with failures():
             result = self.collection.update_one(
                 where,

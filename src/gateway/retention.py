@@ -12,7 +12,7 @@ from datetime import timedelta
 from bson import ObjectId
 
 from common.errors import Locked
-from common.jobs import Job, Status, job_from
+from common.jobs import UNDER_WAY, Job, Status, job_from
 from common.moments import now
 from common.storage.bucket import Bucket
 from common.storage.mongo import failures
@@ -90,7 +90,7 @@ class Housekeeping:
             "$or": [
                 {"status": Status.QUEUED.value, "published": False, "updated_at": {"$lt": grace}},
                 # A message that somebody purged, or a queue that was deleted: nothing will ever move the job.
-                {"status": {"$in": [Status.QUEUED.value, Status.CONVERTING.value]}, "updated_at": {"$lt": stalled}},
+                {"status": {"$in": UNDER_WAY}, "updated_at": {"$lt": stalled}},
             ]
         }
         count = 0

@@ -7,11 +7,10 @@ import logging
 import time
 from collections.abc import Callable
 
-from common.claims import ClaimLost
+from common.claims import ClaimLost, unclaimed
 from common.errors import PermanentError, TransientError
 from common.messaging.consumer import Busy, HandedBack
 from common.messaging.message import InvalidMessage, SummaryMessage
-from common.moments import now
 from common.storage.bucket import Bucket
 from common.summaries import Recording, Stage, Summaries
 from common.transcripts import Segment, Transcript, Transcripts
@@ -101,9 +100,8 @@ class Summarising:
     def give_up(self, message: SummaryMessage, reason: str) -> None:
         """Marks the summary as failed; its owner may ask for it again."""
         log.error("No attempt is left: %s", reason)
-        unclaimed = {"$or": [{"claim": None}, {"claim.until": {"$lt": now()}}]}
         sentence = "The summary could not be made: the provider did not answer. Ask for it again later."
-        self._summaries.fail(message.summary_id, sentence, unclaimed)
+        self._summaries.fail(message.summary_id, sentence, unclaimed())
         found = self._summaries.get(message.summary_id)
         if found is not None and found.status not in {Stage.COMPLETED, Stage.FAILED}:
             raise Busy("another worker holds this summary")
