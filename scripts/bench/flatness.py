@@ -35,7 +35,7 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
     memory = [cost.memory for cost in conversions]
     yield Result(f"conversion, memory, {span}", "MB", memory[-1:], memory[:1], small, _FLAT)
     yield Result(f"conversion, memory at {sizes[-1]:.0f} MB", "MB", memory[-1:], [], "", Target(most=150))
-    # The video itself has to be there as a whole, or its sound; the MP3 and some decoded sound are beside it.
+    # The video itself has to be there as a whole, or its sound; the MP3 and its parts are beside it.
     beside = [max(0.0, cost.disk - size) for cost, size in zip(conversions, sizes, strict=True)]
     name = f"conversion, temporary disk beside the video at {sizes[-1]:.0f} MB"
     yield Result(name, "MB", beside[-1:], [], "", Target(most=300))

@@ -120,7 +120,7 @@ class Seats:
         for seat in self._seats:
             used = self._time_of(seat.pid)
             if seat.time is not None:
-                share = min(1.0, (used - seat.time) / passed)
+                share = min(1.0, max(0.0, used - seat.time) / passed)
                 others[seat.processor] -= share
                 # Where no time was left, whoever took a good part of it would have taken more.
                 seat.wants = 1.0 if busy[seat.processor] > _FULL and share > _GOOD_PART else share

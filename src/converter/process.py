@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from common.errors import PermanentError, TransientError
 
@@ -61,11 +60,10 @@ class Finished:
     """The start and the end of what it wrote on stderr."""
 
 
-def run(command: Sequence[str], how: Run, *, source: int, progress: Progress, sink: BinaryIO | None = None) -> Finished:
+def run(command: Sequence[str], how: Run, *, source: int, progress: Progress) -> Finished:
     """Runs the command in the folder, as the leader of its own group, with the file `source` as its only input.
 
-    `source` is a descriptor that the child inherits under the same number; so is the end of a pipe `sink`, which is
-    closed here, so that its reader sees the end when the child closes it.
+    `source` is a descriptor that the child inherits under the same number.
     Raises `Cancelled`; `TransientError` when it was killed, stalled or could not be started; `PermanentError` when
     it exceeded a limit.
     """
@@ -78,20 +76,18 @@ def run(command: Sequence[str], how: Run, *, source: int, progress: Progress, si
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            pass_fds=(source, sink.fileno()) if sink else (source,),
+            pass_fds=(source,),
             start_new_session=True,
             umask=0o077,
         )
     except OSError as error:
         raise TransientError(f"ffmpeg could not be started: {error}") from error
-    finally:
-        if sink:
-            sink.close()
     stderr = Log()
     seat = how.seats.bound(process.pid) if how.seats else contextlib.nullcontext(lambda: None)
-    with process, seat as mind:
+    with process:
         try:
-            _watch(process, how, stderr, progress, mind)
+            with seat as mind:
+                _watch(process, how, stderr, progress, mind)
         finally:
             _kill_group(process)
             log.debug("ffmpeg ended with %s: %s", process.returncode, stderr.tail)
