@@ -9,13 +9,13 @@ from uuid import uuid4
 
 from bson import ObjectId
 from gridfs import DEFAULT_CHUNK_SIZE
-from pymongo.cursor import Cursor
+from pymongo.cursor import Cursor, CursorType
 
 from common.errors import PermanentError
 from common.storage.mongo import Db, Document, failures
 from common.storage.writer import Beginning, GridWriter
 
-# Chunks that one round trip to MongoDB brings. 4 of 255 KiB measured as fast as 16, and take less memory.
+# Chunks to a message from MongoDB. 4 of 255 KiB measured as fast as 16, and take less memory.
 READ_BATCH = 4
 # Numbers of chunks that one query names.
 QUERY = 512
@@ -127,7 +127,9 @@ class Bucket:
 
     def _rows(self, file: StoredFile, numbers: Sequence[int]) -> Cursor[Document]:
         which = {"$gte": numbers[0], "$lte": numbers[-1]} if isinstance(numbers, range) else {"$in": numbers}
-        found = self._chunks.find({"files_id": file.id, "n": which}, {"_id": 0, "data": 1, "n": 1})
+        # MongoDB goes on by itself while what came is used: 800 MB take 1.2 s instead of 1.9. Behind a `mongos`, this
+        # needs MongoDB 7.1 (SERVER-57297).
+        found = self._chunks.find({"files_id": file.id, "n": which}, cursor_type=CursorType.EXHAUST)
         return found.sort("n", 1).batch_size(READ_BATCH)
 
     def delete(self, file_id: ObjectId) -> None:
