@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,11 +10,15 @@ from pathlib import Path
 
 from bson import ObjectId
 
+from common.options import ConversionOptions
 from converter import moviepy_parts
+from converter.limits import Limits
+from converter.placement import Seats
+from converter.transcoder import transcode
 from scripts.bench import samples
 from scripts.bench.pairs import interleaved
 from scripts.bench.results import Result, Target
-from scripts.bench.system import Scale, System
+from scripts.bench.system import PATIENCE, Scale, System
 from scripts.bench.usage import Usage, processor_time, watching
 
 
@@ -54,12 +59,33 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
 
 
 def measure_parallel(system: System, scale: Scale) -> Iterator[Result]:
-    """All cores for one job."""
+    """All cores for one job; and of it the encoding, without what MongoDB has to do."""
     _threads(system, None)
     path = samples.mp4(scale.of(600, 120))
-    yield from _measured(
-        system, scale, path, f"{path.name} on {os.cpu_count()} cores", wall=Target(most=0.65), processor=Target()
-    )
+    name = f"{path.name} on {os.cpu_count()} cores"
+    yield from _measured(system, scale, path, name, wall=Target(most=0.65), processor=Target())
+    mine, peer = interleaved(scale.pairs, lambda: _encoded(path), lambda: plain(path))
+    yield _row(f"{name}: wall, of a local file", mine, peer, lambda cost: cost.wall, Target())
+
+
+def _encoded(path: Path) -> Cost:
+    """What the converter does with a video that it has."""
+    limits = Limits(timeout=PATIENCE, stall=PATIENCE, memory_mb=1024, max_output_mb=1024, max_duration=1e5)
+    before = os.times()
+    with tempfile.TemporaryDirectory(dir=samples.CACHE) as folder:
+        transcode(
+            path,
+            Path(folder),
+            filename=path.name,
+            options=ConversionOptions(),
+            limits=limits,
+            on_progress=lambda _: None,
+            should_stop=lambda: False,
+            threads=os.cpu_count() or 1,
+            seats=Seats(),
+        )
+    after = os.times()
+    return Cost(after.elapsed - before.elapsed, sum(after[:4]) - sum(before[:4]))
 
 
 def peaks(system: System, fid: ObjectId) -> Usage:

@@ -2,9 +2,7 @@
 
 import functools
 import logging
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Callable
 from pathlib import Path
 
 from common.errors import TransientError
@@ -16,39 +14,25 @@ log = logging.getLogger(__name__)
 
 # Where more of the file is needed, all of it is fetched: holes are no use then, but for a reader who wonders.
 _MOST = 0.9
-# Readers side by side: while one waits for MongoDB, the other writes. Chunks that each takes in turn, 16 MB.
-_READERS = 2
-_PART = 64
 
 
 def fetch(videos: Bucket, video: StoredFile, target: Path, *, pictures: bool, check: Callable[[], None]) -> None:
     """Writes the video to `target`, with its pictures or with holes where they are.
 
-    `check` is called for each chunk, in several threads, and may raise. Raises DamagedFile, StorageUnavailable, and
-    TransientError when the file cannot be written.
+    `check` is called for each chunk and may raise. Raises DamagedFile, StorageUnavailable, and TransientError when the
+    file cannot be written.
     """
     numbers = range(-(-video.length // video.chunk_size)) if pictures else _needed(videos, video)
-
-    def copy(part: Sequence[int]) -> None:
-        with target.open("r+b") as file:
-            for number, data in videos.chunks(video, part):
-                file.seek(number * video.chunk_size)
-                # Buffered: a raw file may take a part of the bytes without a word.
-                file.write(data)
-                check()
-
-    readers = ThreadPoolExecutor(_READERS, thread_name_prefix="fetch")
     try:
+        # Buffered: a raw file may take a part of the bytes without a word.
         with target.open("wb") as file:
             file.truncate(video.length)
-        parts = [numbers[start : start + _PART] for start in range(0, len(numbers), _PART)]
-        # In the threads, as here: the log names the job.
-        for done in [readers.submit(copy_context().run, copy, part) for part in parts]:
-            done.result()
+            for number, data in videos.chunks(video, numbers):
+                file.seek(number * video.chunk_size)
+                file.write(data)
+                check()
     except OSError as error:
         raise TransientError(f"the video could not be written to the temporary folder: {error.strerror}") from error
-    finally:
-        readers.shutdown(wait=True, cancel_futures=True)
 
 
 def _needed(videos: Bucket, video: StoredFile) -> range | list[int]:

@@ -1,9 +1,10 @@
 """Files in one database's GridFS: find, read from any offset, delete, and clean up."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from threading import BoundedSemaphore
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +18,9 @@ from common.storage.writer import Beginning, GridWriter
 
 # Chunks to a message from MongoDB. 4 of 255 KiB measured as fast as 16, and take less memory.
 READ_BATCH = 4
+# Readers for whom MongoDB goes on by itself. Each holds a connection, of which pymongo makes 100, and MongoDB holds a
+# message for it: a client that reads slowly, or thousands of them, must not take all of either.
+STREAMS = 32
 # Numbers of chunks that one query names.
 QUERY = 512
 
@@ -44,6 +48,7 @@ class Bucket:
         self._db = db
         self._files = db["fs.files"]
         self._chunks = db["fs.chunks"]
+        self._streams = BoundedSemaphore(STREAMS)
 
     def ensure_indexes(self) -> None:
         """Creates the indexes that the GridFS specification asks for, and those of our own queries."""
@@ -113,23 +118,35 @@ class Bucket:
 
         Raises DamagedFile when one is missing or of the wrong length.
         """
-        for part in _parts(numbers):
-            expected = iter(part)
-            with failures(), closing(self._rows(file, part)) as rows:
-                for row in rows:
-                    number, data = row["n"], row["data"]
-                    offset = number * file.chunk_size
-                    if number != next(expected, None) or len(data) != min(file.chunk_size, file.length - offset):
-                        raise DamagedFile("The stored file is damaged. Upload it again.")
-                    yield number, data
-            if next(expected, None) is not None:
-                raise DamagedFile("The stored file is damaged. Upload it again.")
+        with self._stream() as kind:
+            for part in _parts(numbers):
+                expected = iter(part)
+                with failures(), closing(self._rows(file, part, kind)) as rows:
+                    for row in rows:
+                        number, data = row["n"], row["data"]
+                        offset = number * file.chunk_size
+                        if number != next(expected, None) or len(data) != min(file.chunk_size, file.length - offset):
+                            raise DamagedFile("The stored file is damaged. Upload it again.")
+                        yield number, data
+                if next(expected, None) is not None:
+                    raise DamagedFile("The stored file is damaged. Upload it again.")
 
-    def _rows(self, file: StoredFile, numbers: Sequence[int]) -> Cursor[Document]:
+    @contextmanager
+    def _stream(self) -> Iterator[int]:
+        """The kind of cursor for one more reader: exhaust while they are few, an ordinary one beyond.
+
+        With it, 800 MB take 1.2 s instead of 1.9. Behind a `mongos` it needs MongoDB 7.1 (SERVER-57297).
+        """
+        free = self._streams.acquire(blocking=False)
+        try:
+            yield CursorType.EXHAUST if free else CursorType.NON_TAILABLE
+        finally:
+            if free:
+                self._streams.release()
+
+    def _rows(self, file: StoredFile, numbers: Sequence[int], kind: int) -> Cursor[Document]:
         which = {"$gte": numbers[0], "$lte": numbers[-1]} if isinstance(numbers, range) else {"$in": numbers}
-        # MongoDB goes on by itself while what came is used: 800 MB take 1.2 s instead of 1.9. Behind a `mongos`, this
-        # needs MongoDB 7.1 (SERVER-57297).
-        found = self._chunks.find({"files_id": file.id, "n": which}, cursor_type=CursorType.EXHAUST)
+        found = self._chunks.find({"files_id": file.id, "n": which}, cursor_type=kind)
         return found.sort("n", 1).batch_size(READ_BATCH)
 
     def delete(self, file_id: ObjectId) -> None:

@@ -10,7 +10,7 @@ from bson import ObjectId
 
 from common.settings import MongoSettings
 from common.storage import mongo
-from common.storage.bucket import Bucket, DamagedFile
+from common.storage.bucket import STREAMS, Bucket, DamagedFile
 from common.storage.mongo import StorageUnavailable
 
 CHUNK = gridfs.DEFAULT_CHUNK_SIZE
@@ -53,6 +53,36 @@ def test_any_part_of_a_file_can_be_read(db, start, stop):
     bucket = Bucket(db)
     file = bucket.find(stored(bucket, data))
     assert b"".join(bucket.read(file, start, stop)) == data[start:stop]
+
+
+@pytest.fixture
+def few_connections(environment, db):
+    """The test's database, over no more connections than readers for whom MongoDB goes on by itself, and one."""
+    uri = environment["MONGO_URI"]
+    few = f"{uri}{'&' if '?' in uri else '?'}maxPoolSize={STREAMS + 1}"
+    with mongo.connect(MongoSettings(mongo_uri=few, mongodb_timeout=2)) as client:
+        yield client[db.name]
+
+
+def test_readers_that_pause_leave_connections_to_others(few_connections):
+    bucket = Bucket(few_connections)
+    data = content(33 * CHUNK)
+    file = bucket.find(stored(bucket, data))
+    readers = [bucket.read(file) for _ in range(STREAMS + 8)]
+    begun = [next(reader) for reader in readers]
+    assert bucket.find(file.id) == file
+    assert all(first + b"".join(rest) == data for first, rest in zip(begun, readers, strict=True))
+
+
+def test_readers_that_end_early_leave_nothing_behind(few_connections):
+    bucket = Bucket(few_connections)
+    data = content(33 * CHUNK)
+    file = bucket.find(stored(bucket, data))
+    for _ in range(2 * STREAMS):
+        reader = bucket.read(file)
+        next(reader)
+        reader.close()
+    assert b"".join(bucket.read(file)) == data
 
 
 def test_a_file_is_invisible_until_it_is_finished(db):
