@@ -77,7 +77,7 @@ def _encoded(path: Path) -> Cost:
             path,
             Path(folder),
             filename=path.name,
-            options=ConversionOptions(),
+            options=ConversionOptions.model_validate({}),
             limits=limits,
             on_progress=lambda _: None,
             should_stop=lambda: False,
