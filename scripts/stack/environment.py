@@ -30,8 +30,11 @@ SHARES = {
     "summary-worker": (*_MONGODB, *_RABBITMQ, *_PROVIDER, "AUTH_SVC_ADDRESS", "SUMMARY_QUEUE"),
 }
 # What their images set (src/*/Dockerfile): how memory is given out and taken back, and a thread for each transfer.
-_MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "16777216"}
-IMAGES = {"gateway": {**_MEMORY, "WEB_THREADS": "320"}, "converter": _MEMORY}
+_MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "33554432"}
+IMAGES = {
+    "gateway": {**_MEMORY, "MALLOC_TRIM_THRESHOLD_": "16777216", "WEB_THREADS": "320"},
+    "converter": {**_MEMORY, "MALLOC_TRIM_THRESHOLD_": "4194304"},
+}
 
 _SERVERS = {"auth", "gateway", "summary"}
 _WORKERS = {"converter", "notification", "summary-worker"}

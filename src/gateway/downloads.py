@@ -1,6 +1,5 @@
 """`GET /download`: the MP3 for its owner, or for whoever holds a signed link; `GET /jobs/<fid>/link` makes one."""
 
-from collections.abc import Iterator
 from itertools import chain
 from urllib.parse import quote
 
@@ -84,12 +83,13 @@ def _send(file: StoredFile, store: Store) -> Response:
     headers["Content-Length"] = str(stop - start)
     if partial:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.length}"
-    body: Iterator[bytes] = iter(())
+    response = Response(status=206 if partial else 200, headers=headers, mimetype="audio/mpeg")
     if request.method != "HEAD":
         chunks = store.mp3s.read(file, start, stop)
         # The first bytes are read before the status is sent: a database that is down is a 503, not a torn download.
-        body = chain([next(chunks, b"")], chunks)
-    return Response(body, 206 if partial else 200, headers, mimetype="audio/mpeg")
+        response.response = chain([next(chunks, b"")], chunks)
+        response.call_on_close(chunks.close)
+    return response
 
 
 def _range(file: StoredFile, etag: str) -> tuple[int, int]:

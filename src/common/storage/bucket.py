@@ -1,6 +1,6 @@
 """Files in one database's GridFS: find, read from any offset, delete, and clean up."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,9 +18,10 @@ from common.storage.writer import Beginning, GridWriter
 
 # Chunks to a message from MongoDB. 4 of 255 KiB measured as fast as 16, and take less memory.
 READ_BATCH = 4
-# Readers for whom MongoDB goes on by itself. Each holds a connection, of which pymongo makes 100, and MongoDB holds a
-# message for it: a client that reads slowly, or thousands of them, must not take all of either.
+# Readers of a process for whom MongoDB goes on by itself. Each holds a connection, of which pymongo makes 100, and
+# MongoDB holds a message for it: clients that read slowly must not take all of either.
 STREAMS = 32
+_streams = BoundedSemaphore(STREAMS)
 # Numbers of chunks that one query names.
 QUERY = 512
 
@@ -48,7 +49,6 @@ class Bucket:
         self._db = db
         self._files = db["fs.files"]
         self._chunks = db["fs.chunks"]
-        self._streams = BoundedSemaphore(STREAMS)
 
     def ensure_indexes(self) -> None:
         """Creates the indexes that the GridFS specification asks for, and those of our own queries."""
@@ -101,7 +101,7 @@ class Bucket:
             document = self._files.find_one({"_id": file_id})
         return _stored(document) if document else None
 
-    def read(self, file: StoredFile, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+    def read(self, file: StoredFile, start: int = 0, stop: int | None = None) -> Generator[bytes]:
         """The bytes from `start` up to `stop` (exclusive, default the end), a chunk at a time.
 
         Raises DamagedFile when a chunk is missing or of the wrong length.
@@ -109,11 +109,13 @@ class Bucket:
         stop = file.length if stop is None else stop
         if start >= stop:
             return
-        for number, data in self.chunks(file, range(start // file.chunk_size, (stop - 1) // file.chunk_size + 1)):
-            offset = number * file.chunk_size
-            yield data[max(start - offset, 0) : stop - offset]
+        numbers = range(start // file.chunk_size, (stop - 1) // file.chunk_size + 1)
+        with closing(self.chunks(file, numbers)) as chunks:
+            for number, data in chunks:
+                offset = number * file.chunk_size
+                yield data[max(start - offset, 0) : stop - offset]
 
-    def chunks(self, file: StoredFile, numbers: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+    def chunks(self, file: StoredFile, numbers: Sequence[int]) -> Generator[tuple[int, bytes]]:
         """The chunks of these numbers, which rise, each with its number.
 
         Raises DamagedFile when one is missing or of the wrong length.
@@ -135,17 +137,20 @@ class Bucket:
     def _stream(self) -> Iterator[int]:
         """The kind of cursor for one more reader: exhaust while they are few, an ordinary one beyond.
 
-        With it, 800 MB take 1.2 s instead of 1.9. Behind a `mongos` it needs MongoDB 7.1 (SERVER-57297).
+        With it, 800 MB take 1.2 s instead of 1.9. A `mongos` has it since MongoDB 7.1 only (SERVER-57297).
         """
-        free = self._streams.acquire(blocking=False)
+        with failures():
+            sharded = self._db.client.is_mongos
+        free = not sharded and _streams.acquire(blocking=False)
         try:
             yield CursorType.EXHAUST if free else CursorType.NON_TAILABLE
         finally:
             if free:
-                self._streams.release()
+                _streams.release()
 
     def _rows(self, file: StoredFile, numbers: Sequence[int], kind: int) -> Cursor[Document]:
         which = {"$gte": numbers[0], "$lte": numbers[-1]} if isinstance(numbers, range) else {"$in": numbers}
+        # No projection: MongoDB would copy each chunk for it.
         found = self._chunks.find({"files_id": file.id, "n": which}, cursor_type=kind)
         return found.sort("n", 1).batch_size(READ_BATCH)
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from threading import BoundedSemaphore
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,8 +26,11 @@ log = logging.getLogger(__name__)
 
 # Chunks to an insert: 8 of 255 KiB are 2 MiB, where larger batches measured no faster and cost memory.
 BATCH = 8
-# Inserts under way at a time: with two, 800 MB took MongoDB 3.3 s instead of 4.6; three were no faster.
-INSERTS = 2
+# Inserts of a file under way at a time: with two, 800 MB took MongoDB 3.3 s instead of 4.6; three were no faster.
+_INSERTS = 2
+# Files of a process that may have a second one: it costs 4 MB, as pymongo encodes all of it.
+SECONDS = 8
+_seconds = BoundedSemaphore(SECONDS)
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,7 @@ class GridWriter(io.RawIOBase):
         # What the chunk that is not full held when the writing went on.
         self.tail = beginning.tail if beginning else b""
         self._writer = beginning.writer if beginning else ""
-        # Bytes of it that are certainly in the database.
-        self.stored = self.size
+        self._stored = self.size
         self._db = db
         # The chunks need no acknowledgement of their own: the file's record is written after them, with the
         # journal, and the journal keeps the order.
@@ -77,10 +80,17 @@ class GridWriter(io.RawIOBase):
         self._next = self.size // DEFAULT_CHUNK_SIZE
         # The number of the chunk that is there already, but not full.
         self._unfull = self._next if self.tail else None
-        self._threads = ThreadPoolExecutor(INSERTS, thread_name_prefix="gridfs")
+        self._threads = ThreadPoolExecutor(_INSERTS, thread_name_prefix="gridfs")
         # Each with the file's size up to its end.
         self._pending: deque[tuple[Future[None], int]] = deque()
         self._finished = False
+
+    @property
+    def stored(self) -> int:
+        """Bytes of it, from its beginning, that are certainly in the database; raises as `write` does."""
+        while self._pending and self._pending[0][0].done():
+            self._settle(len(self._pending) - 1)
+        return self._stored
 
     def writable(self) -> bool:
         """Always true: the stream is for writing only."""
@@ -161,9 +171,15 @@ class GridWriter(io.RawIOBase):
         self._waiting = 0
 
     def _submit(self) -> None:
-        self._settle(INSERTS - 1)
+        self._settle(_INSERTS - 1)
+        second = bool(self._pending) and _seconds.acquire(blocking=False)
+        if not second:
+            self._settle(0)
         batch, self._batch = self._batch, []
-        self._pending.append((self._threads.submit(self._insert, batch), self.size - self._waiting))
+        pending = self._threads.submit(self._insert, batch)
+        if second:
+            pending.add_done_callback(lambda _: _seconds.release())
+        self._pending.append((pending, self.size - self._waiting))
         if batch[0]["n"] == self._unfull:
             # Whether the file is still this writer's shows here: nothing is written behind it before.
             self._settle(0)
@@ -183,9 +199,11 @@ class GridWriter(io.RawIOBase):
     def _settle(self, left: int) -> None:
         """Waits until no more than `left` inserts are under way, in the file's order."""
         while len(self._pending) > left:
-            pending, size = self._pending.popleft()
+            pending, size = self._pending[0]
+            # One that failed stays: whoever goes on must not get behind the hole.
             pending.result()
-            self.stored = size
+            self._pending.popleft()
+            self._stored = size
 
     def __enter__(self) -> Self:
         return self

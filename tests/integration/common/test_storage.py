@@ -2,16 +2,23 @@
 
 import hashlib
 import random
+from collections.abc import Generator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import gridfs
 import pytest
 from bson import ObjectId
+from pymongo import MongoClient
+from pymongo.monitoring import ConnectionPoolListener
 
 from common.settings import MongoSettings
 from common.storage import mongo
-from common.storage.bucket import STREAMS, Bucket, DamagedFile
+from common.storage.bucket import READ_BATCH, STREAMS, Bucket, DamagedFile, StoredFile
 from common.storage.mongo import StorageUnavailable
+from common.storage.writer import BATCH, SECONDS
+from tests.waiting import eventually
 
 CHUNK = gridfs.DEFAULT_CHUNK_SIZE
 SIZES = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 16 * CHUNK - 1, 16 * CHUNK, 33 * CHUNK + 17]
@@ -55,34 +62,92 @@ def test_any_part_of_a_file_can_be_read(db, start, stop):
     assert b"".join(bucket.read(file, start, stop)) == data[start:stop]
 
 
+class Closed(ConnectionPoolListener):
+    """Counts the connections that were given up."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def connection_closed(self, event) -> None:
+        self.number += 1
+
+    def _ignore(self, event) -> None:
+        pass
+
+    pool_created = pool_ready = pool_cleared = pool_closed = _ignore
+    connection_created = connection_ready = _ignore
+    connection_check_out_started = connection_check_out_failed = _ignore
+    connection_checked_out = connection_checked_in = _ignore
+
+
 @pytest.fixture
-def few_connections(environment, db):
+def closed() -> Closed:
+    return Closed()
+
+
+@pytest.fixture
+def few_connections(environment, db, closed):
     """The test's database, over no more connections than readers for whom MongoDB goes on by itself, and one."""
-    uri = environment["MONGO_URI"]
-    few = f"{uri}{'&' if '?' in uri else '?'}maxPoolSize={STREAMS + 1}"
-    with mongo.connect(MongoSettings(mongo_uri=few, mongodb_timeout=2)) as client:
+    options = {"maxPoolSize": STREAMS + 1, "waitQueueTimeoutMS": 2000, "event_listeners": [closed]}
+    with MongoClient(environment["MONGO_URI"], tz_aware=True, **options) as client:
         yield client[db.name]
+
+
+def begun(bucket: Bucket, file: StoredFile) -> tuple[bytes, Generator[bytes]]:
+    """A reader at a place where MongoDB goes on by itself: behind what it was asked for."""
+    reader = bucket.read(file)
+    return b"".join(islice(reader, READ_BATCH + 2)), reader
 
 
 def test_readers_that_pause_leave_connections_to_others(few_connections):
     bucket = Bucket(few_connections)
     data = content(33 * CHUNK)
     file = bucket.find(stored(bucket, data))
-    readers = [bucket.read(file) for _ in range(STREAMS + 8)]
-    begun = [next(reader) for reader in readers]
+    readers = [begun(bucket, file) for _ in range(STREAMS + 8)]
     assert bucket.find(file.id) == file
-    assert all(first + b"".join(rest) == data for first, rest in zip(begun, readers, strict=True))
+    assert all(first + b"".join(rest) == data for first, rest in readers)
 
 
-def test_readers_that_end_early_leave_nothing_behind(few_connections):
+def test_readers_that_end_early_make_room_for_the_next(few_connections, closed):
     bucket = Bucket(few_connections)
     data = content(33 * CHUNK)
     file = bucket.find(stored(bucket, data))
     for _ in range(2 * STREAMS):
-        reader = bucket.read(file)
-        next(reader)
+        _, reader = begun(bucket, file)
         reader.close()
+    # What MongoDB has sent unasked cannot be called back but with its connection.
+    assert closed.number == 2 * STREAMS
     assert b"".join(bucket.read(file)) == data
+    assert closed.number == 2 * STREAMS
+
+
+def test_what_counts_as_stored_ends_before_the_first_batch_that_is_not(db):
+    bucket = Bucket(db)
+    bucket.ensure_indexes()
+    with bucket.create("name", "video/mp4", {}) as writer:
+        writer.write(content(BATCH * CHUNK))
+        eventually(lambda: writer.stored == BATCH * CHUNK)
+        db["fs.chunks"].insert_one({"files_id": writer.id, "n": BATCH + 3, "data": b"in its way"})
+        with pytest.raises(StorageUnavailable):
+            writer.write(content(4 * BATCH * CHUNK))
+        # Each further try says so again: nothing comes behind the hole.
+        with pytest.raises(StorageUnavailable):
+            writer.finish()
+        with pytest.raises(StorageUnavailable):
+            assert writer.stored
+    assert db["fs.chunks"].count_documents({}) == 0
+
+
+def test_writers_without_a_second_insert_store_all_too(db):
+    bucket = Bucket(db)
+    data = content(5 * BATCH * CHUNK + 7)
+    with ExitStack() as writers:
+        begun = [writers.enter_context(bucket.create("name", "video/mp4", {})) for _ in range(SECONDS + 4)]
+        for start in range(0, len(data), BATCH * CHUNK):
+            for writer in begun:
+                writer.write(data[start : start + BATCH * CHUNK])
+        files = [bucket.find(writer.finish()) for writer in begun]
+    assert all(b"".join(bucket.read(file)) == data for file in files)
 
 
 def test_a_file_is_invisible_until_it_is_finished(db):

@@ -9,7 +9,7 @@ from common.errors import Locked
 from common.jobs import Status
 from common.moments import now
 from common.storage.mongo import StorageUnavailable
-from common.storage.writer import DEFAULT_CHUNK_SIZE
+from common.storage.writer import BATCH, DEFAULT_CHUNK_SIZE
 from gateway.outbox import Outbox
 from gateway.resumable import Uploads
 from gateway.retention import Housekeeping
@@ -81,16 +81,19 @@ def test_what_was_stored_behind_the_offset_does_not_count(store, uploads):
     assert b"".join(store.videos.read(store.videos.find(upload.id))) == data
 
 
-def test_who_was_overtaken_cannot_undo_what_the_next_one_stored(store, uploads):
-    data = os.urandom(2 * DEFAULT_CHUNK_SIZE)
+def test_who_was_overtaken_cannot_undo_what_the_next_one_stored(store, uploads, db):
+    data = os.urandom(3 * BATCH * DEFAULT_CHUNK_SIZE)
     upload = uploads.create(OWNER, "talk.mp4", len(data), {})
     sent(store, uploads, upload, data[:1000])
     slow = store.videos.resume(upload.id, 1000, "talk.mp4", "video/*", {})
     slow.write(data[1000:1010])
-    upload = sent(store, uploads, upload, data[1000:])
+    upload = sent(store, uploads, upload, data[1000:2000])
     with pytest.raises(StorageUnavailable):
-        slow.suspend()
+        slow.write(os.urandom(len(data)))
     slow.leave()
+    # Nor has it stored anything that would be in the other's way.
+    assert db["fs.chunks"].count_documents({"files_id": upload.id}) == 1
+    upload = sent(store, uploads, upload, data[2000:])
     store.videos.publish(upload.id, len(data), "talk.mp4", "video/*", {})
     assert b"".join(store.videos.read(store.videos.find(upload.id))) == data
 
