@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from gridfs import GridFS
 
+from common.storage.bucket import Bucket
 from scripts.bench import samples, servers
 from scripts.bench.pairs import interleaved
 from scripts.bench.results import Result, Target
@@ -40,6 +41,20 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
         system.client.drop_database("bench")
         return found
 
+    bucket = Bucket(system.client["bench"])
+
+    def stored() -> float:
+        def run() -> None:
+            with path.open("rb") as file, bucket.create(path.name, "video/mp4", {}) as writer:
+                while data := file.read(1 << 20):
+                    writer.write(data)
+                writer.finish()
+
+        bucket.ensure_indexes()
+        found = speed(run)
+        system.client.drop_database("bench")
+        return found
+
     with servers.flask(system.stack.environment["MONGO_URI"]) as peer:
 
         def spooled() -> float:
@@ -50,6 +65,14 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
         try:
             yield Result("speed", "MB/s", *interleaved(scale.pairs, ours, put), "GridFS.put", Target(least=0.9))
             yield Result("speed", "MB/s", *interleaved(scale.pairs, ours, spooled), "Flask, spooled", Target(least=2))
+            # What there is to be had: the gateway's writer with nothing before it.
+            yield Result(
+                "speed, the writer in a script",
+                "MB/s",
+                *interleaved(scale.pairs, stored, spooled),
+                "Flask, spooled",
+                Target(),
+            )
             # Apart: who watches takes processor time from who is watched.
             with watching(system.stack.pid("gateway"), system.temporary) as usage:
                 ours()
