@@ -50,7 +50,7 @@ def put(rows: Sequence[Sequence[str]], order: Sequence[str], about: Sequence[str
     """Puts rows between the marks, below what is said about them; the rows of other benchmarks stay."""
     page = PAGE.read_text()
     renewed = {row[0] for row in rows}
-    kept = [row for row in _rows(page) if len(row) == len(HEADINGS) and row[0] in order and row[0] not in renewed]
+    kept = [row for row in _rows(page) if row[0] in order and row[0] not in renewed]
     found = sorted([*kept, *rows], key=lambda row: order.index(row[0]))
     text = "\n".join([_BEGIN, "", *about, "", table(found), "", _END])
     PAGE.write_text(re.sub(f"{_BEGIN}.*{_END}", lambda _: text, page, flags=re.DOTALL))

@@ -1,5 +1,6 @@
 """`upload`: through the gateway into GridFS, against a script's own `GridFS.put`, and against Flask's usual way."""
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 
@@ -46,8 +47,7 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
     def stored() -> float:
         def run() -> None:
             with path.open("rb") as file, bucket.create(path.name, "video/mp4", {}) as writer:
-                while data := file.read(1 << 20):
-                    writer.write(data)
+                shutil.copyfileobj(file, writer, 1 << 20)
                 writer.finish()
 
         bucket.ensure_indexes()

@@ -29,8 +29,8 @@ BATCH = 8
 # Inserts of a file under way at a time: with two, 800 MB took MongoDB 3.3 s instead of 4.6; three were no faster.
 _INSERTS = 2
 # Files of a process that may have a second one: it costs 4 MB, as pymongo encodes all of it.
-SECONDS = 8
-_seconds = BoundedSemaphore(SECONDS)
+SECOND_INSERTS = 8
+_second_inserts = BoundedSemaphore(SECOND_INSERTS)
 
 
 @dataclass(frozen=True)
@@ -172,13 +172,13 @@ class GridWriter(io.RawIOBase):
 
     def _submit(self) -> None:
         self._settle(_INSERTS - 1)
-        second = bool(self._pending) and _seconds.acquire(blocking=False)
+        second = bool(self._pending) and _second_inserts.acquire(blocking=False)
         if not second:
             self._settle(0)
         batch, self._batch = self._batch, []
         pending = self._threads.submit(self._insert, batch)
         if second:
-            pending.add_done_callback(lambda _: _seconds.release())
+            pending.add_done_callback(lambda _: _second_inserts.release())
         self._pending.append((pending, self.size - self._waiting))
         if batch[0]["n"] == self._unfull:
             # Whether the file is still this writer's shows here: nothing is written behind it before.

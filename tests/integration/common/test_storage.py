@@ -17,7 +17,7 @@ from common.settings import MongoSettings
 from common.storage import mongo
 from common.storage.bucket import READ_BATCH, STREAMS, Bucket, DamagedFile, StoredFile
 from common.storage.mongo import StorageUnavailable
-from common.storage.writer import BATCH, SECONDS
+from common.storage.writer import BATCH, SECOND_INSERTS
 from tests.waiting import eventually
 
 CHUNK = gridfs.DEFAULT_CHUNK_SIZE
@@ -142,11 +142,11 @@ def test_writers_without_a_second_insert_store_all_too(db):
     bucket = Bucket(db)
     data = content(5 * BATCH * CHUNK + 7)
     with ExitStack() as writers:
-        begun = [writers.enter_context(bucket.create("name", "video/mp4", {})) for _ in range(SECONDS + 4)]
+        all_of_them = [writers.enter_context(bucket.create("name", "video/mp4", {})) for _ in range(SECOND_INSERTS + 4)]
         for start in range(0, len(data), BATCH * CHUNK):
-            for writer in begun:
+            for writer in all_of_them:
                 writer.write(data[start : start + BATCH * CHUNK])
-        files = [bucket.find(writer.finish()) for writer in begun]
+        files = [bucket.find(writer.finish()) for writer in all_of_them]
     assert all(b"".join(bucket.read(file)) == data for file in files)
 
 
