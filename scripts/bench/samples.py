@@ -25,7 +25,10 @@ def mp4(seconds: int, kilobits: int = 2500) -> Path:
         return _make(
             f"{seconds}s-{kilobits}k.mp4", [*_inputs(seconds), *_h264(kilobits), "-c:a", "aac", "-b:a", "128k"]
         )
-    return _looped(mp4(_BASE, kilobits), f"{seconds}s-{kilobits}k.mp4", seconds)
+    # Only the picture is repeated: repeated AAC has a gap each time, as its last packet is not full.
+    again = ["-stream_loop", str(-(-seconds // _BASE) - 1), "-i", str(mp4(_BASE, kilobits))]
+    tracks = ["-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "aac", "-b:a", "128k", "-t", str(seconds)]
+    return _make(f"{seconds}s-{kilobits}k.mp4", [*again, *_sound(seconds), *tracks])
 
 
 def camera(seconds: int) -> Path:
@@ -47,8 +50,7 @@ def webm(seconds: int) -> Path:
     picture = _make(base, [*_inputs(min(seconds, _BASE)), *vp8, "-an"])
     # Only the picture is repeated: repeated Opus has a gap each time, as its first samples are dropped.
     again = ["-stream_loop", str(-(-seconds // _BASE) - 1), "-i", str(picture)]
-    sound = ["-f", "lavfi", "-i", f"aevalsrc='{_TUNE}':s=48000:d={seconds}", "-c:a", "libopus"]
-    return _make(f"{seconds}s.webm", [*again, *sound, "-c:v", "copy", "-shortest"])
+    return _make(f"{seconds}s.webm", [*again, *_sound(seconds), "-c:a", "libopus", "-c:v", "copy", "-shortest"])
 
 
 def tone() -> Path:
@@ -67,10 +69,11 @@ def noise(megabytes: int) -> Path:
 
 
 def _inputs(seconds: int) -> list[str]:
-    return [
-        *("-f", "lavfi", "-i", _PICTURE.format(seconds)),
-        *("-f", "lavfi", "-i", f"aevalsrc='{_TUNE}':s=48000:d={seconds}"),
-    ]
+    return ["-f", "lavfi", "-i", _PICTURE.format(seconds), *_sound(seconds)]
+
+
+def _sound(seconds: int) -> list[str]:
+    return ["-f", "lavfi", "-i", f"aevalsrc='{_TUNE}':s=48000:d={seconds}"]
 
 
 def _h264(kilobits: int) -> list[str]:
@@ -78,10 +81,6 @@ def _h264(kilobits: int) -> list[str]:
     # Filled up to the bit rate: a test picture compresses better than the world.
     constant = ["-b:v", rate, "-minrate", rate, "-maxrate", rate, "-bufsize", rate, "-x264-params", "nal-hrd=cbr"]
     return ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "50", *constant]
-
-
-def _looped(base: Path, name: str, seconds: int) -> Path:
-    return _make(name, ["-stream_loop", str(-(-seconds // _BASE) - 1), "-i", str(base), "-c", "copy"])
 
 
 def _make(name: str, arguments: Sequence[str]) -> Path:
