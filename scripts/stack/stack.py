@@ -3,8 +3,9 @@
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -110,12 +111,10 @@ class Stack:
         self.program(name)
         self.stop(name)
         if env is not None:
-            with locked(self.state.path):
-                self._reload()
+            with self._changed():
                 like = self.state.variants[name].like if name in self.state.variants else name
                 self.state.variants[name] = Variant(like=like, env=dict(env))
-                self.save()
-            supervision.write(self.state, [self.program(name)])
+                supervision.write(self.state, [self.program(name)])
         self.start(name)
         self.wait_ready(name, timeout)
 
@@ -160,15 +159,13 @@ class Stack:
         """Starts one more program that runs the code of the service `like`, and waits until it is ready."""
         if like not in services.COMMANDS:
             raise StackError(f"{like} is not a service. There are: {', '.join(services.COMMANDS)}.")
-        with locked(self.state.path):
-            self._reload()
+        with self._changed():
             for port in environment.listening(name, like).values():
                 if port not in self.state.ports:
                     self.state.ports[port] = ports.choose(1, self.state.ports.values())[0]
             self.state.variants[name] = Variant(like=like, env=dict(env or {}))
-            self.save()
-        supervision.write(self.state, [self.program(name)])
-        self.register_all()
+            supervision.write(self.state, [self.program(name)])
+            self.register([name])
         self.start(name)
         self.wait_ready(name, timeout)
 
@@ -177,27 +174,30 @@ class Stack:
         if name in services.COMMANDS or name not in self.state.variants:
             raise StackError(f"{name} was not added to the stack.")
         self.stop(name)
-        self._call("removeProcessGroup", name)
-        path = supervision.specification_path(self.state, name)
-        path.unlink()
-        path.with_suffix(".conf").unlink()
-        with locked(self.state.path):
-            self._reload()
+        with self._changed():
+            self._call("removeProcessGroup", name)
+            path = supervision.specification_path(self.state, name)
+            path.unlink()
+            path.with_suffix(".conf").unlink()
             del self.state.variants[name]
-            self.save()
 
-    def register_all(self) -> None:
-        """Makes the process manager know all programs as they are configured now."""
+    def register(self, names: Iterable[str]) -> None:
+        """Makes the process manager know these programs as they are configured now; for who has the lock."""
         self._call("reloadConfig")
-        for name in self.programs:
+        for name in names:
             self._call("addProcessGroup", name, harmless=Harmless.KNOWN)
 
     def save(self) -> None:
         """Writes the state."""
         self.state.save(self.environment)
 
-    def _reload(self) -> None:
-        self.state = State.load(self.state.path)
+    @contextmanager
+    def _changed(self) -> Iterator[None]:
+        """The state as it is now, to change; the programs' files too, as the process manager reads all of them."""
+        with locked(self.state.path):
+            self.state = State.load(self.state.path)
+            yield
+            self.save()
 
     def _call(self, method: str, *arguments: Any, harmless: Harmless | None = None) -> Any:
         return call(self.state, method, *arguments, harmless=harmless)

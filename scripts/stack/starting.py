@@ -46,7 +46,7 @@ def bring_up(
             stack.save()
         else:
             stack.stop_all([name for name in changed if not stack.program(name).is_server])
-        stack.register_all()
+        stack.register(stack.programs)
         _start_servers(stack, deadline, tell)
     if not servers_only:
         for name in _surplus_converters(stack.state, converters):
