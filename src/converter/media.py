@@ -35,12 +35,14 @@ class Container:
 class Sound:
     """The track to convert."""
 
-    stream: int
-    """Its number among all of the file's tracks."""
+    track: int
+    """Its number among the file's tracks of sound, from 0."""
     sample_rate: int | None
     """Hertz."""
     late: float
     """Seconds that it starts after the file, as ffmpeg counts them."""
+    leads: bool
+    """Whether no other kind of track begins before the first track of sound."""
     frame: float
     """Seconds that a picture of the file lasts, 0 without pictures."""
     tags: dict[str, str]
@@ -82,19 +84,31 @@ def sound(listing: str, where: Container, track: int | None = None) -> Sound:
         raise PermanentError("This video has no audio track, so there is nothing to convert")
     chosen = _chosen(audio, track)
     parsed = moviepy_parts.parse("\n".join(lines))
-    stream = int(chosen.split(":")[1])
+    stream = _number(chosen)
     tracks: list[dict[str, Any]] = parsed["inputs"][0]["streams"]
     found = next(one for one in tracks if one["stream_number"] == stream)
     rate = found["fps"]
-    begin = re.search(r", start (-?\d+\.\d+)", chosen)
-    late = float(begin[1]) - max(where.start, 0.0) if begin and where.name not in MEASURED else 0.0
+    late = _begin(chosen) - max(where.start, 0.0) if where.name not in MEASURED else 0.0
     return Sound(
-        stream=stream,
+        # A transport stream's are listed by programs.
+        track=sorted(map(_number, audio)).index(stream),
         sample_rate=rate if isinstance(rate, int) else None,
         late=max(0.0, late),
+        leads=min(map(_begin, audio)) <= where.start,
         frame=1 / parsed["video_fps"] if parsed.get("video_fps") else 0.0,
         tags={**found.get("metadata", {}), **parsed["metadata"]},
     )
+
+
+def _number(line: str) -> int:
+    """A track's, among all of the file's."""
+    return int(line.split(":")[1])
+
+
+def _begin(line: str) -> float:
+    """A track's first time stamp, in seconds; ffmpeg lists none that is 0."""
+    begin = re.search(r", start (-?\d+\.\d+)", line)
+    return float(begin[1]) if begin else 0.0
 
 
 def _chosen(audio: list[str], track: int | None) -> str:

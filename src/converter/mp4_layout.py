@@ -1,7 +1,7 @@
-"""Where in an MP4 or QuickTime file the sound is, by its index (ISO/IEC 14496-12): the pictures need not be fetched.
+"""Where in an MP4 or QuickTime file the sound is, by its index (ISO/IEC 14496-12): the pictures are not needed.
 
 Whatever is unusual, or does not fit together, means that all of the file is needed. A stranger wrote the index: what is
-read of it is bounded, and nothing but the choice of what to fetch depends on it.
+read of it is bounded, and nothing but the choice of what to fetch, and to hide from ffmpeg, depends on it.
 """
 
 import sys
@@ -29,8 +29,10 @@ Read = Callable[[int, int], bytes]
 @dataclass(frozen=True)
 class _Box:
     name: bytes
+    at: int
+    """Where it begins, in bytes: with its size, then its name."""
     start: int
-    """Where its content begins, in bytes."""
+    """Where its content begins."""
     end: int
 
 
@@ -45,16 +47,13 @@ def needed(read: Read, size: int) -> list[tuple[int, int]] | None:
     """
     try:
         boxes = list(_top(read, size))
-        [index] = [box for box in boxes if box.name == b"moov"]
-        if boxes[0].name != b"ftyp" or index.end - index.start > _LARGEST_INDEX:
-            return None
-        sounds, all_chunks = _chunks(read(index.start, index.end))
+        sounds, all_chunks = _chunks(_index(read, boxes)[1])
     except (_Unusual, ValueError, IndexError):
         return None
     data = [box for box in boxes if box.name == b"mdat"]
     kept = [
         (one.end, other.start)
-        for one, other in zip([_Box(b"", 0, 0), *data], [*data, _Box(b"", size, size)], strict=True)
+        for one, other in zip([_Box(b"", 0, 0, 0), *data], [*data, _Box(b"", size, size, size)], strict=True)
     ]
     kept += [(box.start, min(box.start + _HEAD, box.end)) for box in data]
     ends = [box.end for box in data]
@@ -65,6 +64,26 @@ def needed(read: Read, size: int) -> list[tuple[int, int]] | None:
         if box < len(ends):
             kept.append((start, min(all_chunks[after] if after < len(all_chunks) else size, ends[box])))
     return _merged(kept)
+
+
+def pictures(read: Read, size: int) -> list[int]:
+    """Where the names of the boxes are that hold tracks of pictures, in bytes; none where anything is unusual.
+
+    `read` and `size` are as in `needed`.
+    """
+    try:
+        start, index = _index(read, list(_top(read, size)))
+        return [start + track.at + 4 for track, _, kind in _tracks(index) if kind == b"vide"]
+    except (_Unusual, ValueError, IndexError):
+        return []
+
+
+def _index(read: Read, boxes: list[_Box]) -> tuple[int, bytes]:
+    """The index of a file of these boxes, and where it begins."""
+    [index] = [box for box in boxes if box.name == b"moov"]
+    if boxes[0].name != b"ftyp" or index.end - index.start > _LARGEST_INDEX:
+        raise _Unusual
+    return index.start, read(index.start, index.end)
 
 
 def _top(read: Read, size: int) -> Iterator[_Box]:
@@ -86,7 +105,7 @@ def _box(header: bytes, at: int, limit: int) -> _Box:
     end = limit if size == 0 else at + size
     if name in _UNUSUAL or not start <= end <= limit:
         raise _Unusual
-    return _Box(name, start, end)
+    return _Box(name, at, start, end)
 
 
 def _inside(data: bytes, box: _Box) -> Iterator[_Box]:
@@ -116,13 +135,7 @@ def _chunks(index: bytes) -> tuple[list[int], list[int]]:
     kept: set[int] = set()
     every: set[int] = set()
     sound, chunks = False, 0
-    tracks = [box for box in _inside(index, _Box(b"moov", 0, len(index))) if box.name == b"trak"]
-    if len(tracks) > _MOST_TRACKS:
-        raise _Unusual
-    for track in tracks:
-        media = _find(index, track, b"mdia")
-        handler = _find(index, media, b"hdlr")
-        kind = index[handler.start + 8 : handler.start + 12]
+    for _, media, kind in _tracks(index):
         offsets = _offsets(index, _find(index, media, b"minf", b"stbl"), _MOST_CHUNKS - chunks)
         chunks += len(offsets)
         every.update(offsets)
@@ -132,6 +145,17 @@ def _chunks(index: bytes) -> tuple[list[int], list[int]]:
     if not sound:
         raise _Unusual
     return sorted(kept), sorted(every)
+
+
+def _tracks(index: bytes) -> Iterator[tuple[_Box, _Box, bytes]]:
+    """The tracks: the box of each, that of its media, and of what kind it is."""
+    tracks = [box for box in _inside(index, _Box(b"moov", 0, 0, len(index))) if box.name == b"trak"]
+    if len(tracks) > _MOST_TRACKS:
+        raise _Unusual
+    for track in tracks:
+        media = _find(index, track, b"mdia")
+        handler = _find(index, media, b"hdlr")
+        yield track, media, index[handler.start + 8 : handler.start + 12]
 
 
 def _offsets(index: bytes, table: _Box, most: int) -> "array[int]":

@@ -4,6 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -12,7 +13,7 @@ from common.errors import PermanentError
 from common.options import ConversionOptions
 
 from . import announced as announcements
-from . import ffmpeg, id3, loudness, media, parallel, tags, verification
+from . import ffmpeg, id3, loudness, media, parallel, pictures, tags, verification
 from .ffmpeg import Encoding, Piece
 from .joining import NotJoinable
 from .limits import Limits
@@ -51,7 +52,7 @@ def transcode(
     threads: int = 1,
     seats: Seats | None = None,
 ) -> Transcode:
-    """Writes the sound of `source` as an MP3 into `folder`, which is the conversion's own.
+    """Writes the sound of `source` as an MP3 into `folder`. Both are the conversion's own: `source` changes meanwhile.
 
     `filename` is the user's name of the video; `threads` is how many encoders may work side by side, `seats` binds
     each program to a processor. `on_progress`
@@ -89,6 +90,10 @@ class _Conversion:
         self._late = max(0.0, self._sound.late - self._start)
 
     @property
+    def _path(self) -> Path:
+        return Path(self._source.name)
+
+    @property
     def _fd(self) -> int:
         return self._source.fileno()
 
@@ -96,7 +101,7 @@ class _Conversion:
         """All of it."""
         total = self._announced.duration
         if total is None:
-            total = self._measure(self._sound.stream)
+            total = self._measure(self._sound.track)
         end = min(total, self._options.end) if self._options.end is not None else total
         if self._start and self._start >= total:
             raise PermanentError(
@@ -126,15 +131,22 @@ class _Conversion:
 
     def _encode(self, how: Encoding, expected: float) -> Mp3:
         length = self._options.end - self._start if self._options.end is not None else None
-        piece = Piece(self._sound.stream, self._start, length)
-        level, begin = self._level(piece, expected)
-        mp3, end = self._pass(piece, how, level, expected, begin)
+        piece = Piece(self._sound.track, self._start, length)
+        with self._sound_alone():
+            level, begin = self._level(piece, expected)
+            mp3, end = self._pass(piece, how, level, expected, begin)
         self._refuse_truncated(end)
         span = end - self._late
         if verification.has_gaps(mp3, span):
             log.debug("Filling gaps: %.3f s of sound in %.3f s", mp3.duration, span)
-            mp3, _ = self._pass(replace(piece, fill_gaps=True), how, level, expected, begin)
+            with self._sound_alone():
+                mp3, _ = self._pass(replace(piece, fill_gaps=True), how, level, expected, begin)
         return mp3
+
+    def _sound_alone(self) -> AbstractContextManager[None]:
+        """Hides the pictures, which costs less, where the sound is the same without: times count from the first track,
+        and seeking goes by the pictures."""
+        return nullcontext() if self._start or not self._sound.leads else pictures.hidden(self._path)
 
     def _level(self, piece: Piece, expected: float) -> tuple[str | None, float]:
         """The filter that normalizes the piece, and the share of the work that finding it took."""
@@ -167,7 +179,7 @@ class _Conversion:
         """Encodes on several processors where that is worth it, else on one; gives where the sound ended too."""
         target = self._how.folder / RESULT
         if self._threads > 1 and expected >= parallel.WORTH:
-            order = parallel.Order(Path(self._source.name), piece, level, how, target, expected)
+            order = parallel.Order(self._path, piece, level, how, target, expected)
             log.info("Encoding on %d processors", self._threads)
             try:
                 return parallel.encode(order, self._how, self._threads, tell)
@@ -202,10 +214,10 @@ class _Conversion:
         log.info("There is no frame for the cover: %s", finished.log[-200:])
         return None
 
-    def _measure(self, stream: int | None) -> float:
-        """Where the packets of a stream, or of all, end, in seconds."""
+    def _measure(self, track: int | None) -> float:
+        """Where the packets of a track of sound, or of all tracks, end, in seconds."""
         progress = Progress()
-        self._run(ffmpeg.measuring(self._fd, stream), progress)
+        self._run(ffmpeg.measuring(self._fd, track), progress)
         return progress.position
 
     def _run(self, command: list[str], progress: Progress) -> Finished:

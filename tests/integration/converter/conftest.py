@@ -1,5 +1,6 @@
 """A conversion with generous limits, and a look at the processes that it starts."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,13 +28,14 @@ def convert(tmp_path: Path) -> Convert:
     def convert(source: Path, **options: Any) -> Transcode:
         folder = tmp_path / "conversion"
         folder.mkdir()
+        own = Path(shutil.copy(source, tmp_path / f"source{source.suffix}"))
         filename = options.pop("filename", source.name)
         chosen = {name: options.pop(name) for name in ConversionOptions.model_fields if name in options}
         on_progress = options.pop("on_progress", lambda _: None)
         should_stop = options.pop("should_stop", lambda: False)
         threads = options.pop("threads", 1)
         return transcode(
-            source,
+            own,
             folder,
             filename=filename,
             options=ConversionOptions.parse(chosen),

@@ -1,5 +1,6 @@
 """Of a camera's MP4 only the chunks with sound are read from MongoDB, and the MP3 is the same."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ def test_the_chunks_with_sound_are_enough(db, tmp_path, monkeypatch):
 def converted(source: Path, folder: Path) -> Path:
     folder.mkdir()
     return transcode(
-        source,
+        Path(shutil.copy(source, folder / "source")),
         folder,
         filename="camera.mp4",
         options=ConversionOptions(),

@@ -1,6 +1,7 @@
 """ffmpeg ends when it should: at a limit, when it stalls or dies, when the conversion or the converter is stopped."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -70,7 +71,7 @@ def test_an_error_of_the_listener_leaves_no_process(convert: Convert) -> None:
 
 
 def test_ffmpeg_dies_with_its_parent(tmp_path: Path) -> None:
-    source = media.long(LONG)
+    source = shutil.copy(media.long(LONG), tmp_path / "source")
     program = (
         "import pathlib, sys; from common.options import ConversionOptions; from converter.limits import Limits;"
         "from converter.transcoder import transcode; transcode(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]),"
@@ -78,7 +79,7 @@ def test_ffmpeg_dies_with_its_parent(tmp_path: Path) -> None:
         "on_progress=lambda share: print(share, flush=True), should_stop=lambda: False)"
     )
     environment = {**os.environ, "PYTHONPATH": "src"}
-    command = [sys.executable, "-c", program, str(source), str(tmp_path)]
+    command = [sys.executable, "-c", program, source, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as parent:
         assert parent.stdout
         parent.stdout.readline()

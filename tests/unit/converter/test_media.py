@@ -41,17 +41,27 @@ def test_the_container_is_read() -> None:
 
 def test_the_default_track_is_chosen_with_its_tags() -> None:
     found = sound(LISTING)
-    assert (found.stream, found.sample_rate, found.late, found.frame) == (2, 44100, 2.0, 0.04)
+    assert (found.track, found.sample_rate, found.late, found.frame) == (1, 44100, 2.0, 0.04)
     assert found.tags["TITLE"].startswith("A film: part one")
     assert found.tags["ARTIST"] == "Somebody"
 
 
 def test_without_a_default_the_first_track_is_chosen() -> None:
-    assert sound(LISTING.replace(" (default)", "")).stream == 1
+    assert sound(LISTING.replace(" (default)", "")).track == 0
 
 
 def test_a_track_that_cannot_be_decoded_is_passed_over() -> None:
-    assert sound(LISTING.replace("#0:2(ger): Audio: aac", "#0:2(ger): Audio: none")).stream == 1
+    assert sound(LISTING.replace("#0:2(ger): Audio: aac", "#0:2(ger): Audio: none")).track == 0
+
+
+def test_tracks_are_counted_by_their_numbers_not_by_how_they_are_listed() -> None:
+    assert sound(LISTING.replace("#0:2(ger)", "#0:9(ger)").replace("#0:1(en-US)", "#0:12(en-US)")).track == 0
+
+
+def test_sound_leads_when_no_other_track_begins_earlier() -> None:
+    assert sound(LISTING).leads
+    assert sound(LISTING.replace("5.1, fltp", "5.1, fltp, start 0.500000")).leads
+    assert not sound(LISTING.replace("5.1, fltp", "5.1, fltp, start 0.600000")).leads
 
 
 def test_a_transport_stream_promises_no_length() -> None:
