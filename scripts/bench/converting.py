@@ -54,7 +54,7 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
     _threads(system, 1)
     kinds = [samples.mp4(scale.of(600, 5))]
     if not scale.quick:
-        kinds += [samples.mp4(60), samples.matroska(600), samples.webm(600)]
+        kinds += [samples.mp4(60), samples.mp4(2400), samples.matroska(600), samples.webm(600)]
     for path in kinds:
         yield from _measured(system, scale, path, path.name, wall=Target(most=1.10), processor=Target(most=1.15))
 

@@ -1,4 +1,4 @@
-"""Runs ffmpeg confined: own session, hard limits, no terminal, no environment, and never longer than it may.
+"""Runs ffmpeg confined: own session, hard limits, no terminal, none of our environment, and never longer than it may.
 
 The kernel's limits are set by util-linux's `prlimit` and `setpriv`, which replace themselves by ffmpeg: Python's
 `preexec_fn` is unsafe as soon as there are threads (https://docs.python.org/3/library/subprocess.html).
@@ -26,6 +26,9 @@ from .progress import Progress
 
 log = logging.getLogger(__name__)
 
+# What ffmpeg finds there. glibc raises its threshold for memory of its own kind as large pieces of it are freed, and
+# keeps the next ones: with the one that it begins with, an index of 100 minutes, which is made twice, takes 6 MB less.
+_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
 # Seconds between two looks at the clock and at `should_stop`.
 POLL = 0.1
 # What the line starts with when prlimit or setpriv refused, or did not find the program.
@@ -72,7 +75,7 @@ def run(command: Sequence[str], how: Run, *, source: int, progress: Progress) ->
         process = subprocess.Popen(
             [*_confinement(how.limits), *command],
             cwd=how.folder,
-            env={"PATH": os.defpath, "LC_ALL": "C"},
+            env=_ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

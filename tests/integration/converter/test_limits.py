@@ -123,7 +123,7 @@ def test_ffmpeg_is_confined(convert: Convert) -> None:
     assert seen == {
         "session": True,
         "privileges": True,
-        "environment": ["LC_ALL", "PATH"],
+        "environment": ["LC_ALL", "MALLOC_MMAP_THRESHOLD_", "PATH"],
         "folder": str(mp3.path.parent),
         "data": 256 << 20,
         "size": 101 << 20,
