@@ -164,6 +164,8 @@ class Stack:
                 if port not in self.state.ports:
                     self.state.ports[port] = ports.choose(1, self.state.ports.values())[0]
             self.state.variants[name] = Variant(like=like, env=dict(env or {}))
+            # Before anything can fail: what is known can be removed.
+            self.save()
             supervision.write(self.state, [self.program(name)])
             self.register([name])
         self.start(name)
@@ -182,7 +184,7 @@ class Stack:
             del self.state.variants[name]
 
     def register(self, names: Iterable[str]) -> None:
-        """Makes the process manager know these programs as they are configured now; for who has the lock."""
+        """Makes the process manager know these programs as they are configured now. The caller holds the lock."""
         self._call("reloadConfig")
         for name in names:
             self._call("addProcessGroup", name, harmless=Harmless.KNOWN)
@@ -193,7 +195,10 @@ class Stack:
 
     @contextmanager
     def _changed(self) -> Iterator[None]:
-        """The state as it is now, to change; the programs' files too, as the process manager reads all of them."""
+        """Holds the lock, loads the state, to be changed inside, and saves it.
+
+        The programs' files are changed inside too: the process manager reads all of them each time.
+        """
         with locked(self.state.path):
             self.state = State.load(self.state.path)
             yield

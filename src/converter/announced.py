@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 from uuid import UUID
 
+from . import media
+
 # Advanced Systems Format (ASF) Specification, revision 01.20.03, section 3.2: File Properties Object.
 _ASF_HEADER = UUID("75b22630-668e-11cf-a6d9-00aa0062ce6c").bytes_le
 _ASF_PROPERTIES = UUID("8cabdca1-a947-11cf-8ee4-00c00c205365").bytes_le
@@ -42,7 +44,7 @@ def read(source: BinaryIO, container: str, listed: float | None) -> Announcement
             return _asf(head)
         case "flv":
             return Announcement(listed, _flv_size(head))
-        case "mov,mp4,m4a,3gp,3g2,mj2":
+        case media.MP4:
             return Announcement(listed, _boxes_end(source))
         case _:
             return Announcement(listed)

@@ -51,9 +51,9 @@ def listing(source: int) -> list[str]:
     return _ffmpeg("info", source)
 
 
-def measuring(source: int, track: int | None) -> list[str]:
-    """Reads the packets of one track of sound, or of all tracks, without decoding: its progress says where they end."""
-    which = "0" if track is None else f"0:a:{track}"
+def measuring(source: int, stream: int | None) -> list[str]:
+    """Reads the packets of one stream, or of all, without decoding: its progress says where they end."""
+    which = "0" if stream is None else f"0:{stream}"
     return [
         *_ffmpeg("error", source),
         *("-map", which, "-c", "copy", "-ignore_unknown"),
@@ -66,8 +66,8 @@ def measuring(source: int, track: int | None) -> list[str]:
 class Piece:
     """The part of one track that is wanted."""
 
-    track: int
-    """The track's number among the file's tracks of sound, from 0."""
+    stream: int | str
+    """The track's number among all of the file's tracks, or `a:` and that among its tracks of sound, from 0."""
     start: float = 0.0
     """Seconds from the file's start."""
     length: float | None = None
@@ -101,7 +101,7 @@ def measuring_loudness(source: int, piece: Piece) -> list[str]:
     """Decodes the piece and says at the end, as JSON on stderr, how loud it is."""
     return [
         *_ffmpeg("info", source, seek=piece.start - piece.ahead),
-        *("-map", f"0:a:{piece.track}"),
+        *("-map", f"0:{piece.stream}"),
         *_filters(piece, loudness.MEASURE),
         *_duration(piece, None),
         *("-stats_period", "0.25", "-progress", "pipe:1"),
@@ -119,7 +119,7 @@ def encoding(
     """
     return [
         *_ffmpeg("warning", source, seek=piece.start - piece.ahead),
-        *("-map", f"0:a:{piece.track}"),
+        *("-map", f"0:{piece.stream}"),
         *_filters(piece, level, *(() if turn == slice(None) else _counted(piece, how, turn))),
         *(("-ac", str(how.channels)) if how.channels else ()),
         *_duration(piece, how.max_seconds),

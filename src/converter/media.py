@@ -18,6 +18,9 @@ NO_INDEX = ("moov atom not found", "reached eof", "error reading header")
 # from the first track that is used (AVFMT_TS_DISCONT in libavformat).
 MEASURED = frozenset({"mpegts", "mpeg", "ogg", "nut"})
 
+# ffmpeg's name for the demuxer of MP4 and QuickTime.
+MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
+
 
 @dataclass(frozen=True)
 class Container:
@@ -35,14 +38,14 @@ class Container:
 class Sound:
     """The track to convert."""
 
-    track: int
-    """Its number among the file's tracks of sound, from 0."""
+    stream: int
+    """Its number among all of the file's tracks."""
+    alone: int | None
+    """In an MP4 its number among the tracks of sound, from 0, if the others may be gone; None if they matter to it."""
     sample_rate: int | None
     """Hertz."""
     late: float
     """Seconds that it starts after the file, as ffmpeg counts them."""
-    leads: bool
-    """Whether no other kind of track begins before the first track of sound."""
     frame: float
     """Seconds that a picture of the file lasts, 0 without pictures."""
     tags: dict[str, str]
@@ -88,13 +91,15 @@ def sound(listing: str, where: Container, track: int | None = None) -> Sound:
     tracks: list[dict[str, Any]] = parsed["inputs"][0]["streams"]
     found = next(one for one in tracks if one["stream_number"] == stream)
     rate = found["fps"]
-    late = _begin(chosen) - max(where.start, 0.0) if where.name not in MEASURED else 0.0
+    begin = _begin(chosen)
+    late = begin - max(where.start, 0.0) if where.name not in MEASURED else 0.0
+    # Times are counted from the first track. And ffmpeg may have tracks that it does not list.
+    alone = where.name == MP4 and begin <= where.start and _all_listed(listing)
     return Sound(
-        # A transport stream's are listed by programs.
-        track=sorted(map(_number, audio)).index(stream),
+        stream=stream,
+        alone=[_number(line) for line in audio].index(stream) if alone else None,
         sample_rate=rate if isinstance(rate, int) else None,
         late=max(0.0, late),
-        leads=min(map(_begin, audio)) <= where.start,
         frame=1 / parsed["video_fps"] if parsed.get("video_fps") else 0.0,
         tags={**found.get("metadata", {}), **parsed["metadata"]},
     )
@@ -103,6 +108,12 @@ def sound(listing: str, where: Container, track: int | None = None) -> Sound:
 def _number(line: str) -> int:
     """A track's, among all of the file's."""
     return int(line.split(":")[1])
+
+
+def _all_listed(listing: str) -> bool:
+    """Whether the tracks have all numbers from 0 on, in their order."""
+    numbers = re.findall(r"^  Stream #0:(\d+)", listing, re.MULTILINE)
+    return list(map(int, numbers)) == list(range(len(numbers)))
 
 
 def _begin(line: str) -> float:

@@ -66,13 +66,16 @@ def needed(read: Read, size: int) -> list[tuple[int, int]] | None:
     return _merged(kept)
 
 
-def pictures(read: Read, size: int) -> list[int]:
-    """Where the names of the boxes are that hold tracks of pictures, in bytes; none where anything is unusual.
+def picture_tracks(read: Read, size: int) -> list[int]:
+    """Where the names of the boxes are that hold tracks of pictures, in bytes; none where the index is unusual.
 
     `read` and `size` are as in `needed`.
     """
     try:
         start, index = _index(read, list(_top(read, size)))
+        # ffmpeg takes iTunes' word about the first samples for one about the last track.
+        if b"iTunSMPB" in index:
+            return []
         return [start + track.at + 4 for track, _, kind in _tracks(index) if kind == b"vide"]
     except (_Unusual, ValueError, IndexError):
         return []

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from . import mp4_layout
 
-_TRACK, _NOTHING = b"trak", b"free"
+_TRACK, _FREE = b"trak", b"free"
 
 
 @contextmanager
@@ -22,9 +22,10 @@ def hidden(video: Path) -> Iterator[None]:
     is changed and then changed back: it must not be read by others.
     """
     with video.open("r+b", buffering=0) as file:
-        names = mp4_layout.pictures(lambda start, stop: _read(file, start, stop), os.fstat(file.fileno()).st_size)
-        _rename(file, names, _NOTHING)
+        size = os.fstat(file.fileno()).st_size
+        names = mp4_layout.picture_tracks(lambda start, stop: _read(file, start, stop), size)
         try:
+            _rename(file, names, _FREE)
             yield
         finally:
             _rename(file, names, _TRACK)

@@ -3,8 +3,8 @@
 import logging
 import os
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -52,12 +52,12 @@ def transcode(
     threads: int = 1,
     seats: Seats | None = None,
 ) -> Transcode:
-    """Writes the sound of `source` as an MP3 into `folder`. Both are the conversion's own: `source` changes meanwhile.
+    """Writes the sound of `source` as an MP3 into `folder`.
 
+    Both are the conversion's own: `source` has to be writable, changes meanwhile, and is what it was afterwards.
     `filename` is the user's name of the video; `threads` is how many encoders may work side by side, `seats` binds
-    each program to a processor. `on_progress`
-    gets a share from 0 to 1, at most four times a second; `should_stop` is asked about ten times a second. Both are
-    called in the calling thread.
+    each program to a processor. `on_progress` gets a share from 0 to 1, at most four times a second; `should_stop` is
+    asked about ten times a second. Both are called in the calling thread.
     Raises `PermanentError` with a sentence for the user, `TransientError`, and `Cancelled` when asked to stop.
     """
     how = Run(folder.resolve(), limits, time.monotonic() + limits.timeout, should_stop, seats)
@@ -101,7 +101,7 @@ class _Conversion:
         """All of it."""
         total = self._announced.duration
         if total is None:
-            total = self._measure(self._sound.track)
+            total = self._measure(self._sound.stream)
         end = min(total, self._options.end) if self._options.end is not None else total
         if self._start and self._start >= total:
             raise PermanentError(
@@ -131,22 +131,27 @@ class _Conversion:
 
     def _encode(self, how: Encoding, expected: float) -> Mp3:
         length = self._options.end - self._start if self._options.end is not None else None
-        piece = Piece(self._sound.track, self._start, length)
-        with self._sound_alone():
-            level, begin = self._level(piece, expected)
-            mp3, end = self._pass(piece, how, level, expected, begin)
+        piece = Piece(self._sound.stream, self._start, length)
+        with self._alone(piece) as sound:
+            level, begin = self._level(sound, expected)
+            mp3, end = self._pass(sound, how, level, expected, begin)
         self._refuse_truncated(end)
         span = end - self._late
         if verification.has_gaps(mp3, span):
             log.debug("Filling gaps: %.3f s of sound in %.3f s", mp3.duration, span)
-            with self._sound_alone():
-                mp3, _ = self._pass(replace(piece, fill_gaps=True), how, level, expected, begin)
+            with self._alone(piece) as sound:
+                mp3, _ = self._pass(replace(sound, fill_gaps=True), how, level, expected, begin)
         return mp3
 
-    def _sound_alone(self) -> AbstractContextManager[None]:
-        """Hides the pictures, which costs less, where the sound is the same without: times count from the first track,
-        and seeking goes by the pictures."""
-        return nullcontext() if self._start or not self._sound.leads else pictures.hidden(self._path)
+    @contextmanager
+    def _alone(self, piece: Piece) -> Iterator[Piece]:
+        """Hides the pictures to save memory, unless that could change the sound; gives the piece of what is left."""
+        # ffmpeg seeks by the pictures.
+        if self._sound.alone is None or self._start:
+            yield piece
+            return
+        with pictures.hidden(self._path):
+            yield replace(piece, stream=f"a:{self._sound.alone}")
 
     def _level(self, piece: Piece, expected: float) -> tuple[str | None, float]:
         """The filter that normalizes the piece, and the share of the work that finding it took."""
@@ -214,10 +219,10 @@ class _Conversion:
         log.info("There is no frame for the cover: %s", finished.log[-200:])
         return None
 
-    def _measure(self, track: int | None) -> float:
-        """Where the packets of a track of sound, or of all tracks, end, in seconds."""
+    def _measure(self, stream: int | None) -> float:
+        """Where the packets of a stream, or of all, end, in seconds."""
         progress = Progress()
-        self._run(ffmpeg.measuring(self._fd, track), progress)
+        self._run(ffmpeg.measuring(self._fd, stream), progress)
         return progress.position
 
     def _run(self, command: list[str], progress: Progress) -> Finished:

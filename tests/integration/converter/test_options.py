@@ -66,6 +66,10 @@ def test_a_sound_that_starts_late_is_cut_by_the_videos_clock(convert: Convert) -
     assert convert(media.make("late_sound"), start="1", end="4").duration == pytest.approx(2.0, abs=0.1)
 
 
+def test_the_end_counts_from_the_start_of_the_video_too(convert: Convert) -> None:
+    assert convert(media.make("late_sound"), end="4").duration == pytest.approx(2.0, abs=0.1)
+
+
 def test_a_start_after_the_end_of_the_video_is_told(convert: Convert) -> None:
     with pytest.raises(PermanentError, match=r"ends after 4\.0 seconds"):
         convert(media.make("mp4"), start="4.5")

@@ -14,6 +14,7 @@ def test_a_program_is_removed_while_nobody_else_changes_the_programs(stack: Stac
     name = f"auth-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
     stack.add(name, like="auth")
     configuration = supervision.specification_path(stack.state, name).with_suffix(".conf")
+    # Its end waits for the removal, whatever fails in between.
     with ThreadPoolExecutor(1) as pool:
         with locked(stack.state.path):
             removing = pool.submit(stack.remove, name)

@@ -41,27 +41,32 @@ def test_the_container_is_read() -> None:
 
 def test_the_default_track_is_chosen_with_its_tags() -> None:
     found = sound(LISTING)
-    assert (found.track, found.sample_rate, found.late, found.frame) == (1, 44100, 2.0, 0.04)
+    assert (found.stream, found.sample_rate, found.late, found.frame) == (2, 44100, 2.0, 0.04)
     assert found.tags["TITLE"].startswith("A film: part one")
     assert found.tags["ARTIST"] == "Somebody"
 
 
 def test_without_a_default_the_first_track_is_chosen() -> None:
-    assert sound(LISTING.replace(" (default)", "")).track == 0
+    assert sound(LISTING.replace(" (default)", "")).stream == 1
 
 
 def test_a_track_that_cannot_be_decoded_is_passed_over() -> None:
-    assert sound(LISTING.replace("#0:2(ger): Audio: aac", "#0:2(ger): Audio: none")).track == 0
+    assert sound(LISTING.replace("#0:2(ger): Audio: aac", "#0:2(ger): Audio: none")).stream == 1
 
 
-def test_tracks_are_counted_by_their_numbers_not_by_how_they_are_listed() -> None:
-    assert sound(LISTING.replace("#0:2(ger)", "#0:9(ger)").replace("#0:1(en-US)", "#0:12(en-US)")).track == 0
+def test_a_track_of_an_mp4_is_enough_when_it_begins_first_and_all_are_listed() -> None:
+    listing = LISTING.replace("matroska,webm", media.MP4).replace("start 2.500000", "start 0.500000")
+    assert sound(listing).alone == 1
+    assert sound(listing.replace("start 0.500000 ", "start 0.500001 ")).alone is None
+    assert sound(listing.replace("#0:4", "#0:5")).alone is None
+    assert sound(listing.replace("  Stream #0:4: Attachment: ttf\n", "")).alone == 1
+    assert sound(listing.replace(media.MP4, "matroska,webm")).alone is None
 
 
-def test_sound_leads_when_no_other_track_begins_earlier() -> None:
-    assert sound(LISTING).leads
-    assert sound(LISTING.replace("5.1, fltp", "5.1, fltp, start 0.500000")).leads
-    assert not sound(LISTING.replace("5.1, fltp", "5.1, fltp, start 0.600000")).leads
+def test_a_track_that_two_programs_have_keeps_its_number() -> None:
+    again = "  Stream #0:2(ger): Audio: aac (LC), 44100 Hz, stereo, fltp (default)\n"
+    listing = LISTING.replace("matroska,webm", "mpegts").replace("At least", f"{again}At least")
+    assert sound(listing).stream == 2
 
 
 def test_a_transport_stream_promises_no_length() -> None:

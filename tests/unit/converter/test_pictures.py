@@ -14,9 +14,9 @@ TWO_SOUNDS = [*media.sound(), *media.tone(600), "-map", "0:v", "-map", "1:a", "-
 ENCODING = Encoding(192, 0, None, 48000, {}, max_seconds=60, max_bytes=10_000_000)
 
 
-def encoded(video: Path, track: int, target: Path) -> bytes:
+def encoded(video: Path, stream: str, target: Path) -> bytes:
     with video.open("rb") as file:
-        command = ffmpeg.encoding(file.fileno(), Piece(track), target, ENCODING)
+        command = ffmpeg.encoding(file.fileno(), Piece(stream), target, ENCODING)
         subprocess.run(command, check=True, capture_output=True, pass_fds=(file.fileno(),), timeout=60)
     return target.read_bytes()
 
@@ -35,19 +35,28 @@ def listing(video: Path) -> str:
         ((), "mov"),
         (("-c:a", "pcm_s16le"), "mov"),
         (("-c:a", "alac"), "m4v"),
+        # Sound first.
+        (("-map", "-0:v", "-map", "0:v"), "mp4"),
     ],
 )
 def test_the_sound_is_the_same(more: tuple[str, ...], suffix: str, tmp_path: Path) -> None:
     codecs = [*media.H264, *media.AAC, *more, *(["-f", "mp4"] if suffix == "m4v" else [])]
     video = Path(shutil.copy(media.ffmpeg([*media.picture(), *TWO_SOUNDS, *codecs], suffix), tmp_path))
     before = video.read_bytes()
-    whole = [encoded(video, track, tmp_path / "whole.mp3") for track in (0, 1)]
+    whole = [encoded(video, track, tmp_path / "whole.mp3") for track in ("a:0", "a:1")]
     assert whole[0] != whole[1]
     with pictures.hidden(video):
         found = listing(video)
-        assert [encoded(video, track, tmp_path / "alone.mp3") for track in (0, 1)] == whole
+        assert [encoded(video, track, tmp_path / "alone.mp3") for track in ("a:0", "a:1")] == whole
     assert (found.count(": Audio: "), found.count(": Video: ")) == (2, 0)
     assert video.read_bytes() == before
+
+
+def test_what_itunes_says_of_the_last_track_is_not_made_another_ones(tmp_path: Path) -> None:
+    video = tmp_path / "itunes.mp4"
+    video.write_bytes(media.make("mp4").read_bytes().replace(b"VideoHandler", b"iTunSMPB    "))
+    with pictures.hidden(video):
+        assert ": Video: " in listing(video)
 
 
 def test_the_pictures_are_back_after_an_error(tmp_path: Path) -> None:
