@@ -82,7 +82,8 @@ def sound(listing: str, where: Container, track: int | None = None) -> Sound:
     Raises `PermanentError` when there is no such track, or no sound that can be decoded.
     """
     lines = _relevant(listing)
-    audio = [line for line in lines if ": Audio: " in line and line.startswith("  Stream ")]
+    # A transport stream's are listed once for each program that has them.
+    audio = list(dict.fromkeys(line for line in lines if ": Audio: " in line and line.startswith("  Stream ")))
     if not audio:
         raise PermanentError("This video has no audio track, so there is nothing to convert")
     chosen = _chosen(audio, track)
