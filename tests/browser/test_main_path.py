@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from urllib.parse import urlsplit
 
 from playwright.sync_api import expect
 
@@ -156,3 +157,15 @@ def test_signing_out_ends_the_visit(owner):
     assert owner.page.evaluate("localStorage.length") == 0
     owner.opens("/")
     expect(owner.page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+def test_a_job_that_came_and_ended_while_the_page_began_to_listen_is_there(visitor, person):
+    visitor.is_signed_in(person.token)
+    page, waiting = visitor.page, []
+    page.route("**/jobs/events", lambda route: waiting.append(route))
+    listed = page.expect_response(lambda response: urlsplit(response.url).path == "/jobs")
+    with listed, page.expect_request("**/jobs/events"):
+        visitor.opens("/")
+    person.converts(media.make("mp4"), "talk.mp4")
+    waiting[0].continue_()
+    visitor.sees_job("talk.mp4", "completed")

@@ -16,7 +16,8 @@ export function useLiveJobs(): void {
   const token = useStore(session)?.token;
   useEffect(() => {
     if (!token) return;
-    let stale = false;
+    // The list may be older than the connection: the first one too, which comes after it.
+    let stale = true;
     const source = createEventSource({
       url: new URL("/jobs/events", location.origin),
       headers: { Authorization: `Bearer ${token}` },
@@ -36,7 +37,7 @@ export function useLiveJobs(): void {
       },
       onMessage: ({ event, data }) => {
         if (event === "ready" && stale) {
-          // What happened while there was no connection is only in the list.
+          // What happened while there was no connection is only in a list that is asked for now.
           stale = false;
           void client.invalidateQueries();
         }
