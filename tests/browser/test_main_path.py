@@ -162,10 +162,18 @@ def test_signing_out_ends_the_visit(owner):
 def test_a_job_that_came_and_ended_while_the_page_began_to_listen_is_there(visitor, person):
     visitor.is_signed_in(person.token)
     page, waiting = visitor.page, []
-    page.route("**/jobs/events", lambda route: waiting.append(route))
-    listed = page.expect_response(lambda response: urlsplit(response.url).path == "/jobs")
-    with listed, page.expect_request("**/jobs/events"):
+
+    def hold(route):
+        waiting.append(route)
+
+    def listed():
+        return page.expect_response(lambda response: urlsplit(response.url).path == "/jobs")
+
+    page.route("**/jobs/events", hold)
+    with listed(), page.expect_request("**/jobs/events"):
         visitor.opens("/")
     person.converts(media.make("mp4"), "talk.mp4")
-    waiting[0].continue_()
+    # The list that came before knows nothing of it, nor do the news that come from now on.
+    with listed():
+        waiting[0].continue_()
     visitor.sees_job("talk.mp4", "completed")
