@@ -39,7 +39,8 @@ export function useLiveJobs(): void {
         if (event === "ready" && stale) {
           // What happened while there was no connection is only in a list that is asked for now.
           stale = false;
-          void client.invalidateQueries();
+          // One that is under way is older too, and would not be asked for again.
+          void client.cancelQueries().then(() => client.invalidateQueries());
         }
         if (event === "job") {
           const job = JSON.parse(data) as Job;
