@@ -18,6 +18,7 @@ export function useLiveJobs(): void {
     if (!token) return;
     // The list may be older than the connection: the first one too, which comes after it.
     let stale = true;
+    const online = () => void client.invalidateQueries({ queryKey: JOBS });
     const source = createEventSource({
       url: new URL("/jobs/events", location.origin),
       headers: { Authorization: `Bearer ${token}` },
@@ -46,11 +47,12 @@ export function useLiveJobs(): void {
           const job = JSON.parse(data) as Job;
           put(job);
           changes.set(job);
+          // There is no list yet to put it into, and the one that is under way may be older.
+          if (!client.getQueryData(JOBS)) void client.cancelQueries({ queryKey: JOBS }).then(online);
         }
         if (event === "deleted") drop((JSON.parse(data) as { video_fid: string }).video_fid);
       },
     });
-    const online = () => void client.invalidateQueries({ queryKey: JOBS });
     window.addEventListener("online", online);
     return () => {
       window.removeEventListener("online", online);
