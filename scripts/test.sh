@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests, each tier against what it needs.
-# usage: ./scripts/test.sh [TIER...] [--all] [-- PYTEST ARGUMENTS]
+# usage: ./scripts/test.sh [TIER...] [--all] [--with COMPONENT]... [-- PYTEST ARGUMENTS]
 #   lint         style, types, imports, security, shell, locks
 #   unit         parts by themselves
 #   scripts      the scripts
@@ -11,6 +11,7 @@
 #   faults       the whole system while parts of it die
 #   cluster      the manifests in a real cluster; runs only when it is named
 # --all: also the faults that take many minutes each
+# --with COMPONENT: for the tier cluster, deploy with this component too; can be repeated
 # Without a tier: all but cluster. Servers are started as needed and ended afterwards; the faults run beside the others.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -22,16 +23,23 @@ all=(lint unit scripts manifests integration e2e browser faults cluster)
 tiers=()
 pytest_arguments=()
 faults_arguments=()
+cluster_arguments=()
 
 has_tests() { [ "$1" = lint ] || [ -n "$(find "tests/$1" -name 'test_*.py' -print -quit 2>/dev/null)" ]; }
 
 while [ $# -gt 0 ]; do
     case "$1" in
         --help | -h)
-            sed -n '2,14s/^# //p' "${BASH_SOURCE[0]}"
+            sed -n '2,15s/^# //p' "${BASH_SOURCE[0]}"
             exit 0
             ;;
         --all) faults_arguments=(--all) ;;
+        --with)
+            [ -n "${2:-}" ] || die "--with needs the name of a component."
+            [ -d "manifests/components/$2" ] || die "There is no component $2. There are: $(ls -m manifests/components)."
+            cluster_arguments+=(--with "$2")
+            shift
+            ;;
         --)
             shift
             pytest_arguments=("$@")
@@ -169,7 +177,7 @@ tier_faults() {
     start_stack faults tests/faults/settings.env || return
     V2M_STACK="$root/.local/stack/faults/state.json" run pytest tests/faults "${faults_arguments[@]}" "${pytest_arguments[@]}"
 }
-tier_cluster() { run pytest --capture=no --verbose tests/cluster "${pytest_arguments[@]}"; }
+tier_cluster() { run pytest --capture=no --verbose tests/cluster "${cluster_arguments[@]}" "${pytest_arguments[@]}"; }
 
 # show_logs TIER: what the services said before the tier failed.
 show_logs() {

@@ -13,7 +13,7 @@ from scripts.deploy.host_network import HostNetwork
 
 _ADMIN = "video2mp3-admin"
 _FILES = [{"role": "readWrite", "db": "videos"}, {"role": "readWrite", "db": "mp3s"}]
-# As manifests/mongodb/accounts.sh gives them.
+# As manifests/mongodb/accounts.js gives them.
 _ROLES: Mapping[str, list[dict[str, str]]] = {
     "gateway": [*_FILES, {"role": "readWrite", "db": "limits"}],
     "converter": _FILES,

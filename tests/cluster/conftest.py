@@ -15,8 +15,12 @@ _PARTS = ("deploy.sh", "undeploy.sh", "start-services.sh", "setup-host.sh", "scr
 _NAMESPACE = "video2mp3-test"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--with", action="append", default=[], dest="components", help="a component to deploy too")
+
+
 @pytest.fixture(scope="session")
-def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+def operator(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     """Someone with a copy of the checkout, which the tests may edit; the system is purged at the end."""
     checkout = tmp_path_factory.mktemp("cluster") / "checkout"
     checkout.mkdir()
@@ -27,6 +31,15 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
             shutil.copytree(path, checkout / name, ignore=ignore)
         else:
             shutil.copy(path, checkout / name)
-    made = Operator(checkout, os.environ.get("V2M_CLUSTER_NAMESPACE", _NAMESPACE))
+    namespace = os.environ.get("V2M_CLUSTER_NAMESPACE", _NAMESPACE)
+    made = Operator(checkout, namespace, tuple(request.config.getoption("components")))
     yield made
     made.run("undeploy.sh", "--purge")
+
+
+@pytest.fixture(scope="session")
+def system(operator: Operator) -> Operator:
+    """The system, deployed at the first use, with its ports open."""
+    operator.deploy()
+    operator.start_services()
+    return operator

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import requests
 
+from tests.cluster.operations import Operator
 from tests.person import Person
 from tests.waiting import eventually
 
@@ -71,3 +72,11 @@ class ClusterPerson(Person):
     def is_told(self, mp3_fid: str) -> bool:
         """Whether an email names the MP3."""
         return any(mp3_fid in text for text in self.texts())
+
+
+def person(operator: Operator) -> ClusterPerson:
+    """Someone new, logged in."""
+    made = ClusterPerson(operator.urls["gateway"], Path(), mailpit=operator.urls["mailpit"])
+    assert made.register().status_code in {201, 409}
+    made.login()
+    return made

@@ -23,10 +23,11 @@ def tell(line: str) -> None:
 
 @dataclass
 class Operator:
-    """A checkout and a namespace."""
+    """A checkout and a namespace; `components` are deployed besides what the default overlay has."""
 
     checkout: Path
     namespace: str
+    components: tuple[str, ...] = ()
     urls: dict[str, str] = field(default_factory=dict)
 
     def run(self, script: str, *words: str) -> str:
@@ -41,6 +42,16 @@ class Operator:
         tell(done.stdout)
         assert done.returncode == 0, done.stdout
         return done.stdout
+
+    def deploy(self, *components: str) -> str:
+        """Runs ./deploy.sh, with further components if wanted; returns what it printed."""
+        chosen = dict.fromkeys((*self.components, *components))
+        return self.run("deploy.sh", *(word for name in chosen for word in ("--with", name)))
+
+    @property
+    def autoscaled(self) -> frozenset[str]:
+        """The apps whose number of pods changes by itself."""
+        return frozenset({"gateway", "converter"} if "autoscaling" in self.components else ())
 
     def kubectl(self, *words: str, seconds: float = 900, quiet: bool = False) -> str:
         """Runs kubectl in the namespace; returns what it printed."""
@@ -60,11 +71,19 @@ class Operator:
         return items
 
     def pods(self) -> dict[str, set[str]]:
-        """The ids of the pods that run for good, by app: whoever restarts gets another one."""
+        """What identifies the pods that run for good, by app: it changes when they are replaced or restart.
+
+        Of autoscaled apps only the version of the pod template counts.
+        """
         found: dict[str, set[str]] = {}
         for pod in self.objects("pods"):
-            app = pod["metadata"]["labels"].get("app", "")
-            if app in {*SERVICES, *SERVERS, "mailpit"} and "deletionTimestamp" not in pod["metadata"]:
+            labels = pod["metadata"]["labels"]
+            app = labels.get("app", "")
+            if app not in {*SERVICES, *SERVERS, "mailpit"} or "deletionTimestamp" in pod["metadata"]:
+                continue
+            if app in self.autoscaled:
+                found.setdefault(app, set()).add(labels["pod-template-hash"])
+            else:
                 restarts = sum(status["restartCount"] for status in pod["status"].get("containerStatuses", []))
                 found.setdefault(app, set()).add(f"{pod['metadata']['uid']} restarted {restarts} times")
         return found

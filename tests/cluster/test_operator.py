@@ -1,6 +1,5 @@
 """All that an operator and a user do with the system in a cluster, twice: the second time on what the first left."""
 
-import base64
 import json
 import re
 import subprocess
@@ -10,7 +9,8 @@ import pytest
 import requests
 
 from tests import media
-from tests.cluster.mailpit import ClusterPerson
+from tests.cluster.loading import load
+from tests.cluster.mailpit import ClusterPerson, person
 from tests.cluster.operations import SERVERS, SERVICES, Operator, tell
 from tests.waiting import eventually
 
@@ -20,20 +20,14 @@ pytestmark = [pytest.mark.timeout(3600), pytest.mark.parametrize("turn", [1, 2],
 _LONG = 900
 
 
-def person(operator: Operator) -> ClusterPerson:
-    """Someone new, logged in."""
-    made = ClusterPerson(operator.urls["gateway"], Path(), mailpit=operator.urls["mailpit"])
-    assert made.register().status_code in {201, 409}
-    made.login()
-    return made
-
-
 def test_one_script_brings_everything_up(operator: Operator, turn: int) -> None:
-    operator.run("deploy.sh")
+    operator.deploy()
 
     pods = operator.pods()
     replicas = {"auth": 2, "gateway": 2, "converter": 4, "notification": 4, "summary": 1}
-    assert {name: len(pods[name]) for name in SERVICES} == replicas
+    assert {name: len(pods[name]) for name in SERVICES if name not in operator.autoscaled} == {
+        name: number for name, number in replicas.items() if name not in operator.autoscaled
+    }
     assert all(len(pods[name]) == 1 for name in SERVERS)
     assert "video" in operator.kubectl("exec", "rabbitmq-0", "--", "rabbitmqctl", "list_queues")
 
@@ -86,7 +80,7 @@ def test_summaries_wait_for_a_provider_and_say_how_to_name_one(operator: Operato
 def test_deploying_again_restarts_nothing(operator: Operator, turn: int) -> None:
     before = operator.pods()
 
-    operator.run("deploy.sh")
+    operator.deploy()
 
     assert operator.pods() == before
 
@@ -97,7 +91,7 @@ def test_a_code_change_rolls_only_its_service(operator: Operator, turn: int) -> 
     path.write_text(f"{path.read_text()}\n# Changed in turn {turn}.\n")
     before = operator.pods()
 
-    operator.run("deploy.sh")
+    operator.deploy()
 
     after = operator.pods()
     assert {name for name in after if after[name] != before[name]} == {service}
@@ -122,51 +116,12 @@ def test_deleting_pods_during_a_conversion_loses_nothing(operator: Operator, tur
 
 
 def test_restarting_under_load_fails_no_request(operator: Operator, turn: int) -> None:
-    someone = person(operator)
-    image = operator.objects("deployments", "--selector=app=gateway")[0]["spec"]["template"]["spec"]["containers"][0]
-    operator.kubectl("delete", "pod", "load", "--ignore-not-found")
-    script = (Path(__file__).parent / "load.py").read_text()
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "load", "labels": {"app": "load"}},
-        "spec": {
-            "restartPolicy": "Never",
-            "enableServiceLinks": False,
-            "containers": [
-                {
-                    "name": "load",
-                    "image": image["image"],
-                    "imagePullPolicy": "IfNotPresent",
-                    "command": ["python", "-c", script],
-                    "env": [
-                        {"name": "GATEWAY", "value": "http://gateway:8080"},
-                        {"name": "TOKEN", "value": someone.token},
-                        {"name": "VIDEO", "value": base64.b64encode(media.make("webm").read_bytes()).decode()},
-                    ],
-                }
-            ],
-        },
-    }
-    subprocess.run(
-        ["kubectl", "--namespace", operator.namespace, "apply", "-f", "-"],
-        input=json.dumps(pod), text=True, timeout=120, check=True,
-    )  # fmt: skip
-    operator.kubectl("wait", "--for=condition=Ready", "pod/load", "--timeout=300s")
+    with load(operator, person(operator)) as running:
+        for service in SERVICES:
+            operator.kubectl("rollout", "restart", f"deployment/{service}")
+        operator.wait_until_rolled_out()
+        result = running.end()
 
-    for service in SERVICES:
-        operator.kubectl("rollout", "restart", f"deployment/{service}")
-    operator.wait_until_rolled_out()
-    operator.kubectl("exec", "load", "--", "touch", "/tmp/stop")
-    eventually(
-        lambda: operator.objects("pods", "--selector=app=load")[0]["status"]["phase"] == "Succeeded",
-        seconds=180,
-        what="the end of the load",
-    )
-
-    result = json.loads(operator.kubectl("logs", "load").splitlines()[-1])
-    tell(str(result))
-    operator.kubectl("delete", "pod", "load")
     assert not result["failures"]
     assert result["requests"]["upload"] > 10
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.manifests.kustomize import Object, render
 from tests.manifests.reach import Peer, reaches
+from tests.manifests.traffic import EXTERNAL, INSIDE, OUTSIDE, SERVERS
 
 _PORTS = {
     25,
@@ -31,24 +32,8 @@ _PORTS = {
     25672,
     27017,
 }
-_SERVERS = ("mysql", "mongodb", "rabbitmq", "mailpit")
-_APPS = ("auth", "gateway", "housekeeping", "converter", "notification", "summary", *_SERVERS)
-_SERVICES = ("gateway", "housekeeping", "converter", "notification", "summary")
+_APPS = ("auth", "gateway", "housekeeping", "converter", "notification", "summary", *SERVERS)
 
-# From the code: AUTH_SVC_ADDRESS, SUMMARY_SVC_ADDRESS, MYSQL_…, MONGO_URI, RABBITMQ_…, SMTP_…
-_INSIDE = {
-    ("gateway", "auth", 5000),
-    ("gateway", "summary", 5002),
-    ("summary", "auth", 5000),
-    ("auth", "mysql", 3306),
-    ("notification", "mailpit", 1025),
-    ("rabbitmq", "rabbitmq", 4369),
-    ("rabbitmq", "rabbitmq", 25672),
-    *((service, "mongodb", 27017) for service in _SERVICES),
-    *((service, "rabbitmq", 5672) for service in _SERVICES),
-}
-_OUTSIDE = {("notification", port) for port in (25, 465, 587, 2525)} | {("summary", 443)}
-_EXTERNAL = _OUTSIDE | {("auth", 3306)} | {(service, 27017) for service in _SERVICES}
 _FROM_ELSEWHERE = {
     ("ingress-nginx", "gateway", 8080),
     ("ingress-nginx", "rabbitmq", 15672),
@@ -84,8 +69,8 @@ def test_pods_reach_each_other_where_the_services_do_and_nowhere_else(policies: 
         for source, target, port in itertools.product(_APPS, _APPS, _PORTS)
         if reaches(policies, _pod(source), _pod(target), port)
     }
-    assert found - _INSIDE == set(), "allowed, but not needed"
-    assert _INSIDE - found == set(), "needed, but not allowed"
+    assert found - INSIDE == set(), "allowed, but not needed"
+    assert INSIDE - found == set(), "needed, but not allowed"
 
 
 def test_only_mail_and_summaries_leave_the_cluster(request: pytest.FixtureRequest, policies: Sequence[Object]) -> None:
@@ -94,7 +79,7 @@ def test_only_mail_and_summaries_leave_the_cluster(request: pytest.FixtureReques
         found = {
             (app, port) for app in _APPS for port in _PORTS if reaches(policies, _pod(app), Peer(address=address), port)
         }
-        assert found == (_OUTSIDE if inside else _EXTERNAL), address
+        assert found == (OUTSIDE if inside else EXTERNAL), address
 
 
 def test_others_reach_what_is_for_them(policies: Sequence[Object]) -> None:

@@ -1,0 +1,20 @@
+"""Who needs to reach whom, as the services' settings say: AUTH_SVC_ADDRESS, MYSQL_…, MONGO_URI, RABBITMQ_…, SMTP_…"""
+
+SERVERS = ("mysql", "mongodb", "rabbitmq", "mailpit")
+_OF_MONGODB_AND_RABBITMQ = ("gateway", "housekeeping", "converter", "notification", "summary")
+
+# Source, target and port, with all servers in the cluster.
+INSIDE = {
+    ("gateway", "auth", 5000),
+    ("gateway", "summary", 5002),
+    ("summary", "auth", 5000),
+    ("auth", "mysql", 3306),
+    ("notification", "mailpit", 1025),
+    ("rabbitmq", "rabbitmq", 4369),
+    ("rabbitmq", "rabbitmq", 25672),
+    *((service, "mongodb", 27017) for service in _OF_MONGODB_AND_RABBITMQ),
+    *((service, "rabbitmq", 5672) for service in _OF_MONGODB_AND_RABBITMQ),
+}
+OUTSIDE = {("notification", port) for port in (25, 465, 587, 2525)} | {("summary", 443)}
+# With MySQL and MongoDB elsewhere.
+EXTERNAL = OUTSIDE | {("auth", 3306)} | {(service, 27017) for service in _OF_MONGODB_AND_RABBITMQ}
