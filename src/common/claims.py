@@ -20,11 +20,14 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.collection import Collection
 
+from common.checkpoints import Point, checkpoint
 from common.errors import TransientError
 from common.moments import now
 from common.storage.mongo import Document, failures
 
 log = logging.getLogger(__name__)
+
+_TAKEN = "it was taken by another worker, ended or deleted"
 
 
 def unclaimed() -> Document:
@@ -50,7 +53,7 @@ class Claim:
     def check(self) -> None:
         """Raises ClaimLost when it was taken away, and TransientError when that cannot be known."""
         if self.taken:
-            raise ClaimLost("it was taken by another worker, ended or deleted")
+            raise ClaimLost(_TAKEN)
         if self.lost:
             raise TransientError("MongoDB did not answer for as long as a claim lasts")
 
@@ -110,6 +113,20 @@ class Claims:
             claim.lost = claim.taken = True
             claim.check()
 
+    def end(self, claim: Claim, change: Mapping[str, Any]) -> Document:
+        """Sets fields of the record and ends the claim; raises ClaimLost when it is not ours any more.
+
+        Returns the record as it was before: what this very change has replaced.
+        """
+        with failures():
+            before = self._collection.find_one_and_update(
+                self._held(claim), {"$set": {**change, "claim": None, "updated_at": now()}}
+            )
+        if before is None:
+            claim.lost = claim.taken = True
+            raise ClaimLost(_TAKEN)
+        return before
+
     def release(self, claim: Claim, **change: Any) -> None:
         """Changes an unfinished record and gives it back; the attempt does not count, as the record is not to blame."""
         self._update(claim, {"$set": {**change, "claim": None}, "$inc": {"attempts": -1}})
@@ -117,6 +134,7 @@ class Claims:
     def _renew(self, claim: Claim, done: threading.Event, pause: float, also: Callable[[], Mapping[str, Any]]) -> None:
         renewed = now()
         while not done.wait(pause):
+            checkpoint(Point.CLAIM_BEFORE_RENEWAL)
             moment = now()
             try:
                 self.change(claim, {**also(), "claim.until": self._until(moment)})
@@ -131,12 +149,17 @@ class Claims:
                 renewed = moment
 
     def _update(self, claim: Claim, update: Mapping[str, Mapping[str, Any]]) -> bool:
-        held = {"_id": claim.id, "claim.token": claim.token, **self._open}
         moved = {**update, "$set": {**update["$set"], "updated_at": now()}}
         with failures():
             # MongoDB before 5.0 refuses operators without fields.
-            result = self._collection.update_one(held, {name: fields for name, fields in moved.items() if fields})
+            result = self._collection.update_one(
+                self._held(claim), {name: fields for name, fields in moved.items() if fields}
+            )
         return result.matched_count == 1
+
+    def _held(self, claim: Claim) -> Document:
+        """What finds the record while the claim is in it. Whatever takes the record away removes or replaces it."""
+        return {"_id": claim.id, "claim.token": claim.token, **self._open}
 
     def _until(self, moment: datetime) -> datetime:
         return moment + timedelta(seconds=self._lease)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from bson import ObjectId
+from pymongo import ReturnDocument
 
 from common.claims import unclaimed
 from common.moments import iso, now
@@ -65,7 +66,7 @@ class Job:
     @property
     def this_round(self) -> Document:
         """What finds its record, unless it was queued anew since it was read."""
-        return {"_id": self.video_fid, "round": self.round or {"$in": [0, None]}}
+        return {"_id": self.video_fid, "round": _stored_run(self.round)}
 
     def public(self) -> dict[str, Any]:
         """As the API shows it."""
@@ -80,6 +81,11 @@ class Job:
             "created_at": iso(self.created_at),
             "updated_at": iso(self.updated_at),
         }
+
+
+def _stored_run(run: int) -> int | Document:
+    """A condition on a job's run; jobs of the first release have none, which is the first."""
+    return run or {"$in": [0, None]}
 
 
 def job_from(document: Mapping[str, Any]) -> Job:
@@ -166,28 +172,28 @@ class Jobs:
             result = self.collection.update_one({"_id": video_fid, **where}, {"$set": {**change, "updated_at": now()}})
         return result.matched_count == 1
 
-    def fail(self, video_fid: ObjectId, reason: str, token: str | None = None) -> bool:
-        """Ends a job that has not ended yet with a reason for its owner; tells whether it did.
+    def fail(self, video_fid: ObjectId, reason: str, token: str | None = None, *, run: int | None = None) -> Job | None:
+        """Ends a job that has not ended yet with a reason for its owner; returns it as it is then, None if it did not.
 
-        With the token of a claim, only when that claim still holds; without, only when no worker holds one.
+        With the token of a claim, only while that claim is in the job; without, only when no worker holds one and, if
+        `run` is given, the job is still in that run.
         """
         where: Document = {"_id": video_fid, "status": {"$in": UNDER_WAY}}
         if token is not None:
             where["claim.token"] = token
         else:
             where |= unclaimed()
+        if run is not None:
+            where["round"] = _stored_run(run)
+        change = {"status": Status.FAILED.value, "error": reason, "updated_at": now()}
         with failures():
-            result = self.collection.update_one(
-                where,
-                {
-                    "$set": {"status": Status.FAILED.value, "error": reason, "updated_at": now()},
-                    "$unset": {"claim": ""},
-                },
+            document = self.collection.find_one_and_update(
+                where, {"$set": change, "$unset": {"claim": ""}}, return_document=ReturnDocument.AFTER
             )
-        return result.matched_count == 1
+        return job_from(document) if document else None
 
     def confirm(self, job: Job, **flags: bool) -> None:
-        """Notes what was confirmed, unless the job was queued anew since it was read.
+        """Notes what was confirmed, unless the job was queued again since it was read.
 
         `published`, `notice_sent`, `told`; or `undeliverable`, for a dead letter.
         """

@@ -15,6 +15,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from common.checkpoints import Point
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -149,3 +151,5 @@ class WorkerSettings(ServiceSettings, HealthSettings, MongoSettings, RabbitSetti
     health_stale_after: PositiveFloat = 60.0
     # s. How long the job at hand may go on after SIGTERM before it is handed back to the queue.
     shutdown_grace: NonNegativeFloat = 10.0
+    # For tests only: the process stops itself when it first gets to this point.
+    stop_at: Point | None = None

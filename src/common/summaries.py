@@ -60,6 +60,13 @@ class Summary:
     updated_at: datetime
     # What is known of the parts of a long text so far.
     notes: tuple[str, ...] = ()
+    # How often it was queued again after it had failed: a message of one run is not one of the next.
+    run: int = 0
+
+    @property
+    def this_run(self) -> Document:
+        """What finds its record, unless it was queued again since it was read."""
+        return {"_id": self.id, "run": self.run or {"$in": [0, None]}}
 
     def public(self) -> dict[str, Any]:
         """As the API shows it."""
@@ -103,6 +110,7 @@ def summary_from(document: Mapping[str, Any]) -> Summary:
         created_at=document["created_at"],
         updated_at=document["updated_at"],
         notes=tuple(document.get("notes") or ()),
+        run=document.get("run", 0),
     )
 
 
@@ -130,7 +138,7 @@ class Summaries:
         moment = now()
         document: Document = {
             "_id": ObjectId(), "username": username, "filename": filename, "status": Stage.QUEUED.value, "progress": 0,
-            "context_truncated": False, "published": False, "created_at": moment, "updated_at": moment,
+            "context_truncated": False, "published": False, "run": 0, "created_at": moment, "updated_at": moment,
         }  # fmt: skip
         if isinstance(source, Recording):
             document |= {"file_id": source.file_id, "mp3_fid": source.mp3_fid, "video_fid": source.video_fid}
@@ -180,9 +188,19 @@ class Summaries:
         return self.update(summary_id, {"status": {"$in": UNDER_WAY}, **(where or {})}, change)
 
     def reopen(self, summary_id: ObjectId) -> bool:
-        """Queues a failed summary anew; what is known of its parts stays. Tells whether it was failed."""
-        change = {"status": Stage.QUEUED.value, "error": None, "published": False, "attempts": 0}
-        return self.update(summary_id, {"status": Stage.FAILED.value}, change)
+        """Queues a failed summary again; what is known of its parts stays. Returns whether it was failed."""
+        change = {
+            "status": Stage.QUEUED.value, "error": None, "published": False, "attempts": 0, "claim": None,
+            "updated_at": now(),
+        }  # fmt: skip
+        where = {"_id": summary_id, "status": Stage.FAILED.value}
+        with failures():
+            return self.collection.update_one(where, {"$set": change, "$inc": {"run": 1}}).matched_count == 1
+
+    def confirm_published(self, summary: Summary) -> None:
+        """Notes that the broker has the message, unless the summary was queued again since it was read."""
+        with failures():
+            self.collection.update_one(summary.this_run, {"$set": {"published": True, "updated_at": now()}})
 
     def delete(self, summary_id: ObjectId) -> None:
         """Deletes it if it is there."""

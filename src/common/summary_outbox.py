@@ -1,4 +1,4 @@
-"""Tells the workers about a summary that is to be made, and leaves what can't be told now to housekeeping."""
+"""Publishes the summaries that are to be made, and leaves what cannot be published now for housekeeping."""
 
 import logging
 
@@ -19,11 +19,11 @@ class SummaryOutbox:
         self._publisher = publisher
 
     def announce(self, summary: Summary) -> bool:
-        """Publishes the summary to the workers; False when that has to wait. Twice is harmless: one takes it once."""
+        """Publishes the summary to the workers; False when that has to wait. A second message does nothing."""
         try:
-            self._publisher.publish(self._queue, SummaryMessage(summary.id, summary.username))
-            self._summaries.update(summary.id, {}, {"published": True})
+            self._publisher.publish(self._queue, SummaryMessage(summary.id, summary.username, run=summary.run))
+            self._summaries.confirm_published(summary)
         except TransientError as error:
-            log.warning("Summary %s waits for housekeeping: %s", summary.id, error)
+            log.warning("Summary %s is left for housekeeping: %s", summary.id, error)
             return False
         return True

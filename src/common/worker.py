@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import TypeVar
 
-from common import logs
+from common import checkpoints, logs
 from common.dependencies import Check, Dependencies
 from common.errors import ConfigurationError
 from common.health import HealthServer, Heartbeat
 from common.messaging.connection import BrokerConnection
 from common.messaging.consumer import Consumer, Handler
-from common.messaging.message import Envelope, decode
+from common.messaging.message import Envelope, Headers, decode
 from common.messaging.publisher import Publisher
 from common.settings import WorkerSettings
 from common.startup import EXIT_CONFIGURATION
@@ -47,10 +47,12 @@ def run(
     queue: str,
     build: Callable[[Publisher, Shutdown], Handler[M]],
     checks: Mapping[str, Check],
-    read: Callable[[bytes], M] = decode,  # type: ignore[assignment]  # the queues of jobs need not say so
+    read: Callable[[bytes, Headers], M] = decode,  # type: ignore[assignment]  # the queues of jobs need not say so
 ) -> int:
     """Consumes `queue` with the handler that `build` makes until SIGTERM or SIGINT; returns the exit code."""
     logs.configure(settings.log_level, settings.log_format)
+    if settings.stop_at is not None:
+        checkpoints.stop_process_at(settings.stop_at)
     shutdown = Shutdown(settings.shutdown_grace)
     signal.signal(signal.SIGTERM, shutdown.request)
     signal.signal(signal.SIGINT, shutdown.request)

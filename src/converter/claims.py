@@ -1,7 +1,7 @@
 """The right of one converter to a job (common.claims)."""
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bson import ObjectId
 
@@ -32,10 +32,15 @@ class JobClaims:
         """Renews the claim and writes its progress down, every `interval` seconds, while the block runs."""
         return self._claims.renewed(claim, interval, lambda: {"progress": claim.progress})
 
-    def complete(self, claim: JobClaim, mp3_fid: ObjectId) -> None:
-        """Ends the job with its MP3; raises ClaimLost when it is not ours any more."""
-        change = {"status": Status.COMPLETED.value, "progress": 100, "mp3_fid": mp3_fid, "error": None, "claim": None}
-        self._claims.change(claim, change)
+    def complete(self, claim: JobClaim, mp3_fid: ObjectId) -> tuple[Job, ObjectId | None]:
+        """Ends the job with its MP3; returns the job as it is then, and the MP3 that this one has replaced.
+
+        Raises ClaimLost when the job is not ours any more.
+        """
+        change = {"status": Status.COMPLETED.value, "progress": 100, "mp3_fid": mp3_fid, "error": None}
+        before = job_from(self._claims.end(claim, change))
+        job = replace(before, status=Status.COMPLETED, progress=100, mp3_fid=mp3_fid, error=None)
+        return job, before.mp3_fid
 
     def release(self, claim: JobClaim) -> None:
         """Gives an unfinished job back; the attempt does not count, as the job is not to blame."""

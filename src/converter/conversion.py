@@ -1,4 +1,4 @@
-"""What the converter does with a message: fetch the video, convert it, store the MP3, say so."""
+"""What the converter does with a message: fetch the video, convert it, store the MP3, publish the end of the job."""
 
 import logging
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from bson import ObjectId
 
+from common.checkpoints import Point, checkpoint
 from common.claims import ClaimLost
 from common.errors import PermanentError, TransientError
 from common.jobs import Job, Jobs, Status
@@ -25,11 +26,16 @@ from converter.workspace import work_folder
 
 log = logging.getLogger(__name__)
 
+_TECHNICAL = "The conversion failed for a technical reason on our side. It can be tried again later."
 _CRASHED = "The conversion was given up: it ended unexpectedly each time it was tried. The file may be damaged."
 
 
 class Conversion:
-    """Handles the messages of the queue `video`. Repeating it at any point makes no second MP3."""
+    """Handles the messages of the queue `video`.
+
+    Any step may be repeated, or delayed until another worker has done the same job or its next run: docs/operations.md,
+    "Stale workers".
+    """
 
     def __init__(
         self,
@@ -55,48 +61,52 @@ class Conversion:
         job = self._jobs.get(message.video_fid)
         if job is None or job.username != message.username:
             raise InvalidMessage("no job has this video_fid and username")
+        if message.outdated(job.round):
+            log.info("The job was queued again since this message was sent")
+            return
         claim = self._claims.take(message.video_fid)
         if claim is None:
             self._settle_unclaimed(message)
             return
+        checkpoint(Point.CONVERTER_CLAIMED)
         try:
             self._convert(claim)
         except PermanentError as error:
             log.warning("The conversion failed: %s", error)
-            self._fail(claim.job, str(error), token=claim.token)
+            self._fail(claim, str(error))
         except Cancelled as error:
             if claim.taken:
                 log.info("The job was cancelled, deleted, or taken by another worker")
                 return
-            self._claims.release(claim)
+            self._release(claim)
             claim.check()
             raise HandedBack("the worker stops") from error
         except ClaimLost as error:
-            log.info("Nothing to do any more: %s", error)
+            log.info("Nothing left to do: %s", error)
         except TransientError:
-            self._claims.release(claim)
+            self._release(claim)
             raise
         else:
             log.info("Conversion complete!")
 
     def give_up(self, message: Message, reason: str) -> None:
-        """Marks the job as failed and has its owner told; raises Busy while another worker is at it."""
+        """Marks the job as failed and has its owner notified; raises Busy while another worker holds the job."""
         log.error("No attempt is left: %s", reason)
         job = self._jobs.get(message.video_fid)
-        if job is None or job.username != message.username or job.status is Status.DELETED:
+        if job is None or job.username != message.username or message.outdated(job.round):
             return
-        self._fail(job, "The conversion failed for a technical reason on our side. It can be tried again later.")
-        current = self._jobs.get(message.video_fid)
-        if current is not None and not current.status.terminal:
-            raise Busy("another worker holds this job")
+        checkpoint(Point.CONVERTER_BEFORE_GIVE_UP)
+        self._jobs.fail(job.video_fid, _TECHNICAL, run=job.round)
+        self._settle_unclaimed(message)
 
     def _settle_unclaimed(self, message: Message) -> None:
         job = self._jobs.get(message.video_fid)
         if job is None or job.status is Status.DELETED:
-            log.info("The job was deleted meanwhile")
+            log.info("The job was deleted")
         elif not job.status.terminal:
             raise Busy("another worker holds this job")
         elif not job.notice_sent:
+            checkpoint(Point.CONVERTER_BEFORE_SETTLE)
             self._publish(job)
 
     def _convert(self, claim: JobClaim) -> None:
@@ -118,13 +128,27 @@ class Conversion:
             log.info("Converting video to MP3...")
             result = self._transcode(source, video, options, claim)
             mp3_fid = self._store(job, result, claim)
+        self._complete(claim, mp3_fid)
+
+    def _complete(self, claim: JobClaim, mp3_fid: ObjectId) -> None:
+        """Makes the MP3 the job's result.
+
+        Deletes by id, and only what no job can point to any more: its own file when the claim is lost, and the one that
+        this very update has replaced. What else was made from the video may be another worker's result by now; files
+        that a killed worker has left are for housekeeping.
+        """
+        checkpoint(Point.CONVERTER_STORED)
         try:
-            self._claims.complete(claim, mp3_fid)
+            job, replaced = self._claims.complete(claim, mp3_fid)
         except ClaimLost:
-            self._mp3s.delete(mp3_fid)
+            checkpoint(Point.CONVERTER_CLAIM_LOST)
+            self._delete(mp3_fid)
             raise
-        self._delete_results(job.video_fid, but=mp3_fid)
-        self._publish(self._jobs.get(job.video_fid) or job)
+        checkpoint(Point.CONVERTER_COMPLETED)
+        self._publish(job)
+        checkpoint(Point.CONVERTER_CONFIRMED)
+        if replaced is not None:
+            self._delete(replaced)
 
     def _transcode(self, source: Path, video: StoredFile, options: ConversionOptions, claim: JobClaim) -> Transcode:
         def note(share: float) -> None:
@@ -158,9 +182,8 @@ class Conversion:
         return self._settings.converter_threads if alone else 1
 
     def _store(self, job: Job, result: Transcode, claim: JobClaim) -> ObjectId:
+        checkpoint(Point.CONVERTER_CONVERTED)
         log.info("Uploading MP3 to MongoDB...")
-        # What an attempt that was killed between here and `complete` has left; not the result of an earlier round.
-        self._delete_results(job.video_fid, but=job.mp3_fid)
         metadata = {"username": job.username, "video_fid": job.video_fid, "duration": result.duration}
         with (
             self._mp3s.create(mp3_name(job.filename), "audio/mpeg", metadata) as writer,
@@ -171,27 +194,35 @@ class Conversion:
                 self._check(claim)
             return writer.finish()
 
-    def _delete_results(self, video_fid: ObjectId, but: ObjectId | None) -> None:
-        for mp3_fid in self._mp3s.ids_of_video(video_fid):
-            if mp3_fid != but:
-                self._mp3s.delete(mp3_fid)
+    def _delete(self, mp3_fid: ObjectId) -> None:
+        try:
+            self._mp3s.delete(mp3_fid)
+        except TransientError as error:
+            log.warning("The unused MP3 %s is left for housekeeping: %s", mp3_fid, error)
 
     def _check(self, claim: JobClaim) -> None:
         if claim.lost or self._must_stop():
             raise Cancelled("the worker stops, or the job was taken away")
 
-    def _fail(self, job: Job, reason: str, token: str | None = None) -> None:
-        self._jobs.fail(job.video_fid, reason, token)
-        failed = self._jobs.get(job.video_fid)
-        if failed is not None and failed.status is Status.FAILED and not failed.notice_sent:
+    def _fail(self, claim: JobClaim, reason: str) -> None:
+        checkpoint(Point.CONVERTER_BEFORE_FAIL)
+        failed = self._jobs.fail(claim.id, reason, claim.token)
+        checkpoint(Point.CONVERTER_FAILED)
+        if failed is not None:
             self._publish(failed)
 
+    def _release(self, claim: JobClaim) -> None:
+        checkpoint(Point.CONVERTER_BEFORE_RELEASE)
+        self._claims.release(claim)
+
     def _publish(self, job: Job) -> None:
+        """Publishes how that run of the job has ended, whatever has become of the job since."""
         log.info("Publishing to mp3 queue...")
-        # A job that failed when it was converted anew keeps the MP3 it had, which is no news.
+        # A job that failed in a later run keeps the MP3 of the earlier one, which is not news.
         mp3_fid = job.mp3_fid if job.status is Status.COMPLETED else None
-        message = Message(video_fid=job.video_fid, mp3_fid=mp3_fid, username=job.username)
+        message = Message(video_fid=job.video_fid, mp3_fid=mp3_fid, username=job.username, run=job.round)
         self._publisher.publish(self._settings.mp3_queue, message)
+        checkpoint(Point.CONVERTER_PUBLISHED)
         self._jobs.confirm(job, notice_sent=True)
 
 

@@ -1,19 +1,38 @@
-"""What the notification does with a message: tell the owner once how the job ended."""
+"""What the notification does with a message: email the owner once how the job ended."""
 
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from common.checkpoints import Point, checkpoint
 from common.errors import TransientError
 from common.jobs import Job, Jobs, Status
 from common.messaging.consumer import Busy
 from common.messaging.message import InvalidMessage, Message
 from common.moments import now
-from common.storage.mongo import failures
+from common.storage.mongo import Document, failures
 from common.summaries import Summaries
 from notification.emails import Emails
 from notification.mailer import Mailer
 
 log = logging.getLogger(__name__)
+
+
+_HELD = "another worker is sending the email, or the job was queued again or deleted"
+
+
+@dataclass
+class _Reservation:
+    """The right to send the email about a job's run until that time, which also tells it from other workers' ones."""
+
+    job: Job
+    until: datetime
+
+    @property
+    def stored(self) -> Document:
+        """What finds the job while this reservation is in it."""
+        return {**self.job.this_round, "telling_until": self.until}
 
 
 class Delivery:
@@ -30,32 +49,40 @@ class Delivery:
         job = self._jobs.get(message.video_fid)
         if job is None or job.username != message.username:
             raise InvalidMessage("no job has this video_fid and username")
-        if job.told or not job.status.terminal or job.status is Status.DELETED:
-            log.info("There is nothing to tell: %s", "told already" if job.told else job.status.value)
+        if message.outdated(job.round):
+            log.info("The job was queued again since this message was sent")
             return
-        until = self._reserve(job)
-        if until is None:
-            raise Busy("another worker is telling the owner, or the job was queued anew")
+        if job.told or not job.status.terminal or job.status is Status.DELETED:
+            log.info("No email is due: %s", "already sent" if job.told else job.status.value)
+            return
+        checkpoint(Point.NOTIFICATION_READ)
+        reservation = self._reserve(job)
+        if reservation is None:
+            raise Busy(_HELD)
+        checkpoint(Point.NOTIFICATION_RESERVED)
         try:
-            self._tell(job)
+            self._send(reservation)
         except BaseException:
-            self._release(job, until)
+            self._release(reservation)
             raise
 
     def give_up(self, message: Message, reason: str) -> None:
-        """Notes that the owner cannot be told; the dead letter says why, and can be replayed."""
-        log.error("The owner of %s was not told: %s", message.video_fid, reason)
+        """Notes that the owner cannot be notified; the dead letter says why, and can be replayed."""
+        log.error("The owner of %s was not notified: %s", message.video_fid, reason)
         job = self._jobs.get(message.video_fid)
-        if job is not None and job.username == message.username:
+        if job is not None and job.username == message.username and not message.outdated(job.round):
+            checkpoint(Point.NOTIFICATION_BEFORE_GIVE_UP)
             self._jobs.confirm(job, undeliverable=True)
 
-    def _tell(self, job: Job) -> None:
+    def _send(self, reservation: "_Reservation") -> None:
+        job = reservation.job
         email = self._emails.compose(job, self._about(job))
         log.info("Sending email to: %s", job.username)
-        self._mailer.send(email)
+        self._mailer.send(email, before=lambda: self._renew(reservation))
+        checkpoint(Point.NOTIFICATION_SENT)
         log.info("Email sent successfully!")
-        # Before this is written down a crash brings a second email, with the same Message-ID: the mail server and we
-        # have no transaction in common.
+        # A crash or a long stop between the mail server's acceptance and this note brings a second email, with the same
+        # Message-ID: the mail server and we have no transaction in common.
         self._jobs.confirm(job, told=True, notice_sent=True)
 
     def _about(self, job: Job) -> str:
@@ -69,21 +96,29 @@ class Delivery:
             return ""
         return found.first_sentence if found else ""
 
-    def _reserve(self, job: Job) -> datetime | None:
+    def _reserve(self, job: Job) -> "_Reservation | None":
         moment = now()
-        until = moment + timedelta(seconds=self._lease)
         free = [{"telling_until": None}, {"telling_until": {"$lt": moment}}]
-        with failures():
-            result = self._jobs.collection.update_one(
-                {**job.this_round, "told": False, "$or": free},
-                {"$set": {"telling_until": until}},
-            )
-        return until if result.matched_count else None
+        reservation = _Reservation(job, moment + timedelta(seconds=self._lease))
+        return reservation if self._set_until({**job.this_round, "$or": free}, reservation.until) else None
 
-    def _release(self, job: Job, until: datetime) -> None:
+    def _renew(self, reservation: "_Reservation") -> None:
+        """Called when the mail server is ready for the email: this worker may have been stopped since it reserved."""
+        checkpoint(Point.NOTIFICATION_CONNECTED)
+        until = now() + timedelta(seconds=self._lease)
+        if not self._set_until(reservation.stored, until):
+            raise Busy(_HELD)
+        reservation.until = until
+
+    def _set_until(self, where: Mapping[str, object], until: datetime) -> bool:
+        with failures():
+            change = {"$set": {"telling_until": until}}
+            return self._jobs.collection.update_one({**where, "told": False}, change).matched_count == 1
+
+    def _release(self, reservation: "_Reservation") -> None:
+        checkpoint(Point.NOTIFICATION_BEFORE_RELEASE)
         try:
             with failures():
-                ours = {**job.this_round, "telling_until": until}
-                self._jobs.collection.update_one(ours, {"$unset": {"telling_until": ""}})
+                self._jobs.collection.update_one(reservation.stored, {"$unset": {"telling_until": ""}})
         except TransientError as error:
             log.warning("The reservation stays until it expires: %s", error)

@@ -3,6 +3,7 @@
 import contextlib
 import smtplib
 import ssl
+from collections.abc import Callable
 from email.message import EmailMessage
 
 from common.errors import PermanentError, TransientError
@@ -15,8 +16,8 @@ class Mailer:
     def __init__(self, settings: NotificationSettings) -> None:
         self._settings = settings
 
-    def send(self, email: EmailMessage) -> None:
-        """Returns when the mail server has accepted the email.
+    def send(self, email: EmailMessage, *, before: Callable[[], None] = lambda: None) -> None:
+        """Returns when the mail server has accepted the email. Once it is ready to, calls `before`, which may raise.
 
         Raises PermanentError when it refuses this address or this email for good (5xx), TransientError for all else:
         4xx, a wrong password, no connection, no answer within SMTP_TIMEOUT.
@@ -26,6 +27,7 @@ class Mailer:
         except (OSError, smtplib.SMTPException) as error:
             raise TransientError(f"the mail server: {_described(error)}") from error
         try:
+            before()
             server.send_message(email)
         except smtplib.SMTPRecipientsRefused as error:
             code, text = next(iter(error.recipients.values()))

@@ -7,12 +7,13 @@ import logging
 import time
 from collections.abc import Callable
 
+from common.checkpoints import Point, checkpoint
 from common.claims import ClaimLost, unclaimed
 from common.errors import PermanentError, TransientError
 from common.messaging.consumer import Busy, HandedBack
 from common.messaging.message import InvalidMessage, SummaryMessage
 from common.storage.bucket import Bucket
-from common.summaries import Recording, Stage, Summaries
+from common.summaries import Recording, Stage, Summaries, Summary
 from common.transcripts import Segment, Transcript, Transcripts
 from summary.claims import SummaryClaim, SummaryClaims
 from summary.frames import pieces
@@ -69,16 +70,19 @@ class Summarising:
 
     def handle(self, message: SummaryMessage) -> None:
         """Makes the summary, or finds that nothing is to be done."""
+        if self._current(message) is None:
+            return
         claim = self._claims.take(message.summary_id)
         if claim is None:
             self._settle_unclaimed(message)
             return
+        checkpoint(Point.SUMMARY_CLAIMED)
         turn = _Turn(self._settings.summary_turn, self._must_stop)
         try:
             with self._claims.kept(claim):
                 self._make(claim, turn)
         except ClaimLost as error:
-            log.info("Nothing to do any more: %s", error)
+            log.info("Nothing left to do: %s", error)
         except ProviderRefused as error:
             # The operator has to do something: the message becomes a dead letter, and can be replayed.
             self._fail(claim, error)
@@ -87,10 +91,10 @@ class Summarising:
             log.warning("The summary failed: %s", error)
             self._fail(claim, error)
         except (Busy, HandedBack):
-            self._claims.release(claim)
+            self._release(claim)
             raise
         except TransientError as error:
-            self._claims.release(claim)
+            self._release(claim)
             if turn.got_on:
                 raise Busy(str(error), retry_after=error.retry_after) from error
             raise
@@ -101,21 +105,37 @@ class Summarising:
         """Marks the summary as failed; its owner may ask for it again."""
         log.error("No attempt is left: %s", reason)
         sentence = "The summary could not be made: the provider did not answer. Ask for it again later."
-        self._summaries.fail(message.summary_id, sentence, unclaimed())
-        found = self._summaries.get(message.summary_id)
-        if found is not None and found.status not in {Stage.COMPLETED, Stage.FAILED}:
-            raise Busy("another worker holds this summary")
+        found = self._current(message)
+        if found is None:
+            return
+        checkpoint(Point.SUMMARY_BEFORE_GIVE_UP)
+        self._summaries.fail(message.summary_id, sentence, {**found.this_run, **unclaimed()})
+        self._settle_unclaimed(message)
+
+    def _release(self, claim: SummaryClaim) -> None:
+        checkpoint(Point.SUMMARY_BEFORE_RELEASE)
+        self._claims.release(claim)
 
     def _fail(self, claim: SummaryClaim, error: PermanentError) -> None:
+        checkpoint(Point.SUMMARY_BEFORE_FAIL)
         self._summaries.fail(claim.id, str(error), {"claim.token": claim.token})
 
-    def _settle_unclaimed(self, message: SummaryMessage) -> None:
+    def _current(self, message: SummaryMessage) -> Summary | None:
+        """The message's summary, None when the message has nothing to do; raises InvalidMessage."""
         found = self._summaries.get(message.summary_id)
         if found is None:
-            log.info("The summary was deleted meanwhile")
-        elif found.username != message.username:
+            log.info("The summary was deleted")
+            return None
+        if found.username != message.username:
             raise InvalidMessage("no summary has this id and username")
-        elif found.status not in {Stage.COMPLETED, Stage.FAILED}:
+        if message.outdated(found.run):
+            log.info("The summary was queued again since this message was sent")
+            return None
+        return found
+
+    def _settle_unclaimed(self, message: SummaryMessage) -> None:
+        found = self._current(message)
+        if found is not None and found.status not in {Stage.COMPLETED, Stage.FAILED}:
             raise Busy("another worker holds this summary")
 
     def _make(self, claim: SummaryClaim, turn: _Turn) -> None:
@@ -130,6 +150,7 @@ class Summarising:
         if not text.strip():
             raise PermanentError(_SILENT)
         digest, truncated = self._summarise(text, claim, turn, done)
+        checkpoint(Point.SUMMARY_SUMMARISED)
         self._claims.complete(claim, {**digest, "context_truncated": truncated})
 
     def _transcribe(self, recording: Recording, claim: SummaryClaim, turn: _Turn) -> Transcript:
@@ -148,17 +169,28 @@ class Summarising:
             self._claims.change(claim, status=Stage.TRANSCRIBING.value, progress=progress)
             log.info("Transcribing from %.0f s...", known.seconds)
             heard = self._provider.transcribe(piece.data, piece.seconds)
+            checkpoint(Point.SUMMARY_HEARD)
             segments = [Segment(s.start + known.seconds, s.end + known.seconds, s.text) for s in heard]
             seconds = known.seconds + piece.seconds
-            known = self._append(known, segments, piece.end, seconds, complete=False)
+            known = self._append(claim, known, segments, offset=piece.end, seconds=seconds, complete=False)
+            checkpoint(Point.SUMMARY_APPENDED)
             turn.step(claim)
-        return self._append(known, [], known.offset, known.seconds, complete=True)
+        return self._append(claim, known, [], offset=known.offset, seconds=known.seconds, complete=True)
 
     def _append(
-        self, known: Transcript, segments: list[Segment], offset: int, seconds: float, *, complete: bool
+        self,
+        claim: SummaryClaim,
+        known: Transcript,
+        segments: list[Segment],
+        *,
+        offset: int,
+        seconds: float,
+        complete: bool,
     ) -> Transcript:
         if not self._transcripts.append(known, segments, offset=offset, seconds=seconds, complete=complete):
-            raise ClaimLost("another worker went on with the transcript, or it was deleted")
+            # Whoever continued it may have lost the summary to this worker, which then has to come back to it.
+            self._claims.change(claim, status=Stage.TRANSCRIBING.value)
+            raise Busy("another worker has continued the transcript")
         return Transcript(known.mp3_fid, (*known.segments, *segments), offset, seconds, complete)
 
     def _summarise(self, text: str, claim: SummaryClaim, turn: _Turn, done: int) -> tuple[dict[str, str], bool]:
@@ -182,6 +214,7 @@ class Summarising:
             log.info("Summarising part %d of %d...", number, len(chosen))
             # Models count characters badly: they are asked for less than there is room for.
             notes.append(self._provider.note(part, room * 3 // 4))
+            checkpoint(Point.SUMMARY_NOTED)
             progress = done + (99 - done) * number // (len(chosen) + 1)
             self._claims.change(claim, status=Stage.SUMMARISING.value, progress=progress, notes=notes)
             turn.step(claim)

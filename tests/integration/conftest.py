@@ -1,24 +1,16 @@
 """Databases and queues of a test's own, on the stack's servers."""
 
-import secrets
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import pika
 import pytest
 
-from common.jobs import Jobs
-from common.messaging import topology
 from common.messaging.connection import BrokerConnection
 from common.messaging.publisher import Publisher
 from common.settings import MongoSettings, RabbitSettings
 from common.storage import mongo
-from common.storage.bucket import Bucket
 from gateway.store import Store
-from tests.waiting import eventually
-
-DELAYS = (0.2, 0.4)
+from tests.integration import servers
 
 
 @pytest.fixture(scope="session")
@@ -31,67 +23,35 @@ def client(environment: dict[str, str]) -> Iterator[mongo.Client]:
 @pytest.fixture
 def db(client: mongo.Client) -> Iterator[mongo.Db]:
     """An empty database, gone afterwards."""
-    name = f"test_{secrets.token_hex(6)}"
-    yield client[name]
-    client.drop_database(name)
+    with servers.database(client) as made:
+        yield made
 
 
 @pytest.fixture
 def other_db(client: mongo.Client) -> Iterator[mongo.Db]:
     """A second one: videos and MP3s live apart."""
-    name = f"test_{secrets.token_hex(6)}"
-    yield client[name]
-    client.drop_database(name)
+    with servers.database(client) as made:
+        yield made
 
 
 @pytest.fixture
 def store(db: mongo.Db, other_db: mongo.Db) -> Store:
     """Jobs, videos and MP3s of the test's own."""
-    made = Store(Jobs(db), Bucket(db), Bucket(other_db))
-    made.ensure_indexes()
-    return made
+    return servers.store(db, other_db)
 
 
 @pytest.fixture
 def rabbit(environment: dict[str, str]) -> Iterator[RabbitSettings]:
     """Settings with queues of the test's own, which are deleted afterwards."""
-    mark = secrets.token_hex(4)
-    settings = RabbitSettings(
-        rabbitmq_uri=environment["RABBITMQ_URI"],
-        video_queue=f"video-{mark}",
-        mp3_queue=f"mp3-{mark}",
-        summary_queue=f"summary-{mark}",
-        retry_delays=DELAYS,
-    )
-    yield settings
-    connection = pika.BlockingConnection(pika.URLParameters(settings.rabbitmq_url))
-    try:
-        channel = connection.channel()
-        for queue in topology.queues(settings):
-            for name in (queue, topology.dead_queue(queue), *(topology.retry_queue(queue, delay) for delay in DELAYS)):
-                channel.queue_delete(name)
-    finally:
-        connection.close()
+    with servers.queues(environment) as settings:
+        yield settings
 
 
 @pytest.fixture
 def broker(rabbit: RabbitSettings) -> Iterator[BrokerConnection]:
     """A running connection with the queues declared."""
-    stop = threading.Event()
-    connection = BrokerConnection(rabbit, "test")
-    thread = connection.start(stop)
-    eventually(lambda: _connected(connection), what="the connection to RabbitMQ")
-    yield connection
-    stop.set()
-    thread.join(20)
-
-
-def _connected(connection: BrokerConnection) -> bool:
-    try:
-        connection.check()
-    except Exception as error:
-        raise AssertionError(str(error)) from error
-    return True
+    with servers.connection(rabbit) as connected:
+        yield connected
 
 
 @pytest.fixture
@@ -101,11 +61,6 @@ def publisher(rabbit: RabbitSettings, broker: BrokerConnection) -> Publisher:
 
 
 @pytest.fixture
-def taken(rabbit: RabbitSettings, broker: BrokerConnection) -> Callable[[str], tuple[bytes, dict[str, Any]] | None]:
+def taken(broker: BrokerConnection) -> Callable[[str], tuple[bytes, dict[str, Any]] | None]:
     """Takes one message from a queue: body and headers, None when it is empty."""
-
-    def take(queue: str) -> tuple[bytes, dict[str, Any]] | None:
-        method, properties, body = broker.call(lambda channel: channel.basic_get(queue, auto_ack=True))
-        return (body, dict(properties.headers or {})) if method else None
-
-    return take
+    return servers.taking(broker)

@@ -23,7 +23,7 @@ from common.errors import PermanentError, TransientError
 from common.health import Heartbeat
 from common.logs import bound, bound_to_request
 from common.messaging.connection import BrokerConnection, BrokerUnavailable
-from common.messaging.message import ATTEMPT, DIED_AT, REASON, Envelope, attempt_of, decode, request_of
+from common.messaging.message import ATTEMPT, DIED_AT, REASON, Envelope, Headers, attempt_of, decode, request_of
 from common.messaging.publisher import Publisher
 from common.messaging.topology import dead_queue, retry_queue
 from common.settings import RabbitSettings
@@ -68,7 +68,7 @@ class Consumer(Generic[M]):
         handler: Handler[M],
         heartbeat: Heartbeat,
         stop: threading.Event,
-        read: Callable[[bytes], M] = decode,  # type: ignore[assignment]  # the queues of jobs need not say so
+        read: Callable[[bytes, Headers], M] = decode,  # type: ignore[assignment]  # the queues of jobs need not say so
     ) -> None:
         self._settings = settings
         self._queue = queue
@@ -112,18 +112,17 @@ class Consumer(Generic[M]):
         if self._stop.is_set():
             channel.basic_nack(tag, requeue=True)
             return
-        attempt, request = attempt_of(properties.headers), request_of(properties.headers)
         try:
-            self._worker.submit(self._work, channel, tag, body, attempt, request)
+            self._worker.submit(self._work, channel, tag, body, properties.headers)
         except RuntimeError:  # the worker was shut down between the check and here
             channel.basic_nack(tag, requeue=True)
 
-    def _work(self, channel: BlockingChannel, tag: int, body: bytes, attempt: int, request: str | None) -> None:
+    def _work(self, channel: BlockingChannel, tag: int, body: bytes, headers: Headers) -> None:
         started = time.monotonic()
         metrics.BUSY.labels(self._queue).set(1)
         try:
-            with bound_to_request(request):
-                outcome = self._settle(body, attempt)
+            with bound_to_request(request_of(headers)):
+                outcome = self._settle(body, headers)
         except HandedBack:
             log.info("Handed the message back to the queue")
             self._answer(channel, functools.partial(channel.basic_nack, tag, requeue=True))
@@ -157,10 +156,11 @@ class Consumer(Generic[M]):
             log.warning("The message will come again: %s", error)
             self._connection.renew()
 
-    def _settle(self, body: bytes, attempt: int) -> str:
+    def _settle(self, body: bytes, headers: Headers) -> str:
         """Decides what becomes of a message and makes it so; returns the outcome's name."""
+        attempt = attempt_of(headers)
         try:
-            message = self._read(body)
+            message = self._read(body, headers)
         except PermanentError as error:
             log.warning("Received a message that is none: %s", error)
             self._bury(body, str(error), attempt)
@@ -176,7 +176,7 @@ class Consumer(Generic[M]):
             raise
         except Busy as error:
             log.info("Later: %s", error)
-            self._retry(body, attempt, self._delay(0, error.retry_after))
+            self._retry(message, body, attempt, self._delay(0, error.retry_after))
             return "busy"
         except PermanentError as error:
             return self._give_up(message, body, attempt, str(error))
@@ -192,7 +192,7 @@ class Consumer(Generic[M]):
             return self._give_up(message, body, attempt, f"after {attempt + 1} attempts: {reason}")
         delay = self._delay(attempt, retry_after)
         log.warning("Attempt %d failed, again in %g s: %s", attempt + 1, delay, reason)
-        self._retry(body, attempt + 1, delay)
+        self._retry(message, body, attempt + 1, delay)
         return "retried"
 
     def _delay(self, attempt: int, at_least: float | None) -> float:
@@ -207,7 +207,7 @@ class Consumer(Generic[M]):
             self._handler.give_up(message, reason)
         except TransientError as error:
             log.warning("Could not record it, later: %s", error)
-            self._retry(body, attempt, self._settings.retry_delays[-1])
+            self._retry(message, body, attempt, self._settings.retry_delays[-1])
             return "retried"
         except Exception:
             # Whatever is wrong with this job: its message must not stop all others.
@@ -215,8 +215,9 @@ class Consumer(Generic[M]):
         self._bury(body, reason, attempt)
         return "failed"
 
-    def _retry(self, body: bytes, attempt: int, delay: float) -> None:
-        self._publisher.publish_raw(retry_queue(self._queue, delay), body, {ATTEMPT: attempt})
+    def _retry(self, message: M, body: bytes, attempt: int, delay: float) -> None:
+        headers = {**message.headers, ATTEMPT: attempt}
+        self._publisher.publish_raw(retry_queue(self._queue, delay), body, headers)
 
     def _bury(self, body: bytes, reason: str, attempt: int) -> None:
         headers = {

@@ -31,7 +31,7 @@ class Publisher:
 
     def publish(self, queue: str, message: Envelope, headers: Mapping[str, Any] | None = None) -> None:
         """Returns when RabbitMQ has confirmed the message; raises BrokerUnavailable otherwise."""
-        self.publish_raw(queue, message.encode(), headers)
+        self.publish_raw(queue, message.encode(), {**message.headers, **(headers or {})})
 
     def publish_raw(self, queue: str, body: bytes, headers: Mapping[str, Any] | None = None) -> None:
         """As `publish`, for a body that may be no message at all (dead letters)."""

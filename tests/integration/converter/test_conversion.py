@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -89,14 +90,40 @@ def test_a_repeated_message_changes_nothing(store, rabbit, taken, conversion):
     assert len(notices(rabbit, taken)) == 1
 
 
-def test_what_a_killed_worker_stored_is_replaced(store, conversion):
+def test_what_a_killed_worker_stored_is_no_result_and_left_for_housekeeping(store, conversion):
     message = queued(store, media.make("mp4"))
     with store.mp3s.create("left.mp3", "audio/mpeg", {"username": OWNER, "video_fid": message.video_fid}) as writer:
         writer.write(b"from the attempt before")
         leftover = writer.finish()
     conversion().handle(message)
-    assert store.mp3s.ids_of_video(message.video_fid) == [store.jobs.get(message.video_fid).mp3_fid]
-    assert store.mp3s.find(leftover) is None
+    result = store.jobs.get(message.video_fid).mp3_fid
+    assert result != leftover
+    # A worker cannot know whether a file that it has not stored itself is another worker's result by now.
+    assert set(store.mp3s.ids_of_video(message.video_fid)) == {result, leftover}
+
+
+def test_an_mp3_that_is_replaced_is_deleted(store, conversion):
+    message = queued(store, media.make("mp4"))
+    conversion().handle(message)
+    first = store.jobs.get(message.video_fid).mp3_fid
+    assert store.jobs.reopen(message.video_fid, {"bitrate": 64}, ended=(Status.COMPLETED,))
+    conversion().handle(message)
+    second = store.jobs.get(message.video_fid).mp3_fid
+    assert first != second
+    assert store.mp3s.ids_of_video(message.video_fid) == [second]
+
+
+def test_a_message_of_an_earlier_run_does_nothing_to_the_next(store, rabbit, taken, conversion):
+    message = replace(queued(store, media.make("mp4")), run=0)
+    store.jobs.cancel(message.video_fid)
+    store.jobs.reopen(message.video_fid)
+    conversion().handle(message)
+    # Its attempts were those of the earlier run.
+    conversion().give_up(message, "after 5 attempts: the disk is full")
+    assert store.jobs.get(message.video_fid).status is Status.QUEUED
+    assert notices(rabbit, taken) == []
+    conversion().handle(replace(message, run=1))
+    assert store.jobs.get(message.video_fid).status is Status.COMPLETED
 
 
 def test_a_worker_that_was_killed_before_it_said_so_is_made_good_by_the_next(store, rabbit, taken, conversion):

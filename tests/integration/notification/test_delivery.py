@@ -1,14 +1,5 @@
 """Owners are told once, by a real mail server in all its moods."""
 
-import json
-import mailbox
-import os
-import shutil
-import socket
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from bson import ObjectId
 
@@ -22,72 +13,21 @@ from notification.delivery import Delivery
 from notification.emails import Emails
 from notification.mailer import Mailer
 from notification.settings import NotificationSettings
-from scripts.stack import mailserver
-from tests.waiting import eventually
+from tests.integration import mail
 
 OWNER = "owner@example.com"
 
 
-class MailServer:
-    """A mail server of the test's own."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder = folder
-        self.port = port
-
-    def mood(self, mode: str, **more: bool) -> None:
-        """How it treats the next clients."""
-        draft = self.folder / "control.new"
-        draft.write_text(json.dumps({"mode": mode, **more}))
-        draft.rename(self.folder / "control.json")
-
-    @property
-    def inbox(self) -> list[mailbox.MaildirMessage]:
-        """What it has accepted."""
-        return list(mailbox.Maildir(self.folder / "Maildir", create=True))
-
-
 @pytest.fixture
 def mail_server(environment, tmp_path):
-    for name in ("certificate.pem", "key.pem"):
-        shutil.copy(Path(environment["MAILDIR"]).parent / name, tmp_path / name)
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
-    command = [sys.executable, "-P", mailserver.__file__, "--folder", str(tmp_path), "--port", str(port)]
-    variables = {**os.environ, "SMTP_USER": "me", "SMTP_PASSWORD": "secret"}
-    with subprocess.Popen(command, env=variables, stderr=subprocess.DEVNULL) as process:
-        eventually(lambda: _listens(port), what="the mail server")
-        yield MailServer(tmp_path, port)
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:  # a client that it lets hang keeps it
-            process.kill()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as sock:
-        return sock.connect_ex(("127.0.0.1", port)) == 0
+    with mail.running(environment, tmp_path) as server:
+        yield server
 
 
 @pytest.fixture
-def settings(environment, mail_server, tmp_path):
+def settings(environment, mail_server):
     def make(**changes: object) -> NotificationSettings:
-        values: dict[str, object] = {
-            "mongo_uri": environment["MONGO_URI"],
-            "rabbitmq_uri": environment["RABBITMQ_URI"],
-            "link_secret": "0123456789abcdef0123456789abcdef",
-            "smtp_host": "127.0.0.1",
-            "smtp_port": mail_server.port,
-            "smtp_user": "me",
-            "smtp_password": "secret",
-            "smtp_ca_file": tmp_path / "certificate.pem",
-            "smtp_timeout": 3,
-            "mail_from": "noreply@example.com",
-            **changes,
-        }
-        return NotificationSettings(**values)
+        return NotificationSettings(**mail.settings(environment, mail_server, **changes))
 
     return make
 

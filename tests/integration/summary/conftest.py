@@ -1,5 +1,6 @@
 """A provider and a summary service of the test's own, on the stack's servers."""
 
+import contextlib
 import json
 import os
 import socket
@@ -52,17 +53,24 @@ class TestProvider:
         return [row for row in rows if kind in {None, row["kind"]}]
 
 
-@pytest.fixture
-def provider(tmp_path: Path) -> Iterator[TestProvider]:
+@contextlib.contextmanager
+def running_provider(folder: Path) -> Iterator[TestProvider]:
+    """A provider for the time of the block."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
-    command = [sys.executable, "-P", providerserver.__file__, "--folder", str(tmp_path), "--port", str(port)]
+    command = [sys.executable, "-P", providerserver.__file__, "--folder", str(folder), "--port", str(port)]
     with subprocess.Popen(command, env={**os.environ, "PROVIDER_KEY": KEY}, stderr=subprocess.DEVNULL) as process:
         eventually(lambda: _answers(f"http://127.0.0.1:{port}/healthz"), what="the provider")
-        yield TestProvider(tmp_path, port)
+        yield TestProvider(folder, port)
         process.terminate()
         process.wait(30)
+
+
+@pytest.fixture
+def provider(tmp_path: Path) -> Iterator[TestProvider]:
+    with running_provider(tmp_path) as made:
+        yield made
 
 
 def _answers(url: str) -> bool:

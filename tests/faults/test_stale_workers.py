@@ -1,0 +1,133 @@
+"""A process that is stopped (SIGSTOP) between two steps, and goes on when another one has done its work.
+
+The points and all orders are explored in tests/integration/interleavings; these are real processes, and real time.
+"""
+
+from collections.abc import Callable, Iterator
+
+import psutil
+import pytest
+
+from common.checkpoints import Point
+from tests import invariant, media
+from tests.waiting import eventually
+
+# s between two heartbeats to RabbitMQ: it delivers the messages of a stopped process again after twice that.
+HEARTBEAT = "1"
+
+
+@pytest.fixture
+def stopping(stack, faults) -> Iterator[Callable[[str, Point], psutil.Process]]:
+    """Starts a worker that will stop at a point; afterwards all is as it was."""
+    started = []
+
+    def start(program: str, point: Point) -> psutil.Process:
+        started.append(program)
+        faults.restart(program, STOP_AT=point.value, RABBITMQ_HEARTBEAT=HEARTBEAT)
+        return psutil.Process(stack.pid(program))
+
+    yield start
+    for program in started:
+        faults.restart(program)
+
+
+@pytest.fixture
+def rival(stack, faults) -> Iterator[Callable[[str], None]]:
+    """Adds a second worker of a kind."""
+    added = []
+
+    def add(program: str) -> None:
+        added.append(name := f"{program}-2")
+        faults.touched.add(name)
+        stack.add(name, like=program)
+
+    yield add
+    for name in added:
+        stack.remove(name)
+
+
+def stops(process: psutil.Process) -> None:
+    eventually(lambda: process.status() == psutil.STATUS_STOPPED, what="the point at which the process stops")
+
+
+def says(stack, program: str, fid: str, *words: str) -> None:
+    """Waits until the program has said so about that job."""
+
+    def said() -> bool:
+        lines = [line for line in stack.log(program).splitlines() if fid in line]
+        return any(word in line for line in lines for word in words)
+
+    eventually(said, what=f"{words} in the log of {program}")
+
+
+def completed_with_its_mp3(person, environment, fid: str) -> dict:
+    invariant.holds(environment, person.email)
+    job = person.job(fid)
+    assert job["status"] == "completed"
+    assert person.download(job["mp3_fid"]).content[:3] == b"ID3"
+    return job
+
+
+def emails_about(person, fid: str) -> list[str]:
+    return [str(email["Message-ID"]) for email in person.emails() if fid in str(email["Message-ID"])]
+
+
+def test_a_converter_stopped_before_it_stores_leaves_the_mp3_of_the_one_that_took_over(
+    person, stack, environment, stopping, rival
+):
+    process = stopping("converter", Point.CONVERTER_CONVERTED)
+    fid = person.uploads(media.make("mp4"))
+    stops(process)
+    rival("converter")
+    assert person.waits_for(fid)["status"] == "completed"
+    process.resume()
+    says(stack, "converter", fid, "taken by another worker")
+    completed_with_its_mp3(person, environment, fid)
+    assert len(emails_about(person, fid)) == 1
+
+
+def test_a_converter_stopped_after_it_completed_leaves_the_mp3_of_the_next_run(
+    person, stack, environment, stopping, rival
+):
+    process = stopping("converter", Point.CONVERTER_COMPLETED)
+    fid = person.uploads(media.make("mp4"))
+    stops(process)
+    first = person.job(fid)
+    assert first["status"] == "completed"
+    rival("converter")
+    assert person.request("POST", f"/jobs/{fid}/retry", json={"bitrate": 64}).status_code == 202
+    assert person.waits_for(fid)["status"] == "completed"
+    process.resume()
+    # Its connection to RabbitMQ may have ended before it could publish: then the message is delivered again.
+    says(stack, "converter", fid, "Conversion complete!", "queued again")
+    job = completed_with_its_mp3(person, environment, fid)
+    assert job["options"] == {"bitrate": 64}
+    # One about the second run, and none about the first, whose MP3 is no more.
+    assert [job["mp3_fid"] in email for email in emails_about(person, fid)] == [True]
+    assert person.download(first["mp3_fid"]).status_code == 404
+
+
+def test_a_notification_stopped_before_it_sends_leaves_the_email_to_the_one_that_took_over(
+    person, stack, environment, stopping, rival
+):
+    process = stopping("notification", Point.NOTIFICATION_RESERVED)
+    fid = person.uploads(media.make("mp4"))
+    stops(process)
+    rival("notification")
+    person.email_about(fid, seconds=90)
+    process.resume()
+    says(stack, "notification", fid, "another worker is sending the email", "AMQPHeartbeatTimeout")
+    completed_with_its_mp3(person, environment, fid)
+    assert len(emails_about(person, fid)) == 1
+
+
+@pytest.mark.parametrize("point", [Point.CONVERTER_STORED, Point.CONVERTER_COMPLETED], ids=lambda point: point)
+def test_a_converter_killed_between_two_steps_loses_nothing(person, environment, stopping, rival, point):
+    process = stopping("converter", point)
+    fid = person.uploads(media.make("mp4"))
+    stops(process)
+    rival("converter")
+    process.kill()
+    assert person.waits_for(fid)["status"] == "completed"
+    person.email_about(fid)
+    assert len(emails_about(person, fid)) == 1

@@ -1,0 +1,220 @@
+"""A notification worker that stands still between any two steps while a rival goes first, and then goes on.
+
+Whatever the order: each run of a job has one email, and none of an earlier run is sent once the job was queued again.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from bson import ObjectId
+
+from common.checkpoints import Point
+from common.errors import PermanentError, TransientError
+from common.jobs import Job, Status
+from common.links import DownloadLinks
+from common.messaging.message import Message
+from common.moments import now
+from gateway.store import Store
+from notification.delivery import Delivery
+from notification.emails import Emails
+from notification.mailer import Mailer
+from notification.settings import NotificationSettings
+from tests.integration import mail
+from tests.integration.interleavings.stopping import Worker
+from tests.waiting import eventually
+
+
+class World:
+    """A job that has completed, its owner, and healthy workers."""
+
+    def __init__(self, store: Store, deliver: Callable[..., Delivery], server: mail.MailServer) -> None:
+        self.store = store
+        self.deliver = deliver
+        self.server = server
+        self.owner = f"{secrets.token_hex(6)}@example.com"
+        self.fid = ObjectId()
+        store.jobs.create(self.fid, self.owner, "talk.mp4", {})
+        self.message = self.completes()
+
+    @property
+    def job(self) -> Job:
+        found = self.store.jobs.get(self.fid)
+        assert found is not None
+        return found
+
+    def completes(self) -> Message:
+        """The job completes; gives the message about that."""
+        mp3_fid = ObjectId()
+        done = {"status": Status.COMPLETED.value, "mp3_fid": mp3_fid, "notice_sent": True}
+        assert self.store.jobs.update(self.fid, {"status": Status.QUEUED.value}, done)
+        return Message(video_fid=self.fid, mp3_fid=mp3_fid, username=self.owner, run=self.job.round)
+
+    def retries(self) -> None:
+        assert self.store.jobs.reopen(self.fid, {"bitrate": 64}, ended=(Status.COMPLETED,))
+
+    def reservation_expires(self) -> None:
+        past = now() - timedelta(seconds=1)
+        self.store.jobs.collection.update_one(
+            {"_id": self.fid, "telling_until": {"$ne": None}}, {"$set": {"telling_until": past}}
+        )
+
+    def handles(self, message: Message) -> None:
+        """A healthy worker handles it as often as the broker would deliver it."""
+        eventually(partial(self._handled, message), what="an end of the message")
+
+    def _handled(self, message: Message) -> bool:
+        try:
+            self.deliver().handle(message)
+        except TransientError:
+            return False
+        return True
+
+    def emails(self) -> list[str]:
+        """The results that the emails to the owner are about."""
+        ids = [str(email["Message-ID"]) for email in self.server.inbox if self.owner in str(email["To"])]
+        return [one.split("@")[0].split(".", 1)[1] for one in ids]
+
+
+@pytest.fixture
+def world(store, environment, mail_server) -> Iterator[World]:
+    def deliver(**changes: object) -> Delivery:
+        settings = NotificationSettings(**mail.settings(environment, mail_server, **changes))
+        emails = Emails(settings.sender, DownloadLinks(settings), settings.public_url)
+        return Delivery(store.jobs, emails, Mailer(settings), lease=30)
+
+    mail_server.mood("ok")
+    yield World(store, deliver, mail_server)
+    mail_server.mood("ok")
+
+
+def _without_mail_server(world: World) -> None:
+    world.deliver(smtp_port=9).handle(world.message)
+
+
+def _last_attempt(world: World) -> None:
+    world.deliver().give_up(world.message, "the mail server answered 550")
+
+
+@dataclass(frozen=True)
+class Case:
+    """How a worker gets to a point."""
+
+    point: Point
+    work: Callable[[World], object] = lambda world: world.deliver().handle(world.message)
+
+
+CASES = [
+    Case(Point.NOTIFICATION_READ),
+    Case(Point.NOTIFICATION_RESERVED),
+    Case(Point.NOTIFICATION_CONNECTED),
+    Case(Point.NOTIFICATION_SENT),
+    Case(Point.NOTIFICATION_BEFORE_RELEASE, _without_mail_server),
+    Case(Point.NOTIFICATION_BEFORE_GIVE_UP, _last_attempt),
+]
+
+Rival = Callable[[World], Any]
+
+
+@contextmanager
+def nobody(world: World) -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def reservation_expired_and_rival_sent(world: World) -> Iterator[None]:
+    world.reservation_expires()
+    world.handles(world.message)
+    yield
+
+
+@contextmanager
+def reservation_expired_and_rival_has_reserved(world: World) -> Iterator[None]:
+    world.reservation_expires()
+    rival = Worker(lambda: world.deliver().handle(world.message), Point.NOTIFICATION_RESERVED)
+    yield
+    if rival.resume():
+        world.handles(world.message)
+
+
+@contextmanager
+def owner_retried(world: World) -> Iterator[None]:
+    world.retries()
+    yield
+    world.message = world.completes()
+
+
+@contextmanager
+def owner_retried_and_rival_sent(world: World) -> Iterator[None]:
+    world.retries()
+    world.message = world.completes()
+    world.handles(world.message)
+    yield
+
+
+@contextmanager
+def owner_deleted(world: World) -> Iterator[None]:
+    world.store.delete(world.fid)
+    yield
+
+
+RIVALS: list[Rival] = [
+    nobody,
+    reservation_expired_and_rival_sent,
+    reservation_expired_and_rival_has_reserved,
+    owner_retried,
+    owner_retried_and_rival_sent,
+    owner_deleted,
+]
+
+
+@pytest.mark.parametrize("rival", RIVALS, ids=lambda rival: rival.__name__)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.point)
+def test_a_stopped_notification_that_goes_on_harms_nothing(world: World, case: Case, rival: Rival) -> None:
+    first = str(world.job.mp3_fid)
+    victim = Worker(lambda: case.work(world), case.point)
+    with rival(world):
+        error = victim.resume()
+    assert error is None or isinstance(error, TransientError), error
+    # A message whose handler raised is delivered again; so is that of the run after it.
+    world.handles(world.message)
+    world.handles(world.message)
+    emails = world.emails()
+    sent_before = case.point is Point.NOTIFICATION_SENT
+    if rival is owner_deleted:
+        assert emails == ([first] if sent_before else [])
+        assert world.job.status is Status.DELETED
+        return
+    assert world.job.told
+    last = str(world.job.mp3_fid)
+    if "retried" in rival.__name__:
+        assert emails.count(last) == 1
+        # The owner who has the video converted again gets no email about what is no more.
+        assert emails.count(first) == (1 if sent_before else 0)
+        # Nothing is noted about the next run: housekeeping may have its notice sent again.
+        assert not world.store.jobs.collection.find_one({"_id": world.fid}).get("undeliverable")
+    elif sent_before and rival is reservation_expired_and_rival_sent:
+        # The mail server has accepted it, and nobody but the stopped worker knows: the same email comes twice.
+        assert set(emails) == {first}
+        assert len(emails) == 2
+    else:
+        assert emails == [first]
+
+
+def test_every_point_of_the_notification_has_its_case() -> None:
+    assert [case.point for case in CASES] == [point for point in Point if point.startswith("notification.")]
+
+
+def test_a_refused_address_of_an_earlier_run_does_not_mark_the_next_one(world: World) -> None:
+    world.server.mood("5xx")
+    message = world.message
+    with suppress(PermanentError):
+        world.deliver().handle(message)
+    world.retries()
+    world.deliver().give_up(message, "the mail server answered 550")
+    assert not world.store.jobs.collection.find_one({"_id": world.fid}).get("undeliverable")

@@ -1,0 +1,76 @@
+"""A mail server of a test's own."""
+
+import contextlib
+import json
+import mailbox
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from scripts.stack import mailserver
+from tests.waiting import eventually
+
+
+class MailServer:
+    """A mail server that fails on request."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.port = port
+
+    def mood(self, mode: str, **more: bool) -> None:
+        """How it treats the next clients."""
+        draft = self.folder / "control.new"
+        draft.write_text(json.dumps({"mode": mode, **more}))
+        draft.rename(self.folder / "control.json")
+
+    @property
+    def inbox(self) -> list[mailbox.MaildirMessage]:
+        """What it has accepted."""
+        return list(mailbox.Maildir(self.folder / "Maildir", create=True))
+
+
+@contextlib.contextmanager
+def running(environment: Mapping[str, str], folder: Path) -> Iterator[MailServer]:
+    """A mail server with the certificate of the stack's, and the account "me" with the password "secret"."""
+    for name in ("certificate.pem", "key.pem"):
+        shutil.copy(Path(environment["MAILDIR"]).parent / name, folder / name)
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    command = [sys.executable, "-P", mailserver.__file__, "--folder", str(folder), "--port", str(port)]
+    variables = {**os.environ, "SMTP_USER": "me", "SMTP_PASSWORD": "secret"}
+    with subprocess.Popen(command, env=variables, stderr=subprocess.DEVNULL) as process:
+        eventually(lambda: _listens(port), what="the mail server")
+        yield MailServer(folder, port)
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:  # a client that it lets hang keeps it
+            process.kill()
+
+
+def settings(environment: Mapping[str, str], server: MailServer, **changes: object) -> dict[str, object]:
+    """The values of NotificationSettings that send through it."""
+    return {
+        "mongo_uri": environment["MONGO_URI"],
+        "rabbitmq_uri": environment["RABBITMQ_URI"],
+        "link_secret": "0123456789abcdef0123456789abcdef",
+        "smtp_host": "127.0.0.1",
+        "smtp_port": server.port,
+        "smtp_user": "me",
+        "smtp_password": "secret",
+        "smtp_ca_file": server.folder / "certificate.pem",
+        "smtp_timeout": 3,
+        "mail_from": "noreply@example.com",
+        **changes,
+    }
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
