@@ -8,7 +8,7 @@ HTTP_SECONDS = Histogram("video2mp3_http_request_seconds", "Time to answer", ["m
 # Bytes of video that the gateway stored.
 UPLOADED_BYTES = Counter("video2mp3_uploaded_bytes", "Bytes of video stored")
 
-# Messages by queue and what became of them: done, retried, failed, rejected, busy.
+# Messages by queue and what became of them: see common.messaging.settlement.Outcome.
 DELIVERIES = Counter("video2mp3_deliveries", "Messages handled", ["queue", "outcome"])
 
 # s. From the delivery of a message to its acknowledgement.
@@ -19,3 +19,6 @@ DELIVERY_SECONDS = Histogram(
 
 # 1 while the worker is busy with a message.
 BUSY = Gauge("video2mp3_busy", "Messages being handled now", ["queue"])
+
+# 1 while a consumer has paused because too many messages became dead letters (DEAD_LETTER_LIMIT).
+CONSUMER_PAUSED = Gauge("video2mp3_consumer_paused", "Consumers that take no messages", ["queue"])

@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bson import ObjectId
+from pika import BasicProperties
 
 from common.errors import PermanentError
 from common.logs import is_request_id
 
-# Headers: how often this message was tried before, and the id of the request that caused it.
+# Headers, see `Received`.
 ATTEMPT = "x-attempt"
+ERRORS = "x-errors"
+DELIVERIES = "x-deliveries"
 REQUEST = "x-request-id"
+# The broker's own count of deliveries without an answer, of a quorum queue.
+DELIVERY_COUNT = "x-delivery-count"
 # Headers of a dead letter, for the operator.
 REASON = "x-reason"
 DIED_AT = "x-died-at"
@@ -77,6 +82,40 @@ class SummaryMessage:
         return json.dumps({"summary_id": str(self.summary_id), "username": self.username}, ensure_ascii=False).encode()
 
 
+@dataclass(frozen=True)
+class Received:
+    """A message as it was delivered."""
+
+    body: bytes
+    attempt: int = 0
+    """How often it failed before, for the fault of something else."""
+    errors: int = 0
+    """How often it failed before with an unexpected error."""
+    deliveries: int = 0
+    """How often it was delivered before without an answer."""
+    uncounted: int = 0
+    """How many of these deliveries only the broker has counted."""
+    request: str | None = None
+    """The id of the request that caused it."""
+    probing: bool = False
+    """Whether the consumer is paused and tries this one: an unexpected error only delays it, however often."""
+
+    @classmethod
+    def read(cls, properties: BasicProperties, body: bytes, *, probing: bool) -> "Received":
+        """Reads the headers."""
+        headers = properties.headers
+        uncounted = count_of(headers, DELIVERY_COUNT)
+        return cls(
+            body,
+            attempt=count_of(headers, ATTEMPT),
+            errors=count_of(headers, ERRORS),
+            deliveries=count_of(headers, DELIVERIES) + uncounted,
+            uncounted=uncounted,
+            request=request_of(headers),
+            probing=probing,
+        )
+
+
 def decode(body: bytes) -> Message:
     """Reads a message; raises InvalidMessage that says what is wrong with it."""
     fields, username = _fields(body)
@@ -111,9 +150,9 @@ def _fields(body: bytes) -> tuple[dict[str, Any], str]:
     return fields, username
 
 
-def attempt_of(headers: Mapping[str, Any] | None) -> int:
-    """How often the message was tried before; a strange header counts as never."""
-    value = (headers or {}).get(ATTEMPT, 0)
+def count_of(headers: Mapping[str, Any] | None, name: str) -> int:
+    """The count in a header; a strange one counts as 0."""
+    value = (headers or {}).get(name, 0)
     return value if isinstance(value, int) and value >= 0 else 0
 
 
