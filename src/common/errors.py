@@ -1,16 +1,15 @@
-"""The one error tree: every failure is permanent, transient, a rejected request or a wrong configuration.
+"""The one error tree: every failure is permanent, transient or a rejected request.
 
     Video2MP3Error
      ├── PermanentError            will never work: its text is told to the user
      ├── TransientError            may work later: tried again with a delay
-     ├── ConfigurationError        the operator has to change something
      └── RejectedError             the request is wrong, or can't be served now: a 4xx or 503
           ├── BadRequest 400 · Unauthorized 401 · NotFound 404 · RequestTimeout 408
           ├── Conflict 409 · Gone 410 · LengthRequired 411 · PreconditionFailed 412 · TooLarge 413
           ├── UnsupportedType 415 · RangeNotSatisfiable 416 · Invalid 422 · Locked 423
           └── TooManyRequests 429 · ChecksumMismatch 460 · Unavailable 503
 
-Consumers handle the tree in `common.messaging.consumer`, Flask in `common.http`, and nothing else does.
+Consumers handle the tree in `common.messaging.settlement`, Flask in `common.http`, and nothing else does.
 """
 
 from collections.abc import Mapping
@@ -31,10 +30,6 @@ class TransientError(Video2MP3Error):
     def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-
-
-class ConfigurationError(Video2MP3Error):
-    """Raised when the system is set up in a way that it cannot work in; the text says what to change."""
 
 
 class RejectedError(Video2MP3Error):

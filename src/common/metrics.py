@@ -8,7 +8,7 @@ HTTP_SECONDS = Histogram("video2mp3_http_request_seconds", "Time to answer", ["m
 # Bytes of video that the gateway stored.
 UPLOADED_BYTES = Counter("video2mp3_uploaded_bytes", "Bytes of video stored")
 
-# Messages by queue and what became of them: done, retried, failed, rejected, busy.
+# Messages by queue and what became of them: see common.messaging.settlement.Outcome.
 DELIVERIES = Counter("video2mp3_deliveries", "Messages handled", ["queue", "outcome"])
 
 # s. From the delivery of a message to its acknowledgement.
@@ -22,3 +22,5 @@ BUSY = Gauge("video2mp3_busy", "Messages being handled now", ["queue"])
 
 # 1 while the dependency (mongodb, rabbitmq, mysql, auth) answers this process, 0 while it does not.
 DEPENDENCY_UP = Gauge("video2mp3_dependency_up", "Whether a dependency answers", ["dependency"])
+# 1 while a consumer has paused because too many messages became dead letters (DEAD_LETTER_LIMIT).
+CONSUMER_PAUSED = Gauge("video2mp3_consumer_paused", "Consumers that take no messages", ["queue"])

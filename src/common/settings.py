@@ -97,9 +97,14 @@ class RabbitSettings(EnvironmentSettings):
     summary_queue: str | None = Field(None, pattern=r"^[\w.-]{1,80}$")
     # s. The waits before the second, third, … attempt; their number limits the attempts.
     retry_delays: Delays = (2, 10, 60, 300)
-    # How often the broker hands out a message whose consumers vanish with it before it dead-letters the message.
-    # Well above the attempts that the services count themselves, which tell the owner; this is the last resort.
+    # How many deliveries of a message may end without an answer, as its consumer vanished, before it is a dead letter.
+    # Well above the crashes that the services count themselves; this is the last resort.
     delivery_limit: PositiveInt = 30
+    # How many of a queue's messages may become dead letters for unexpected errors within dead_letter_window s; then its
+    # consumers pause, and try one message every dead_letter_probe s.
+    dead_letter_limit: PositiveInt = 20
+    dead_letter_window: PositiveFloat = 3600.0
+    dead_letter_probe: PositiveFloat = 60.0
 
     @field_validator("rabbitmq_password")
     @classmethod

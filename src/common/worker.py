@@ -10,14 +10,16 @@ from typing import TypeVar
 
 from common import checkpoints, logs
 from common.dependencies import Check, Dependencies
-from common.errors import ConfigurationError
 from common.health import HealthServer, Heartbeat
 from common.messaging.connection import BrokerConnection
-from common.messaging.consumer import Consumer, Handler
-from common.messaging.message import Envelope, Headers, decode
+from common.messaging.consumer import Consumer
+from common.messaging.handler import Handler
+from common.messaging.message import Envelope, decode
 from common.messaging.publisher import Publisher
+from common.messaging.retries import RetryPolicy
+from common.messaging.settlement import Settlement
+from common.messaging.topology import Consumption
 from common.settings import WorkerSettings
-from common.startup import EXIT_CONFIGURATION
 
 log = logging.getLogger(__name__)
 
@@ -47,34 +49,36 @@ def run(
     queue: str,
     build: Callable[[Publisher, Shutdown], Handler[M]],
     checks: Mapping[str, Check],
-    read: Callable[[bytes, Headers], M] = decode,  # type: ignore[assignment]  # the queues of jobs need not say so
+    *,
+    read: Callable[[bytes, int | None], M] = decode,  # type: ignore[assignment]  # the default of the queues of jobs
+    retries: RetryPolicy | None = None,
 ) -> int:
-    """Consumes `queue` with the handler that `build` makes until SIGTERM or SIGINT; returns the exit code."""
+    """Consumes `queue` with the handler that `build` makes until SIGTERM or SIGINT; returns the exit code.
+
+    `retries` are those of transient failures, if they are not RETRY_DELAYS.
+    """
     logs.configure(settings.log_level, settings.log_format)
     if settings.stop_at is not None:
         checkpoints.stop_process_at(settings.stop_at)
     shutdown = Shutdown(settings.shutdown_grace)
     signal.signal(signal.SIGTERM, shutdown.request)
     signal.signal(signal.SIGINT, shutdown.request)
-    connection = BrokerConnection(settings, name=queue)
+    retries = retries or RetryPolicy(settings.retry_delays)
+    consumption = Consumption(queue, (*retries.delays, *settings.retry_delays), settings.dead_letter_window)
+    connection = BrokerConnection(settings, name=queue, consumption=consumption)
     publisher = Publisher(settings, connection)
     heartbeat = Heartbeat(settings.health_stale_after)
+    handler = build(publisher, shutdown)
     consumer = Consumer(
-        settings,
         queue,
         connection=connection,
-        publisher=publisher,
-        handler=build(publisher, shutdown),
+        settlement=Settlement(settings, consumption, publisher=publisher, handler=handler, read=read, retries=retries),
         heartbeat=heartbeat,
         stop=shutdown.requested,
-        read=read,
+        probe_every=settings.dead_letter_probe,
     )
     dependencies = Dependencies({"rabbitmq": connection.check, **checks})
-    try:
-        with HealthServer(settings.health_host, settings.health_port, dependencies, heartbeat.alive):
-            consumer.run()
-    except ConfigurationError as error:
-        log.critical("%s", error)
-        return EXIT_CONFIGURATION
+    with HealthServer(settings.health_host, settings.health_port, dependencies, heartbeat.alive):
+        consumer.run()
     log.info("Stopped")
     return 0

@@ -11,7 +11,7 @@ from common.claims import ClaimLost
 from common.errors import PermanentError, TransientError
 from common.jobs import Job, Jobs, Status
 from common.messaging.connection import BrokerUnavailable
-from common.messaging.consumer import Busy, HandedBack
+from common.messaging.handler import Busy, HandedBack
 from common.messaging.message import InvalidMessage, Message
 from common.messaging.publisher import Publisher
 from common.options import ConversionOptions

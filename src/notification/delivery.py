@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from common.checkpoints import Point, checkpoint
 from common.errors import TransientError
 from common.jobs import Job, Jobs, Status
-from common.messaging.consumer import Busy
+from common.messaging.handler import Busy
 from common.messaging.message import InvalidMessage, Message
 from common.moments import now
 from common.storage.mongo import Document, failures

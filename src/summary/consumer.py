@@ -21,7 +21,8 @@ def main() -> int:
     with mongo.connect(settings) as client:
         # Not the provider: asking it costs money.
         checks = {"mongodb": mongo.ping(client)}
-        return worker.run(settings, settings.summary_queue or "", _handler(settings, client), checks, decode_summary)
+        handler = _handler(settings, client)
+        return worker.run(settings, settings.summary_queue or "", handler, checks, read=decode_summary)
 
 
 def _handler(settings: SummarySettings, client: mongo.Client) -> Callable[[Publisher, Shutdown], Summarising]:

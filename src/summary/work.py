@@ -10,7 +10,7 @@ from collections.abc import Callable
 from common.checkpoints import Point, checkpoint
 from common.claims import ClaimLost, unclaimed
 from common.errors import PermanentError, TransientError
-from common.messaging.consumer import Busy, HandedBack
+from common.messaging.handler import Busy, HandedBack
 from common.messaging.message import InvalidMessage, SummaryMessage
 from common.storage.bucket import Bucket
 from common.summaries import Recording, Stage, Summaries, Summary

@@ -51,8 +51,9 @@ def queues(environment: Mapping[str, str]) -> Iterator[RabbitSettings]:
     try:
         channel = connection.channel()
         for queue in topology.queues(settings):
-            for name in (queue, topology.dead_queue(queue), *(topology.retry_queue(queue, delay) for delay in DELAYS)):
-                channel.queue_delete(name)
+            consumption = topology.Consumption(queue, DELAYS, settings.dead_letter_window)
+            for declaration in consumption.declarations():
+                channel.queue_delete(declaration.name)
     finally:
         connection.close()
 

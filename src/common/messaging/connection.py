@@ -4,6 +4,7 @@ A pika BlockingConnection belongs to the thread that made it. Here that thread t
 nothing else; other threads hand it work with `call`, which waits for the result up to a deadline.
 """
 
+import functools
 import logging
 import threading
 from collections.abc import Callable
@@ -15,7 +16,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, NackError, UnroutableError
 
 from common.errors import TransientError
-from common.messaging import topology
+from common.messaging import migration, topology
+from common.messaging.topology import Consumption
 from common.settings import RabbitSettings
 
 log = logging.getLogger(__name__)
@@ -44,11 +46,14 @@ def connect(settings: RabbitSettings, name: str) -> pika.BlockingConnection:
 
 
 class BrokerConnection:
-    """Connects, declares the topology, connects again when the connection is lost."""
+    """Connects, declares the queues, reconnects when the connection is lost."""
 
-    def __init__(self, settings: RabbitSettings, name: str) -> None:
+    def __init__(self, settings: RabbitSettings, name: str, consumption: Consumption | None = None) -> None:
+        """With a `consumption` it also declares a consumer's queues, and migrates those of other kinds."""
         self._settings = settings
         self._name = name
+        self._consumption = consumption
+        self._declarations = [*topology.published(settings), *(consumption.declarations() if consumption else ())]
         self._connection: pika.BlockingConnection | None = None
         self._channel: BlockingChannel | None = None
         self._lock = threading.Lock()
@@ -62,15 +67,23 @@ class BrokerConnection:
         on_connect: Callable[[BlockingChannel], None] = lambda _: None,
         on_turn: Callable[[], None] = lambda: None,
     ) -> None:
-        """Turns the loop in this thread until `stop` is set; raises ConfigurationError for unusable queues."""
+        """Turns the loop in this thread until `stop` is set."""
+
+        def on_step() -> None:
+            on_turn()
+            if stop.is_set():
+                raise migration.MigrationPending("the process stops; the next one goes on")
+
         failures = 0
         while not stop.is_set():
             try:
-                self._connect(on_connect)
+                self._connect(on_connect, on_step)
                 failures = 0
                 while not stop.is_set() and not self._cancelled:
                     on_turn()
                     self._turn()
+            except migration.MigrationPending as error:
+                log.warning("RabbitMQ: %s", error)
             except (AMQPError, OSError) as error:
                 log.warning("RabbitMQ: %s: %s", type(error).__name__, error)
             finally:
@@ -80,7 +93,7 @@ class BrokerConnection:
             failures += 1
 
     def start(self, stop: threading.Event) -> threading.Thread:
-        """Turns the loop in a thread of its own; wrong queues are logged and tried again."""
+        """Turns the loop in a thread of its own."""
         thread = threading.Thread(target=self._run_for_ever, args=(stop,), name="rabbitmq", daemon=True)
         thread.start()
         return thread
@@ -122,8 +135,12 @@ class BrokerConnection:
             with self._lock:
                 self._waiting.discard(future)
 
+    def declare(self) -> None:
+        """Redeclares the queues, after one was deleted; raises BrokerUnavailable."""
+        self.call(lambda channel: topology.declare(channel.connection, self._declarations))
+
     def renew(self) -> None:
-        """Ends the connection and makes another: what was delivered and not acknowledged comes again."""
+        """Reconnects: what was delivered and not acknowledged is redelivered."""
         self._cancelled = True
 
     def check(self) -> None:
@@ -135,16 +152,19 @@ class BrokerConnection:
             try:
                 self.run(stop)
             except Exception:  # this thread is the process's only link to the broker: it must not end
-                log.exception("The connection to RabbitMQ is set up anew")
+                log.exception("Reconnecting to RabbitMQ after an unexpected error")
                 stop.wait(_BACKOFF[-1])
 
-    def _connect(self, on_connect: Callable[[BlockingChannel], None]) -> None:
+    def _connect(self, on_connect: Callable[[BlockingChannel], None], on_step: Callable[[], None]) -> None:
         self._cancelled = False
         connection = connect(self._settings, self._name)
         with self._lock:
             self._connection = connection
+        unfit = {declaration.name for declaration in topology.declare(connection, self._declarations)}
+        if self._consumption is not None:
+            another = functools.partial(connect, self._settings, f"{self._name} migration")
+            migration.migrate(another, self._consumption, unfit, on_step)
         channel = connection.channel()
-        topology.declare(channel, self._settings)
         channel.confirm_delivery()
         channel.basic_qos(prefetch_count=1)
         channel.add_on_cancel_callback(self._on_cancel)
@@ -154,7 +174,7 @@ class BrokerConnection:
         log.info("Connected to RabbitMQ")
 
     def _on_cancel(self, _frame: object) -> None:
-        log.warning("RabbitMQ ended our subscription (was the queue deleted?): subscribing anew")
+        log.warning("RabbitMQ ended our subscription (was the queue deleted?): reconnecting")
         self.renew()
 
     def _turn(self) -> None:

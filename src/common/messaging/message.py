@@ -6,14 +6,19 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bson import ObjectId
+from pika import BasicProperties
 
 from common.errors import PermanentError
 from common.logs import is_request_id
 
-# Headers: how often this message was tried before, the id of the request that caused it, and the run that it is about.
+# Headers, see `Received`.
 ATTEMPT = "x-attempt"
+ERRORS = "x-errors"
+DELIVERIES = "x-deliveries"
 REQUEST = "x-request-id"
 RUN = "x-run"
+# The broker's own count of deliveries without an answer, of a quorum queue.
+DELIVERY_COUNT = "x-delivery-count"
 # Headers of a dead letter, for the operator.
 REASON = "x-reason"
 DIED_AT = "x-died-at"
@@ -101,22 +106,59 @@ class SummaryMessage(_OfRun):
         return json.dumps({"summary_id": str(self.summary_id), "username": self.username}, ensure_ascii=False).encode()
 
 
-def decode(body: bytes, headers: Headers = None) -> Message:
+@dataclass(frozen=True)
+class Received:
+    """A message as it was delivered."""
+
+    body: bytes
+    attempt: int = 0
+    """How often it failed before, for the fault of something else."""
+    errors: int = 0
+    """How often it failed before with an unexpected error."""
+    deliveries: int = 0
+    """How often it was delivered before without an answer."""
+    uncounted: int = 0
+    """How many of these deliveries only the broker has counted."""
+    request: str | None = None
+    """The id of the request that caused it."""
+    run: int | None = None
+    """The run of the job or summary that it is about, see `Message.run`."""
+    probing: bool = False
+    """Whether the consumer is paused and tries this one: an unexpected error only delays it, however often."""
+
+    @classmethod
+    def read(cls, properties: BasicProperties, body: bytes, *, probing: bool) -> "Received":
+        """Reads the headers."""
+        headers = properties.headers
+        uncounted = count_of(headers, DELIVERY_COUNT)
+        return cls(
+            body,
+            attempt=count_of(headers, ATTEMPT),
+            errors=count_of(headers, ERRORS),
+            deliveries=count_of(headers, DELIVERIES) + uncounted,
+            uncounted=uncounted,
+            request=request_of(headers),
+            run=run_of(headers),
+            probing=probing,
+        )
+
+
+def decode(body: bytes, run: int | None = None) -> Message:
     """Reads a message; raises InvalidMessage that says what is wrong with it."""
     fields, username = _fields(body)
     video_fid = _object_id(fields, "video_fid")
     if video_fid is None:
         raise InvalidMessage("video_fid is missing")
-    return Message(video_fid=video_fid, mp3_fid=_object_id(fields, "mp3_fid"), username=username, run=run_of(headers))
+    return Message(video_fid=video_fid, mp3_fid=_object_id(fields, "mp3_fid"), username=username, run=run)
 
 
-def decode_summary(body: bytes, headers: Headers = None) -> SummaryMessage:
+def decode_summary(body: bytes, run: int | None = None) -> SummaryMessage:
     """Reads a message of the queue `summary`; raises InvalidMessage that says what is wrong with it."""
     fields, username = _fields(body)
     summary_id = _object_id(fields, "summary_id")
     if summary_id is None:
         raise InvalidMessage("summary_id is missing")
-    return SummaryMessage(summary_id=summary_id, username=username, run=run_of(headers))
+    return SummaryMessage(summary_id=summary_id, username=username, run=run)
 
 
 def _fields(body: bytes) -> tuple[dict[str, Any], str]:
@@ -135,9 +177,9 @@ def _fields(body: bytes) -> tuple[dict[str, Any], str]:
     return fields, username
 
 
-def attempt_of(headers: Headers) -> int:
-    """How often the message was tried before; a strange header counts as never."""
-    value = (headers or {}).get(ATTEMPT, 0)
+def count_of(headers: Headers, name: str) -> int:
+    """The count in a header; an invalid one counts as 0."""
+    value = (headers or {}).get(name, 0)
     return value if isinstance(value, int) and value >= 0 else 0
 
 

@@ -9,7 +9,6 @@ import pika
 from pika.exceptions import NackError, UnroutableError
 
 from common.logs import current_request
-from common.messaging import topology
 from common.messaging.connection import BrokerConnection, BrokerUnavailable
 from common.messaging.message import REQUEST, Envelope
 from common.settings import RabbitSettings
@@ -40,9 +39,9 @@ class Publisher:
             self._send(queue, body, headers)
         except UnroutableError:
             # Somebody deleted the queue under us: it is ours to declare.
-            log.warning('The queue "%s" is gone and is declared anew', queue)
+            log.warning('The queue "%s" was deleted: redeclaring it', queue)
             time.sleep(_CANCELLATION)
-            self._connection.call(lambda channel: topology.declare(channel, self._settings))
+            self._connection.declare()
             try:
                 self._send(queue, body, headers)
             except UnroutableError as error:

@@ -3,18 +3,21 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-import pika
 import pytest
 from bson import ObjectId
 
-from common.errors import ConfigurationError, PermanentError, TransientError
+from common.errors import PermanentError, TransientError
 from common.health import Heartbeat
 from common.messaging.connection import BrokerConnection, BrokerUnavailable
-from common.messaging.consumer import Busy, Consumer, HandedBack
-from common.messaging.message import ATTEMPT, REASON, Message
+from common.messaging.consumer import Consumer
+from common.messaging.handler import Busy, HandedBack
+from common.messaging.message import ATTEMPT, REASON, Message, decode
 from common.messaging.publisher import Publisher
-from common.messaging.topology import dead_queue
+from common.messaging.retries import RetryPolicy
+from common.messaging.settlement import Settlement
+from common.messaging.topology import Consumption, dead_queue
 from common.settings import RabbitSettings
 from tests.waiting import eventually
 
@@ -48,17 +51,22 @@ def failing(*errors: Exception) -> Callable[[int], None]:
 
 
 @contextmanager
-def consuming(rabbit: RabbitSettings, handler: Recorder) -> Iterator[threading.Event]:
-    connection = BrokerConnection(rabbit, "consumer")
+def consuming(rabbit: RabbitSettings, handler: Recorder, **changes: Any) -> Iterator[threading.Event]:
+    settings = rabbit.model_copy(update=changes)
+    retries = RetryPolicy(settings.retry_delays)
+    consumption = Consumption(settings.video_queue, retries.delays, settings.dead_letter_window)
+    connection = BrokerConnection(settings, "consumer", consumption)
+    publisher = Publisher(settings, connection)
     stop = threading.Event()
     consumer = Consumer(
-        rabbit,
-        rabbit.video_queue,
+        settings.video_queue,
         connection=connection,
-        publisher=Publisher(rabbit, connection),
-        handler=handler,
+        settlement=Settlement(
+            settings, consumption, publisher=publisher, handler=handler, read=decode, retries=retries
+        ),
         heartbeat=Heartbeat(60),
         stop=stop,
+        probe_every=settings.dead_letter_probe,
     )
     thread = threading.Thread(target=consumer.run)
     thread.start()
@@ -209,14 +217,6 @@ def test_a_deleted_queue_is_declared_anew_by_publisher_and_consumer(rabbit, publ
         broker.call(lambda channel: channel.queue_delete(rabbit.video_queue))
         publisher.publish(rabbit.video_queue, MESSAGE)
         eventually(lambda: len(handler.handled) == 2)
-
-
-def test_a_queue_of_another_kind_is_told_with_the_way_out(rabbit):
-    connection = pika.BlockingConnection(pika.URLParameters(rabbit.rabbitmq_url))
-    connection.channel().queue_declare(rabbit.video_queue, durable=True)
-    connection.close()
-    with pytest.raises(ConfigurationError, match=f"delete_queue {rabbit.video_queue}"):
-        BrokerConnection(rabbit, "test").run(threading.Event())
 
 
 def test_a_broker_that_is_not_there_is_a_transient_failure():

@@ -14,7 +14,7 @@ from bson import ObjectId
 from common.claims import ClaimLost
 from common.errors import TransientError
 from common.jobs import Status
-from common.messaging.consumer import Busy, HandedBack
+from common.messaging.handler import Busy, HandedBack
 from common.messaging.message import InvalidMessage, Message
 from common.moments import now
 from converter.claims import JobClaims

@@ -6,7 +6,7 @@ from bson import ObjectId
 from common.errors import PermanentError, TransientError
 from common.jobs import Job, Jobs, Status
 from common.links import DownloadLinks
-from common.messaging.consumer import Busy
+from common.messaging.handler import Busy
 from common.messaging.message import InvalidMessage, Message
 from common.summaries import Recording, Summaries
 from notification.delivery import Delivery

@@ -8,7 +8,7 @@ from bson import ObjectId
 from common.claims import ClaimLost
 from common.errors import TransientError
 from common.jobs import Jobs
-from common.messaging.consumer import Busy, HandedBack
+from common.messaging.handler import Busy, HandedBack
 from common.messaging.message import InvalidMessage, SummaryMessage
 from common.summaries import Stage
 from summary.provider import ProviderRefused

@@ -7,8 +7,9 @@ import pytest
 from bson import ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
+from pika import BasicProperties
 
-from common.messaging.message import InvalidMessage, Message, attempt_of, decode
+from common.messaging.message import InvalidMessage, Message, Received, decode
 
 FID = ObjectId()
 
@@ -65,4 +66,11 @@ def test_no_json_breaks_the_parser(fields):
 
 @pytest.mark.parametrize("headers", [None, {}, {"x-attempt": "3"}, {"x-attempt": -1}, {"x-attempt": None}])
 def test_a_strange_attempt_header_counts_as_the_first_attempt(headers):
-    assert attempt_of(headers) == 0
+    received = Received.read(BasicProperties(headers=headers), b"{}", probing=False)
+    assert received == Received(b"{}")
+
+
+def test_deliveries_are_those_that_the_broker_counts_and_those_of_earlier_copies():
+    headers = {"x-delivery-count": 3, "x-deliveries": 20}
+    received = Received.read(BasicProperties(headers=headers), b"{}", probing=False)
+    assert (received.deliveries, received.uncounted) == (23, 3)
