@@ -19,3 +19,9 @@ DELIVERY_SECONDS = Histogram(
 
 # 1 while the worker is busy with a message.
 BUSY = Gauge("video2mp3_busy", "Messages being handled now", ["queue"])
+
+# What the last complete pass of housekeeping did not delete by itself: over the limit, or not fitting the jobs.
+ORPHANS_HELD = Gauge("video2mp3_orphans_held", "Orphaned files that wait for an operator's decision", ["reason"])
+
+# Unix time at which housekeeping last completed a pass.
+HOUSEKEEPING_TIME = Gauge("video2mp3_housekeeping_timestamp_seconds", "Time of the last complete housekeeping pass")

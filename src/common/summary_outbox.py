@@ -22,7 +22,8 @@ class SummaryOutbox:
         """Publishes the summary to the workers; False when that has to wait. Twice is harmless: one takes it once."""
         try:
             self._publisher.publish(self._queue, SummaryMessage(summary.id, summary.username))
-            self._summaries.update(summary.id, {}, {"published": True})
+            # Unless it was queued again since it was read.
+            self._summaries.update(summary.id, {"updated_at": summary.updated_at}, {"published": True})
         except TransientError as error:
             log.warning("Summary %s waits for housekeeping: %s", summary.id, error)
             return False
