@@ -4,7 +4,7 @@ queued → converting → completed | failed; a deleted job leaves a tombstone f
 are still on their way are known for what they are.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,6 +12,7 @@ from typing import Any
 
 from bson import ObjectId
 from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
 
 from common.claims import unclaimed
 from common.moments import iso, now
@@ -125,21 +126,63 @@ class Jobs:
 
     def create(self, video_fid: ObjectId, username: str, filename: str, options: Mapping[str, Any]) -> Job:
         """Records an accepted upload as queued."""
-        moment = now()
-        document: Document = {
-            "_id": video_fid, "username": username, "filename": filename, "status": Status.QUEUED.value, "progress": 0,
-            "mp3_fid": None, "error": None, "options": dict(options), "created_at": moment, "updated_at": moment,
-            "published": False, "attempts": 0, "notice_sent": False, "told": False, "round": 0,
-        }  # fmt: skip
+        document = _queued(video_fid, username, filename, options)
         with failures():
             self.collection.insert_one(document)
         return job_from(document)
+
+    def adopt(
+        self, video_fid: ObjectId, username: str, filename: str, mp3_fid: ObjectId | None, created_at: datetime
+    ) -> bool:
+        """Records a job for files that have none: completed with its MP3, or queued; False when there is one.
+
+        Of a completed one, nobody is notified; RETENTION_DAYS begins now.
+        """
+        document = {**_queued(video_fid, username, filename, {}), "created_at": created_at}
+        if mp3_fid is not None:
+            ended = {"status": Status.COMPLETED.value, "progress": 100, "mp3_fid": mp3_fid}
+            document |= {**ended, "published": True, "notice_sent": True, "told": True}
+        with failures():
+            try:
+                self.collection.insert_one(document)
+            except DuplicateKeyError:
+                return False
+        return True
 
     def get(self, video_fid: ObjectId) -> Job | None:
         """The job, with tombstones; None when it never was or is long gone."""
         with failures():
             document = self.collection.find_one({"_id": video_fid})
         return job_from(document) if document else None
+
+    def many(self, video_fids: Sequence[ObjectId]) -> dict[ObjectId, Job]:
+        """Those of these jobs that are there, with tombstones."""
+        with failures():
+            rows = self.collection.find({"_id": {"$in": list(video_fids)}})
+            return {row["_id"]: job_from(row) for row in rows}
+
+    def results_among(self, mp3_fids: Sequence[ObjectId]) -> set[ObjectId]:
+        """Those of these MP3s that are a job's result."""
+        with failures():
+            rows = self.collection.find({"mp3_fid": {"$in": list(mp3_fids)}}, {"mp3_fid": 1})
+            return {row["mp3_fid"] for row in rows}
+
+    def files(self) -> Iterator[tuple[ObjectId, ObjectId | None]]:
+        """The video and the MP3 of each job, deleted ones included."""
+        with failures():
+            for row in self.collection.find({}, {"mp3_fid": 1}).sort("_id", 1):
+                yield row["_id"], row.get("mp3_fid")
+
+    def deleted(self) -> Iterator[ObjectId]:
+        """The videos whose jobs left a tombstone."""
+        with failures():
+            for row in self.collection.find({"status": Status.DELETED.value}, {"_id": 1}):
+                yield row["_id"]
+
+    def estimate(self) -> int:
+        """About how many jobs there are, from what MongoDB knows without counting."""
+        with failures():
+            return self.collection.estimated_document_count()
 
     def owned(self, video_fid: ObjectId, username: str) -> Job | None:
         """The user's own job that is not deleted."""
@@ -201,9 +244,13 @@ class Jobs:
             self.collection.update_one(job.this_round, {"$set": flags})
 
     def reopen(
-        self, video_fid: ObjectId, options: Mapping[str, Any] | None = None, ended: Iterable[Status] = (Status.FAILED,)
+        self,
+        video_fid: ObjectId,
+        options: Mapping[str, Any] | None = None,
+        ended: Iterable[Status] = (Status.FAILED,),
+        where: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Queues a job anew that has ended in one of these ways, with other options if given; tells whether it had.
+        """Queues a job again that has ended in one of these ways, with other options if given; tells whether it did.
 
         The MP3 that it may have stays its result until the next one is stored.
         """
@@ -214,24 +261,43 @@ class Jobs:
         }  # fmt: skip
         if options is not None:
             change["options"] = dict(options)
-        where = {"_id": video_fid, "status": {"$in": [status.value for status in ended]}}
+        seen = {**(where or {}), "_id": video_fid, "status": {"$in": [status.value for status in ended]}}
         with failures():
-            result = self.collection.update_one(where, {"$set": change, "$inc": {"round": 1}})
+            result = self.collection.update_one(seen, {"$set": change, "$inc": {"round": 1}})
         return result.matched_count == 1
 
-    def cancel(self, video_fid: ObjectId) -> bool:
+    def cancel(self, video_fid: ObjectId, where: Mapping[str, Any] | None = None) -> bool:
         """Ends a job that has not ended because its owner wants it, who needs no email; tells whether it did.
 
         Its worker, if it has one, finds its claim gone.
         """
         change = {"status": Status.FAILED.value, "error": CANCELLED, "claim": None, "notice_sent": True, "told": True}
-        return self.update(video_fid, {"status": {"$in": UNDER_WAY}}, change)
+        return self.update(video_fid, {**(where or {}), "status": {"$in": UNDER_WAY}}, change)
 
-    def bury(self, video_fid: ObjectId) -> bool:
-        """Turns a job into a tombstone; tells whether there was one."""
-        expires = now() + timedelta(days=TOMBSTONE_DAYS)
-        return self.update(
-            video_fid,
-            {"status": {"$ne": Status.DELETED.value}},
-            {"status": Status.DELETED.value, "expires_at": expires, "mp3_fid": None, "claim": None, "told": True},
-        )
+    def bury(self, video_fid: ObjectId, where: Mapping[str, Any] | None = None) -> bool:
+        """Turns a job into a tombstone if it still matches `where`; tells whether it did."""
+        return self.update(video_fid, {"status": {"$ne": Status.DELETED.value}, **(where or {})}, _tombstone())
+
+    def forbid(self, video_fid: ObjectId, username: str, filename: str) -> None:
+        """Leaves a tombstone whether or not there is a job: a write that is still on its way can make none."""
+        moment = now()
+        nothing: Document = {
+            "username": username, "filename": filename, "progress": 0, "error": None, "created_at": moment,
+        }  # fmt: skip
+        change = {"$set": {**_tombstone(), "updated_at": moment}, "$setOnInsert": nothing}
+        with failures():
+            self.collection.update_one({"_id": video_fid}, change, upsert=True)
+
+
+def _queued(video_fid: ObjectId, username: str, filename: str, options: Mapping[str, Any]) -> Document:
+    moment = now()
+    return {
+        "_id": video_fid, "username": username, "filename": filename, "status": Status.QUEUED.value, "progress": 0,
+        "mp3_fid": None, "error": None, "options": dict(options), "created_at": moment, "updated_at": moment,
+        "published": False, "attempts": 0, "notice_sent": False, "told": False, "round": 0,
+    }  # fmt: skip
+
+
+def _tombstone() -> Document:
+    expires = now() + timedelta(days=TOMBSTONE_DAYS)
+    return {"status": Status.DELETED.value, "expires_at": expires, "mp3_fid": None, "claim": None, "told": True}

@@ -24,3 +24,8 @@ BUSY = Gauge("video2mp3_busy", "Messages being handled now", ["queue"])
 DEPENDENCY_UP = Gauge("video2mp3_dependency_up", "Whether a dependency answers", ["dependency"])
 # 1 while a consumer has paused because too many messages became dead letters (DEAD_LETTER_LIMIT).
 CONSUMER_PAUSED = Gauge("video2mp3_consumer_paused", "Consumers that take no messages", ["queue"])
+# What the last complete pass of housekeeping did not delete by itself: over the limit, or not fitting the jobs.
+ORPHANS_HELD = Gauge("video2mp3_orphans_held", "Orphaned files that wait for an operator's decision", ["reason"])
+
+# Unix time at which housekeeping last completed a pass.
+HOUSEKEEPING_TIME = Gauge("video2mp3_housekeeping_timestamp_seconds", "Time of the last complete housekeeping pass")

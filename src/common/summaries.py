@@ -207,10 +207,10 @@ class Summaries:
         with failures():
             self.collection.delete_one({"_id": summary_id})
 
-    def delete_of_video(self, video_fid: ObjectId) -> int:
-        """Deletes those of a job; returns how many there were."""
+    def delete_of_video(self, *video_fids: ObjectId) -> int:
+        """Deletes those of deleted jobs; returns how many there were."""
         with failures():
-            return self.collection.delete_many({"video_fid": video_fid}).deleted_count
+            return self.collection.delete_many({"video_fid": {"$in": list(video_fids)}}).deleted_count
 
     def _find(self, query: Mapping[str, Any]) -> Summary | None:
         with failures():

@@ -77,10 +77,10 @@ class Transcripts:
             result = self.collection.update_one(where, {"$set": change, "$push": {"segments": {"$each": rows}}})
         return result.matched_count == 1
 
-    def delete_of_video(self, video_fid: ObjectId) -> int:
-        """Deletes those of a job; returns how many there were."""
+    def delete_of_video(self, *video_fids: ObjectId) -> int:
+        """Deletes those of deleted jobs; returns how many there were."""
         with failures():
-            return self.collection.delete_many({"video_fid": video_fid}).deleted_count
+            return self.collection.delete_many({"video_fid": {"$in": list(video_fids)}}).deleted_count
 
 
 def _transcript(document: dict[str, Any]) -> Transcript:

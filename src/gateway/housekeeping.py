@@ -10,19 +10,28 @@ from types import FrameType
 from common import logs, startup
 from common.errors import TransientError
 from common.messaging.connection import BrokerUnavailable
+from gateway import migrations
 from gateway.command import Tools, tools, wait_for_broker
+from gateway.orphans import OrphanCleanup
+from gateway.resumable import Uploads
 from gateway.retention import Housekeeping
 from gateway.settings import HousekeepingSettings
 from gateway.summary_upkeep import SummaryUpkeep
+from gateway.upkeep_report import UpkeepReport
 
 log = logging.getLogger("gateway.housekeeping")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs all passes once, or every so often until SIGTERM; returns the exit code."""
+    """Runs all passes once, or every so often until SIGTERM; exits with 1 if it failed or an operator must act."""
     parser = argparse.ArgumentParser(prog="python -m gateway.housekeeping", description=main.__doc__)
     parser.add_argument("--every", type=float, metavar="SECONDS", help="go on and run the passes every so often")
+    parser.add_argument(
+        "--delete-held", type=int, metavar="N", help="delete up to N orphaned files that the passes hold back, and exit"
+    )
     options = parser.parse_args(arguments)
+    if options.delete_held is not None and options.delete_held < 1:
+        parser.error("--delete-held: give the number that the log of housekeeping names.")
     settings = startup.load(HousekeepingSettings)
     logs.configure(settings.log_level, settings.log_format)
     stop = threading.Event()
@@ -36,6 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
         # Without RabbitMQ the passes that publish leave their work to the next time.
         with contextlib.suppress(BrokerUnavailable):
             wait_for_broker(opened.connection, settings.rabbitmq_timeout)
+        if options.delete_held is not None:
+            return 0 if _delete_held(settings, opened, options.delete_held) else 1
         if options.every is None:
             return 0 if _once(settings, opened) else 1
         while not stop.is_set():
@@ -47,14 +58,29 @@ def main(arguments: list[str] | None = None) -> int:
 def _once(settings: HousekeepingSettings, opened: Tools) -> bool:
     try:
         opened.store.ensure_indexes()
+        migrations.run(opened.store)
         done = Housekeeping(settings, opened.store, opened.outbox).run()
         done |= SummaryUpkeep(settings, opened.store, opened.publisher).run()
+        UpkeepReport(opened.store).write(held=done["held"], lost=done["lost"])
     except TransientError as error:
         log.warning("Housekeeping ended early: %s", error)
         return False
     level = logging.INFO if any(done.values()) else logging.DEBUG
     log.log(level, "Housekeeping: %s", ", ".join(f"{name} {count}" for name, count in done.items()))
-    return True
+    # So that the CronJob's run counts as failed: an operator has to decide.
+    return not done["held"] and not done["lost"]
+
+
+def _delete_held(settings: HousekeepingSettings, opened: Tools, most: int) -> bool:
+    uploads = Uploads(opened.store.jobs.collection.database, settings.upload_lifetime)
+    try:
+        done = OrphanCleanup(settings, opened.store, uploads).run(confirmed=most)
+        UpkeepReport(opened.store).write(held=done.held, lost=done.lost)
+    except TransientError as error:
+        log.warning("Not all held files were deleted: %s", error)
+        return False
+    log.info("Deleted %d orphaned files and the chunks of %d others", done.files, done.chunks)
+    return not done.held and not done.lost
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ from typing import Any
 
 from bson import ObjectId
 
-from common.errors import TransientError
-from common.jobs import Job
+from common.errors import Gone, TransientError
+from common.jobs import Job, Status
+from common.storage.mongo import StorageUnavailable
 from gateway.outbox import Outbox
 from gateway.resumable import Upload, Uploads
 from gateway.store import Store
@@ -26,31 +27,39 @@ class Intake:
 
     def accept(self, video_fid: ObjectId, username: str, filename: str, options: Mapping[str, Any]) -> Job:
         """Makes the job of a stored video, and has it converted; nothing stays behind when it fails."""
-        with self._undone_on_failure(video_fid):
+        with self._undone_on_failure(video_fid, username, filename):
             job = self._store.jobs.create(video_fid, username, filename, options)
+            if not self._store.videos.accept(video_fid):
+                raise StorageUnavailable("The stored video is gone: housekeeping took it for an orphan")
         log.info("Accepted the video %s: %s", job.video_fid, job.filename)
         self._outbox.announce(job)
         return job
 
     def complete(self, upload: Upload) -> Job:
-        """Makes the job of an upload that has all its bytes. Every step may be repeated after a crash."""
+        """Makes the job of an upload that has all its bytes. Every step may be repeated after a crash.
+
+        Raises Gone when it was ended meanwhile.
+        """
         self._store.videos.publish(upload.id, upload.length, upload.filename, "video/*", upload.metadata)
-        job = self._store.jobs.get(upload.id)
-        if job is None:
-            job = self._store.jobs.create(upload.id, upload.username, upload.filename, upload.options)
+        known = self._store.jobs.get(upload.id)
+        job = known or self._store.jobs.create(upload.id, upload.username, upload.filename, upload.options)
+        if job.status is Status.DELETED or not self._store.videos.accept(upload.id):
+            self._store.refuse(upload.id, upload.username, upload.filename)
+            raise Gone("The upload has ended meanwhile.")
+        if known is None:
             log.info("Accepted the video %s: %s", job.video_fid, job.filename)
             self._outbox.announce(job)
-        self._uploads.forget(upload.id)
+        self._uploads.forget(upload)
         return job
 
     @contextlib.contextmanager
-    def _undone_on_failure(self, video_fid: ObjectId) -> Iterator[None]:
+    def _undone_on_failure(self, video_fid: ObjectId, username: str, filename: str) -> Iterator[None]:
         try:
             yield
         except TransientError:
             # The job may have been recorded although the answer was lost: it goes as well, as the client gets an error.
             try:
-                self._store.delete(video_fid)
+                self._store.refuse(video_fid, username, filename)
             except TransientError as error:
                 log.warning("The refused upload %s is left to housekeeping: %s", video_fid, error)
             raise

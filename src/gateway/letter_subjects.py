@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.errors import PermanentError
-from common.jobs import Status
+from common.jobs import CANCELLED, Status
 from common.messaging.message import Envelope, Message, SummaryMessage, decode, decode_summary
 from gateway.settings import StoreSettings
 from gateway.store import Store
@@ -31,11 +31,11 @@ def subject(settings: StoreSettings, store: Store, queue: str, body: str) -> Sub
 
 
 def reopen(settings: StoreSettings, store: Store, queue: str, found: Subject) -> None:
-    """Queues what failed anew, so that its message has something to do."""
+    """Queues again what failed, so that its message has something to do; not what its owner cancelled."""
     if queue == settings.summary_queue:
         store.summaries.reopen(found.message.subject)
     elif queue == settings.video_queue:
-        store.jobs.reopen(found.message.subject)
+        store.jobs.reopen(found.message.subject, where={"error": {"$ne": CANCELLED}})
 
 
 def _job(store: Store, message: Message) -> Subject:

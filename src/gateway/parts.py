@@ -86,10 +86,13 @@ class Parts:
         if upload.offset != offset:
             raise moved_on(upload.offset)
         try:
-            writer = self._store.videos.resume(upload.id, upload.offset, upload.filename, "video/*", upload.metadata)
+            writer = self._store.videos.resume(
+                upload.id, upload.offset, upload.filename, "video/*", upload.metadata, turn=upload.turn
+            )
         except PermanentError as error:
-            self._end(upload)
-            raise Gone("The stored part of this upload is damaged. Begin it anew: POST /files.") from error
+            if not self._end(upload):
+                raise Locked("Another request has taken over this upload. Ask for its offset and continue.") from error
+            raise Gone("The stored part of this upload is damaged. Start a new upload: POST /files.") from error
         try:
             part = _Part(self._uploads, upload, writer, checksum)
             broken = part.read(request.stream)
@@ -105,9 +108,12 @@ class Parts:
             raise broken
         return offset
 
-    def _end(self, upload: Upload) -> None:
-        self._uploads.forget(upload.id)
+    def _end(self, upload: Upload) -> bool:
+        """Ends the upload, if the lock is still ours; tells whether it was."""
+        if not self._uploads.forget(upload):
+            return False
         self._store.videos.delete(upload.id)
+        return True
 
 
 class _Part:

@@ -10,7 +10,7 @@ from gateway.store import Store
 
 
 def retry(store: Store, outbox: Outbox, job: Job, fields: Mapping[str, object] | None) -> Job:
-    """Queues an ended job anew, with the options in `fields` instead of its own if given; returns it.
+    """Queues an ended job again, with the options in `fields` instead of its own if given; returns it.
 
     Raises Conflict when it has not ended, when nothing would be different, or without the video; Invalid for options.
     """
@@ -21,8 +21,8 @@ def retry(store: Store, outbox: Outbox, job: Job, fields: Mapping[str, object] |
         raise Conflict("The MP3 was made with these options already. Choose others to convert the video again.")
     if store.videos.find(job.video_fid) is None:
         raise Conflict("The video is no longer stored. Upload it again.")
-    if not store.jobs.reopen(job.video_fid, options, ended=(job.status,)):
-        raise Conflict("The job has changed meanwhile. Look at it again.")
+    if not store.jobs.reopen(job.video_fid, options, ended=(job.status,), where=job.this_round):
+        raise Conflict("The job was modified; reload it.")
     queued = _current(store, job)
     outbox.announce(queued)
     return queued
@@ -30,7 +30,7 @@ def retry(store: Store, outbox: Outbox, job: Job, fields: Mapping[str, object] |
 
 def cancel(store: Store, job: Job) -> Job:
     """Ends a job that is under way; returns it. Raises Conflict when it has ended."""
-    if not store.jobs.cancel(job.video_fid):
+    if not store.jobs.cancel(job.video_fid, job.this_round):
         raise Conflict("The job has ended already. Delete it if you do not want it.")
     return _current(store, job)
 

@@ -33,6 +33,8 @@ class Upload:
     expires_at: datetime
     options: Mapping[str, Any] = field(default_factory=dict)
     token: str = ""
+    # How often it was locked: the bytes of a later request are not an earlier one's to replace.
+    turn: int = 0
     # Whether its job is made.
     done: bool = False
 
@@ -82,7 +84,10 @@ class Uploads:
         with failures():
             document = self._collection.find_one_and_update(
                 {"_id": upload_id, "$or": free},
-                {"$set": {"lock": {"token": token, "until": moment + timedelta(seconds=LEASE)}}},
+                {
+                    "$set": {"lock": {"token": token, "until": moment + timedelta(seconds=LEASE)}},
+                    "$inc": {"turn": 1},
+                },
                 return_document=ReturnDocument.AFTER,
             )
             if document is None and self._collection.find_one({"_id": upload_id}, {"_id": 1}):
@@ -115,10 +120,10 @@ class Uploads:
         with failures():
             return self._collection.find_one({"_id": upload_id}, {"_id": 1}) is not None
 
-    def forget(self, upload_id: ObjectId) -> None:
-        """Removes what is known; the chunks are the caller's, or housekeeping's."""
+    def forget(self, upload: Upload) -> bool:
+        """Removes what is known, if the lock is still ours; tells whether it was. The chunks are the caller's."""
         with failures():
-            self._collection.delete_one({"_id": upload_id})
+            return self._collection.delete_one({"_id": upload.id, "lock.token": upload.token}).deleted_count == 1
 
     def complete(self, grace: float) -> list[Upload]:
         """Those that have all their bytes, but whose request ended `grace` seconds ago before it made the job."""
@@ -157,4 +162,5 @@ def _upload(document: Mapping[str, Any], lock: str | None = None) -> Upload:
         expires_at=document["expires_at"],
         options=document.get("options") or {},
         token=lock or "",
+        turn=document.get("turn", 0),
     )

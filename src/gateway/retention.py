@@ -5,24 +5,20 @@ Each pass may run at any time, beside the services and beside itself.
 """
 
 import contextlib
-import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from datetime import timedelta
 
-from bson import ObjectId
-
-from common.errors import Locked
+from common.errors import Gone, Locked
 from common.jobs import UNDER_WAY, Job, Status, job_from
 from common.moments import now
-from common.storage.bucket import Bucket
 from common.storage.mongo import failures
 from gateway.intake import Intake
+from gateway.orphans import OrphanCleanup
 from gateway.outbox import Outbox
 from gateway.resumable import Uploads
 from gateway.settings import HousekeepingSettings
 from gateway.store import Store
-
-log = logging.getLogger(__name__)
 
 # Jobs that one pass handles at most, so that it ends; the next goes on.
 _BATCH = 10_000
@@ -46,8 +42,7 @@ class Housekeeping:
             "uploads": self.delete_expired_uploads(),
             "published": self.publish_forgotten(),
             "notified": self.notify_forgotten(),
-            "files": self.delete_files_without_job(),
-            "chunks": self.delete_chunks_without_file(),
+            **asdict(OrphanCleanup(self._settings, self._store, self._uploads).run()),
         }
 
     def delete_expired(self) -> int:
@@ -58,8 +53,8 @@ class Housekeeping:
         ended = [Status.COMPLETED.value, Status.FAILED.value]
         count = 0
         for job in self._jobs({"status": {"$in": ended}, "updated_at": {"$lt": now() - timedelta(days=days)}}):
-            self._store.delete(job.video_fid)
-            count += 1
+            # Unless its owner has queued it again meanwhile.
+            count += self._store.delete_ended(job)
         return count
 
     def delete_expired_uploads(self) -> int:
@@ -76,7 +71,7 @@ class Housekeeping:
         """Makes the jobs of uploads whose last request ended after the last byte and before that."""
         count = 0
         for upload in self._uploads.complete(self._settings.publish_grace):
-            with contextlib.suppress(Locked):
+            with contextlib.suppress(Locked, Gone):
                 if (mine := self._uploads.lock(upload.id)) is not None:
                     self._intake.complete(mine)
                     count += 1
@@ -96,7 +91,7 @@ class Housekeeping:
         count = 0
         for job in self._jobs(waiting):
             if self._outbox.announce(job):
-                self._store.jobs.update(job.video_fid, {"status": job.status.value}, {})
+                self._touch(job)
                 count += 1
         return count
 
@@ -115,38 +110,13 @@ class Housekeeping:
         count = 0
         for job in self._jobs(untold):
             if self._outbox.notify(job):
-                self._store.jobs.update(job.video_fid, {"status": job.status.value}, {})
+                self._touch(job)
                 count += 1
         return count
 
-    def delete_files_without_job(self) -> int:
-        """Deletes videos without a job and MP3s that their job does not point to."""
-        before = now() - timedelta(seconds=self._settings.orphan_grace)
-        count = 0
-        for file in self._store.videos.files_before(before):
-            # Before the job: it is made before the upload is forgotten.
-            if self._uploads.exists(file.id):
-                continue
-            job = self._store.jobs.get(file.id)
-            if job is None or job.status is Status.DELETED:
-                count += self._delete(self._store.videos, file.id)
-        for file in self._store.mp3s.files_before(before):
-            video_fid = file.metadata.get("video_fid")
-            job = self._store.jobs.get(video_fid) if video_fid else None
-            # One that is being converted may be about to point to it.
-            if job is None or (job.status is not Status.CONVERTING and job.mp3_fid != file.id):
-                count += self._delete(self._store.mp3s, file.id)
-        return count
-
-    def delete_chunks_without_file(self) -> int:
-        """Deletes what interrupted uploads and deletions left."""
-        before = now() - timedelta(seconds=self._settings.orphan_grace)
-        return sum(bucket.delete_abandoned_chunks(before) for bucket in (self._store.videos, self._store.mp3s))
-
-    def _delete(self, bucket: Bucket, file_id: ObjectId) -> int:
-        log.warning("Deleting the file %s, which no job knows", file_id)
-        bucket.delete(file_id)
-        return 1
+    def _touch(self, job: Job) -> None:
+        """Restarts the time after which the job stands still for too long."""
+        self._store.jobs.update(job.video_fid, {**job.this_round, "status": job.status.value}, {})
 
     def _jobs(self, query: Mapping[str, object]) -> Iterator[Job]:
         with failures():

@@ -28,6 +28,7 @@ from gateway.settings import GatewaySettings
 from gateway.shares import streams, transfers
 from gateway.store import Store
 from gateway.tus import Tus
+from gateway.upkeep_report import UpkeepReport
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ def create_app(settings: GatewaySettings) -> Flask:
     app.register_blueprint(docs.blueprint())
     app.register_blueprint(page.blueprint(settings.web_root))
     threading.Thread(target=_prepare, args=(store, unfinished), name="indexes", daemon=True).start()
+    threading.Thread(target=UpkeepReport(store).keep_exporting, name="upkeep", daemon=True).start()
     return app
 
 

@@ -97,8 +97,14 @@ class HousekeepingSettings(StoreSettings):
 
     # 0 keeps for ever.
     retention_days: NonNegativeInt = 30
-    # s. What has no owner yet may belong to an upload that is still going on: 6 hours are 2 GiB at 100 kB/s.
-    orphan_grace: NonNegativeFloat = 6 * 3600.0
+    # s. What nothing needs may belong to an upload that is still going on (6 hours are 2 GiB at 100 kB/s): it is
+    # suspected when it is so old, and deleted when it has been suspected for so long. The tombstone of a deleted job,
+    # which is kept for 7 days, must still be there then.
+    orphan_grace: float = Field(6 * 3600.0, ge=0, le=3 * 24 * 3600.0)
+    # A pass that would delete more orphaned files than this share of the number of jobs deletes none: a collection may
+    # have been lost. ORPHAN_MINIMUM of them are deleted whatever the share.
+    orphan_share: float = Field(0.01, ge=0, le=1)
+    orphan_minimum: NonNegativeInt = 20
     # s. A message that was not confirmed after this time is published again.
     publish_grace: NonNegativeFloat = 60.0
     # s. A job that stands still for this long is published again: well beyond the retries' longest delay.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bson import ObjectId
 
-from common.jobs import Jobs
+from common.jobs import Job, Jobs
 from common.storage.bucket import Bucket
 from common.summaries import Summaries
 from common.transcripts import Transcripts
@@ -37,18 +37,30 @@ class Store:
         self.transcripts.ensure_indexes()
 
     def delete(self, video_fid: ObjectId) -> None:
-        """Deletes a job with its files, its summary and its transcript.
+        """Deletes a job, whatever its state, with its files, its summary and its transcript.
 
-        The job goes first: a crash in between leaves files without a job, which housekeeping deletes, and never a
-        job without its files.
+        The job goes first: its tombstone is final, so nothing can need the files any more. A crash in between leaves
+        files of a deleted job, which housekeeping deletes, and never a job without its files.
         """
         self.jobs.bury(video_fid)
+        self._delete_all_of(video_fid)
+
+    def delete_ended(self, job: Job) -> bool:
+        """Deletes a job as `delete` does if it has not changed since it was read; tells whether it did."""
+        unchanged = {**job.this_round, "status": job.status.value, "updated_at": job.updated_at}
+        if not self.jobs.bury(job.video_fid, unchanged):
+            return False
+        self._delete_all_of(job.video_fid)
+        return True
+
+    def refuse(self, video_fid: ObjectId, username: str, filename: str) -> None:
+        """Deletes a video that has no job, or one that nobody was told of; no job of it can be made afterwards."""
+        self.jobs.forbid(video_fid, username, filename)
+        self._delete_all_of(video_fid)
+
+    def _delete_all_of(self, video_fid: ObjectId) -> None:
         self.summaries.delete_of_video(video_fid)
         self.transcripts.delete_of_video(video_fid)
-        self.delete_files(video_fid)
-
-    def delete_files(self, video_fid: ObjectId) -> None:
-        """Deletes a video and all MP3s that were made from it."""
         self.videos.delete(video_fid)
         for mp3_fid in self.mp3s.ids_of_video(video_fid):
             self.mp3s.delete(mp3_fid)

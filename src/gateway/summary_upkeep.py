@@ -3,12 +3,9 @@
 import logging
 from datetime import timedelta
 
-from bson import ObjectId
-
-from common.jobs import Status
 from common.messaging.publisher import Publisher
 from common.moments import now
-from common.storage.mongo import failures
+from common.storage.mongo import batches, failures
 from common.summaries import UNDER_WAY, Stage, summary_from
 from common.summary_outbox import SummaryOutbox
 from gateway.settings import HousekeepingSettings
@@ -33,7 +30,7 @@ class SummaryUpkeep:
         return {
             "summaries expired": self.delete_expired(),
             "summaries published": self.publish_forgotten(),
-            "summaries without job": self.delete_without_job(),
+            "summaries of deleted jobs": self.delete_of_deleted_jobs(),
         }
 
     def delete_expired(self) -> int:
@@ -68,18 +65,15 @@ class SummaryUpkeep:
             found = [summary_from(row) for row in summaries.collection.find(waiting).limit(_BATCH)]
         return sum(outbox.announce(summary) for summary in found)
 
-    def delete_without_job(self) -> int:
-        """Deletes what a deletion that was interrupted, or overtaken by a worker, has left."""
-        count = 0
-        for video_fid in self._videos():
-            job = self._store.jobs.get(video_fid)
-            if job is None or job.status is Status.DELETED:
-                log.warning("Deleting what is known of the sound of %s, which no job knows", video_fid)
-                count += self._store.summaries.delete_of_video(video_fid)
-                count += self._store.transcripts.delete_of_video(video_fid)
-        return count
+    def delete_of_deleted_jobs(self) -> int:
+        """Deletes what a deletion that was interrupted, or overtaken by a worker, has left.
 
-    def _videos(self) -> set[ObjectId]:
-        with failures():
-            videos = set(self._store.summaries.collection.distinct("video_fid"))
-            return videos | set(self._store.transcripts.collection.distinct("video_fid"))
+        A job that is simply not there proves nothing: the jobs may have been lost, and summaries are paid for.
+        """
+        count = 0
+        for video_fids in batches(self._store.jobs.deleted()):
+            count += self._store.summaries.delete_of_video(*video_fids)
+            count += self._store.transcripts.delete_of_video(*video_fids)
+        if count:
+            log.warning("Deleted %d summaries and transcripts of deleted jobs", count)
+        return count

@@ -13,6 +13,7 @@ from flask import Blueprint, Response, request
 from common.errors import (
     BadRequest,
     Gone,
+    Locked,
     NotFound,
     PreconditionFailed,
     TooLarge,
@@ -131,9 +132,10 @@ class Tus:
     def terminate(self, fid: str) -> Response:
         """DELETE: ends it, and the job that it may have become."""
         upload = self._own(fid)
-        if self._parts.take(upload) is not None:
-            self._uploads.forget(upload.id)
-        self._store.delete(upload.id)
+        mine = self._parts.take(upload)
+        if mine is not None and not self._uploads.forget(mine):
+            raise Locked("Another request has taken over this upload. Try again in a few seconds.")
+        self._store.refuse(upload.id, upload.username, upload.filename)
         return Response(status=204)
 
     def overridden(self, fid: str) -> Response:

@@ -92,6 +92,7 @@ def housekeeping(stack: Stack, **settings: str) -> None:
             **stack.program("housekeeping").environment,
             "ORPHAN_GRACE": "0",
             "PUBLISH_GRACE": "0",
+            "ORPHAN_MINIMUM": "10000",
             **settings,
         },
         check=True,

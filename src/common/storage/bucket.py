@@ -1,4 +1,4 @@
-"""Files in one database's GridFS: find, read from any offset, delete, and clean up."""
+"""Files in one database's GridFS: write, find, read from any offset, and delete."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -10,11 +10,15 @@ from uuid import uuid4
 
 from bson import ObjectId
 from gridfs import DEFAULT_CHUNK_SIZE
+from pymongo import WriteConcern
 from pymongo.cursor import Cursor, CursorType
 
 from common.errors import PermanentError
+from common.storage.adoption import Adoption
 from common.storage.mongo import Db, Document, failures
-from common.storage.writer import Beginning, GridWriter
+from common.storage.orphaned_chunks import OrphanedChunks
+from common.storage.orphaned_files import OrphanedFiles
+from common.storage.writer import MARKER, Beginning, GridWriter
 
 # Chunks to a message from MongoDB. 4 of 255 KiB measured as fast as 16, and take less memory.
 READ_BATCH = 4
@@ -49,6 +53,9 @@ class Bucket:
         self._db = db
         self._files = db["fs.files"]
         self._chunks = db["fs.chunks"]
+        self.orphans = OrphanedFiles(db)
+        self.orphaned_chunks = OrphanedChunks(db)
+        self.adoption = Adoption(db)
 
     def ensure_indexes(self) -> None:
         """Creates the indexes that the GridFS specification asks for, and those of our own queries."""
@@ -56,29 +63,41 @@ class Bucket:
             self._chunks.create_index([("files_id", 1), ("n", 1)], unique=True)
             self._files.create_index([("filename", 1), ("uploadDate", 1)])
             self._files.create_index([("metadata.video_fid", 1)])
+        self.orphans.ensure_indexes()
+        self.orphaned_chunks.ensure_indexes()
 
     def create(self, filename: str, content_type: str, metadata: Mapping[str, Any]) -> GridWriter:
         """Begins a file; use it in a `with` block and call `finish()`."""
         return GridWriter(self._db, filename, content_type, metadata)
 
     def resume(
-        self, file_id: ObjectId, size: int, filename: str, content_type: str, metadata: Mapping[str, Any]
+        self,
+        file_id: ObjectId,
+        size: int,
+        filename: str,
+        content_type: str,
+        metadata: Mapping[str, Any],
+        *,
+        turn: int = 0,
     ) -> GridWriter:
         """Goes on with a file of which `size` bytes are stored, and deletes what is stored behind them.
 
-        Only one writer at a time may do so. End it with `suspend()`, `leave()` or `finish()`: a `with` block aborts it.
+        Only one writer at a time may do so; `turn` rises with each, and one that comes late leaves alone what those
+        after it have stored. End it with `suspend()`, `leave()` or `finish()`: a `with` block aborts it.
         """
         whole, rest = divmod(size, DEFAULT_CHUNK_SIZE)
+        behind = {"$gte": whole + (1 if rest else 0)}
         with failures():
-            self._chunks.delete_many({"files_id": file_id, "n": {"$gte": whole + (1 if rest else 0)}})
+            self._chunks.delete_many({"files_id": file_id, "n": behind, "turn": {"$not": {"$gt": turn}}})
             # The chunk that is not full is this writer's from now on: one that lost its right must not undo the next's.
             writer = uuid4().hex
-            mine = {"$set": {"writer": writer}}
-            last = self._chunks.find_one_and_update({"files_id": file_id, "n": whole}, mine) if rest else None
+            mine = {"$set": {"writer": writer, "turn": turn}}
+            known = {"files_id": file_id, "n": whole, "turn": {"$not": {"$gt": turn}}}
+            last = self._chunks.find_one_and_update(known, mine) if rest else None
         if rest and (last is None or len(last["data"]) < rest):
             raise DamagedFile("The stored file is damaged. Upload it again.")
         tail = bytes(last["data"][:rest]) if last else b""
-        return GridWriter(self._db, filename, content_type, metadata, Beginning(file_id, size, tail, writer))
+        return GridWriter(self._db, filename, content_type, metadata, Beginning(file_id, size, tail, writer, turn))
 
     def publish(
         self, file_id: ObjectId, size: int, filename: str, content_type: str, metadata: Mapping[str, Any]
@@ -90,10 +109,21 @@ class Bucket:
             "uploadDate": datetime.now(UTC),
             "filename": filename,
             "contentType": content_type,
-            "metadata": dict(metadata),
+            "metadata": {**metadata, **MARKER},
         }
         with failures():
             self._files.update_one({"_id": file_id}, {"$setOnInsert": record}, upsert=True)
+
+    def accept(self, *file_ids: ObjectId) -> bool:
+        """Notes that videos have their jobs, and are no orphans; False when one of the files is gone.
+
+        Call it after the job is made: a file of which this is not known may be deleted by housekeeping.
+        """
+        # Not majority: housekeeping notes it again when a failover has lost it.
+        files = self._files.with_options(write_concern=WriteConcern(w=1))
+        change = {"$set": {"metadata.job": True}, "$unset": {"orphan": ""}}
+        with failures():
+            return files.update_many({"_id": {"$in": file_ids}}, change).matched_count == len(file_ids)
 
     def find(self, file_id: ObjectId) -> StoredFile | None:
         """The file's record, None when there is no such file."""
@@ -164,40 +194,6 @@ class Bucket:
         """The results that were made from a video."""
         with failures():
             return [row["_id"] for row in self._files.find({"metadata.video_fid": video_fid}, {"_id": 1})]
-
-    def files_before(self, before: datetime) -> Iterator[StoredFile]:
-        """The files whose upload ended before that time; the id is as old as its beginning."""
-        old = {"_id": {"$lt": ObjectId.from_datetime(before)}, "uploadDate": {"$lt": before}}
-        with failures():
-            for row in self._files.find(old):
-                yield _stored(row)
-
-    def delete_abandoned_chunks(self, before: datetime) -> int:
-        """Deletes chunks without a file, unless one was added since that time; returns how many files they were of."""
-        # The group of a sorted index's first field is a DISTINCT_SCAN: it visits one entry a file, not a chunk.
-        pipeline: list[Document] = [
-            {"$sort": {"files_id": 1, "n": 1}},
-            {"$group": {"_id": "$files_id"}},
-            {"$match": {"_id": {"$lt": ObjectId.from_datetime(before)}}},
-            {"$lookup": {"from": "fs.files", "localField": "_id", "foreignField": "_id", "as": "file"}},
-            {"$match": {"file": []}},
-            # Uploads that go on later (gateway.resumable) are in nobody's way.
-            {"$lookup": {"from": "uploads", "localField": "_id", "foreignField": "_id", "as": "upload"}},
-            {"$match": {"upload": []}},
-            {"$project": {"_id": 1}},
-        ]
-        with failures():
-            # A slow upload may have begun long ago and still go on.
-            abandoned = [
-                row["_id"] for row in self._chunks.aggregate(pipeline) if not self._grew_since(row["_id"], before)
-            ]
-            for file_id in abandoned:
-                self._chunks.delete_many({"files_id": file_id})
-        return len(abandoned)
-
-    def _grew_since(self, file_id: ObjectId, moment: datetime) -> bool:
-        newest = self._chunks.find_one({"files_id": file_id}, {"_id": 1}, sort=[("n", -1)])
-        return newest is not None and newest["_id"].generation_time >= moment
 
 
 def _parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:

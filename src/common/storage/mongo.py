@@ -1,8 +1,8 @@
 """The connection to MongoDB, its deadlines, and its failures in the terms of our error tree."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import pymongo
 from pymongo import MongoClient
@@ -16,8 +16,12 @@ Document = dict[str, Any]
 Client = MongoClient[Document]
 Db = Database[Document]
 
+T = TypeVar("T")
+
 VIDEOS = "videos"
 MP3S = "mp3s"
+# Documents that are handled together.
+BATCH = 500
 
 
 class StorageUnavailable(TransientError):
@@ -52,6 +56,24 @@ def failures() -> Iterator[None]:
         yield
     except PyMongoError as error:
         raise StorageUnavailable(f"MongoDB: {type(error).__name__}: {error}") from error
+
+
+def batches(items: Iterable[T]) -> Iterator[list[T]]:
+    """The items in lists of at most BATCH."""
+    batch: list[T] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def older_than(grace: float, field: str) -> Document:
+    """What finds the documents whose `field` is a time at least `grace` seconds ago, by MongoDB's own clock."""
+    limit = {"$subtract": ["$$NOW", int(grace * 1000)]}
+    return {field: {"$type": "date"}, "$expr": {"$lte": [f"${field}", limit]}}
 
 
 def ping(client: Client, timeout: float = 3.0) -> Callable[[], None]:

@@ -6,6 +6,7 @@ this writer overlaps small batches with the arrival of the next bytes and delete
 
 import io
 import logging
+import time
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +25,11 @@ from common.storage.mongo import Db, StorageUnavailable, failures
 
 log = logging.getLogger(__name__)
 
+# The marker of what we stored: in the metadata of each file, and in each chunk, as chunks arrive before their file's
+# record. Other software may keep files in the same database; housekeeping touches nothing without the marker.
+MARKER = {"service": "video2mp3"}
+# s. A writer that stood still for longer cannot finish: housekeeping may have deleted what it stored.
+STALE = 3600.0
 # Chunks to an insert: 8 of 255 KiB are 2 MiB, where larger batches measured no faster and cost memory.
 BATCH = 8
 # Inserts of a file under way at a time: with two, 800 MB took MongoDB 3.3 s instead of 4.6; three were no faster.
@@ -43,6 +49,8 @@ class Beginning:
     """The bytes in its last chunk, if that is not full."""
     writer: str
     """The mark that this chunk has while nobody else has begun to go on with the file."""
+    turn: int = 0
+    """Of this writer among those that go on with the file: it is in all of its chunks."""
 
 
 class GridWriter(io.RawIOBase):
@@ -62,7 +70,9 @@ class GridWriter(io.RawIOBase):
         # What the chunk that is not full held when the writing went on.
         self.tail = beginning.tail if beginning else b""
         self._writer = beginning.writer if beginning else ""
+        self._marks = {**MARKER, "turn": beginning.turn} if beginning else MARKER
         self._stored = self.size
+        self._last_insert = time.monotonic()
         self._db = db
         # The chunks need no acknowledgement of their own: the file's record is written after them, with the
         # journal, and the journal keeps the order.
@@ -71,7 +81,7 @@ class GridWriter(io.RawIOBase):
             "filename": filename,
             "contentType": content_type,
             "chunkSize": DEFAULT_CHUNK_SIZE,
-            "metadata": dict(metadata),
+            "metadata": {**metadata, **MARKER},
         }
         # What is no whole chunk yet, as it came: it is copied once, when it becomes one.
         self._pieces: list[bytes | memoryview] = [self.tail]
@@ -114,6 +124,8 @@ class GridWriter(io.RawIOBase):
 
     def finish(self) -> ObjectId:
         """Stores the rest and the file's record; returns the file's id."""
+        if self._next and time.monotonic() - self._last_insert > STALE:
+            raise StorageUnavailable(f"The writer of the file {self.id} stood still for too long")
         self._flush_all()
         with failures():
             record = {"_id": self.id, "length": self.size, "uploadDate": datetime.now(UTC), **self._document}
@@ -165,13 +177,14 @@ class GridWriter(io.RawIOBase):
     def _cut(self) -> None:
         """Makes a chunk of what waits to be one."""
         data = b"".join(self._pieces)
-        self._batch.append({"_id": ObjectId(), "files_id": self.id, "n": self._next, "data": data})
+        self._batch.append({"_id": ObjectId(), "files_id": self.id, "n": self._next, "data": data, **self._marks})
         self._next += 1
         self._pieces.clear()
         self._waiting = 0
 
     def _submit(self) -> None:
         self._settle(_INSERTS - 1)
+        self._last_insert = time.monotonic()
         second = bool(self._pending) and _second_inserts.acquire(blocking=False)
         if not second:
             self._settle(0)

@@ -81,7 +81,7 @@ def test_every_query_is_answered_by_an_index(client, store, recorder, rabbit, pu
     recorder.on = False
 
     asked = {collection(command) for _, command in recorder.commands}
-    assert asked == {"jobs", "uploads", "fs.files", "fs.chunks", "summaries", "transcripts"}
+    assert asked == {"jobs", "uploads", "fs.files", "fs.chunks", "summaries", "transcripts", "orphaned_chunks"}
     assert {next(iter(command)) for _, command in recorder.commands} == QUERIES
     for database, command in recorder.commands:
         plan = client[database].command("explain", explainable(command), verbosity="queryPlanner")
@@ -127,7 +127,7 @@ def use_files(store: Store, fid: ObjectId) -> None:
     store.videos.publish(writer.id, writer.suspend(), "name", "video/*", {})
     assert writer.stored == 1
     store.videos.resume(writer.id, 1, "name", "video/*", {}).leave()
-    list(store.videos.files_before(now()))
+    assert store.videos.accept(writer.id)
     store.mp3s.ids_of_video(fid)
     store.delete(fid)
 
@@ -142,7 +142,7 @@ def interrupt_uploads(uploads: Uploads) -> None:
     uploads.exists(upload.id)
     uploads.complete(1)
     uploads.expired()
-    uploads.forget(upload.id)
+    uploads.forget(locked)
 
 
 def keep_house(environment: Mapping[str, str], rabbit: Any, store: Store, publisher: Any) -> None:
@@ -153,7 +153,20 @@ def keep_house(environment: Mapping[str, str], rabbit: Any, store: Store, publis
         mp3_queue=rabbit.mp3_queue,
     )
     Housekeeping(settings, store, Outbox(rabbit, store.jobs, publisher)).run()
-    store.videos.delete_abandoned_chunks(now() + timedelta(minutes=1))
+    for bucket in (store.videos, store.mp3s):
+        list(bucket.orphans.ours_before(now()))
+        for files in bucket.orphans.ours_before(now() + timedelta(minutes=1)):
+            bucket.orphans.suspect("superseded", files)
+            bucket.orphans.delete(bucket.orphans.due(("superseded",), 0)[0])
+        for groups in bucket.orphaned_chunks.groups(now() + timedelta(minutes=1)):
+            bucket.orphaned_chunks.suspect(groups)
+        for groups in bucket.orphaned_chunks.due(0):
+            bucket.orphaned_chunks.still_orphaned(groups[0])
+            bucket.orphaned_chunks.delete(groups[0])
+            bucket.orphaned_chunks.acquit(groups)
+    store.jobs.forbid(ObjectId(), "other@example.com", "name.mp4")
+    store.jobs.results_among([ObjectId()])
+    list(store.jobs.deleted())
 
 
 def collection(command: Mapping[str, Any]) -> str:
@@ -162,9 +175,10 @@ def collection(command: Mapping[str, Any]) -> str:
 
 
 def explainable(command: dict[str, Any]) -> dict[str, Any]:
-    """Without what belongs to the session that sent it."""
+    """Without what belongs to the session that sent it; of a bulk, whose updates are of one kind, the first."""
     left_out = {"lsid", "$db", "writeConcern", "ordered", "txnNumber", "maxTimeMS"}
-    return {key: value for key, value in command.items() if key not in left_out}
+    kept = {key: value for key, value in command.items() if key not in left_out}
+    return {key: value[:1] if key == "updates" else value for key, value in kept.items()}
 
 
 def stages(plan: Any) -> set[str]:

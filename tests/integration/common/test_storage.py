@@ -1,10 +1,8 @@
 """Files go into GridFS and come out of it as they were, whatever their size; an abandoned one leaves nothing."""
 
-import hashlib
 import random
 from collections.abc import Generator
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 import gridfs
@@ -17,7 +15,7 @@ from common.settings import MongoSettings
 from common.storage import mongo
 from common.storage.bucket import READ_BATCH, STREAMS, Bucket, DamagedFile, StoredFile
 from common.storage.mongo import StorageUnavailable
-from common.storage.writer import BATCH, SECOND_INSERTS
+from common.storage.writer import BATCH, MARKER, SECOND_INSERTS
 from tests.waiting import eventually
 
 CHUNK = gridfs.DEFAULT_CHUNK_SIZE
@@ -49,7 +47,7 @@ def test_pymongos_own_gridfs_reads_our_files(db):
     fid = stored(Bucket(db), data, username="a@example.com")
     read = gridfs.GridFS(db).get(fid)
     assert read.read() == data
-    assert (read.filename, read.metadata) == ("name", {"username": "a@example.com"})
+    assert (read.filename, read.metadata) == ("name", {"username": "a@example.com", **MARKER})
 
 
 @pytest.mark.parametrize(
@@ -190,32 +188,6 @@ def test_deleting_takes_the_chunks_along(db):
     bucket.delete(fid)
     assert bucket.find(fid) is None
     assert db["fs.chunks"].count_documents({}) == 0
-
-
-def test_only_old_chunks_without_a_file_are_cleared_away(db):
-    bucket = Bucket(db)
-    bucket.ensure_indexes()
-    kept = stored(bucket, content(2 * CHUNK))
-    old = ObjectId.from_datetime(datetime.now(UTC) - timedelta(days=2))
-    db["fs.chunks"].insert_one({"_id": old, "files_id": old, "n": 0, "data": b"x"})
-    db["fs.chunks"].insert_one({"files_id": ObjectId(), "n": 0, "data": b"under way"})
-    assert bucket.delete_abandoned_chunks(datetime.now(UTC) - timedelta(days=1)) == 1
-    assert db["fs.chunks"].count_documents({"files_id": old}) == 0
-    assert db["fs.chunks"].count_documents({}) == 3
-    assert (
-        hashlib.sha256(b"".join(bucket.read(bucket.find(kept)))).digest() == hashlib.sha256(content(2 * CHUNK)).digest()
-    )
-
-
-def test_chunks_of_a_slow_upload_that_goes_on_stay(db):
-    bucket = Bucket(db)
-    bucket.ensure_indexes()
-    old = ObjectId.from_datetime(datetime.now(UTC) - timedelta(days=2))
-    db["fs.chunks"].insert_one({"_id": old, "files_id": old, "n": 0, "data": b"x"})
-    db["fs.chunks"].insert_one({"files_id": old, "n": 1, "data": b"just now"})
-    assert bucket.delete_abandoned_chunks(datetime.now(UTC) - timedelta(days=1)) == 0
-    db["fs.chunks"].delete_one({"files_id": old, "n": 1})
-    assert bucket.delete_abandoned_chunks(datetime.now(UTC) - timedelta(days=1)) == 1
 
 
 def test_a_database_that_is_not_there_is_a_transient_failure():

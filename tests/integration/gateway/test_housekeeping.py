@@ -128,46 +128,18 @@ def test_results_older_than_the_retention_go_with_their_files(store, housekeepin
     assert store.videos.find(fresh) is not None
 
 
-def test_a_retention_of_zero_keeps_for_ever(store, housekeeping):
-    completed(store, days_ago=4000)
-    assert housekeeping(retention_days=0).delete_expired() == 0
-
-
-def test_files_without_a_job_go_when_no_upload_can_still_want_them(store, housekeeping):
-    day = timedelta(days=1)
-    lost_video, lost_mp3 = video(store, day), mp3(store, ObjectId(), day)
-    under_way = video(store)
-    assert housekeeping().delete_files_without_job() == 2
-    assert store.videos.find(lost_video) is None
-    assert store.mp3s.find(lost_mp3) is None
-    assert store.videos.find(under_way) is not None
-
-
-def test_a_video_whose_upload_took_longer_than_the_grace_waits_for_its_job(store, housekeeping):
-    fid = aged(store.videos, video(store, timedelta(days=1)), timedelta())
-    assert housekeeping().delete_files_without_job() == 0
+def test_a_job_that_its_owner_queues_again_in_time_does_not_expire(store):
+    fid = completed(store, days_ago=31)
+    read = store.jobs.get(fid)
+    store.jobs.reopen(fid, {"quality": "high"}, ended=(Status.COMPLETED,))
+    assert not store.delete_ended(read)
+    assert store.jobs.get(fid).status is Status.QUEUED
     assert store.videos.find(fid) is not None
 
 
-def test_an_mp3_that_its_job_does_not_point_to_goes(store, housekeeping):
-    fid = completed(store)
-    second = mp3(store, fid, timedelta(days=1))
-    assert housekeeping().delete_files_without_job() == 1
-    assert store.mp3s.ids_of_video(fid) == [store.jobs.get(fid).mp3_fid]
-    assert store.mp3s.find(second) is None
-
-
-def test_the_files_of_a_deletion_that_was_interrupted_go(store, housekeeping):
-    fid = video(store, timedelta(days=1))
-    store.jobs.create(fid, OWNER, "talk.mp4", {})
-    store.jobs.bury(fid)
-    assert housekeeping().delete_files_without_job() == 1
-
-
-def test_chunks_of_an_upload_that_was_cut_off_go(store, housekeeping):
-    old = ObjectId.from_datetime(datetime.now(UTC) - timedelta(days=1))
-    store.videos._chunks.insert_one({"_id": old, "files_id": old, "n": 0, "data": b"x"})
-    assert housekeeping().delete_chunks_without_file() == 1
+def test_a_retention_of_zero_keeps_for_ever(store, housekeeping):
+    completed(store, days_ago=4000)
+    assert housekeeping(retention_days=0).delete_expired() == 0
 
 
 def stages(plan: dict) -> set[str]:
@@ -229,9 +201,19 @@ def test_what_is_known_of_a_deleted_job_goes_with_it(store, upkeep):
         mp3_fid = store.jobs.get(fid).mp3_fid
         store.summaries.create(OWNER, "talk.mp4", Recording(mp3_fid, mp3_fid, fid), published=True)
         store.transcripts.begin(mp3_fid, fid, OWNER)
-    assert upkeep.delete_without_job() == 0
+    assert upkeep.delete_of_deleted_jobs() == 0
     store.jobs.bury(gone)
-    assert upkeep.delete_without_job() == 2
+    assert upkeep.delete_of_deleted_jobs() == 2
+    assert store.summaries.collection.count_documents({}) == store.transcripts.collection.count_documents({}) == 1
+
+
+def test_a_lost_collection_of_jobs_loses_no_summary(store, upkeep):
+    fid = completed(store)
+    mp3_fid = store.jobs.get(fid).mp3_fid
+    store.summaries.create(OWNER, "talk.mp4", Recording(mp3_fid, mp3_fid, fid), published=True)
+    store.transcripts.begin(mp3_fid, fid, OWNER)
+    store.jobs.collection.delete_many({})
+    upkeep.run()
     assert store.summaries.collection.count_documents({}) == store.transcripts.collection.count_documents({}) == 1
 
 

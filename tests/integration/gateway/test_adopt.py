@@ -1,0 +1,213 @@
+"""Files that have no job get one: of the first version, of other software, or after the jobs were lost."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import gridfs
+import pytest
+from bson import ObjectId
+
+from common.jobs import Status
+from gateway import migrations
+from gateway.adopt import Adoptions
+from gateway.orphans import OrphanCleanup
+from gateway.resumable import Uploads
+from gateway.settings import HousekeepingSettings
+
+OWNER = "owner@example.com"
+OTHER = "other@example.com"
+
+
+@pytest.fixture
+def adopt(store) -> Callable[..., Adoptions]:
+    def run(user: str | None = None, *, dry_run: bool = False) -> Adoptions:
+        adoptions = Adoptions(store, user, dry_run=dry_run)
+        lines = list(adoptions.run())
+        assert len(lines) == adoptions.counts.completed + adoptions.counts.queued
+        return adoptions
+
+    return run
+
+
+def put(db, name: str | None, **metadata: object) -> ObjectId:
+    """A file as the first version stored it, or other software does."""
+    more = {"filename": name} if name else {}
+    return gridfs.GridFS(db).put(b"x" * 1000, **more, **({"metadata": metadata} if metadata else {}))
+
+
+def seen(db) -> list[dict[str, object]]:
+    return list(db["fs.files"].find({}))
+
+
+def test_a_video_without_an_mp3_is_queued_for_its_owner(store, db, adopt):
+    fid = put(db, "talk.mp4", username=OWNER)
+    assert adopt().counts.queued == 1
+    job = store.jobs.owned(fid, OWNER)
+    assert (job.status, job.filename, job.mp3_fid) == (Status.QUEUED, "talk.mp4", None)
+    assert store.jobs.collection.find_one({"_id": fid})["published"] is False
+
+
+@pytest.mark.parametrize("link", [ObjectId, str])
+def test_a_video_with_an_mp3_is_completed_and_can_be_downloaded(store, db, other_db, adopt, link):
+    fid = put(db, "talk.mp4", username=OWNER)
+    mp3 = put(other_db, "talk.mp3", video_fid=link(fid))
+    assert adopt().counts.completed == 1
+    job = store.jobs.owned(fid, OWNER)
+    assert (job.status, job.progress, job.mp3_fid) == (Status.COMPLETED, 100, mp3)
+    assert job.told
+    assert job.notice_sent
+    # As GET /download asks for it, and as a deletion finds it.
+    assert store.mp3s.find(mp3).metadata["username"] == OWNER
+    assert store.mp3s.ids_of_video(fid) == [mp3]
+
+
+def test_a_file_without_an_owner_needs_one(store, db, adopt):
+    fid = put(db, None)
+    assert adopt().counts.without_owner == 1
+    assert store.jobs.get(fid) is None
+    assert adopt(OTHER).counts.queued == 1
+    assert store.jobs.owned(fid, OTHER).filename == "video"
+    assert store.videos.find(fid).metadata["username"] == OTHER
+
+
+def test_the_owner_that_a_file_names_is_not_overruled(store, db, adopt):
+    fid = put(db, "talk.mp4", username=OWNER)
+    adopt(OTHER)
+    assert store.jobs.owned(fid, OWNER) is not None
+
+
+def test_a_dry_run_changes_nothing(store, db, other_db, adopt):
+    fid = put(db, "talk.mp4", username=OWNER)
+    put(other_db, "talk.mp3", video_fid=fid)
+    before = seen(db) + seen(other_db)
+    assert adopt(dry_run=True).counts.completed == 1
+    assert seen(db) + seen(other_db) == before
+    assert store.jobs.get(fid) is None
+
+
+def test_repeating_it_makes_nothing_twice(store, db, other_db, adopt):
+    fid = put(db, "talk.mp4", username=OWNER)
+    put(other_db, "talk.mp3", video_fid=fid)
+    adopt()
+    before = store.jobs.collection.find_one({"_id": fid})
+    again = adopt().counts
+    assert (again.completed, again.queued, again.marked) == (0, 0, 0)
+    assert store.jobs.collection.find_one({"_id": fid}) == before
+
+
+def test_an_interrupted_run_is_continued_by_the_next(store, db, adopt):
+    fid = put(db, "talk.mp4", username=OWNER)
+    # It ended when the file was marked.
+    (batch,) = store.videos.adoption.files()
+    assert store.videos.adoption.take(batch[0], OWNER)
+    assert adopt().counts.queued == 1
+    assert store.jobs.get(fid) is not None
+
+
+def test_what_is_adopted_is_kept_by_housekeeping_and_goes_with_its_job(store, db, other_db, adopt, environment):
+    fid = put(db, "talk.mp4", username=OWNER)
+    put(other_db, "talk.mp3", video_fid=fid)
+    kept = put(db, "other.mp4")
+    adopt()
+    values = {"mongo_uri": environment["MONGO_URI"], "rabbitmq_uri": environment["RABBITMQ_URI"], "orphan_grace": 0}
+    cleanup = OrphanCleanup(HousekeepingSettings(**values), store, Uploads(db, 60))
+    assert [cleanup.run().files for _ in range(3)] == [0, 0, 0]
+    store.delete(fid)
+    assert [file["_id"] for file in seen(db) + seen(other_db)] == [kept]
+
+
+def test_an_upload_that_is_not_accepted_yet_is_left_alone(store, adopt):
+    with store.videos.create("talk.mp4", "video/*", {"username": OWNER}) as writer:
+        writer.write(b"x")
+        fid = writer.finish()
+    assert adopt(OTHER).counts.queued == 0
+    assert store.jobs.get(fid) is None
+
+
+def test_a_file_of_a_deleted_job_is_not_adopted(store, db, adopt):
+    fid = put(db, "talk.mp4", username=OWNER)
+    store.jobs.create(fid, OWNER, "talk.mp4", {})
+    store.jobs.bury(fid)
+    adopt()
+    assert store.jobs.get(fid).status is Status.DELETED
+
+
+def test_lost_jobs_come_back_even_of_videos_that_are_gone(store, db, other_db, adopt):
+    with_video, without_video = (put(db, "talk.mp4", username=OWNER) for _ in range(2))
+    for fid in (with_video, without_video):
+        put(other_db, "talk.mp3", video_fid=fid, username=OWNER)
+    adopt()
+    store.videos.delete(without_video)
+    store.jobs.collection.delete_many({})
+    assert adopt().counts.completed == 2
+    assert {store.jobs.owned(fid, OWNER).status for fid in (with_video, without_video)} == {Status.COMPLETED}
+
+
+def test_an_mp3_that_names_no_video_is_counted_and_left(other_db, adopt):
+    put(other_db, "talk.mp3")
+    before = seen(other_db)
+    assert adopt(OTHER).counts.without_video == 1
+    assert seen(other_db) == before
+
+
+def test_metadata_that_are_no_object_are_left_alone(db, adopt):
+    gridfs.GridFS(db).put(b"x", metadata="text")
+    gridfs.GridFS(db).put(b"x", _id="no ObjectId")
+    before = seen(db)
+    counts = adopt(OTHER).counts
+    assert (counts.queued, seen(db)) == (0, before)
+
+
+def test_metadata_that_are_null_are_filled_in(store, db, adopt):
+    fid = gridfs.GridFS(db).put(b"x", metadata=None)
+    assert adopt(OTHER).counts.queued == 1
+    assert store.videos.find(fid).metadata["username"] == OTHER
+
+
+def previous_release(store, db, other_db) -> tuple[ObjectId, ObjectId]:
+    """A job with its files as they were before files had a marker."""
+    fid = put(db, "talk.mp4", username=OWNER)
+    mp3 = put(other_db, "talk.mp3", username=OWNER, video_fid=fid)
+    store.jobs.create(fid, OWNER, "talk.mp4", {})
+    store.jobs.update(fid, {}, {"status": "completed", "mp3_fid": mp3})
+    return fid, mp3
+
+
+def test_the_migration_marks_the_files_of_the_jobs_and_no_others_once(store, db, other_db):
+    fid, mp3 = previous_release(store, db, other_db)
+    replaced = put(other_db, "old.mp3", video_fid=fid)
+    put(db, "other.mp4")
+    put(other_db, "other.mp3", video_fid=ObjectId())
+    migrations.run(store)
+    ours = {"metadata.service": "video2mp3"}
+    assert [file["_id"] for file in db["fs.files"].find(ours)] == [fid]
+    assert {file["_id"] for file in other_db["fs.files"].find(ours)} == {mp3, replaced}
+    assert store.videos.find(fid).metadata == {"username": OWNER, "service": "video2mp3", "job": True}
+    assert db["migrations"].find_one({"_id": 1})["changed"] == 3
+    # Recorded: it does not go through the archive again.
+    previous_release(store, db, other_db)
+    migrations.run(store)
+    assert db["fs.files"].count_documents(ours) == 1
+
+
+def test_files_that_a_replica_of_the_previous_release_stored_late_are_marked_by_adoption(store, db, other_db, adopt):
+    migrations.run(store)
+    fid, mp3 = previous_release(store, db, other_db)
+    counts = adopt().counts
+    assert (counts.marked, counts.completed) == (1, 0)
+    assert store.videos.find(fid).metadata["service"] == store.mp3s.find(mp3).metadata["service"] == "video2mp3"
+
+
+def test_the_command_shows_what_it_would_do(environment):
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway.adopt", "--dry-run"],
+        env={**os.environ, "PYTHONPATH": "src", **{key: environment[key] for key in ("MONGO_URI", "RABBITMQ_URI")}},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Jobs: " in done.stdout
