@@ -1,4 +1,4 @@
-"""What a user should know about a finished conversion: stable codes with values, stored in the job, shown as sentences."""
+"""What a user should know about a finished conversion: stable codes with values, stored in the job."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
