@@ -1,8 +1,10 @@
 """The command lines: what ffmpeg is asked to do, and what it may open while doing it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from . import loudness
 from .demuxers import DEMUXERS
@@ -19,15 +21,104 @@ PREROLL = 2.0
 # Pixels. What players show, and small beside the sound.
 COVER_SIZE = 600
 
-# How much of a file ffmpeg may read to find its tracks: a track that starts late is found late.
+# How much of a file ffmpeg may read to find its tracks; more when there is none (`Source.looking_further`).
 PROBE_BYTES = 50_000_000
 PROBE_MICROSECONDS = 30_000_000
+_FURTHER_MICROSECONDS = 3 * 3600 * 1_000_000
+
+# s. Time stamps that differ by more are dropped by ffmpeg, 30 hours by default; what is a jump is decided here.
+_NEVER = 2_000_000_000
+
+# Added to the time stamps of decoded frames, which are listed as durations and must not be negative; 265 days at least.
+STAMP_OFFSET = 1 << 40
 
 
-def _ffmpeg(level: str, source: int, *, seek: float = 0.0) -> list[str]:
-    """ffmpeg with one input, the descriptor `source`: no name that a playlist inside could be relative to.
+@dataclass(frozen=True)
+class Source:
+    """A file to read."""
 
-    It is read from `seek` seconds on; what it writes then starts at 0.
+    path: Path
+    fd: int = -1
+    """The descriptor, which ffmpeg inherits, inside of `opened`."""
+    probe: tuple[int, int] = (PROBE_BYTES, PROBE_MICROSECONDS)
+    """Bytes and microseconds of sound in which the tracks are found."""
+    merged: bool = False
+    """Whether a transport stream's track continues where its programme's sound has moved to."""
+
+    def looking_further(self, size: int) -> "Source":
+        """The same with a look at up to `size` bytes, which ffmpeg keeps in memory meanwhile."""
+        return replace(self, probe=(max(size, PROBE_BYTES), _FURTHER_MICROSECONDS))
+
+    @contextmanager
+    def opened(self) -> Iterator[Self]:
+        """The same with a descriptor of its own: those who share one share its position too."""
+        with self.path.open("rb") as file:
+            yield replace(self, fd=file.fileno())
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """As input of a command."""
+        return (
+            *("-protocol_whitelist", "fd"),
+            *("-format_whitelist", ",".join(DEMUXERS)),
+            *("-probesize", str(self.probe[0])),
+            *("-analyzeduration", str(self.probe[1])),
+            *(("-merge_pmt_versions", "1") if self.merged else ()),
+            *("-fd", str(self.fd)),
+            *("-i", "fd:"),
+        )
+
+
+@dataclass(frozen=True)
+class Pcm:
+    """Samples from a pipe: 32-bit floats, little-endian, channels interleaved."""
+
+    fd: int
+    rate: int
+    """Hertz."""
+    channels: int
+
+    @property
+    def frame(self) -> int:
+        """Bytes of one sample of all channels."""
+        return 4 * self.channels
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """As input of a command."""
+        return (
+            *("-protocol_whitelist", "fd"),
+            *("-f", "f32le", "-ar", str(self.rate), "-ac", str(self.channels)),
+            *("-fd", str(self.fd)),
+            *("-i", "fd:"),
+        )
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The part of one track that is wanted."""
+
+    stream: int
+    """The track's number among all of the file's tracks."""
+    start: float = 0.0
+    """Seconds from the file's start."""
+    length: float | None = None
+    """Seconds; `None` is to the end."""
+    mix: str | None = None
+    """The filter that makes one or two channels of a layout that swresample does not know."""
+    mono: bool = False
+    """Whether the track has one channel."""
+
+    @property
+    def ahead(self) -> float:
+        """Seconds that are decoded before the start and dropped."""
+        return min(self.start, PREROLL)
+
+
+def _ffmpeg(level: str, source: Source | Pcm, *, seek: float = 0.0, own_clock: bool = False) -> list[str]:
+    """ffmpeg with one input: a descriptor, and no name that a playlist inside could be relative to.
+
+    It is read from `seek` seconds on; what it writes then starts at 0. `own_clock` leaves the time stamps as they are.
     """
     return [
         binary(),
@@ -35,50 +126,51 @@ def _ffmpeg(level: str, source: int, *, seek: float = 0.0) -> list[str]:
         "-hide_banner",
         "-nostats",
         *("-loglevel", level),
-        *("-protocol_whitelist", "fd"),
-        *("-format_whitelist", ",".join(DEMUXERS)),
-        *("-probesize", str(PROBE_BYTES)),
-        *("-analyzeduration", str(PROBE_MICROSECONDS)),
         *("-threads", "1"),
+        *(("-copyts", "-dts_error_threshold", str(_NEVER)) if own_clock else ()),
         *(("-ss", f"{seek:.6f}") if seek else ()),
-        *("-fd", str(source)),
-        *("-i", "fd:"),
+        *source.options,
     ]
 
 
-def listing(source: int) -> list[str]:
-    """Lists what is in the file on stderr; ends with code 1 for want of an output."""
+def listing(source: Source) -> list[str]:
+    """Lists what is in the file on stderr; ends with code 1, as there is no output."""
     return _ffmpeg("info", source)
 
 
-def measuring(source: int, stream: int | None) -> list[str]:
-    """Reads the packets of one stream, or of all, without decoding: its progress says where they end."""
-    which = "0" if stream is None else f"0:{stream}"
+def packets(source: Source, stream: int) -> list[str]:
+    """Lists the packets of a track on stdout (`converter.packets`), without decoding."""
+    return [
+        *_ffmpeg("warning", source, own_clock=True),
+        *("-map", f"0:{stream}", "-c", "copy"),
+        *("-f", "framecrc", "pipe:1"),
+    ]
+
+
+def measuring(source: Source) -> list[str]:
+    """Reads the packets of all tracks without decoding: its progress says where they end."""
     return [
         *_ffmpeg("error", source),
-        *("-map", which, "-c", "copy", "-ignore_unknown"),
+        *("-map", "0", "-c", "copy", "-ignore_unknown"),
         *("-progress", "pipe:1"),
         *("-f", "null", "-"),
     ]
 
 
-@dataclass(frozen=True)
-class Piece:
-    """The part of one track that is wanted."""
+def decoding(source: Source, piece: Piece, shape: Pcm, stamps: int) -> list[str]:
+    """Writes all samples of a track to stdout, in the shape of `Pcm`, and a line for each frame to `stamps`.
 
-    stream: int | str
-    """The track's number among all of the file's tracks, or `a:` and that among its tracks of sound, from 0."""
-    start: float = 0.0
-    """Seconds from the file's start."""
-    length: float | None = None
-    """Seconds; `None` is to the end."""
-    fill_gaps: bool = False
-    """Whether to put silence where the time stamps leave a gap (> 0.1 s)."""
-
-    @property
-    def ahead(self) -> float:
-        """Seconds that are decoded before the start and dropped."""
-        return min(self.start, PREROLL)
+    The line has framecrc's form. Its size is the samples' in bytes, its duration the frame's time stamp, in samples,
+    plus `STAMP_OFFSET`: as time stamps, ffmpeg would change those that go back.
+    """
+    return [
+        *_ffmpeg("warning", source, own_clock=True),
+        *("-map", f"0:{piece.stream}"),
+        *_chain(piece.mix),
+        *("-c:a", "pcm_f32le", "-ar", str(shape.rate), "-ac", str(shape.channels)),
+        *("-bsf:a", f"setts=ts=N:duration=PTS+{STAMP_OFFSET}", "-flush_packets", "1"),
+        *("-f", "tee", f"[f=f32le]pipe:1|[f=framecrc:flush_packets=1]pipe:{stamps}"),
+    ]
 
 
 @dataclass(frozen=True)
@@ -97,7 +189,7 @@ class Encoding:
     max_bytes: int
 
 
-def measuring_loudness(source: int, piece: Piece) -> list[str]:
+def measuring_loudness(source: Source | Pcm, piece: Piece) -> list[str]:
     """Decodes the piece and says at the end, as JSON on stderr, how loud it is."""
     return [
         *_ffmpeg("info", source, seek=piece.start - piece.ahead),
@@ -110,7 +202,13 @@ def measuring_loudness(source: int, piece: Piece) -> list[str]:
 
 
 def encoding(
-    source: int, piece: Piece, target: Path, how: Encoding, level: str | None = None, *, turn: slice = slice(None)
+    source: Source | Pcm,
+    piece: Piece,
+    target: Path,
+    how: Encoding,
+    level: str | None = None,
+    *,
+    turn: slice = slice(None),
 ) -> list[str]:
     """Encodes the piece as an MP3; `level` is the filter that changes its loudness.
 
@@ -151,7 +249,7 @@ def _mp3(how: Encoding, target: Path) -> tuple[str, ...]:
     )
 
 
-def frame(source: int, at: float, target: Path) -> list[str]:
+def frame(source: Source, at: float, target: Path) -> list[str]:
     """Writes the picture at that time as a JPEG of at most COVER_SIZE pixels a side, or nothing when there is none."""
     return [
         *_ffmpeg("error", source, seek=at),
@@ -163,14 +261,14 @@ def frame(source: int, at: float, target: Path) -> list[str]:
 
 
 def _filters(piece: Piece, level: str | None, *more: str) -> tuple[str, ...]:
-    # async=1: insert silence, never stretch.
-    chain = [
-        *([f"atrim=start={piece.ahead:.6f}", f"asetpts=PTS-{piece.ahead:.6f}/TB"] if piece.ahead else []),
-        *(["aresample=async=1"] if piece.fill_gaps else []),
-        *([level] if level else []),
-        *more,
-    ]
-    return ("-filter:a", ",".join(chain)) if chain else ()
+    ahead = piece.ahead
+    skip = [f"atrim=start={ahead:.6f}", f"asetpts=PTS-{ahead:.6f}/TB"] if ahead else []
+    return _chain(*skip, piece.mix, level, *more)
+
+
+def _chain(*filters: str | None) -> tuple[str, ...]:
+    chain = ",".join(one for one in filters if one)
+    return ("-filter:a", chain) if chain else ()
 
 
 def _duration(piece: Piece, limit: float | None) -> tuple[str, ...]:

@@ -1,10 +1,13 @@
 """What one conversion may cost: the input is a stranger's, so every resource that ffmpeg uses has an end."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.errors import PermanentError
 
 MEGABYTE = 1 << 20
+# What every file may become, three hours at 192 kbit/s, and how many times its own size more.
+_ALWAYS_MB = 256
+_TIMES = 100
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,13 @@ class Limits:
     def memory(self) -> int:
         """Bytes of private memory for ffmpeg."""
         return self.memory_mb * MEGABYTE
+
+    def for_file(self, size: int) -> "Limits":
+        """The same for a file of so many bytes: an MP3 may be larger than its source, but not without any measure.
+
+        The lowest rates in use (700 bit/s for speech) are less than a hundredth of an MP3's for the first hours.
+        """
+        return replace(self, max_output_mb=min(self.max_output_mb, _ALWAYS_MB + _TIMES * -(-size // MEGABYTE)))
 
     def too_large(self) -> PermanentError:
         """The error of an MP3 that reaches `max_output_mb`."""

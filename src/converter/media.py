@@ -1,25 +1,24 @@
-"""What is in a file: its container, its tracks and its tags, as ffmpeg lists them and moviepy reads them."""
+"""What is in a file: its container, its tracks, its tags and chapters, as ffmpeg lists them on stderr.
 
-import re
-from dataclasses import dataclass
-from typing import Any
+The given ffmpeg has no ffprobe. The listing is read line by line, in time that grows with its length only.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from common.errors import PermanentError
 
-from . import moviepy_parts
-
 NOT_A_VIDEO = "This file is not a video or audio file that can be converted"
 INCOMPLETE = "This video is incomplete: its index is missing, as after an upload or recording that broke off"
+NO_AUDIO = "This video has no audio track, so there is nothing to convert"
+UNDECODABLE = "This video's sound is of a kind that cannot be decoded"
 
 # What ffmpeg says about an MP4 whose index is not there, or cut.
 NO_INDEX = ("moov atom not found", "reached eof", "error reading header")
 
-# Containers that write no length: what ffmpeg lists is measured, so it promises nothing; and whose times ffmpeg counts
-# from the first track that is used (AVFMT_TS_DISCONT in libavformat).
-MEASURED = frozenset({"mpegts", "mpeg", "ogg", "nut"})
-
-# ffmpeg's name for the demuxer of MP4 and QuickTime.
+# ffmpeg's names for the demuxers of MP4 and QuickTime, and of transport streams.
 MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
+MPEG_TS = "mpegts"
 
 
 @dataclass(frozen=True)
@@ -29,42 +28,32 @@ class Container:
     name: str
     """ffmpeg's name of the demuxer."""
     duration: float | None
-    """As a header has it; `None` when ffmpeg had to measure or guess it."""
+    """As ffmpeg lists it, from a header or a guess: a hint, never a limit. It counts from 0, not from `start`."""
     start: float
     """The first time stamp of the file."""
+    frame: float = 0.0
+    """Seconds that a picture of the file lasts, 0 without pictures."""
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Sound:
-    """The track to convert."""
+class Track:
+    """A track of sound."""
 
+    number: int
+    """Among the tracks of sound, from 1."""
     stream: int
-    """Its number among all of the file's tracks."""
-    alone: int | None
-    """In an MP4 its number among the tracks of sound, from 0, if the others may be gone; None if they matter to it."""
+    """Among all of the file's tracks, from 0."""
+    codec: str
+    """ffmpeg's name; `none` when it knows none."""
     sample_rate: int | None
     """Hertz."""
-    late: float
-    """Seconds that it starts after the file, as ffmpeg counts them."""
-    frame: float
-    """Seconds that a picture of the file lasts, 0 without pictures."""
+    layout: str
+    """ffmpeg's description of the channels."""
+    default: bool
+    begin: float
+    """Its first time stamp in seconds, as far as ffmpeg looked; 0 where it lists none."""
     tags: dict[str, str]
-    """The file's and the track's own."""
-
-
-def container(listing: str) -> Container:
-    """What ffmpeg took the file for; raises `PermanentError` when it knows no such container."""
-    header = re.search(r"^Input #0, (\S+), from ", listing, re.MULTILINE)
-    if header is None:
-        raise PermanentError(INCOMPLETE if any(sign in listing for sign in NO_INDEX) else NOT_A_VIDEO)
-    length = re.search(r"^  Duration: (\d+):(\d\d):(\d\d\.\d+)", listing, re.MULTILINE)
-    start = re.search(r"^  Duration: .*, start: (-?\d+\.\d+)", listing, re.MULTILINE)
-    promised = header[1] not in MEASURED and "Estimating duration from bitrate" not in listing
-    return Container(
-        name=header[1],
-        duration=int(length[1]) * 3600 + int(length[2]) * 60 + float(length[3]) if length and promised else None,
-        start=float(start[1]) if start else 0.0,
-    )
 
 
 @dataclass(frozen=True)
@@ -76,65 +65,65 @@ class Chapter:
     title: str
 
 
-def sound(listing: str, where: Container, track: int | None = None) -> Sound:
-    """The `track`-th audio track (from 1), by default the default track, else the first.
+def container(listing: str) -> Container:
+    """What ffmpeg took the file for; raises `PermanentError` when it knows no such container."""
+    name, duration, start, frame = "", None, 0.0, 0.0
+    tags: dict[str, str] = {}
+    lines = _lines(listing)
+    for line in lines:
+        if not name:
+            if line.startswith("Input #0, "):
+                name = line.removeprefix("Input #0, ").partition(", from ")[0]
+        elif line.startswith("  Metadata:"):
+            tags = _tags(lines, 4)
+        elif line.startswith("  Duration: "):
+            parts = line.removeprefix("  Duration: ").split(", ")
+            duration = _clock(parts[0])
+            starts = [part.removeprefix("start: ") for part in parts if part.startswith("start: ")]
+            start = _number(starts[0]) if starts else 0.0
+        elif line.startswith("  Stream #0:") and ": Video: " in line and not frame:
+            rates = [_number(part.removesuffix(" fps")) for part in line.split(", ") if part.endswith(" fps")]
+            frame = 1 / rates[0] if rates and rates[0] > 0 else 0.0
+    if not name:
+        raise PermanentError(INCOMPLETE if any(sign in listing for sign in NO_INDEX) else NOT_A_VIDEO)
+    return Container(name, duration, start, frame, tags)
 
-    Raises `PermanentError` when there is no such track, or no sound that can be decoded.
+
+def tracks(listing: str) -> list[Track]:
+    """The tracks of sound, in their order; a track that several programs have counts once."""
+    found: dict[int, Track] = {}
+    lines = _lines(listing)
+    track: Track | None = None
+    for line in lines:
+        if line.startswith("  Stream #0:"):
+            track = _track(line, len(found) + 1)
+            if track is None or track.stream in found:
+                track = None
+            else:
+                found[track.stream] = track
+        elif not line.startswith("    "):
+            track = None
+        elif line.startswith("    Metadata:") and track is not None:
+            track.tags.update(_tags(lines, 6))
+    return list(found.values())
+
+
+def candidates(found: Sequence[Track], wanted: int | None) -> list[Track]:
+    """The tracks to try, the best first: the wanted one alone, else the default one, then the others in their order.
+
+    Raises `PermanentError` when there is none, or no track of the wanted number.
     """
-    lines = _relevant(listing)
-    # A transport stream's are listed once for each program that has them.
-    audio = list(dict.fromkeys(line for line in lines if ": Audio: " in line and line.startswith("  Stream ")))
-    if not audio:
-        raise PermanentError("This video has no audio track, so there is nothing to convert")
-    chosen = _chosen(audio, track)
-    parsed = moviepy_parts.parse("\n".join(lines))
-    stream = _number(chosen)
-    tracks: list[dict[str, Any]] = parsed["inputs"][0]["streams"]
-    found = next(one for one in tracks if one["stream_number"] == stream)
-    rate = found["fps"]
-    begin = _begin(chosen)
-    late = begin - max(where.start, 0.0) if where.name not in MEASURED else 0.0
-    # Times are counted from the first track. And ffmpeg may have tracks that it does not list.
-    alone = where.name == MP4 and begin <= where.start and _all_listed(listing)
-    return Sound(
-        stream=stream,
-        alone=[_number(line) for line in audio].index(stream) if alone else None,
-        sample_rate=rate if isinstance(rate, int) else None,
-        late=max(0.0, late),
-        frame=1 / parsed["video_fps"] if parsed.get("video_fps") else 0.0,
-        tags={**found.get("metadata", {}), **parsed["metadata"]},
-    )
-
-
-def _number(line: str) -> int:
-    """A track's, among all of the file's."""
-    return int(line.split(":")[1])
-
-
-def _all_listed(listing: str) -> bool:
-    """Whether the tracks have all numbers from 0 on, in their order."""
-    numbers = re.findall(r"^  Stream #0:(\d+)", listing, re.MULTILINE)
-    return list(map(int, numbers)) == list(range(len(numbers)))
-
-
-def _begin(line: str) -> float:
-    """A track's first time stamp, in seconds; ffmpeg lists none that is 0."""
-    begin = re.search(r", start (-?\d+\.\d+)", line)
-    return float(begin[1]) if begin else 0.0
-
-
-def _chosen(audio: list[str], track: int | None) -> str:
-    if track is not None:
-        if track > len(audio):
+    if not found:
+        raise PermanentError(NO_AUDIO)
+    if wanted is not None:
+        if wanted > len(found):
             raise PermanentError(
-                f"This video has no audio track {track}: it has {len(audio)}. Choose another one and convert it again"
+                f"This video has no audio track {wanted}: it has {len(found)}. Choose another one and convert it again"
             )
-        audio = [audio[track - 1]]
-    decodable = [line for line in audio if ": Audio: none" not in line]
-    if not decodable:
-        raise PermanentError("This video's sound is of a kind that cannot be decoded")
+        return [found[wanted - 1]]
     # ffmpeg itself would take the track with the most channels: a commentary may have more than the film.
-    return next((line for line in decodable if "(default)" in line), decodable[0])
+    best = next((track for track in found if track.default), found[0])
+    return [best, *(track for track in found if track is not best)]
 
 
 def chapters(listing: str) -> list[Chapter]:
@@ -144,35 +133,101 @@ def chapters(listing: str) -> list[Chapter]:
     """
     found: list[Chapter] = []
     for line in listing.split("\n"):
-        if begin := re.match(r" {4}Chapter #\d+:\d+: start (-?\d+\.\d+), end (-?\d+\.\d+)", line):
-            start, end = max(0.0, float(begin[1])), float(begin[2])
-            found.append(Chapter(start, end, f"Chapter {len(found) + 1}"))
+        if line.startswith("    Chapter #"):
+            span = line.partition(": start ")[2].split(", end ")
+            if len(span) == 2:
+                found.append(Chapter(max(0.0, _number(span[0])), _number(span[1]), f"Chapter {len(found) + 1}"))
         elif line.startswith("  Stream #"):
             break
-        elif found and (title := re.match(r" {8}title {11}: (.*)", line, re.IGNORECASE)):
-            found[-1] = Chapter(found[-1].start, found[-1].end, title[1])
+        elif found and line[:20].rstrip().casefold() == "        title" and line[24:26] == ": ":
+            found[-1] = Chapter(found[-1].start, found[-1].end, line[26:])
     return found
 
 
-def _relevant(listing: str) -> list[str]:
-    """The lines about the file and its audio tracks, and one about pictures; each track as `Stream #0:1: Audio: ...`.
+def _track(line: str, number: int) -> Track | None:
+    """A track of sound, from `  Stream #0:1[0x2](und): Audio: aac (LC), 48000 Hz, stereo, fltp (default)`."""
+    head, found, described = line.partition(": Audio: ")
+    digits = head.removeprefix("  Stream #0:").partition("[")[0].partition("(")[0]
+    stream = _integer(digits)
+    if not found or stream is None:
+        return None
+    parts = described.split(", ")
+    rate, layout = None, ""
+    for one, following in zip(parts, [*parts[1:], ""], strict=True):
+        if one.endswith(" Hz"):
+            rate, layout = _integer(one.removesuffix(" Hz")), following
+            break
+    codec = parts[0].partition(" ")[0]
+    starts = [_number(part.removeprefix("start ")) for part in parts if part.startswith("start ")]
+    return Track(number, stream, codec, rate, layout, " (default)" in described, starts[0] if starts else 0.0, {})
 
-    Everything else is left out, because moviepy's parser stumbles over what it does not know: subtitles, attachments,
-    chapters, languages such as `en-US`, pictures without a rate. Lines end at line feeds only: a tag may contain what
-    `str.splitlines` takes for the end of a line.
-    """
-    kept: list[str] = []
-    inside = False
-    for raw in listing.split("\n"):
-        line = "".join(character if character.isprintable() else " " for character in raw)
-        if not line.startswith("    "):
-            stream = re.match(r"(  Stream #\d+:\d+).*?: (Audio: .*|Video: .* \d+\.?\d* fps, .*)", line)
-            inside = line.startswith("  Metadata:") or (stream is not None and stream[2].startswith("Audio"))
-            if stream:
-                kept.append(f"{stream[1]}: {stream[2]}")
-            elif inside or line.startswith(("Input #", "  Duration: ")):
-                kept.append(line)
-        # "    key : value" of a tag, or another line of it, whose key is empty.
-        elif inside and (line.startswith("    Metadata:") or re.match(r" {4,6}\S* *: ", line)):
-            kept.append(line)
-    return kept
+
+def _lines(listing: str) -> "_Lines":
+    """The lines, which end at line feeds only: a tag may contain what `str.splitlines` takes for the end of a line."""
+    return _Lines(listing.split("\n"))
+
+
+class _Lines:
+    """Lines with a look at the next one; what is not printable is a space."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._all = lines
+        self._next = 0
+
+    def __iter__(self) -> Iterator[str]:
+        while (line := self.peek()) is not None:
+            self._next += 1
+            yield line
+
+    def peek(self) -> str | None:
+        """The next line, None behind the last one."""
+        if self._next >= len(self._all):
+            return None
+        line = self._all[self._next]
+        return line if line.isprintable() else "".join(one if one.isprintable() else " " for one in line)
+
+    def skip(self) -> None:
+        """Goes on to the line after the next."""
+        self._next += 1
+
+
+def _tags(lines: _Lines, indent: int) -> dict[str, str]:
+    """The tags that follow, of which further lines have an empty name."""
+    found: dict[str, list[str]] = {}
+    name = ""
+    while (line := lines.peek()) is not None and line.startswith(" " * indent):
+        lines.skip()
+        key, colon, value = line[indent:].partition(": ")
+        if not colon or (key.startswith(" " * 3) and key.strip()):
+            continue
+        if key.strip():
+            name = key.strip()
+            found.setdefault(name, []).append(value)
+        elif name:
+            found[name].append(value)
+    return {key: "\n".join(values).strip() for key, values in found.items()}
+
+
+def _clock(text: str) -> float | None:
+    """Seconds of `hh:mm:ss.ff`."""
+    hours, _, rest = text.partition(":")
+    minutes, colon, seconds = rest.partition(":")
+    known = _integer(hours), _integer(minutes)
+    if not colon or known[0] is None or known[1] is None:
+        return None
+    return known[0] * 3600 + known[1] * 60 + _number(seconds)
+
+
+def _integer(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) < 10 else None
+
+
+def _number(text: str) -> float:
+    """A decimal number at the beginning of the text, 0 without one."""
+    end = 1 if text.startswith("-") else 0
+    while end < min(len(text), 40) and (text[end].isdecimal() or text[end] == "."):
+        end += 1
+    try:
+        return float(text[:end])
+    except ValueError:
+        return 0.0

@@ -1,10 +1,7 @@
-"""The two parts of moviepy that a conversion needs: its ffmpeg, and its reader of what ffmpeg says about a file."""
+"""The part of moviepy that a conversion needs: its ffmpeg. What that lists is read in linear time by `media`."""
 
 import functools
 import os
-from typing import Any
-
-from common.errors import PermanentError
 
 
 @functools.cache
@@ -14,19 +11,6 @@ def binary() -> str:
     from moviepy.config import FFMPEG_BINARY  # noqa: PLC0415 - costs 40 MB and half a second, see `_load`
 
     return str(FFMPEG_BINARY)
-
-
-def parse(listing: str) -> dict[str, Any]:
-    """What moviepy reads from ffmpeg's listing; raises `PermanentError` when it cannot make sense of it."""
-    _load()
-    from moviepy.video.io.ffmpeg_reader import FFmpegInfosParser  # noqa: PLC0415
-
-    try:
-        result: dict[str, Any] = FFmpegInfosParser(listing, "the file", check_duration=False).parse()
-    # What a regular expression that does not match, or a missing number, ends in.
-    except (AttributeError, KeyError, IndexError, TypeError, ValueError, OSError) as error:
-        raise PermanentError("This file's description of itself cannot be read") from error
-    return result
 
 
 @functools.cache

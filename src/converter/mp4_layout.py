@@ -1,7 +1,7 @@
 """Where in an MP4 or QuickTime file the sound is, by its index (ISO/IEC 14496-12): the pictures are not needed.
 
 Whatever is unusual, or does not fit together, means that all of the file is needed. A stranger wrote the index: what is
-read of it is bounded, and nothing but the choice of what to fetch, and to hide from ffmpeg, depends on it.
+read of it is bounded, and nothing but the choice of what to fetch depends on it.
 """
 
 import sys
@@ -47,7 +47,7 @@ def needed(read: Read, size: int) -> list[tuple[int, int]] | None:
     """
     try:
         boxes = list(_top(read, size))
-        sounds, all_chunks = _chunks(_index(read, boxes)[1])
+        sounds, all_chunks = _chunks(_index(read, boxes))
     except (_Unusual, ValueError, IndexError):
         return None
     data = [box for box in boxes if box.name == b"mdat"]
@@ -66,27 +66,12 @@ def needed(read: Read, size: int) -> list[tuple[int, int]] | None:
     return _merged(kept)
 
 
-def picture_tracks(read: Read, size: int) -> list[int]:
-    """Where the names of the boxes are that hold tracks of pictures, in bytes; none where the index is unusual.
-
-    `read` and `size` are as in `needed`.
-    """
-    try:
-        start, index = _index(read, list(_top(read, size)))
-        # ffmpeg takes iTunes' word about the first samples for one about the last track.
-        if b"iTunSMPB" in index:
-            return []
-        return [start + track.at + 4 for track, _, kind in _tracks(index) if kind == b"vide"]
-    except (_Unusual, ValueError, IndexError):
-        return []
-
-
-def _index(read: Read, boxes: list[_Box]) -> tuple[int, bytes]:
-    """The index of a file of these boxes, and where it begins."""
+def _index(read: Read, boxes: list[_Box]) -> bytes:
+    """The index of a file of these boxes."""
     [index] = [box for box in boxes if box.name == b"moov"]
     if boxes[0].name != b"ftyp" or index.end - index.start > _LARGEST_INDEX:
         raise _Unusual
-    return index.start, read(index.start, index.end)
+    return read(index.start, index.end)
 
 
 def _top(read: Read, size: int) -> Iterator[_Box]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from common.errors import TransientError
 
 from . import ffmpeg, xing
-from .ffmpeg import Encoding, Piece
+from .ffmpeg import Encoding, Piece, Source
 from .joining import LEAD, TAIL, Joiner, NotJoinable, Part
 from .limits import Limits
 from .process import POLL, Cancelled, Finished, Run, run
@@ -36,8 +36,7 @@ _SLOWEST = 20
 class Order:
     """What to encode."""
 
-    source: Path
-    """The video: each ffmpeg opens it anew, as those who share a descriptor share its position."""
+    source: Source
     piece: Piece
     level: str | None
     encoding: Encoding
@@ -65,8 +64,8 @@ class _Task:
         return max(0.0, self.progress.position - self.begin / self.rate)
 
 
-def encode(order: Order, how: Run, threads: int, tell: Callable[[float], None]) -> tuple[Finished, float]:
-    """Writes the MP3; gives what the last part's ffmpeg left behind, and where in the piece the sound ended (seconds).
+def encode(order: Order, how: Run, threads: int, tell: Callable[[float], None]) -> Finished:
+    """Writes the MP3; gives what the last part's ffmpeg left behind.
 
     When that ffmpeg failed, the MP3 is not whole. `tell` gets the seconds that are encoded, in the calling thread.
     Raises as `process.run` does, and NotJoinable when the MP3 has to be made in one go.
@@ -81,7 +80,7 @@ def encode(order: Order, how: Run, threads: int, tell: Callable[[float], None]) 
                 _watch(running, how, lambda: tell(sum(task.encoded for task in tasks)))
             finally:
                 stop.set()
-        return _joined(order, tasks, [one.result() for one in running], how.limits), tasks[-1].progress.position
+        return _joined(order, tasks, [one.result() for one in running], how.limits)
     finally:
         for task in tasks:
             task.path.unlink(missing_ok=True)
@@ -118,9 +117,9 @@ def _encode(order: Order, task: _Task, how: Run) -> tuple[Finished, Part | None]
     # The tags are before the sound, once.
     encoding = order.encoding if task.begin == 0 else replace(order.encoding, tags={})
     limits = replace(how.limits, stall=how.limits.stall + task.begin / task.rate / _SLOWEST)
-    with order.source.open("rb") as file:
-        command = ffmpeg.encoding(file.fileno(), order.piece, task.path, encoding, order.level, turn=turn)
-        finished = run(command, replace(how, limits=limits), source=file.fileno(), progress=task.progress)
+    with order.source.opened() as source:
+        command = ffmpeg.encoding(source, order.piece, task.path, encoding, order.level, turn=turn)
+        finished = run(command, replace(how, limits=limits), source=source.fd, output=task.progress)
     return finished, None if finished.code else Part.read(task.path, task.begin)
 
 

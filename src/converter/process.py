@@ -16,13 +16,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Protocol, Self
 
 from common.errors import PermanentError, TransientError
 
 from .limits import MEGABYTE, Limits
 from .output import Lines, Log
 from .placement import Seats
-from .progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -63,12 +63,57 @@ class Finished:
     """The start and the end of what it wrote on stderr."""
 
 
-def run(command: Sequence[str], how: Run, *, source: int, progress: Progress) -> Finished:
+class LineReader(Protocol):
+    """Takes the lines that a program writes."""
+
+    def feed(self, line: str) -> bool:
+        """Takes one line; true when it shows that the program got further."""
+
+
+# Takes what a program writes, piece by piece; true when it shows that the program got further.
+Receiver = Callable[[bytes], bool]
+
+
+def lines_of(reader: LineReader) -> Receiver:
+    """A receiver that gives the reader whole lines."""
+    lines = Lines()
+
+    def receive(data: bytes) -> bool:
+        return sum(map(reader.feed, lines.add(data))) > 0  # not `any`: each line has to be fed
+
+    return receive
+
+
+class Channel:
+    """A further output of a program beside stdout, open while the `with` block runs."""
+
+    def __init__(self, receive: Receiver) -> None:
+        self.receive = receive
+
+    def __enter__(self) -> Self:
+        read, self.number = os.pipe()
+        self.read = os.fdopen(read, "rb", buffering=0)
+        return self
+
+    def close_write(self) -> None:
+        """Leaves the writing end, the descriptor `number`, to the program."""
+        if self.number >= 0:
+            os.close(self.number)
+            self.number = -1
+
+    def __exit__(self, *_: object) -> None:
+        self.close_write()
+        self.read.close()
+
+
+def run(
+    command: Sequence[str], how: Run, *, source: int, output: LineReader | Receiver, channel: Channel | None = None
+) -> Finished:
     """Runs the command in the folder, as the leader of its own group, with the file `source` as its only input.
 
-    `source` is a descriptor that the child inherits under the same number.
-    Raises `Cancelled`; `TransientError` when it was killed, stalled or could not be started; `PermanentError` when
-    it exceeded a limit.
+    `source` is a descriptor that the child inherits under the same number; so it does the one of `channel`.
+    `output` takes stdout. Raises `Cancelled`; `TransientError` when it was killed, stalled or could not be started;
+    `PermanentError` when it exceeded a limit; and whatever a receiver raises.
     """
     log.debug("Running %s", command)
     try:
@@ -79,18 +124,23 @@ def run(command: Sequence[str], how: Run, *, source: int, progress: Progress) ->
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            pass_fds=(source,),
+            pass_fds=(source, channel.number) if channel else (source,),
             start_new_session=True,
             umask=0o077,
         )
     except OSError as error:
         raise TransientError(f"ffmpeg could not be started: {error}") from error
+    if channel:
+        channel.close_write()
     stderr = Log()
+    receivers = [(process.stdout, output if callable(output) else lines_of(output)), (process.stderr, stderr.add)]
+    if channel:
+        receivers.append((channel.read, channel.receive))
     seat = how.seats.bound(process.pid) if how.seats else contextlib.nullcontext(lambda: None)
     with process:
         try:
             with seat as mind:
-                _watch(process, how, stderr, progress, mind)
+                _watch(process, how, receivers, mind)
         finally:
             _kill_group(process)
             log.debug("ffmpeg ended with %s: %s", process.returncode, stderr.tail)
@@ -119,18 +169,16 @@ def _allowed(kind: int, wanted: int) -> int:
 
 
 def _watch(
-    process: "subprocess.Popen[bytes]", how: Run, stderr: Log, progress: Progress, mind: Callable[[], None]
+    process: "subprocess.Popen[bytes]",
+    how: Run,
+    receivers: Sequence[tuple[IO[bytes] | None, Callable[[bytes], object]]],
+    mind: Callable[[], None],
 ) -> None:
-    """Reads until both pipes end, which is when the last process of the group is gone; calls `mind` often."""
-    lines = Lines()
-
-    def advanced(data: bytes) -> bool:
-        return sum(map(progress.feed, lines.add(data))) > 0  # not `any`: each line has to be fed
-
+    """Reads until all pipes end, which is when the last process of the group is gone; calls `mind` often."""
     alive_at = time.monotonic()
     check_at = 0.0
     with selectors.DefaultSelector() as pipes:
-        for pipe, receive in ((process.stdout, advanced), (process.stderr, stderr.add)):
+        for pipe, receive in receivers:
             if pipe is not None:
                 pipes.register(pipe, selectors.EVENT_READ, receive)
         while pipes.get_map():

@@ -42,3 +42,11 @@ def pitch(samples: Samples) -> float:
     """The loudest frequency in hertz."""
     spectrum = numpy.abs(numpy.fft.rfft(samples * numpy.hanning(len(samples))))
     return float(numpy.argmax(spectrum) * RATE / len(samples))
+
+
+def quietest(samples: Samples, seconds: float = 0.02) -> float:
+    """The lowest peak of all pieces of that length, but for the encoder's beginning and end."""
+    inner = samples[RATE // 10 : -RATE // 10]
+    size = int(seconds * RATE)
+    pieces = inner[: len(inner) // size * size].reshape(-1, size)
+    return float(numpy.abs(pieces).max(axis=1).min())

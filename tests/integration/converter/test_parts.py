@@ -13,7 +13,7 @@ from mutagen.mp3 import MP3, BitrateMode
 from numpy.typing import NDArray
 
 from converter import ffmpeg, frames, moviepy_parts, parallel, xing
-from converter.ffmpeg import Encoding, Piece
+from converter.ffmpeg import Encoding, Piece, Source
 from converter.joining import LEAD, SEARCH, Joiner, NotJoinable, Part
 from converter.limits import Limits
 from converter.process import Run, run
@@ -86,12 +86,11 @@ def encode_both(case: Case, folder: Path) -> tuple[Path, Path]:
     tool(*raw, str(source), given=sound(case).astype("<f4").tobytes())
     how = Run(folder, LIMITS, time.monotonic() + 600, lambda: False)
     piece = Piece(0)
-    with source.open("rb") as file:
-        command = ffmpeg.encoding(file.fileno(), piece, single, case.encoding)
-        assert run(command, how, source=file.fileno(), progress=Progress()).code == 0
-    order = parallel.Order(source, piece, None, case.encoding, joined, SECONDS)
-    finished, end = parallel.encode(order, how, 4, lambda _: None)
-    assert (finished.code, end) == (0, pytest.approx(SECONDS, abs=0.01))
+    with Source(source).opened() as opened:
+        command = ffmpeg.encoding(opened, piece, single, case.encoding)
+        assert run(command, how, source=opened.fd, output=Progress()).code == 0
+    order = parallel.Order(Source(source), piece, None, case.encoding, joined, SECONDS)
+    assert parallel.encode(order, how, 4, lambda _: None).code == 0
     assert sorted(path.name for path in folder.iterdir()) == ["joined.mp3", "single.mp3", "source.wav"]
     return single, joined
 
@@ -197,7 +196,7 @@ def test_a_decoder_that_fails_says_why(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"This is no sound. " * 1000)
     how = Run(tmp_path, LIMITS, time.monotonic() + 60, lambda: False)
-    order = parallel.Order(source, Piece(0), None, CASES[0].encoding, tmp_path / "x.mp3", SECONDS)
-    finished, _ = parallel.encode(order, how, 2, lambda _: None)
+    order = parallel.Order(Source(source), Piece(0), None, CASES[0].encoding, tmp_path / "x.mp3", SECONDS)
+    finished = parallel.encode(order, how, 2, lambda _: None)
     assert finished.code != 0
     assert "Invalid data" in finished.log

@@ -1,4 +1,4 @@
-"""What counts as a source that breaks off, and as an MP3 with gaps."""
+"""What counts as a source that breaks off, and as an MP3 that lacks sound."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from converter.verification import Mp3
 
 
 @pytest.mark.parametrize(
-    ("end", "announced", "frame", "short"),
+    ("end", "declared", "frame", "short"),
     [
         (6.0, 6.0, 0.04, False),
         (5.8, 6.0, 0.04, False),
@@ -22,14 +22,26 @@ from converter.verification import Mp3
     ],
 )
 def test_a_file_is_short_when_it_ends_clearly_before_its_length(
-    end: float, announced: float, frame: float, *, short: bool
+    end: float, declared: float, frame: float, *, short: bool
 ) -> None:
-    assert verification.is_short(end, announced, frame) is short
+    assert verification.is_short(end, declared, frame) is short
 
 
-def test_less_sound_than_time_is_a_gap(tmp_path: Path) -> None:
-    assert verification.has_gaps(Mp3(tmp_path, 3.0), 4.0)
-    assert not verification.has_gaps(Mp3(tmp_path, 3.95), 4.0)
+@pytest.mark.parametrize(
+    ("duration", "expected", "least", "agrees"),
+    [
+        (4.0, 4.0, 4.0, True),
+        (3.9, 4.0, 4.0, True),
+        (3.8, 4.0, 4.0, False),  # sound is missing
+        (4.3, 4.0, 4.0, False),  # more than there was
+        (100.0, 100.3, 98.5, True),  # a clock that drifts, durations that are rounded
+        (97.0, 100.3, 98.5, False),
+    ],
+)
+def test_an_mp3_is_as_long_as_its_packets(
+    duration: float, expected: float, least: float, *, agrees: bool, tmp_path: Path
+) -> None:
+    assert verification.agrees(Mp3(tmp_path, duration), expected, least) is agrees
 
 
 @pytest.mark.parametrize("content", [b"", b"This is no MP3. " * 100])
