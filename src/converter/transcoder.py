@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from common import notes
 from common.errors import PermanentError
+from common.notes import Note
 from common.options import ConversionOptions
 
 from . import announced as announcements
-from . import ffmpeg, id3, loudness, media, parallel, pictures, tags, verification
+from . import copying, ffmpeg, id3, loudness, media, parallel, pictures, tags, verification
 from .ffmpeg import Encoding, Piece
 from .joining import NotJoinable
 from .limits import Limits
@@ -38,6 +40,7 @@ class Transcode:
     path: Path
     duration: float
     """Seconds."""
+    notes: tuple[Note, ...] = ()
 
 
 def transcode(
@@ -65,7 +68,7 @@ def transcode(
         conversion = _Conversion(file, how, Share(on_progress), options, threads)
         mp3 = conversion.convert(filename)
     conversion.share.complete()
-    return Transcode(mp3.path, mp3.duration)
+    return Transcode(mp3.path, mp3.duration, tuple(conversion.notes))
 
 
 class _Conversion:
@@ -77,6 +80,7 @@ class _Conversion:
         self.share = share
         self._options = options
         self._threads = threads
+        self.notes: list[Note] = []
         if not os.fstat(source.fileno()).st_size:
             raise PermanentError("This file is empty")
         listing = self._run(ffmpeg.listing(self._fd), Progress()).log
@@ -85,6 +89,7 @@ class _Conversion:
         # Before anything else is wrong with it: a file that is cut may lack a track.
         verification.refuse_missing_bytes(source, self._announced)
         self._sound = media.sound(listing, self._container, options.track)
+        self._copies = copying.wanted(options) and copying.is_mp3(listing, self._sound.stream)
         self._chapters = media.chapters(listing)
         self._start = options.start or 0.0
         self._late = max(0.0, self._sound.late - self._start)
@@ -110,7 +115,8 @@ class _Conversion:
         expected = end - self._start
         self._refuse_long(expected)
         log.debug("Found %s with %s, %s, expected %.3f s", self._container, self._sound, self._announced, expected)
-        mp3 = self._encode(self._encoding(filename), expected)
+        how = self._encoding(filename)
+        mp3 = self._copy(how, expected) or self._encode(how, expected)
         chapters = id3.within(self._chapters, self._start + self._late, mp3.duration)
         cover = self._picture(expected) if self._options.cover == "frame" else None
         id3.add(mp3.path, id3.Extras(chapters, cover))
@@ -128,6 +134,20 @@ class _Conversion:
             max_seconds=limits.max_duration + 1,
             max_bytes=limits.max_output,
         )
+
+    def _copy(self, how: Encoding, expected: float) -> Mp3 | None:
+        """The track as it is, if it is MP3 and nothing is to be changed; None where it has to be encoded."""
+        if not self._copies:
+            return None
+        with self._alone(Piece(self._sound.stream)) as sound:
+            track = copying.Track(self._fd, sound.stream)
+            copy = copying.copy(track, RESULT, how.tags, self._how, self.share.of(expected))
+        if copy is None:
+            return None
+        self._refuse_long(copy.end)
+        self._refuse_truncated(copy.end)
+        self.notes.append(Note(notes.COPIED))
+        return copy.mp3
 
     def _encode(self, how: Encoding, expected: float) -> Mp3:
         length = self._options.end - self._start if self._options.end is not None else None
