@@ -7,6 +7,7 @@ from bson import ObjectId
 
 from common.claims import Claim, Claims
 from common.jobs import UNDER_WAY, Job, Jobs, Status, job_from
+from common.results import Result
 
 
 @dataclass
@@ -32,9 +33,10 @@ class JobClaims:
         """Renews the claim and writes its progress down, every `interval` seconds, while the block runs."""
         return self._claims.renewed(claim, interval, lambda: {"progress": claim.progress})
 
-    def complete(self, claim: JobClaim, mp3_fid: ObjectId) -> None:
+    def complete(self, claim: JobClaim, mp3_fid: ObjectId, result: Result) -> None:
         """Ends the job with its MP3; raises ClaimLost when it is not ours any more."""
-        change = {"status": Status.COMPLETED.value, "progress": 100, "mp3_fid": mp3_fid, "error": None, "claim": None}
+        change = {"status": Status.COMPLETED.value, "progress": 100, "mp3_fid": mp3_fid, "error": None, "claim": None,
+                  "result": result.as_document()}  # fmt: skip
         self._claims.change(claim, change)
 
     def release(self, claim: JobClaim) -> None:

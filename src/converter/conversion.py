@@ -14,7 +14,9 @@ from common.messaging.consumer import Busy, HandedBack
 from common.messaging.message import InvalidMessage, Message
 from common.messaging.publisher import Publisher
 from common.options import ConversionOptions
+from common.results import Result
 from common.storage.bucket import Bucket, StoredFile
+from converter import outcome
 from converter.claims import JobClaim, JobClaims
 from converter.fetching import fetch
 from converter.placement import Seats
@@ -118,8 +120,9 @@ class Conversion:
             log.info("Converting video to MP3...")
             result = self._transcode(source, video, options, claim)
             mp3_fid = self._store(job, result, claim)
+            sound = outcome.describe(result.path, options.quality)
         try:
-            self._claims.complete(claim, mp3_fid)
+            self._claims.complete(claim, mp3_fid, Result(sound, video.length, result.notes))
         except ClaimLost:
             self._mp3s.delete(mp3_fid)
             raise
