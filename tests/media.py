@@ -167,8 +167,11 @@ def large(megabytes: int, folder: Path) -> Path:
 
 
 def long(seconds: int) -> Path:
-    """A video of that length (rounded up to 10 seconds): the same 10 seconds again and again."""
-    base = ffmpeg([*picture(10, fps=1), *sound(seconds=10), *H264, "-c:a", "libmp3lame", "-b:a", "64k"], "mkv")
+    """A video of that length (rounded up to 10 seconds): the same 10 seconds again and again.
+
+    Its sound is MP2: MP3 would be copied, and repeated AAC has a gap each time.
+    """
+    base = ffmpeg([*picture(10, fps=1), *sound(seconds=10), *H264, "-c:a", "mp2", "-b:a", "64k"], "mkv")
     return ffmpeg(["-stream_loop", str(-(-seconds // 10) - 1), "-i", str(base), "-c", "copy"], "mkv")
 
 

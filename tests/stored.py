@@ -5,9 +5,15 @@ from collections.abc import Mapping
 
 from bson import ObjectId
 
+from common.results import Result, Sound
 from common.settings import MongoSettings
 from common.storage import mongo
 from common.storage.bucket import Bucket
+
+# What came out of some conversion.
+RESULT = Result(
+    Sound(duration=4.0, size=96_000, bitrate=192, quality=None, variable=False, sample_rate=48000, channels=1), 300_000
+)
 
 
 def sha256(environment: Mapping[str, str], fid: str) -> str:

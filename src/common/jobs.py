@@ -16,6 +16,7 @@ from pymongo.errors import DuplicateKeyError
 
 from common.claims import unclaimed
 from common.moments import iso, now
+from common.results import Result
 from common.storage.mongo import Db, Document, failures
 
 # Longer than a message can wait in any queue of ours, the operator's dead letters apart.
@@ -63,6 +64,8 @@ class Job:
     told: bool = False
     # How often it was queued anew after it had ended: its messages and emails of one round are not those of the next.
     round: int = 0
+    # About the MP3 that `mp3_fid` names; None for those of releases that did not store it.
+    result: Result | None = None
 
     @property
     def this_round(self) -> Document:
@@ -79,6 +82,7 @@ class Job:
             "mp3_fid": str(self.mp3_fid) if self.mp3_fid else None,
             "error": self.error,
             "options": dict(self.options),
+            "result": self.result.public() if self.result else None,
             "created_at": iso(self.created_at),
             "updated_at": iso(self.updated_at),
         }
@@ -106,6 +110,7 @@ def job_from(document: Mapping[str, Any]) -> Job:
         notice_sent=document.get("notice_sent", False),
         told=document.get("told", False),
         round=document.get("round", 0),
+        result=Result.from_document(document["result"]) if document.get("result") else None,
     )
 
 
@@ -252,7 +257,7 @@ class Jobs:
     ) -> bool:
         """Queues a job again that has ended in one of these ways, with other options if given; tells whether it did.
 
-        The MP3 that it may have stays its result until the next one is stored.
+        The MP3 that it may have, and what is known about it, stay until the next one is stored.
         """
         change: Document = {
             "status": Status.QUEUED.value, "error": None, "progress": 0, "attempts": 0, "published": False,
@@ -300,4 +305,5 @@ def _queued(video_fid: ObjectId, username: str, filename: str, options: Mapping[
 
 def _tombstone() -> Document:
     expires = now() + timedelta(days=TOMBSTONE_DAYS)
-    return {"status": Status.DELETED.value, "expires_at": expires, "mp3_fid": None, "claim": None, "told": True}
+    return {"status": Status.DELETED.value, "expires_at": expires, "mp3_fid": None, "result": None,
+            "claim": None, "told": True}  # fmt: skip

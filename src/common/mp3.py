@@ -9,6 +9,8 @@ from dataclasses import dataclass
 # bytes.
 HEADER = 4
 TAG_HEADER = 10
+# Samples by which a decoder is late; what a header says of an encoder's delay and padding is without it.
+DECODER_DELAY = 529
 _CHECKSUM = 2  # after the header, of frames that have one
 # kbit/s by the header's index, which is 0 for "free" and 15 for nothing; of MPEG-1, and of the others.
 _BITRATES = (

@@ -12,7 +12,17 @@ TRACK_SKIPPED = "track_skipped"
 """`wanted`, `used`: numbers of audio tracks, from 1. The default track cannot be decoded; another one was used."""
 SOUND_DAMAGED = "sound_damaged"
 """`seconds`: damaged parts of the sound that cannot be decoded; they are silence in the MP3."""
-CODES = frozenset({SILENCE_INSERTED, GAP_CLOSED, TRACK_SKIPPED, SOUND_DAMAGED})
+COPIED = "copied"
+"""No values: the sound is MP3 in the video already, and the MP3 is exactly this sound."""
+CODES = frozenset({SILENCE_INSERTED, GAP_CLOSED, TRACK_SKIPPED, SOUND_DAMAGED, COPIED})
+
+_TEXTS = {
+    SILENCE_INSERTED: "{seconds} of silence where the recording has {places}.",
+    GAP_CLOSED: "The recording's clock jumps, by {seconds} in all: the sound continues there without a pause.",
+    TRACK_SKIPPED: "Track {used} was used because track {wanted} cannot be decoded.",
+    SOUND_DAMAGED: "Damaged parts of the sound are silence in the MP3, {seconds} in all.",
+    COPIED: "Copied without re-encoding: the sound was MP3 already.",
+}
 
 
 @dataclass(frozen=True)
@@ -23,6 +33,15 @@ class Note:
     """One of `CODES`; a reader ignores codes that it does not know."""
     values: Mapping[str, float | int | str] = field(default_factory=dict)
 
+    @property
+    def text(self) -> str | None:
+        """A sentence for people; None for a code or values of another release."""
+        values = {name: _shown(name, value) for name, value in self.values.items()}
+        try:
+            return _TEXTS[self.code].format(**values)
+        except KeyError:
+            return None
+
     def as_document(self) -> dict[str, Any]:
         """As stored in the job."""
         return {"code": self.code, **self.values}
@@ -32,3 +51,17 @@ class Note:
         """Reads what `as_document` wrote."""
         values = {name: value for name, value in document.items() if name != "code"}
         return cls(str(document["code"]), values)
+
+
+def _shown(name: str, value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    if name == "places":
+        return "a gap" if value == 1 else f"{value} gaps"
+    if name != "seconds":
+        return str(value)
+    if value < 60:
+        return f"{value:.3g} s"
+    minutes, seconds = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min {seconds} s" if hours else f"{minutes} min {seconds} s"

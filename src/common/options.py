@@ -115,6 +115,10 @@ class ConversionOptions(BaseModel):
         description=f"the number of an audio track, from 1 to {MOST_TRACKS} (default: the main one)",
     )
 
+    reencode: bool = Field(
+        False, description="true or false: whether to encode sound again that is MP3 already, instead of copying it"
+    )
+
     @field_validator("sample_rate")
     @classmethod
     def _known_rate(cls, rate: int | None) -> int | None:
@@ -137,8 +141,12 @@ class ConversionOptions(BaseModel):
         return self
 
     def as_document(self) -> dict[str, Any]:
-        """As stored in the job: only what was chosen."""
-        return self.model_dump(exclude_defaults=True)
+        """As stored in the job: only what differs from the default, and a bit rate that was chosen.
+
+        A chosen bit rate is one to encode with, whatever it is; without one, sound that is MP3 already is copied.
+        """
+        chosen = {"bitrate": self.bitrate} if "bitrate" in self.model_fields_set else {}
+        return {**self.model_dump(exclude_defaults=True), **chosen}
 
     @classmethod
     def parse(cls, fields: Mapping[str, object]) -> "ConversionOptions":

@@ -7,6 +7,7 @@ from bson import ObjectId
 
 from common.claims import Claim, Claims
 from common.jobs import UNDER_WAY, Job, Jobs, Status, job_from
+from common.results import Result
 
 
 @dataclass
@@ -32,14 +33,15 @@ class JobClaims:
         """Renews the claim and writes its progress down, every `interval` seconds, while the block runs."""
         return self._claims.renewed(claim, interval, lambda: {"progress": claim.progress})
 
-    def complete(self, claim: JobClaim, mp3_fid: ObjectId) -> tuple[Job, ObjectId | None]:
+    def complete(self, claim: JobClaim, mp3_fid: ObjectId, result: Result) -> tuple[Job, ObjectId | None]:
         """Ends the job with its MP3; returns the job as it is then, and the MP3 that this one has replaced.
 
         Raises ClaimLost when the job is not ours any more.
         """
-        change = {"status": Status.COMPLETED.value, "progress": 100, "mp3_fid": mp3_fid, "error": None}
+        change = {"status": Status.COMPLETED.value, "progress": 100, "mp3_fid": mp3_fid, "error": None,
+                  "result": result.as_document()}  # fmt: skip
         before = job_from(self._claims.end(claim, change))
-        job = replace(before, status=Status.COMPLETED, progress=100, mp3_fid=mp3_fid, error=None)
+        job = replace(before, status=Status.COMPLETED, progress=100, mp3_fid=mp3_fid, error=None, result=result)
         return job, before.mp3_fid
 
     def release(self, claim: JobClaim) -> None:

@@ -15,7 +15,9 @@ from common.messaging.handler import Busy, HandedBack
 from common.messaging.message import InvalidMessage, Message
 from common.messaging.publisher import Publisher
 from common.options import ConversionOptions
+from common.results import Result
 from common.storage.bucket import Bucket, StoredFile
+from converter import outcome
 from converter.claims import JobClaim, JobClaims
 from converter.fetching import fetch
 from converter.placement import Seats
@@ -128,9 +130,10 @@ class Conversion:
             log.info("Converting video to MP3...")
             result = self._transcode(source, video, options, claim)
             mp3_fid = self._store(job, result, claim)
-        self._complete(claim, mp3_fid)
+            sound = outcome.describe(result.path, options.quality)
+        self._complete(claim, mp3_fid, Result(sound, video.length, result.notes))
 
-    def _complete(self, claim: JobClaim, mp3_fid: ObjectId) -> None:
+    def _complete(self, claim: JobClaim, mp3_fid: ObjectId, result: Result) -> None:
         """Makes the MP3 the job's result.
 
         Deletes by id, and only what no job can point to any more: its own file when the claim is lost, and the one that
@@ -139,7 +142,7 @@ class Conversion:
         """
         checkpoint(Point.CONVERTER_STORED)
         try:
-            job, replaced = self._claims.complete(claim, mp3_fid)
+            job, replaced = self._claims.complete(claim, mp3_fid, result)
         except ClaimLost:
             checkpoint(Point.CONVERTER_CLAIM_LOST)
             self._delete(mp3_fid)

@@ -166,5 +166,5 @@ def _joined(order: Order, tasks: list[_Task], encoded: list[tuple[Finished, Part
                 raise limits.too_large()
         joiner.finish()
         file.seek(0)
-        file.write(xing.rewritten(head, joiner.sizes, joiner.bitrates, padding, checksum))
+        file.write(xing.rewritten(head, joiner.sizes, joiner.bitrates, (xing.gaps(head)[0], padding), checksum))
     return finished

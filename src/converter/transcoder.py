@@ -12,8 +12,8 @@ from common.errors import PermanentError
 from common.notes import Note
 from common.options import ConversionOptions
 
-from . import ffmpeg, id3, media, tags
-from .encoder import Encoder, Wanted
+from . import copying, ffmpeg, id3, media, tags
+from .encoder import RESULT, Encoder, Wanted
 from .limits import Limits
 from .placement import Seats
 from .process import Run
@@ -101,12 +101,23 @@ class _Conversion:
     def _convert(self, selection: Selection, filename: str) -> tuple[Mp3, list[Note]]:
         wanted = self._wanted(selection)
         log.debug("Found %s, %s, expected %.3f s", self._recording.container, selection, wanted.expected)
-        encoder = Encoder(selection, wanted, self._encoding(selection, filename), self._how, self._threads)
-        mp3, found = encoder.encode(self.share, normalize=self._options.normalize)
+        encoding = self._encoding(selection, filename)
+        encoder = Encoder(selection, wanted, encoding, self._how, self._threads)
+        copied = self._copy(selection, wanted, encoding)
+        mp3, found = copied or encoder.encode(self.share, normalize=self._options.normalize)
         chapters = id3.within(self._recording.chapters, wanted.begin + selection.late, mp3.duration)
         cover = self._picture(wanted) if self._options.cover == "frame" else None
         id3.add(mp3.path, id3.Extras(chapters, cover))
         return mp3, found
+
+    def _copy(self, selection: Selection, wanted: Wanted, encoding: ffmpeg.Encoding) -> tuple[Mp3, list[Note]] | None:
+        """The track as it is, if it is MP3 and nothing is to be changed; None when it has to be encoded."""
+        if selection.track.codec != "mp3" or len(selection.parts) > 1 or not copying.wanted(self._options):
+            return None
+        [part] = selection.parts
+        tell = self.share.of(wanted.expected)
+        mp3 = copying.copy(part, RESULT, encoding.tags, self._how, tell)
+        return (mp3, [Note(notes.COPIED)]) if mp3 else None
 
     def _wanted(self, selection: Selection) -> Wanted:
         """The part of the sound that was chosen; raises `PermanentError` when there is none, or too much."""

@@ -14,11 +14,14 @@ import crcmod.predefined
 from common import mp3
 
 from . import frames
+from .frames import Data
 from .joining import NotJoinable
 
 # Offsets from the name, in bytes.
 _FRAMES = 8
 _TOC = 16
+_ENCODER = 120
+_NAME = 9
 _DELAY = 141
 _LENGTH = 148
 _MUSIC_CHECKSUM = 152
@@ -30,6 +33,36 @@ _FLAGS = 7
 checksum = crcmod.predefined.mkPredefinedCrcFun("crc-16")
 
 
+def head(data: Data) -> bytes:
+    """What is before the sound of an MP3: its ID3 tag and the header's frame."""
+    start = mp3.tag_size(data)
+    return bytes(data[: start + frames.kind_of(bytes(data[start : start + mp3.HEADER])).size])
+
+
+def sound(head: bytes) -> int:
+    """The checksum of all frames, as the header has it."""
+    at = _name(head) + _MUSIC_CHECKSUM
+    return int.from_bytes(head[at : at + 2], "big")
+
+
+def is_variable(head: bytes) -> bool:
+    """Whether the bit rate varies."""
+    at = _name(head)
+    return head[at : at + 4] == b"Xing"
+
+
+def samples(head: bytes) -> int:
+    """How many samples a decoder gives that removes what the encoder added."""
+    at = _name(head)
+    count = int.from_bytes(head[at + _FRAMES : at + _FRAMES + 4], "big")
+    start = mp3.tag_size(head)
+    total = count * frames.kind_of(head[start : start + mp3.HEADER]).samples
+    if not any(head[at + _ENCODER : at + _ENCODER + _NAME]):
+        return total
+    delay, padding = gaps(head)
+    return total - delay - max(padding, mp3.DECODER_DELAY)
+
+
 def gaps(head: bytes) -> tuple[int, int]:
     """The samples that the encoder added before and after the sound."""
     at = _name(head)
@@ -37,10 +70,12 @@ def gaps(head: bytes) -> tuple[int, int]:
     return packed >> 12, packed & 0xFFF
 
 
-def rewritten(head: bytes, sizes: "array[int]", bitrates: AbstractSet[int], padding: int, sound: int) -> bytes:
-    """The ID3 tag and the header `head` of the first part, for a whole of frames of these sizes.
+def rewritten(
+    head: bytes, sizes: "array[int]", bitrates: AbstractSet[int], added: tuple[int, int] | None, sound: int
+) -> bytes:
+    """The ID3 tag and the header `head` of an MP3, for a whole of frames of these sizes.
 
-    `padding` in samples is the last part's, `sound` the checksum of all frames.
+    `added` is as `gaps` gives it, None where a decoder has to keep all samples; `sound` is the checksum of all frames.
     """
     at = _name(head)
     new = bytearray(head)
@@ -49,7 +84,10 @@ def rewritten(head: bytes, sizes: "array[int]", bitrates: AbstractSet[int], padd
     new[at : at + 4] = b"Xing" if len(bitrates) > 1 else b"Info"
     struct.pack_into(">II", new, at + _FRAMES, len(sizes), size)
     new[at + _TOC : at + _TOC + 100] = _seek_table(sizes, size)
-    delay, _ = gaps(head)
+    if added is None:
+        # Without an encoder's name, decoders do not remove what they are late by.
+        new[at + _ENCODER : at + _ENCODER + _NAME] = bytes(_NAME)
+    delay, padding = added or (0, 0)
     new[at + _DELAY : at + _DELAY + 3] = (delay << 12 | padding).to_bytes(3, "big")
     struct.pack_into(">IH", new, at + _LENGTH, size, sound)
     struct.pack_into(">H", new, at + _CHECKSUM, checksum(bytes(new[mp3.tag_size(head) : at + _CHECKSUM])))

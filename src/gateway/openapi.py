@@ -3,6 +3,7 @@
 from functools import cache
 from typing import Any
 
+from common import notes
 from common.jobs import Status
 from common.options import ConversionOptions
 from gateway import openapi_summaries, openapi_tus
@@ -170,7 +171,29 @@ def _job() -> dict[str, Any]:
         "mp3_fid": nullable,
         "error": nullable,
         "options": _options(),
+        "result": {"anyOf": [_result(), {"type": "null"}]},
         "created_at": moment,
         "updated_at": moment,
     }
     return object_of(properties, list(properties))
+
+
+def _result() -> dict[str, Any]:
+    count = {"type": "integer", "minimum": 0}
+    note = object_of({"code": {"enum": sorted(notes.CODES)}, "text": {"type": "string"}}, ["code", "text"])
+    properties = {
+        "duration": {"type": "number", "description": "Seconds of sound"},
+        "size": {**count, "description": "Bytes of the MP3"},
+        "bitrate": {**count, "description": "kbit/s: the constant one, or the average"},
+        "variable": {"type": "boolean", "description": "Whether the bit rate varies"},
+        "quality": {"type": ["integer", "null"], "description": "The chosen quality of a variable bit rate"},
+        "sample_rate": {**count, "description": "Hertz"},
+        "channels": {"enum": [1, 2]},
+        "video_size": {**count, "description": "Bytes of the video"},
+        "notes": {
+            "type": "array", "items": note,
+            "description": "What is unusual about the MP3: a stable code, a sentence, and the values in it",
+        },
+    }  # fmt: skip
+    schema = object_of(properties, list(properties))
+    return {**schema, "description": "About the MP3 of `mp3_fid`; null without one, or where it was not recorded"}

@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from common.errors import PermanentError
 from common.jobs import Job, Status
 from common.links import DownloadLinks
+from common.results import Result
 
 _SUBJECTS = {Status.COMPLETED: "MP3 Download", Status.FAILED: "MP3 conversion failed"}
 
@@ -40,6 +41,8 @@ class Emails:
             "page": f"{self._public_url}/app/jobs/{job.video_fid}",
             "reason": job.error or "",
             "about": displayed(about),
+            "facts": facts(job.result) if job.result else "",
+            "notes": [note.text for note in job.result.notes if note.text] if job.result else [],
         }
         name = "ready" if job.status is Status.COMPLETED else "failed"
         email = EmailMessage()
@@ -60,6 +63,29 @@ class Emails:
         email.set_content(self._templates.get_template(f"{name}.txt").render(values))
         email.add_alternative(self._templates.get_template(f"{name}.html").render(values), subtype="html")
         return email
+
+
+def facts(result: Result) -> str:
+    """How long and how large the MP3 is, and its quality."""
+    sound = result.sound
+    minutes, seconds = divmod(round(sound.duration), 60)
+    rate = f"about {sound.bitrate} kbit/s, variable" if sound.variable else f"{sound.bitrate} kbit/s"
+    return ", ".join(
+        [
+            f"{minutes // 60}:{minutes % 60:02}:{seconds:02}" if minutes >= 60 else f"{minutes}:{seconds:02}",
+            f"{_bytes(sound.size)} (the video: {_bytes(result.video_size)})",
+            rate,
+            f"{sound.sample_rate / 1000:g} kHz",
+            "mono" if sound.channels == 1 else "stereo",
+        ]
+    )
+
+
+def _bytes(count: int) -> str:
+    for limit, unit in ((10**9, "GB"), (10**6, "MB")):
+        if count >= limit:
+            return f"{count / limit:.1f} {unit}"
+    return f"{count / 1000:.1f} kB"
 
 
 def displayed(filename: str) -> str:

@@ -98,6 +98,32 @@ def test_options_reach_the_mp3_and_it_can_be_converted_again_with_others(owner, 
     owner.sees_job("talk.mp4", "completed")
 
 
+def test_the_page_shows_what_came_out_and_mp3_sound_is_copied_unless_asked(owner, person):
+    page = owner.page
+    fid = person.converts(media.make("avi"), "talk.avi")["video_fid"]
+    result = person.job(fid)["result"]
+    job = owner.sees_job("talk.avi", "completed")
+    expect(job).to_contain_text(f"0:04 · {round(result['size'] / 1000)} kB")
+
+    page.get_by_role("link", name="talk.avi").click()
+    expect(page.get_by_text("Copied without re-encoding: the sound was MP3 already.")).to_be_visible()
+    shown = dict(zip(page.locator("dt").all_inner_texts(), page.locator("dd").all_inner_texts(), strict=True))
+    assert shown["Duration"] == "0:04"
+    assert shown["Size"] == f"{round(result['size'] / 1000)} kB (the video: {round(result['video_size'] / 1000)} kB)"
+    assert shown["Quality"] == f"{result['bitrate']} kbit/s"
+    assert shown["Sound"] == "mono, 48 kHz"
+
+    owner.does("talk.avi", "Convert with other options…")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Encode MP3 sound again").check()
+    dialog.get_by_role("button", name="Convert", exact=True).click()
+    expect(dialog).to_have_count(0)
+    assert person.waits_for(fid)["options"] == {"reencode": True}
+    expect(page.locator("dt", has_text="Encoding")).to_be_visible()
+    expect(page.get_by_text("Copied without re-encoding")).to_have_count(0)
+    expect(page.locator("dd", has_text="192 kbit/s")).to_be_visible()
+
+
 def test_deleting_can_be_undone_and_happens_otherwise(owner, person):
     for name in ("one.mp4", "two.mp4"):
         person.converts(media.make("mp4"), name)

@@ -73,6 +73,22 @@ def test_a_folder_is_converted_and_the_mp3s_lie_beside_the_videos(signed_in: Cli
         assert mp3.info.length == pytest.approx(2, abs=0.1)
 
 
+def test_what_came_out_is_said_and_listed(signed_in: Cli):
+    done = signed_in("convert", str(media.make("avi")), "-o", "music")
+    said = " ".join(done.stderr.split())
+    assert "0:04, " in said
+    assert "192 kbit/s" not in said
+    assert "48 kHz, mono" in said
+    assert "Copied without re-encoding" in said
+    again = " ".join(signed_in("convert", str(media.make("avi")), "-o", "again", "--reencode").stderr.split())
+    assert "192 kbit/s, 48 kHz, mono" in again
+    assert "Copied" not in again
+    job = json.loads(signed_in("jobs", "--json", "-n", "1").stdout)[0]
+    listed = signed_in("jobs").stdout
+    assert listed.count("0:04") == 2
+    assert f"{job['result']['size'] / 1000:.3g}" in listed
+
+
 def test_a_script_reads_json_and_exit_codes(signed_in: Cli, person: Person, tmp_path: Path):
     video, silent = media.make("mp4"), media.without_audio()
     done = signed_in("convert", str(video), str(silent), "-o", "music", "--json", code=6)

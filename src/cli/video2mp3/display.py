@@ -1,6 +1,7 @@
 """What the commands print: results to stdout, and what people read to stderr."""
 
 import sys
+from collections.abc import Iterator
 
 from rich.console import Console
 
@@ -15,14 +16,47 @@ def emit(line: object) -> None:
 
 
 def status(job: Job) -> str:
-    """Where a job is."""
+    """Where a job is; of a completed one, how long and how large its MP3 is, where the server says so."""
     match job["status"]:
         case "converting":
             return f"converting, {job['progress']} %"
+        case "completed" if found := job.get("result"):
+            return f"completed: {_clock(found['duration'])}, {_bytes(found['size'])}"
         case "failed":
             return f"failed: {plain(job['error'])}"
         case other:
             return str(other)
+
+
+def result(job: Job | None) -> Iterator[str]:
+    """What came out of a conversion, and then what is unusual about it: a line each."""
+    found = (job or {}).get("result")
+    if not found:
+        return
+    rate = f"{found['bitrate']} kbit/s"
+    if found["variable"]:
+        rate = f"V{found['quality']}, about {rate}" if found["quality"] is not None else f"about {rate}, variable"
+    channels = "mono" if found["channels"] == 1 else "stereo"
+    yield (
+        f"{_clock(found['duration'])}, {_bytes(found['size'])} (the video: {_bytes(found['video_size'])}),"
+        f" {rate}, {found['sample_rate'] / 1000:g} kHz, {channels}"
+    )
+    for note in found["notes"]:
+        yield plain(note["text"])
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _bytes(count: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}" if unit != "bytes" else f"{count} bytes"
+        count /= 1000
+    return f"{count:.3g} GB"
 
 
 def plain(text: str) -> str:

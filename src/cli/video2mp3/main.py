@@ -15,7 +15,7 @@ from video2mp3.api import Api
 from video2mp3.api import login as ask_for_token
 from video2mp3.api import register as create_account
 from video2mp3.convert import Converter, videos
-from video2mp3.display import console, emit, plain, status
+from video2mp3.display import console, emit, plain, result, status
 from video2mp3.errors import CliError
 from video2mp3.summarise import check_transcript
 from video2mp3.summarise import summarise as in_short
@@ -106,12 +106,15 @@ def convert(
     album: Annotated[str | None, typer.Option(help="Tag.")] = None,
     cover: Annotated[str | None, typer.Option(help="frame: a picture of the video; or none.")] = None,
     track: Annotated[int | None, typer.Option(help="Which audio track, from 1, when there are several.")] = None,
+    reencode: Annotated[
+        bool, typer.Option("--reencode", help="Encode sound again that is MP3 already, instead of copying it.")
+    ] = False,
 ) -> None:
     """Convert videos and write the MP3s. An upload goes on where it was when the connection breaks."""
     chosen = {
         "bitrate": bitrate, "quality": quality, "channels": channels, "sample_rate": sample_rate, "start": start,
         "end": end, "normalize": "true" if normalize else None, "title": title, "artist": artist, "album": album,
-        "cover": cover, "track": track,
+        "cover": cover, "track": track, "reencode": "true" if reencode else None,
     }  # fmt: skip
     options = {name: str(value) for name, value in chosen.items() if value is not None}
     files = videos(paths)
@@ -122,6 +125,8 @@ def convert(
             console.print(f"{outcome.video}: {outcome.error}", markup=False, style="red")
         elif not as_json:
             emit(outcome.mp3 or (outcome.job or {})["video_fid"])
+            for line in result(outcome.job):
+                console.print(f"{outcome.video}: {line}", markup=False)
     if as_json:
         emit(json.dumps([outcome.public() for outcome in outcomes], ensure_ascii=False))
     codes = [outcome.error.exit_code for outcome in outcomes if outcome.error]

@@ -21,6 +21,7 @@ from gateway.resumable import Uploads
 from gateway.retention import Housekeeping
 from gateway.settings import HousekeepingSettings
 from gateway.store import Store
+from tests import stored
 
 OWNER = "owner@example.com"
 QUERIES = {"find", "update", "delete", "aggregate", "findAndModify"}
@@ -105,7 +106,7 @@ def settle_jobs(jobs: Jobs, videos: list[ObjectId]) -> None:
     claims.release(claim)
     claim = claims.take(videos[0])
     assert claim
-    claims.complete(claim, ObjectId())
+    claims.complete(claim, ObjectId(), stored.RESULT)
     jobs.fail(videos[1], "a reason")
     jobs.cancel(videos[2])
     jobs.reopen(videos[1])

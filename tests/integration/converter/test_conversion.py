@@ -21,7 +21,7 @@ from converter.claims import JobClaims
 from converter.conversion import Conversion, mp3_name
 from converter.settings import ConverterSettings
 from converter.workspace import clear_leftovers
-from tests import media
+from tests import media, stored
 from tests.waiting import eventually
 
 OWNER = "owner@example.com"
@@ -154,7 +154,7 @@ def test_an_expired_claim_is_taken_over_and_its_holder_cannot_finish(store, conv
     conversion().handle(message)
     result = store.jobs.get(message.video_fid).mp3_fid
     with pytest.raises(ClaimLost):
-        claims.complete(stale, ObjectId())
+        claims.complete(stale, ObjectId(), stored.RESULT)
     assert store.jobs.get(message.video_fid).mp3_fid == result
 
 

@@ -150,7 +150,7 @@ def renewed(part: Part) -> bytes:
     sizes = array("H", (frame.kind.size for frame in part.frames))
     bitrates = {frame.kind.bitrate for frame in part.frames}
     checksum = xing.checksum(bytes(part.data[part.frames[0].start :]))
-    return xing.rewritten(part.header, sizes, bitrates, xing.gaps(part.header)[1], checksum)
+    return xing.rewritten(part.header, sizes, bitrates, xing.gaps(part.header), checksum)
 
 
 def test_a_header_that_fits_is_ffmpegs_own(encoded: Encoded) -> None:

@@ -23,6 +23,11 @@ def test_a_chosen_bitrate_is_stored():
     assert ConversionOptions.parse({"bitrate": "320"}).as_document() == {"bitrate": 320}
 
 
+def test_a_chosen_bitrate_is_not_the_default_even_if_it_is_as_high():
+    options = ConversionOptions.parse({"bitrate": "192", "channels": "keep", "reencode": "false"})
+    assert options.as_document() == {"bitrate": 192}
+
+
 @pytest.mark.parametrize("value", ["", "abc", "63", "100", "1e3", "-192", "192; rm -rf /"])
 def test_a_bad_bitrate_is_named_with_what_it_may_be(value):
     with pytest.raises(Invalid, match="bitrate"):
@@ -47,6 +52,7 @@ def test_an_unknown_option_is_named():
         ("normalize", "maybe", "true or false"),
         ("title", "x" * 501, "500"),
         ("cover", "cat.jpg", "frame"),
+        ("reencode", "again", "true or false"),
         ("track", "0", "from 1"),
         ("track", "9" * 5000, "from 1"),
     ],

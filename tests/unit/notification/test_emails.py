@@ -5,9 +5,12 @@ from datetime import UTC, datetime
 import pytest
 from bson import ObjectId
 
+from common import notes
 from common.errors import PermanentError
 from common.jobs import Job, Status
 from common.links import DownloadLinks
+from common.notes import Note
+from common.results import Result, Sound
 from common.settings import LinkSettings
 from notification.emails import Emails
 from notification.settings import NotificationSettings
@@ -51,6 +54,23 @@ def test_the_email_of_a_finished_job_has_the_id_the_link_and_the_curl_line():
     assert f"http://video2mp3.com/download?fid={done.mp3_fid}&token=" in text
     assert f'curl -H "Authorization: Bearer $TOKEN" -fOJ "http://video2mp3.com/download?fid={done.mp3_fid}"' in text
     assert f"http://video2mp3.com/download?fid={done.mp3_fid}" in html_of(email)
+
+
+def test_the_email_says_what_the_mp3_is_and_what_is_unusual_about_it():
+    sound = Sound(duration=3725.4, size=89_410_000, bitrate=192, quality=None, variable=False, sample_rate=44100,
+                  channels=2)  # fmt: skip
+    result = Result(sound, 1_100_000_000, (Note(notes.COPIED), Note("something_new")))
+    email = EMAILS.compose(job(result=result))
+    line = "The MP3: 1:02:05, 89.4 MB (the video: 1.1 GB), 192 kbit/s, 44.1 kHz, stereo"
+    assert f"{line}\nCopied without re-encoding: the sound was MP3 already.\n\n" in text_of(email)
+    assert f"<p>{line}<br>\nCopied without re-encoding" in html_of(email)
+    assert text_of(email).splitlines()[0].startswith("mp3 file_id: ")
+    assert email["Subject"] == "MP3 Download"
+
+
+def test_the_email_of_a_job_without_a_result_has_no_empty_line_about_it():
+    assert "The MP3:" not in text_of(EMAILS.compose(job()))
+    assert "\n\n\n" not in text_of(EMAILS.compose(job()))
 
 
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED])

@@ -6,6 +6,25 @@ export type Status = "queued" | "converting" | "completed" | "failed";
 /** What a person chose, by the names of the API's fields; what is absent is the server's default. */
 export type Options = Record<string, string>;
 
+/** Something unusual about an MP3: a stable code, and a sentence. */
+export interface Note {
+  code: string;
+  text: string;
+}
+
+/** What came out of a conversion; sizes are in bytes, the duration is in seconds. */
+export interface Result {
+  duration: number;
+  size: number;
+  bitrate: number;
+  variable: boolean;
+  quality: number | null;
+  sample_rate: number;
+  channels: number;
+  video_size: number;
+  notes: Note[];
+}
+
 export interface Job {
   video_fid: string;
   filename: string;
@@ -14,6 +33,7 @@ export interface Job {
   mp3_fid: string | null;
   error: string | null;
   options: Record<string, unknown>;
+  result: Result | null;
   created_at: string;
   updated_at: string;
 }
@@ -54,13 +74,14 @@ export async function linkOf(fid: string): Promise<string> {
   return pathname.slice(pathname.lastIndexOf("/")) + search;
 }
 
+const FLAGS = new Set(["normalize", "reencode"]);
 const NUMBERS = new Set(["bitrate", "quality", "sample_rate", "track"]);
 
 function typed(options: Options): Record<string, string | number | boolean> {
   return Object.fromEntries(
     Object.entries(options).map(([name, value]) => {
       if (NUMBERS.has(name)) return [name, Number(value)];
-      return [name, name === "normalize" ? value === "true" : value];
+      return [name, FLAGS.has(name) ? value === "true" : value];
     }),
   );
 }

@@ -9,7 +9,7 @@ import { SummaryOf } from "../summaries/SummaryOf";
 import { Pace } from "../uploads/pace";
 import { JobActions } from "./JobActions";
 import { Player } from "./Player";
-import { advice, statusOf } from "./words";
+import { advice, brief, statusOf } from "./words";
 
 interface Props {
   job: Job;
@@ -51,6 +51,7 @@ export const JobCard = memo(function JobCard({ job, now, summary, summarises, af
           </Group>
           <Text size="sm" c="dimmed" title={exact(job.created_at)}>
             {ago(job.created_at, now)}
+            {job.status === "completed" && job.result && ` · ${brief(job.result)}`}
             {job.status === "queued" && " · Waits for its turn"}
             {job.status === "converting" && ` · ${job.progress} %${left ? ` · about ${duration(left)} left` : ""}`}
           </Text>

@@ -13,7 +13,7 @@ import { useSummaries } from "../summaries/known";
 import { useTitle } from "../title";
 import { JobCard } from "./JobCard";
 import { useNow } from "./now";
-import { chosen } from "./words";
+import { chosen, known } from "./words";
 
 // ms between two looks without a live connection.
 const POLL = 3_000;
@@ -82,16 +82,24 @@ function Details({ job }: { job: Job }) {
   const rows: [string, string][] = [
     ["Uploaded", exact(job.created_at)],
     ["Last change", exact(job.updated_at)],
+    ...(job.result ? known(job.result) : []),
     ...chosen(job),
   ];
   return (
-    <dl className="details">
-      {rows.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd className="name">{value}</dd>
-        </div>
+    <>
+      {job.result?.notes.map((note) => (
+        <Text key={note.code} size="sm" mt="sm" data-note={note.code}>
+          {note.text}
+        </Text>
       ))}
-    </dl>
+      <dl className="details">
+        {rows.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd className="name">{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </>
   );
 }

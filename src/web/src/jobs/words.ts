@@ -1,5 +1,6 @@
 // What is said about a job, and what its owner can do about it.
-import { cancelled, type Job, type Status } from "../api/jobs";
+import { cancelled, type Job, type Result, type Status } from "../api/jobs";
+import { bytes, clock } from "../format";
 
 const STATUS: Record<Status, { text: string; color: string }> = {
   queued: { text: "Queued", color: "gray" },
@@ -39,6 +40,7 @@ const NAMES: Record<string, string> = {
   album: "Album",
   cover: "Cover",
   track: "Audio track",
+  reencode: "Encoding",
 };
 
 /** The options that were chosen, as names and values for people. */
@@ -50,7 +52,23 @@ export function chosen(job: Job): [string, string][] {
     if (name === "sample_rate") said = `${said} Hz`;
     if (name === "start" || name === "end") said = `${said} s`;
     if (name === "normalize") said = "evened out (EBU R 128)";
+    if (name === "reencode") said = "again, even if the sound is MP3";
     if (name === "cover") said = "a frame of the video";
     return [NAMES[name] ?? name, said];
   });
+}
+
+/** How long the MP3 is, and how large. */
+export const brief = (result: Result): string => `${clock(result.duration)} · ${bytes(result.size)}`;
+
+/** What is known about the MP3, as names and values for people. */
+export function known(result: Result): [string, string][] {
+  const rate = `${result.bitrate} kbit/s`;
+  const variable = result.quality === null ? `variable, about ${rate}` : `V${result.quality}, about ${rate}`;
+  return [
+    ["Duration", clock(result.duration)],
+    ["Size", `${bytes(result.size)} (the video: ${bytes(result.video_size)})`],
+    ["Quality", result.variable ? variable : rate],
+    ["Sound", `${result.channels === 1 ? "mono" : "stereo"}, ${result.sample_rate / 1000} kHz`],
+  ];
 }

@@ -111,6 +111,13 @@ export function OptionFields({ value, onChange }: Props) {
         checked={value["cover"] === "frame"}
         onChange={(event) => set({ cover: event.currentTarget.checked ? "frame" : undefined })}
       />
+      <Checkbox
+        mt="xs"
+        label="Encode MP3 sound again"
+        description="Otherwise it is copied without loss"
+        checked={value["reencode"] === "true"}
+        onChange={(event) => set({ reencode: event.currentTarget.checked ? "true" : undefined })}
+      />
     </SimpleGrid>
   );
 }

@@ -1,0 +1,85 @@
+"""Frames that fit together, and those that do not."""
+
+import pytest
+
+from converter import soundness
+from converter.frames import BadFrame
+from converter.soundness import Unsound
+
+HEADER = bytes.fromhex("fffb90c4")  # MPEG-1, layer III, 128 kbit/s, 44.1 kHz, mono
+STEREO = bytes.fromhex("fffb9004")
+MPEG_2 = bytes.fromhex("fff380c4")  # 64 kbit/s, 22.05 kHz, mono
+RATE_48 = bytes.fromhex("fffb94c4")
+SIZE = 417
+MAIN = SIZE - 4 - 17
+
+
+def frame(begin: int = 0, bits: int = 1000, header: bytes = HEADER, pairs: int = 10) -> bytes:
+    """A mono frame of MPEG-1 whose two granules have so many bits each, beginning that many bytes before it."""
+    granule = bits << 47 | pairs << 38
+    side = begin << 127 | granule << 59 | granule
+    return (header + side.to_bytes(17, "big")).ljust(SIZE, b"\x55")
+
+
+def test_frames_that_fit_are_sound() -> None:
+    stream = soundness.check(b"tag" + frame() * 3, 3)
+    assert list(stream.sizes) == [SIZE] * 3
+    assert stream.bitrates == {128}
+    assert (stream.kind.rate, stream.kind.channels) == (44100, 1)
+
+
+def test_main_data_may_begin_in_the_frames_before() -> None:
+    free = MAIN - 250  # two granules of 1000 bits
+    soundness.check(frame() + frame(free), 0)
+    with pytest.raises(Unsound, match="lacks data"):
+        soundness.check(frame() + frame(free + 1), 0)
+
+
+def test_a_frame_may_need_what_two_before_it_left() -> None:
+    soundness.check(frame(bits=0) + frame(bits=0) + frame(511, bits=3600), 0)
+
+
+def test_the_first_frame_has_nothing_before_it() -> None:
+    with pytest.raises(Unsound, match="lacks data"):
+        soundness.check(frame(1) + frame(), 0)
+
+
+def test_a_frame_cannot_hold_more_than_there_is_room_for() -> None:
+    soundness.check(frame(bits=MAIN * 4), 0)
+    with pytest.raises(Unsound, match="less data"):
+        soundness.check(frame(bits=MAIN * 4 + 4), 0)
+
+
+def test_numbers_that_no_encoder_writes_are_damage() -> None:
+    with pytest.raises(Unsound, match="damaged"):
+        soundness.check(frame() + frame(pairs=289), 0)
+
+
+@pytest.mark.parametrize("other", [STEREO, RATE_48, MPEG_2])
+def test_all_frames_have_the_same_rate_and_channels(other: bytes) -> None:
+    with pytest.raises(Unsound, match="changes"):
+        soundness.check(frame() + frame(header=other), 0)
+
+
+def test_the_last_frame_is_whole() -> None:
+    with pytest.raises(Unsound, match="less data"):
+        soundness.check((frame() * 2)[:-1], 0)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [b"ID3\x04\x00\x00\x00\x00\x00\x00", b"TAG" + bytes(125), bytes.fromhex("fffb00c4"), bytes.fromhex("fffd90c4")],
+)
+def test_nothing_else_is_among_them(between: bytes) -> None:
+    """A tag, free format (bit rate 0), layer II."""
+    with pytest.raises(BadFrame):
+        soundness.check(frame() + between + frame(), 0)
+
+
+@pytest.mark.parametrize(("name", "at"), [(b"Xing", 21), (b"Info", 21), (b"VBRI", 36)])
+def test_a_header_without_sound_is_not_one_of_them(name: bytes, at: int) -> None:
+    header = bytearray(HEADER.ljust(SIZE, b"\0"))
+    soundness.check(bytes(header) + frame(), 0)
+    header[at : at + 4] = name
+    with pytest.raises(Unsound, match="header"):
+        soundness.check(bytes(header) + frame(), 0)
