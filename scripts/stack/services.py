@@ -6,6 +6,7 @@ from pathlib import Path
 import requests
 
 from scripts.stack import environment
+from scripts.stack.errors import StackError
 from scripts.stack.program import Program
 from scripts.stack.state import State
 
@@ -34,9 +35,15 @@ def program(state: State, name: str, like: str) -> Program:
     port = state.ports.get(name)
     url = f"http://127.0.0.1:{port}" if port else None
 
+    probed = state.ports.get(environment.listening(name, like).get("HEALTH_PORT", ""))
+
     def check() -> None:
-        if url is not None:
-            requests.get(f"{url}/readyz", timeout=5).raise_for_status()
+        if probed is None:
+            return
+        answer = requests.get(f"http://127.0.0.1:{probed}/status", timeout=10)
+        answer.raise_for_status()
+        if answer.json()["status"] != "ok":
+            raise StackError(f"dependencies: {answer.json()['dependencies']}")
 
     return Program(
         name=name,

@@ -1,6 +1,5 @@
-"""Liveness, readiness and metrics: routes for the HTTP services, and a small server beside each process's own work."""
+"""Liveness, readiness, metrics and status: routes for the HTTP services, and a small server beside each process."""
 
-import logging
 import socket
 import threading
 import time
@@ -12,25 +11,20 @@ from flask import Blueprint, Flask, Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from common.errors import RejectedError, TransientError
+from common.dependencies import Check, Dependencies
 
-log = logging.getLogger(__name__)
-
-# Raises TransientError (or a RejectedError) when its dependency does not answer.
-Check = Callable[[], None]
-
-# Where an application keeps its checks, for the server beside it.
-CHECKS = "video2mp3.checks"
+# Where an application keeps its dependencies, for the server beside it.
+DEPENDENCIES = "video2mp3.dependencies"
 
 
 def install(app: Flask, checks: Mapping[str, Check]) -> None:
-    """Adds the routes to an HTTP service."""
-    app.register_blueprint(blueprint(checks))
-    app.extensions[CHECKS] = {name: _inside(app, check) for name, check in checks.items()}
+    """Adds `/healthz`, `/readyz` and `/metrics` to an HTTP service; none of them asks a dependency."""
+    app.register_blueprint(_probes(lambda: True, generate_latest))
+    app.extensions[DEPENDENCIES] = Dependencies({name: _inside(app, check) for name, check in checks.items()})
 
 
 def _inside(app: Flask, check: Check) -> Check:
-    """The check, when the server beside the application makes it: flask-mysqldb's connections are the application's."""
+    """The check, made by another thread: flask-mysqldb's connections belong to the application."""
 
     def run() -> None:
         with app.app_context():
@@ -39,34 +33,45 @@ def _inside(app: Flask, check: Check) -> Check:
     return run
 
 
-def blueprint(checks: Mapping[str, Check], alive: Callable[[], bool] = lambda: True) -> Blueprint:
-    """Routes `/healthz` (asks no dependency), `/readyz` (asks each) and `/metrics`."""
+def application(dependencies: Dependencies, alive: Callable[[], bool]) -> Flask:
+    """The routes of the health port: the probes, metrics with the dependencies' state, and `/status`."""
+    app = Flask(__name__, static_folder=None)
+
+    def current_metrics() -> bytes:
+        dependencies.report()
+        return generate_latest()
+
+    app.register_blueprint(_probes(alive, current_metrics))
+
+    @app.get("/status")
+    def status() -> Response:
+        states = dependencies.report()
+        return jsonify(
+            status="ok" if all(states.values()) else "degraded",
+            dependencies={name: "up" if up else "down" for name, up in states.items()},
+        )
+
+    return app
+
+
+def _probes(alive: Callable[[], bool], read_metrics: Callable[[], bytes]) -> Blueprint:
+    """Liveness and readiness, which both say whether the process itself works.
+
+    A dependency that is down makes no process unready: Kubernetes would take all replicas out of service at once, and
+    with them everything that works without the dependency.
+    """
     routes = Blueprint("health", __name__)
 
     @routes.get("/healthz")
+    @routes.get("/readyz")
     def healthz() -> tuple[Response, int]:
         return (jsonify(status="ok"), 200) if alive() else (jsonify(status="stuck"), 503)
 
-    @routes.get("/readyz")
-    def readyz() -> tuple[Response, int]:
-        states = {name: _state(name, check) for name, check in checks.items()}
-        ready = all(state == "ok" for state in states.values())
-        return jsonify(status="ok" if ready else "unavailable", checks=states), 200 if ready else 503
-
     @routes.get("/metrics")
     def metrics() -> Response:
-        return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+        return Response(read_metrics(), content_type=CONTENT_TYPE_LATEST)
 
     return routes
-
-
-def _state(name: str, check: Check) -> str:
-    try:
-        check()
-    except (TransientError, RejectedError) as error:
-        log.warning("Not ready: %s: %s", name, error)
-        return "unavailable"
-    return "ok"
 
 
 class Heartbeat:
@@ -97,11 +102,10 @@ class HealthServer:
     """Serves a process's health routes from a thread of its own while the `with` block runs."""
 
     def __init__(
-        self, host: str, port: int, checks: Mapping[str, Check], alive: Callable[[], bool], *, shared: bool = False
+        self, host: str, port: int, dependencies: Dependencies, alive: Callable[[], bool], *, shared: bool = False
     ) -> None:
         """`shared` with other processes that do the same: one that is being replaced, and its successor."""
-        app = Flask(__name__, static_folder=None)
-        app.register_blueprint(blueprint(checks, alive))
+        app = application(dependencies, alive)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.create_server((host, port), family=family, backlog=128, reuse_port=shared) as listener:
             self._server: BaseWSGIServer = make_server(

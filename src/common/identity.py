@@ -41,7 +41,7 @@ class LoginService:
         return str(claims["username"])
 
     def check(self) -> None:
-        """A readiness check: the service is alive. Not whether it is ready: downloads by link work without it."""
+        """Raises Unavailable unless the service answers."""
         self.ask("GET", "/healthz")
 
     def ask(

@@ -19,3 +19,6 @@ DELIVERY_SECONDS = Histogram(
 
 # 1 while the worker is busy with a message.
 BUSY = Gauge("video2mp3_busy", "Messages being handled now", ["queue"])
+
+# 1 while the dependency (mongodb, rabbitmq, mysql, auth) answers this process, 0 while it does not.
+DEPENDENCY_UP = Gauge("video2mp3_dependency_up", "Whether a dependency answers", ["dependency"])

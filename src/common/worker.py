@@ -9,8 +9,9 @@ from types import FrameType
 from typing import TypeVar
 
 from common import logs
+from common.dependencies import Check, Dependencies
 from common.errors import ConfigurationError
-from common.health import Check, HealthServer, Heartbeat
+from common.health import HealthServer, Heartbeat
 from common.messaging.connection import BrokerConnection
 from common.messaging.consumer import Consumer, Handler
 from common.messaging.message import Envelope, decode
@@ -66,9 +67,9 @@ def run(
         stop=shutdown.requested,
         read=read,
     )
-    all_checks = {"rabbitmq": connection.check, **checks}
+    dependencies = Dependencies({"rabbitmq": connection.check, **checks})
     try:
-        with HealthServer(settings.health_host, settings.health_port, all_checks, heartbeat.alive):
+        with HealthServer(settings.health_host, settings.health_port, dependencies, heartbeat.alive):
             consumer.run()
     except ConfigurationError as error:
         log.critical("%s", error)

@@ -18,7 +18,7 @@ def main() -> int:
     """Sends emails until SIGTERM; returns the exit code."""
     settings = startup.load(NotificationSettings)
     with mongo.connect(settings) as client:
-        # The mail server is no part of readiness: while it is down, messages wait and are tried again.
+        # Not the mail server: many limit how often a client may connect.
         return worker.run(settings, settings.mp3_queue, _handler(settings, client), {"mongodb": mongo.ping(client)})
 
 

@@ -19,7 +19,7 @@ def main() -> int:
     """Makes summaries until SIGTERM; returns the exit code."""
     settings = startup.load(SummarySettings)
     with mongo.connect(settings) as client:
-        # The provider is no part of readiness: while it is down, messages wait and are tried again.
+        # Not the provider: asking it costs money.
         checks = {"mongodb": mongo.ping(client)}
         return worker.run(settings, settings.summary_queue or "", _handler(settings, client), checks, decode_summary)
 

@@ -36,7 +36,7 @@ def create_app(settings: SummarySettings) -> Flask:
     summaries, transcripts = Summaries(db), Transcripts(db)
     login = LoginService(settings)
     app = http.create_app("summary")
-    # The provider is no part of readiness: without it there is still what was summarised before.
+    # Not the provider: asking it costs money.
     checks = {"mongodb": mongo.ping(client), "rabbitmq": connection.check, "auth": login.check}
     health.install(app, checks)
     jobs = Jobs(db)

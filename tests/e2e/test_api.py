@@ -467,8 +467,11 @@ def test_a_wrong_method_is_405(stack, method, path):
 def test_health_metrics_and_documentation_answer(stack):
     url = stack.url("gateway")
     assert requests.get(f"{url}/healthz", timeout=30).json() == {"status": "ok"}
-    ready = requests.get(f"{url}/readyz", timeout=30).json()
-    assert ready == {"status": "ok", "checks": {"mongodb": "ok", "rabbitmq": "ok", "auth": "ok"}}
+    assert requests.get(f"{url}/readyz", timeout=30).json() == {"status": "ok"}
+    health = f"http://127.0.0.1:{stack.state.ports['gateway_health']}"
+    up = {"mongodb": "up", "rabbitmq": "up", "auth": "up"}
+    assert requests.get(f"{health}/status", timeout=30).json() == {"status": "ok", "dependencies": up}
+    assert 'video2mp3_dependency_up{dependency="rabbitmq"} 1.0' in requests.get(f"{health}/metrics", timeout=30).text
     assert "video2mp3_http_request_seconds" in requests.get(f"{url}/metrics", timeout=30).text
     assert "POST /upload" in requests.get(f"{url}/docs", timeout=30).text
     assert requests.get(f"{url}/openapi.json", timeout=30).json()["openapi"].startswith("3.1")

@@ -39,6 +39,60 @@ def test_uploads_are_taken_while_the_broker_is_down_and_converted_later(person, 
         completes(person, fid)
 
 
+def probe(stack, program: str, path: str) -> requests.Response:
+    """The answer of the port for probes."""
+    port = stack.state.ports.get(f"{program}_health") or stack.state.ports[program]
+    return requests.get(f"http://127.0.0.1:{port}{path}", timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("server", "dependency", "programs"),
+    [
+        ("rabbitmq", "rabbitmq", ["gateway", "converter", "notification"]),
+        ("mongodb", "mongodb", ["gateway", "converter", "notification"]),
+        ("mysql", "mysql", ["auth"]),
+        ("auth", "auth", ["gateway"]),
+    ],
+)
+def test_who_depends_on_a_server_that_is_down_stays_ready_and_reports_it(stack, faults, server, dependency, programs):
+    faults.stop(server)
+    for program in programs:
+        eventually(
+            lambda program=program: probe(stack, program, "/status").json()["dependencies"][dependency] == "down",
+            what=f"{program} to report {dependency} as down",
+        )
+        assert probe(stack, program, "/status").json()["status"] == "degraded"
+        assert f'dependency_up{{dependency="{dependency}"}} 0.0' in probe(stack, program, "/metrics").text
+        assert probe(stack, program, "/readyz").status_code == 200
+    faults.start(server)
+    for program in programs:
+        stack.wait_ready(program, RECOVERY)
+
+
+def test_a_gateway_that_starts_while_the_broker_is_down_takes_uploads(person, faults, stack):
+    faults.stop("rabbitmq")
+    faults.stop("gateway")
+    stack.start("gateway")
+
+    def ready() -> bool:
+        try:
+            return probe(stack, "gateway", "/readyz").ok
+        except requests.ConnectionError:
+            return False
+
+    eventually(ready, what="the gateway")
+    fid = person.uploads(media.make("mp4"))
+    faults.start("rabbitmq")
+    completes(person, fid)
+
+
+def test_logins_work_while_the_files_database_is_down(person, faults):
+    faults.stop("mongodb")
+    assert requests.post(f"{person.url}/login", auth=(person.email, person.password), timeout=60).status_code == 200
+    assert person.request("GET", "/jobs").status_code == 503
+    faults.start("mongodb")
+
+
 def delete_queue(environment, queue: str) -> None:
     """As an operator would, with the management API."""
     answer = requests.delete(

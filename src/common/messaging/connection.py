@@ -127,7 +127,7 @@ class BrokerConnection:
         self._cancelled = True
 
     def check(self) -> None:
-        """A readiness check: the connection is there and its thread takes work."""
+        """Raises BrokerUnavailable unless there is a connection whose thread takes work."""
         self.call(lambda _: None)
 
     def _run_for_ever(self, stop: threading.Event) -> None:

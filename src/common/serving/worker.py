@@ -49,10 +49,10 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def run(self) -> None:
         """Serves until the process is asked to end."""
-        checks = self.wsgi.extensions[health.CHECKS]
+        dependencies = self.wsgi.extensions[health.DEPENDENCIES]
         settings = self._settings
         with health.HealthServer(
-            settings.health_host, settings.health_port, checks, self._heartbeat.alive, shared=True
+            settings.health_host, settings.health_port, dependencies, self._heartbeat.alive, shared=True
         ):
             super().run()
 

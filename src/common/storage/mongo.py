@@ -55,7 +55,7 @@ def failures() -> Iterator[None]:
 
 
 def ping(client: Client, timeout: float = 3.0) -> Callable[[], None]:
-    """A readiness check: MongoDB answers within `timeout` seconds."""
+    """A check that MongoDB answers within `timeout` seconds."""
 
     def check() -> None:
         with failures(), pymongo.timeout(timeout):
