@@ -49,7 +49,7 @@ class Sound:
     frame: float
     """Seconds that a picture of the file lasts, 0 without pictures."""
     tags: dict[str, str]
-    """The file's and the track's own."""
+    """The file's own, and the track's except for its title."""
 
 
 def container(listing: str) -> Container:
@@ -102,8 +102,15 @@ def sound(listing: str, where: Container, track: int | None = None) -> Sound:
         sample_rate=rate if isinstance(rate, int) else None,
         late=max(0.0, late),
         frame=1 / parsed["video_fps"] if parsed.get("video_fps") else 0.0,
-        tags={**found.get("metadata", {}), **parsed["metadata"]},
+        tags={**_own_tags(found.get("metadata", {}), where), **parsed["metadata"]},
     )
+
+
+def _own_tags(metadata: dict[str, str], where: Container) -> dict[str, str]:
+    """A track's tags. Its title is the track's name, such as "Commentary"; but Ogg has no other place for titles."""
+    if where.name == "ogg":
+        return metadata
+    return {name: value for name, value in metadata.items() if name.casefold() != "title"}
 
 
 def _number(line: str) -> int:
@@ -149,7 +156,7 @@ def chapters(listing: str) -> list[Chapter]:
             found.append(Chapter(start, end, f"Chapter {len(found) + 1}"))
         elif line.startswith("  Stream #"):
             break
-        elif found and (title := re.match(r" {8}title {11}: (.*)", line, re.IGNORECASE)):
+        elif found and (title := re.match(r" {8}title {11}: (.+)", line, re.IGNORECASE)):
             found[-1] = Chapter(found[-1].start, found[-1].end, title[1])
     return found
 
