@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from bson import ObjectId
 
+from common import filenames
 from common.checkpoints import Point, checkpoint
 from common.claims import ClaimLost
 from common.errors import PermanentError, TransientError
@@ -231,5 +232,4 @@ class Conversion:
 
 def mp3_name(filename: str) -> str:
     """The video's name with the ending of an MP3, without the folders that a client may have put into it."""
-    name = filename.replace("\\", "/").rpartition("/")[2]
-    return f"{PurePosixPath(name).stem or 'audio'}.mp3"
+    return f"{filenames.stem(filename) or 'audio'}.mp3"

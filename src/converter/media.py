@@ -139,7 +139,7 @@ def chapters(listing: str) -> list[Chapter]:
                 found.append(Chapter(max(0.0, _number(span[0])), _number(span[1]), f"Chapter {len(found) + 1}"))
         elif line.startswith("  Stream #"):
             break
-        elif found and line[:20].rstrip().casefold() == "        title" and line[24:26] == ": ":
+        elif found and line[:20].rstrip().casefold() == "        title" and line[24:26] == ": " and line[26:]:
             found[-1] = Chapter(found[-1].start, found[-1].end, line[26:])
     return found
 

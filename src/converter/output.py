@@ -1,5 +1,7 @@
 """What a program writes, kept small: a hostile file can make ffmpeg complain for hours."""
 
+from . import codepages
+
 
 class Lines:
     """Cuts a stream of bytes into lines."""
@@ -31,8 +33,8 @@ class Log:
 
     @property
     def text(self) -> str:
-        """All that was kept."""
-        return (self._head + self._tail).decode(errors="replace")
+        """All that was kept; a listing's tags may be in any code page."""
+        return codepages.decode(bytes(self._head + self._tail))
 
     @property
     def tail(self) -> str:

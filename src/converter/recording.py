@@ -104,6 +104,12 @@ class Recording:
         """The number of the track that is converted if it can be decoded."""
         return media.candidates(self.tracks, wanted)[0].number
 
+    def track_tags(self, track: Track) -> dict[str, str]:
+        """A track's tags. Its title is the track's name, such as "Commentary"; only Ogg has titles nowhere else."""
+        if self.container.name == "ogg":
+            return track.tags
+        return {name: value for name, value in track.tags.items() if name.casefold() != "title"}
+
     def run(self, build: Callable[[Source], list[str]], reader: LineReader) -> Finished:
         """Runs a command of `converter.ffmpeg` on the file."""
         return _run(self._how, self.source, build, reader)

@@ -1,7 +1,8 @@
 """The MP3's ID3 tags: the video's own title, artist and album, or its file's name."""
 
-import re
 from collections.abc import Mapping
+
+from common import filenames
 
 NAMES = ("title", "artist", "album")
 # What AVI (RIFF INFO) and old ASF files call them.
@@ -23,10 +24,8 @@ def choose(tags: Mapping[str, str], filename: str, wanted: Mapping[str, str | No
 
 
 def stem(filename: str) -> str:
-    """The file's name without folders (of any system) and without its last suffix."""
-    name = clean(re.split(r"[/\\]", filename)[-1])
-    root, dot, _ = name.rpartition(".")
-    return root.strip() if dot and root else name or "audio"
+    """The file's name without folders and without the suffix of a media file."""
+    return filenames.stem(clean(filename)) or "audio"
 
 
 def clean(value: str) -> str:

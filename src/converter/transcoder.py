@@ -140,7 +140,7 @@ class _Conversion:
     def _encoding(self, selection: Selection, filename: str) -> ffmpeg.Encoding:
         options, limits = self._options, self._how.limits
         wanted = {"title": options.title, "artist": options.artist, "album": options.album}
-        known = {**selection.track.tags, **self._recording.container.tags}
+        known = {**self._recording.track_tags(selection.track), **self._recording.container.tags}
         return ffmpeg.Encoding(
             bitrate=options.bitrate if options.quality is None else None,
             quality=options.quality or 0,
