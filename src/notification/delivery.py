@@ -19,7 +19,9 @@ log = logging.getLogger(__name__)
 class Delivery:
     """Handles the messages of the queue `mp3`."""
 
-    def __init__(self, jobs: Jobs, emails: Emails, mailer: Mailer, lease: float) -> None:
+    def __init__(self, jobs: Jobs, emails: Emails, mailer: Mailer, lease: float, longest_delay: float = 0.0) -> None:
+        """`longest_delay` s a message may wait for its next attempt."""
+        self._longest_delay = longest_delay
         self._jobs = jobs
         self._emails = emails
         self._mailer = mailer
@@ -72,11 +74,14 @@ class Delivery:
     def _reserve(self, job: Job) -> datetime | None:
         moment = now()
         until = moment + timedelta(seconds=self._lease)
+        # Until then housekeeping takes the message for one that waits for its next attempt: twice the delay, as others
+        # may be before it in the queue.
+        expected = until + timedelta(seconds=2 * self._longest_delay)
         free = [{"telling_until": None}, {"telling_until": {"$lt": moment}}]
         with failures():
             result = self._jobs.collection.update_one(
                 {**job.this_round, "told": False, "$or": free},
-                {"$set": {"telling_until": until}},
+                {"$set": {"telling_until": until, "notice_expected_until": expected}},
             )
         return until if result.matched_count else None
 

@@ -226,7 +226,7 @@ def test_publishers_go_on_while_several_replicas_replace_a_queue(rabbit, channel
 
     def publish(connection: BrokerConnection) -> None:
         publisher = Publisher(rabbit, connection)
-        while not done.wait(0.02):
+        while not done.wait(0.1):
             body = b'{"later": %d}' % len(published)
             # Like a service: what RabbitMQ does not confirm is published again.
             with contextlib.suppress(BrokerUnavailable):
