@@ -1,12 +1,14 @@
 """A real SMTP server that delivers to a Maildir, and fails on request the ways mail servers fail.
 
 Run as a program of its own: it needs nothing but aiosmtpd. SMTP_USER and SMTP_PASSWORD come by the environment.
-STARTTLS and a login are required. `control.json` in its folder is read anew for each reply:
-`{"mode": "ok" | "hang" | "4xx" | "5xx" | "refuse-auth" | "hang-after-accept", "accepted_then_drop": true | false}`.
+STARTTLS and a login are required. `control.json` in its folder is read again for each reply:
+`{"mode": "ok" | "hang" | "4xx" | "5xx" | "refuse-auth" | "hang-after-accept", "accepted_then_drop": true | false,
+"replies": {"STARTTLS" | "AUTH" | "MAIL" | "RCPT" | "DATA" | "CONTENT" | <recipient>: "<code> <text>"}}`.
 """
 
 import argparse
 import asyncio
+import functools
 import hmac
 import json
 import logging
@@ -14,7 +16,8 @@ import mailbox
 import os
 import signal
 import ssl
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, AnyStr
 
@@ -32,6 +35,8 @@ class Fault:
 
     mode: str = "ok"
     accepted_then_drop: bool = False
+    replies: Mapping[str, str] = field(default_factory=dict)
+    """What to answer to a command, to the content, or for a recipient."""
 
     @classmethod
     def read(cls, path: Path) -> "Fault":
@@ -40,7 +45,11 @@ class Fault:
             content = json.loads(path.read_text())
         except FileNotFoundError:
             return cls()
-        return cls(str(content.get("mode", "ok")), bool(content.get("accepted_then_drop", False)))
+        return cls(
+            str(content.get("mode", "ok")),
+            bool(content.get("accepted_then_drop", False)),
+            content.get("replies", {}),
+        )
 
 
 async def _hang() -> None:
@@ -59,10 +68,12 @@ class Inbox:
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """Refuses the recipient when a refusal is asked for."""
-        mode = Fault.read(self._control).mode
-        if mode == "4xx":
+        fault = Fault.read(self._control)
+        if address in fault.replies:
+            return fault.replies[address]
+        if fault.mode == "4xx":
             return "451 4.3.0 Temporary failure, try again later"
-        if mode == "5xx":
+        if fault.mode == "5xx":
             return "550 5.1.1 No such mailbox"
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(options)
@@ -70,12 +81,14 @@ class Inbox:
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Stores the message; afterwards the answer may get lost."""
+        fault = Fault.read(self._control)
+        if "CONTENT" in fault.replies:
+            return fault.replies["CONTENT"]
         message = mailbox.MaildirMessage(envelope.content)
         for recipient in envelope.rcpt_tos:
             message["X-Delivered-To"] = recipient
         self._maildir.add(message)
         log.info("Delivered to %s", ", ".join(envelope.rcpt_tos))
-        fault = Fault.read(self._control)
         if fault.accepted_then_drop and isinstance(server.transport, asyncio.WriteTransport):
             server.transport.abort()
         if fault.mode == "hang-after-accept":
@@ -84,11 +97,20 @@ class Inbox:
 
 
 class Server(SMTP):
-    """SMTP that falls silent on request."""
+    """SMTP that falls silent, or refuses a command, on request."""
 
     def __init__(self, control: Path, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._control = control
+        for verb in ("STARTTLS", "AUTH", "MAIL", "RCPT", "DATA"):
+            self._smtp_methods[verb] = functools.partial(self._refuse_or, verb, self._smtp_methods[verb])
+
+    async def _refuse_or(self, verb: str, command: Callable[[str], Awaitable[None]], argument: str) -> None:
+        reply = Fault.read(self._control).replies.get(verb)
+        if reply is None:
+            await command(argument)
+        else:
+            await self.push(reply)
 
     async def push(self, status: AnyStr) -> None:
         """Sends a reply, or never does."""

@@ -96,7 +96,10 @@ class Housekeeping:
         return count
 
     def notify_forgotten(self) -> int:
-        """Publishes the end of jobs whose owner was not told: the notice was never confirmed, or got lost."""
+        """Publishes the end of jobs whose owner was not notified: the notice was never confirmed, or got lost.
+
+        A notice that waits for its next attempt, as the mail server does not work, is not lost.
+        """
         grace = now() - timedelta(seconds=self._settings.publish_grace)
         stalled = now() - timedelta(seconds=self._settings.stalled_after)
         untold = {
@@ -104,7 +107,11 @@ class Housekeeping:
             "told": False,
             "$or": [
                 {"notice_sent": False, "updated_at": {"$lt": grace}},
-                {"updated_at": {"$lt": stalled}, "undeliverable": {"$ne": True}},
+                {
+                    "updated_at": {"$lt": stalled},
+                    "undeliverable": {"$ne": True},
+                    "notice_expected_until": {"$not": {"$gt": now()}},
+                },
             ],
         }
         count = 0

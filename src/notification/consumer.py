@@ -18,13 +18,16 @@ def main() -> int:
     """Sends emails until SIGTERM; returns the exit code."""
     settings = startup.load(NotificationSettings)
     with mongo.connect(settings) as client:
-        # Not the mail server: many limit how often a client may connect.
-        return worker.run(settings, settings.mp3_queue, _handler(settings, client), {"mongodb": mongo.ping(client)})
+        # The mail server is not checked: many limit how often a client may connect.
+        checks = {"mongodb": mongo.ping(client)}
+        handler = _handler(settings, client)
+        return worker.run(settings, settings.mp3_queue, handler, checks, retries=settings.mail_retries)
 
 
 def _handler(settings: NotificationSettings, client: mongo.Client) -> Callable[[Publisher, Shutdown], Delivery]:
     def build(_publisher: Publisher, _shutdown: Shutdown) -> Delivery:
         emails = Emails(settings.sender, DownloadLinks(settings), settings.public_url)
-        return Delivery(Jobs(client[mongo.VIDEOS]), emails, Mailer(settings), settings.telling_lease)
+        jobs, longest = Jobs(client[mongo.VIDEOS]), settings.mail_retry_delays[-1]
+        return Delivery(jobs, emails, Mailer(settings), settings.telling_lease, longest)
 
     return build

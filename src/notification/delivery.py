@@ -38,7 +38,9 @@ class _Reservation:
 class Delivery:
     """Handles the messages of the queue `mp3`."""
 
-    def __init__(self, jobs: Jobs, emails: Emails, mailer: Mailer, lease: float) -> None:
+    def __init__(self, jobs: Jobs, emails: Emails, mailer: Mailer, lease: float, longest_delay: float = 0.0) -> None:
+        """`longest_delay` s a message may wait for its next attempt."""
+        self._longest_delay = longest_delay
         self._jobs = jobs
         self._emails = emails
         self._mailer = mailer
@@ -111,8 +113,11 @@ class Delivery:
         reservation.until = until
 
     def _set_until(self, where: Mapping[str, object], until: datetime) -> bool:
+        # Until then housekeeping assumes that the message waits for its next attempt: twice the delay, because others
+        # may be before it in the queue.
+        expected = until + timedelta(seconds=2 * self._longest_delay)
         with failures():
-            change = {"$set": {"telling_until": until}}
+            change = {"$set": {"telling_until": until, "notice_expected_until": expected}}
             return self._jobs.collection.update_one({**where, "told": False}, change).matched_count == 1
 
     def _release(self, reservation: "_Reservation") -> None:

@@ -1,6 +1,11 @@
-"""Hands an email to the mail server, and sorts its refusals into those for now and those for ever."""
+"""Hands an email to the mail server.
+
+Only the refusal of the recipient's address is final. Everything else passes, or is the operator's to repair: no
+connection, TLS, a refused password or sender, a spent sending quota, a refused content. Such emails are sent later.
+"""
 
 import contextlib
+import re
 import smtplib
 import ssl
 from collections.abc import Callable
@@ -8,6 +13,19 @@ from email.message import EmailMessage
 
 from common.errors import PermanentError, TransientError
 from notification.settings import NotificationSettings
+
+# What is not the address's fault, though the code is 5xx (RFC 3463 and the large providers): the sender's address, a
+# full mailbox, the mail system, a spent quota (Gmail's 5.4.5), policy and authentication.
+_NOT_THE_ADDRESS = re.compile(r"5\.(1\.[78]|2\.[0234]|3\.\d+|4\.[57]|7\.\d+)\b")
+_THE_ADDRESS = re.compile(r"5\.1\.\d+\b")
+
+
+class MailServerUnavailable(TransientError):
+    """Raised when the mail server does not take this email now."""
+
+
+class AddressRefused(PermanentError):
+    """Raised when the mail server refuses the recipient for good."""
 
 
 class Mailer:
@@ -17,27 +35,28 @@ class Mailer:
         self._settings = settings
 
     def send(self, email: EmailMessage, *, before: Callable[[], None] = lambda: None) -> None:
-        """Returns when the mail server has accepted the email. Once it is ready to, calls `before`, which may raise.
+        """Returns when the mail server has accepted the email. Calls `before`, which may raise, when it is ready to.
 
-        Raises PermanentError when it refuses this address or this email for good (5xx), TransientError for all else:
-        4xx, a wrong password, no connection, no answer within SMTP_TIMEOUT.
+        Raises MailServerUnavailable or AddressRefused.
         """
         try:
             server = self._connect()
         except (OSError, smtplib.SMTPException) as error:
-            raise TransientError(f"the mail server: {_described(error)}") from error
+            raise MailServerUnavailable(f"the mail server: {_described(error)}") from error
         try:
             before()
             server.send_message(email)
         except smtplib.SMTPRecipientsRefused as error:
             code, text = next(iter(error.recipients.values()))
-            raise _refusal(code, text) from error
+            raise _refusal(code, text, of_address=True) from error
         except smtplib.SMTPDataError as error:
-            raise _refusal(error.smtp_code, error.smtp_error) from error
+            # Of the content, unless it says otherwise: some servers look at the address only then.
+            of_address = bool(_THE_ADDRESS.match(_text(error.smtp_error)))
+            raise _refusal(error.smtp_code, error.smtp_error, of_address=of_address) from error
         except smtplib.SMTPNotSupportedError as error:
-            raise PermanentError(f"the mail server cannot send to this address: {error}") from error
+            raise AddressRefused(f"the mail server cannot send to this address: {error}") from error
         except (OSError, smtplib.SMTPException) as error:
-            raise TransientError(f"the mail server: {_described(error)}") from error
+            raise MailServerUnavailable(f"the mail server: {_described(error)}") from error
         finally:
             # It has accepted or refused by now: how it says good-bye changes nothing.
             with contextlib.suppress(OSError, smtplib.SMTPException):
@@ -65,9 +84,10 @@ class Mailer:
         return server
 
 
-def _refusal(code: int, text: bytes | str) -> PermanentError | TransientError:
-    kind = PermanentError if 500 <= code < 600 else TransientError
-    return kind(f"the mail server answered {code} {_text(text)}")
+def _refusal(code: int, text: bytes | str, *, of_address: bool) -> AddressRefused | MailServerUnavailable:
+    answer = _text(text)
+    final = of_address and 500 <= code < 600 and not _NOT_THE_ADDRESS.match(answer)
+    return (AddressRefused if final else MailServerUnavailable)(f"the mail server answered {code} {answer}")
 
 
 def _described(error: Exception) -> str:

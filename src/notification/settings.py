@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, SecretStr, ValidationInfo, field_validator
 
-from common.settings import LinkSettings, Port, WorkerSettings
+from common.messaging.retries import RetryPolicy
+from common.settings import Delays, LinkSettings, Port, WorkerSettings
 
 _GMAIL_HOST = "smtp.gmail.com"
 
@@ -20,11 +21,15 @@ class NotificationSettings(WorkerSettings, LinkSettings):
     smtp_password: SecretStr | None = None
     # A certificate authority that the system does not know, for a mail server of one's own.
     smtp_ca_file: Path | None = None
-    # s for each step of the conversation. RFC 5321 section 4.5.3.2 allows minutes; the queue is the patient one here.
+    # s for each step of the conversation. RFC 5321 section 4.5.3.2 allows minutes; a retry comes soon.
     smtp_timeout: PositiveFloat = 20.0
     gmail_address: str | None = None
     gmail_password: SecretStr | None = Field(None, validate_default=True)
     mail_from: str | None = None
+    # s. The waits before further attempts to send an email; the last is repeated until they add up to mail_retry_for s,
+    # which mail servers themselves retry for (RFC 5321 section 4.5.4.1: four or five days).
+    mail_retry_delays: Delays = (10, 60, 300, 900, 3600)
+    mail_retry_for: NonNegativeFloat = 3 * 24 * 3600.0
     # s. While one replica sends an email no other does. Longer than a conversation with the mail server may take: with
     # TLS and a login it has up to 14 steps, each of at most SMTP_TIMEOUT.
     telling_lease: PositiveFloat = 300.0
@@ -35,6 +40,11 @@ class NotificationSettings(WorkerSettings, LinkSettings):
         if info.data.get("smtp_host") == _GMAIL_HOST and not (info.data.get("gmail_address") and password):
             raise ValueError("SMTP_HOST, or GMAIL_ADDRESS and GMAIL_PASSWORD, must be set")
         return password
+
+    @property
+    def mail_retries(self) -> RetryPolicy:
+        """How long emails are retried."""
+        return RetryPolicy(self.mail_retry_delays, self.mail_retry_for)
 
     @property
     def account(self) -> tuple[str, str] | None:

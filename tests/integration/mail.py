@@ -22,7 +22,7 @@ class MailServer:
         self.folder = folder
         self.port = port
 
-    def mood(self, mode: str, **more: bool) -> None:
+    def mood(self, mode: str, **more: object) -> None:
         """How it treats the next clients."""
         draft = self.folder / "control.new"
         draft.write_text(json.dumps({"mode": mode, **more}))

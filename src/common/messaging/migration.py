@@ -5,7 +5,9 @@ acknowledged; the queue is deleted and declared; the messages are moved back. Ea
 ends anywhere leaves every message in one of the queues, and the next consumer that connects goes on.
 
 No message is lost to those who publish meanwhile, or still work on one:
-- A classic queue is deleted only if it is empty and has no consumers, which the broker checks as it deletes.
+- A classic queue is deleted only if it is empty and has no consumers, which the broker checks as it deletes. But it
+  confirms and drops what is on its way to the queue just then: so publishers send a copy to `<queue>.migration` (see
+  `publisher`), which exists before the first message is moved.
 - For quorum queues there is no such deletion. The main queue, which everybody publishes to, is then used as it is: none
   of its arguments matters (see `topology`). The others are published to by the main queue's consumers alone, so they
   are replaced while there are none.
@@ -23,7 +25,7 @@ from pika.exceptions import ChannelClosedByBroker, ConnectionClosedByBroker
 
 from common.errors import TransientError
 from common.messaging.message import DELIVERY_COUNT
-from common.messaging.topology import QUORUM, Consumption, Declaration, dead_queue, declare, recent_queue
+from common.messaging.topology import QUORUM, Consumption, Declaration, dead_queue, declare, holding_queue, recent_queue
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +40,6 @@ Step = Callable[[], None]
 
 class MigrationPending(TransientError):
     """Raised when a queue cannot be used yet: others still consume it, or another process is replacing it."""
-
-
-def holding_queue(queue: str) -> str:
-    """The queue in which a queue's messages wait while it is replaced."""
-    return f"{queue}.migration"
 
 
 def migrate(connect: Connect, consumption: Consumption, unfit: Collection[str], on_step: Step) -> None:

@@ -11,6 +11,7 @@ from pika.exceptions import NackError, UnroutableError
 from common.logs import current_request
 from common.messaging.connection import BrokerConnection, BrokerUnavailable
 from common.messaging.message import REQUEST, Envelope
+from common.messaging.topology import holding_queue
 from common.settings import RabbitSettings
 
 log = logging.getLogger(__name__)
@@ -54,10 +55,12 @@ class Publisher:
 
     def _send(self, queue: str, body: bytes, headers: Mapping[str, Any] | None) -> None:
         cause = current_request()
+        # BCC, which nobody receives, is a second address: see `migration`. The queue is there only during one.
+        copy = {"BCC": [holding_queue(queue)]}
         properties = pika.BasicProperties(
             content_type="application/json",
             delivery_mode=pika.DeliveryMode.Persistent,
-            headers={**({REQUEST: cause} if cause else {}), **(headers or {})},
+            headers={**({REQUEST: cause} if cause else {}), **(headers or {}), **copy},
         )
         try:
             self._connection.call(lambda channel: channel.basic_publish("", queue, body, properties, mandatory=True))

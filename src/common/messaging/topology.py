@@ -61,6 +61,11 @@ def retry_queue(queue: str, delay: float) -> str:
     return f"{queue}.retry.{int(delay * 1000)}"
 
 
+def holding_queue(queue: str) -> str:
+    """The queue in which a queue's messages wait while it is replaced: see `migration`."""
+    return f"{queue}.migration"
+
+
 def recent_queue(queue: str, window: float) -> str:
     """The queue whose length is the number of the last `window` seconds' unexpected dead letters."""
     return f"{dead_queue(queue)}.recent.{int(window * 1000)}"

@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
+from common import metrics
 from common.errors import PermanentError, TransientError
 from common.health import Heartbeat
-from common.messaging.connection import BrokerConnection, BrokerUnavailable
+from common.messaging.connection import BrokerConnection, BrokerUnavailable, connect
 from common.messaging.consumer import Consumer
 from common.messaging.handler import Busy, HandedBack
-from common.messaging.message import ATTEMPT, REASON, Message, decode
+from common.messaging.message import ATTEMPT, DELIVERIES, REASON, Message, Received, decode
 from common.messaging.publisher import Publisher
 from common.messaging.retries import RetryPolicy
-from common.messaging.settlement import Settlement
-from common.messaging.topology import Consumption, dead_queue
+from common.messaging.settlement import Outcome, Settlement
+from common.messaging.topology import Consumption, dead_queue, recent_queue
 from common.settings import RabbitSettings
 from tests.waiting import eventually
 
@@ -217,6 +218,145 @@ def test_a_deleted_queue_is_declared_anew_by_publisher_and_consumer(rabbit, publ
         broker.call(lambda channel: channel.queue_delete(rabbit.video_queue))
         publisher.publish(rabbit.video_queue, MESSAGE)
         eventually(lambda: len(handler.handled) == 2)
+
+
+LIMITED = {"dead_letter_limit": 2, "dead_letter_probe": 0.2, "retry_delays": (0.2,)}
+
+
+def message() -> Message:
+    return Message(video_fid=ObjectId(), mp3_fid=None, username="a@example.com")
+
+
+class Release(Recorder):
+    """Code with an error for some messages, until it is repaired."""
+
+    def __init__(self, fails: Callable[[Message], bool] = lambda _: True) -> None:
+        super().__init__()
+        self.fails = fails
+        self.done: set[Message] = set()
+
+    def handle(self, message: Message) -> None:
+        if self.fails(message):
+            raise KeyError("an error in the release")
+        self.done.add(message)
+
+
+def paused(rabbit: RabbitSettings) -> bool:
+    return metrics.CONSUMER_PAUSED.labels(rabbit.video_queue)._value.get() == 1
+
+
+def has_consumer(broker: BrokerConnection, queue: str) -> bool:
+    return bool(broker.call(lambda channel: channel.queue_declare(queue, passive=True)).method.consumer_count)
+
+
+def test_a_bad_release_makes_only_a_few_dead_letters_and_all_is_handled_after_the_fix(
+    rabbit, publisher, broker, caplog
+):
+    messages = {message() for _ in range(8)}
+    release = Release()
+    with consuming(rabbit, release, **LIMITED):
+        for each in messages:
+            publisher.publish(rabbit.video_queue, each)
+        eventually(lambda: paused(rabbit))
+        assert "Paused consuming" in caplog.text
+        # It tries messages, and stays paused: the others are neither handled nor dead letters.
+        probes = caplog.text.count("Trying one message")
+        eventually(lambda: caplog.text.count("Trying one message") >= probes + 3)
+        assert publisher.waiting(dead_queue(rabbit.video_queue)) == 2
+        assert len(release.given_up) == 2
+        release.fails = lambda _: False
+        eventually(lambda: len(release.done) == 6)
+        assert not paused(rabbit)
+        eventually(lambda: has_consumer(broker, rabbit.video_queue))
+    assert publisher.waiting(dead_queue(rabbit.video_queue)) == 2
+
+
+def test_the_limit_holds_for_all_replicas_and_after_a_restart(rabbit, publisher):
+    for _ in range(2):
+        with consuming(rabbit, Release(), **LIMITED), consuming(rabbit, Release(), **LIMITED):
+            for _ in range(4):
+                publisher.publish(rabbit.video_queue, message())
+            eventually(lambda: paused(rabbit))
+    # Each of two replicas may exceed it by one, as both may have counted at the same time.
+    assert publisher.waiting(dead_queue(rabbit.video_queue)) <= 3
+
+
+def test_dead_letters_no_longer_count_after_the_window(rabbit, publisher):
+    window = {**LIMITED, "dead_letter_window": 0.5}
+    with consuming(rabbit, Release(), **window):
+        for _ in range(2):
+            publisher.publish(rabbit.video_queue, message())
+        eventually(lambda: publisher.waiting(dead_queue(rabbit.video_queue)) == 2)
+        recent = recent_queue(rabbit.video_queue, 0.5)
+        eventually(lambda: publisher.waiting(recent) == 0)
+        publisher.publish(rabbit.video_queue, message())
+        eventually(lambda: publisher.waiting(dead_queue(rabbit.video_queue)) == 3)
+    publisher._connection.call(lambda channel: channel.queue_delete(recent))
+
+
+def test_permanent_failures_are_no_reason_to_pause(rabbit, publisher):
+    handler = Recorder(failing(*[PermanentError("no such mailbox")] * 5))
+    with consuming(rabbit, handler, **LIMITED):
+        for _ in range(5):
+            publisher.publish(rabbit.video_queue, message())
+        eventually(lambda: publisher.waiting(dead_queue(rabbit.video_queue)) == 5)
+        assert not paused(rabbit)
+
+
+def test_messages_that_fail_hold_up_no_good_ones_while_the_limit_is_reached(rabbit, publisher):
+    bad = {message() for _ in range(6)}
+    good = {message() for _ in range(6)}
+    release = Release(lambda each: each in bad)
+    with consuming(rabbit, release, **LIMITED):
+        for pair in zip(bad, good, strict=True):
+            for each in pair:
+                publisher.publish(rabbit.video_queue, each)
+        eventually(lambda: release.done == good)
+    assert publisher.waiting(dead_queue(rabbit.video_queue)) <= 2
+
+
+@pytest.mark.parametrize("limit", [3, 25])
+def test_a_message_whose_consumers_vanish_becomes_a_dead_letter_after_the_delivery_limit(
+    rabbit, publisher, broker, taken, limit
+):
+    handler = Recorder()
+    with consuming(rabbit, handler):  # declares the queues
+        pass
+    publisher.publish(rabbit.video_queue, MESSAGE, {DELIVERIES: limit - 2})
+    for _ in range(2):
+        deliver_and_vanish(rabbit)
+    with consuming(rabbit, handler, delivery_limit=limit):
+        _, headers = eventually(lambda: taken(dead_queue(rabbit.video_queue)))
+    assert handler.handled == []
+    assert handler.given_up == [headers[REASON]]
+    assert f"{limit} deliveries" in headers[REASON]
+
+
+def test_the_broker_s_own_limit_is_not_reached(rabbit, publisher, taken):
+    """It gives up after 30 deliveries; before that the message is published again, with their number."""
+    handler = Recorder()
+    retries = RetryPolicy(rabbit.retry_delays)
+    consumption = Consumption(rabbit.video_queue, retries.delays, rabbit.dead_letter_window)
+    settlement = Settlement(rabbit, consumption, publisher=publisher, handler=handler, read=decode, retries=retries)
+    received = Received(MESSAGE.encode(), attempt=2, deliveries=22, uncounted=12)
+    assert settlement.settle(received) is Outcome.REQUEUED
+    body, headers = taken(rabbit.video_queue)
+    assert (body, headers[DELIVERIES], headers[ATTEMPT]) == (MESSAGE.encode(), 22, 2)
+    assert handler.handled == []
+
+
+def deliver_and_vanish(rabbit: RabbitSettings) -> None:
+    """A consumer that gets a message, and is gone with its connection."""
+    connection = connect(rabbit, "vanishing")
+    seen: list[int] = []
+    connection.channel().basic_consume(rabbit.video_queue, lambda *_: seen.append(1))
+
+    def turned() -> bool:
+        connection.process_data_events(time_limit=0.1)
+        return bool(seen)
+
+    eventually(turned)
+    connection.close()
 
 
 def test_a_broker_that_is_not_there_is_a_transient_failure():

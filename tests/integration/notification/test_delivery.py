@@ -1,17 +1,23 @@
 """Owners are told once, by a real mail server in all its moods."""
 
+from datetime import timedelta
+
 import pytest
 from bson import ObjectId
 
-from common.errors import PermanentError, TransientError
+from common.errors import TransientError
 from common.jobs import Job, Jobs, Status
 from common.links import DownloadLinks
 from common.messaging.handler import Busy
 from common.messaging.message import InvalidMessage, Message
+from common.moments import now
 from common.summaries import Recording, Summaries
+from gateway.outbox import Outbox
+from gateway.retention import Housekeeping
+from gateway.settings import HousekeepingSettings
 from notification.delivery import Delivery
 from notification.emails import Emails
-from notification.mailer import Mailer
+from notification.mailer import AddressRefused, Mailer, MailServerUnavailable
 from notification.settings import NotificationSettings
 from tests.integration import mail
 
@@ -124,9 +130,46 @@ def test_what_may_pass_is_transient_and_works_later(store, delivery, mail_server
     assert len(mail_server.inbox) == 1
 
 
-def test_a_refused_address_is_permanent(store, delivery, mail_server):
-    mail_server.mood("5xx")
-    with pytest.raises(PermanentError, match="550"):
+TRANSIENT = {
+    "no TLS": {"STARTTLS": "454 4.7.0 TLS is not available for a temporary reason"},
+    "a refused password": {"AUTH": "535 5.7.8 Username and password not accepted"},
+    "too many logins": {"AUTH": "454 4.7.0 Too many login attempts, please try again later"},
+    "a spent quota, at the sender": {"MAIL": "550 5.4.5 Daily user sending limit exceeded"},
+    "a spent quota, at the recipient": {"RCPT": "550 5.4.5 Daily user sending limit exceeded"},
+    "a spent quota, at the content": {"CONTENT": "550 5.4.5 Daily user sending limit exceeded"},
+    "a refused sender": {"MAIL": "550 5.1.8 Sender address rejected"},
+    "relaying": {"RCPT": "554 5.7.1 Relay access denied"},
+    "greylisting": {"RCPT": "450 4.2.0 Greylisted, see you in five minutes"},
+    "a full mailbox": {"RCPT": "552 5.2.2 Mailbox full"},
+    "a shutdown": {"RCPT": "421 4.3.2 Shutting down"},
+    "no space": {"DATA": "452 4.3.1 Insufficient system storage"},
+    "refused content": {"CONTENT": "554 5.7.1 Message refused as spam"},
+    "refused content, without a reason": {"CONTENT": "554 Transaction failed"},
+}
+PERMANENT = {
+    "no such mailbox": {"RCPT": "550 5.1.1 No such mailbox"},
+    "a disabled mailbox": {"RCPT": "550 5.2.1 The account is disabled"},
+    "an answer without a class": {"RCPT": "553 sorry, that address is not here"},
+    "an address that is looked at late": {"CONTENT": "550 5.1.1 No such mailbox"},
+}
+
+
+@pytest.mark.parametrize("replies", TRANSIENT.values(), ids=TRANSIENT)
+def test_what_is_not_the_address_is_sent_later(store, delivery, mail_server, replies):
+    message = ended(store.jobs)
+    mail_server.mood("ok", replies=replies)
+    with pytest.raises(MailServerUnavailable):
+        delivery().handle(message)
+    assert mail_server.inbox == []
+    mail_server.mood("ok")
+    delivery().handle(message)
+    assert len(mail_server.inbox) == 1
+
+
+@pytest.mark.parametrize("replies", PERMANENT.values(), ids=PERMANENT)
+def test_a_refused_address_is_permanent(store, delivery, mail_server, replies):
+    mail_server.mood("ok", replies=replies)
+    with pytest.raises(AddressRefused, match="answered 55"):
         delivery().handle(ended(store.jobs))
 
 
@@ -182,3 +225,29 @@ def test_an_email_does_not_wait_for_a_summary(store, delivery, mail_server, db):
     delivery().handle(message)
     (email,) = mail_server.inbox
     assert b"What it is about" not in email.as_bytes()
+
+
+def test_while_a_mail_waits_for_its_next_attempt_housekeeping_publishes_no_second_notice(
+    store, settings, mail_server, rabbit, publisher, taken
+):
+    made = settings()
+    message = ended(store.jobs)
+    store.jobs.collection.update_one(
+        {"_id": message.video_fid}, {"$set": {"notice_sent": True, "updated_at": now() - timedelta(hours=5)}}
+    )
+    emails = Emails(made.sender, DownloadLinks(made), made.public_url)
+    passes = Housekeeping(HousekeepingSettings(**values(made)), store, Outbox(rabbit, store.jobs, publisher))
+    mail_server.mood("4xx")
+    with pytest.raises(TransientError):
+        Delivery(store.jobs, emails, Mailer(made), 30, longest_delay=3600).handle(message)
+    assert passes.notify_forgotten() == 0
+    assert taken(rabbit.mp3_queue) is None
+    # Its time is over, and nobody has tried: the message was lost.
+    store.jobs.collection.update_one(
+        {"_id": message.video_fid}, {"$set": {"notice_expected_until": now() - timedelta(seconds=1)}}
+    )
+    assert passes.notify_forgotten() == 1
+
+
+def values(settings: NotificationSettings) -> dict[str, object]:
+    return {"mongo_uri": settings.mongo_uri, "rabbitmq_uri": settings.rabbitmq_uri}
