@@ -17,12 +17,17 @@ _LEFTOVER_GRACE = 30
 
 
 def processes(state: State) -> list[psutil.Process]:
-    """All processes of the stack: those that carry its mark. Each remembers its start time, so none is mistaken."""
+    """All processes of the stack: those that carry its mark. Each remembers its start time, so none is mistaken.
+
+    nginx writes its title over its environment; its master process is known by its configuration instead.
+    """
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if process.environ().get(environment.MARK) == str(state.folder):
                 found.append(process)
+            elif process.name() == "nginx" and f" -c {state.tmp}/" in " ".join(process.cmdline()):
+                found += [process, *process.children()]
     return found
 
 
