@@ -147,12 +147,12 @@ def test_clients_that_keep_their_side_open_after_the_answer_hold_up_nobody(narro
         assert rest(socks[0]).status == 401
 
 
-def test_what_follows_a_refused_body_is_not_taken_for_a_request(narrow):
+@pytest.mark.parametrize(("path", "status"), [("/upload", 401), ("/jobs/0123456789abcdef01234567/cancel", 413)])
+def test_what_follows_a_refused_body_is_not_taken_for_a_request(narrow, path, status):
     inside = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
-    head = b"POST /jobs/0123456789abcdef01234567/cancel HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
-    refused = answer(narrow, head + inside)
-    assert refused.status == 401
-    assert refused.headers["Connection"] == "close"
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
+    refused = answer(narrow, head.encode() + inside)
+    assert refused.status == status
     assert b"HTTP/1.1" not in refused.body
 
 
@@ -207,7 +207,7 @@ def test_what_never_becomes_a_request_is_refused_like_all_others(stack, sent, st
 
 def test_a_request_at_the_limits_is_served(stack):
     """What nginx accepts, the server behind it accepts too: its own errors are not JSON."""
-    headers = [b"Host: x", b"Connection: close", b"Upload-Metadata: " + b"x" * 16_000, *[b"X-Many: x"] * 1000]
+    headers = [b"Host: x", b"Connection: close", b"Upload-Metadata: " + b"x" * 16_000, *[b"X-Many: x"] * 500]
     sent = b"GET /jobs?" + b"x" * 16_000 + b" HTTP/1.1\r\n" + b"\r\n".join(headers) + b"\r\n\r\n"
     assert answer(stack.url("gateway"), sent).status == 401
 
