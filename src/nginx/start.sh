@@ -9,6 +9,8 @@ names='${LISTEN} ${HEALTH_LISTEN} ${GATEWAY_ADDRESS} ${WEB_ROOT} ${CLIENT_TIMEOU
 mkdir -p "$TMPDIR"
 configuration="$TMPDIR/nginx.conf"
 envsubst "$names" <"$(dirname "$0")/nginx.conf.template" >"$configuration"
+# The folder of its processes, whose titles and environments tell nothing about them.
+cd "$TMPDIR"
 # As root, nginx would give its workers to another user, who can read neither the page nor the folder above.
 [ "$(id -u)" != 0 ] || set -- -g 'user root;'
 exec nginx -e stderr -c "$configuration" "$@"

@@ -23,11 +23,15 @@ class Echo(BaseHTTPRequestHandler):
     """Answers with the request: its path, its headers and how many bytes of body it had."""
 
     protocol_version = "HTTP/1.1"
+    # Until it is set, downloads get no further than their headers.
+    go_on = threading.Event()
     # Set as soon as a request's headers are there, whatever of its body is still missing.
     begun = threading.Event()
+    downloads = 0
 
     def do_GET(self) -> None:
         self.begun.set()
+        Echo.downloads += self.path.startswith("/download")
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         answer = json.dumps({"path": self.path, "headers": dict(self.headers), "size": len(body)}).encode()
         self.send_response(503 if self.path == "/busy" else 200)
@@ -37,6 +41,8 @@ class Echo(BaseHTTPRequestHandler):
             self.send_header("Content-Security-Policy", "default-src 'self'")
             self.send_header("Cache-Control", "private")
         self.end_headers()
+        if self.path.startswith("/download"):
+            self.go_on.wait(60)
         self.wfile.write(answer)
 
     def do_POST(self) -> None:
@@ -44,6 +50,12 @@ class Echo(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Says nothing."""
+
+
+class Server(ThreadingHTTPServer):
+    """With room for a crowd."""
+
+    request_queue_size = 256
 
 
 @dataclass(frozen=True)
@@ -104,7 +116,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def upstream() -> Iterator[str]:
     """The address of the server behind nginx."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
+    with Server(("127.0.0.1", 0), Echo) as server:
+        Echo.go_on.set()
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"127.0.0.1:{server.server_port}"

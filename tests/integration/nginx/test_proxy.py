@@ -2,7 +2,7 @@
 
 import signal
 import socket
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -100,6 +100,19 @@ def test_tokens_do_not_reach_the_log(alone: Nginx, nginx: Nginx) -> None:
     # The gateway logs what it answers.
     assert "/download" not in nginx.log()
     assert "hidden" not in nginx.log()
+
+
+def test_one_token_has_a_limit_of_downloads(nginx: Nginx) -> None:
+    Echo.go_on.clear()
+    before = Echo.downloads
+    with ExitStack() as held:
+        for _ in range(128):
+            held.enter_context(connect(nginx)).sendall(b"GET /download?token=mine HTTP/1.1\r\nHost: x\r\n\r\n")
+        eventually(lambda: Echo.downloads == before + 128, what="the downloads")
+        refused(requests.get(f"{nginx.url}/download?token=mine", timeout=30), 429, "too_many_requests")
+        held.enter_context(connect(nginx)).sendall(b"GET /download?token=theirs HTTP/1.1\r\nHost: x\r\n\r\n")
+        eventually(lambda: Echo.downloads == before + 129, what="the other one's download")
+        Echo.go_on.set()
 
 
 def test_an_upload_in_progress_is_finished_before_nginx_ends(tmp_path: Path, upstream: str) -> None:
