@@ -70,6 +70,8 @@ PROBE
     have openssl || echo openssl
     have curl || echo curl
     have flock || echo util-linux
+    have nginx || echo nginx
+    have envsubst || echo gettext-base
     # mongod, where it comes with the Python packages, is linked against it.
     have mongod || [[ "$(ldconfig -p 2>/dev/null)" == *"libcurl.so.4 "* ]] || echo libcurl4
     [ -z "${NEED_LINT:-}" ] || have shellcheck || echo shellcheck
@@ -101,6 +103,7 @@ install_packages() (
         for package in "$@"; do
             case "$package" in
                 mariadb-server) as_root systemctl disable --quiet mariadb.service >&2 || true ;;
+                nginx) as_root systemctl disable --quiet nginx.service >&2 || true ;;
                 rabbitmq-server) as_root systemctl disable --quiet rabbitmq-server.service epmd.socket >&2 || true ;;
             esac
         done

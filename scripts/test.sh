@@ -183,7 +183,7 @@ tier_cluster() { run pytest --capture=no --verbose tests/cluster "${cluster_argu
 show_logs() {
     local name=test service
     [ "$1" != faults ] || name=faults
-    for service in auth gateway converter notification summary summary-worker housekeeping supervisord; do
+    for service in auth gateway gateway-nginx converter notification summary summary-worker housekeeping supervisord; do
         [ ! -f ".local/stack/$name/logs/$service.log" ] || tail -v -n 25 ".local/stack/$name/logs/$service.log" >&2
     done
 }

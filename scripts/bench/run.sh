@@ -17,11 +17,10 @@ case " $* " in
         ;;
 esac
 
-# The peers that are no Python packages, if they are asked for. What the package of nginx would start is not wanted.
+# What measures requests per second, if it is asked for.
 names=" $* "
 missing=()
-if [[ "$names" == *" download "* || "$names" == *" serving "* || ! "$names" =~ \ [a-z] ]]; then
-    have nginx || missing+=(nginx-light)
+if [[ "$names" == *" serving "* || ! "$names" =~ \ [a-z] ]]; then
     have wrk || missing+=(wrk)
 fi
 if [ "${#missing[@]}" -gt 0 ]; then

@@ -9,6 +9,8 @@ from scripts.deploy.cluster import Object
 from scripts.deploy.errors import DeployError
 
 PREFIX = "video2mp3"
+# Whose pod an image runs in that has no workload of its own.
+_WORKLOADS = {"nginx": "gateway"}
 # s. The first build downloads base images and packages.
 _BUILD = 3600
 _MOVE = 1800
@@ -94,7 +96,7 @@ def running(workloads: list[Object]) -> dict[str, Image]:
         for container in item["spec"]["template"]["spec"]["containers"]:
             name, digest, tag = _split(container["image"])
             service = name.rpartition("/")[2]
-            if item["metadata"]["name"] == service and service in services():
+            if item["metadata"]["name"] == _WORKLOADS.get(service, service) and service in services():
                 found[service] = Image(service, name, tag, digest)
     return found
 

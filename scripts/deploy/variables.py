@@ -100,9 +100,7 @@ def by_service() -> dict[str, dict[str, Variable]]:
         classes = common | _classes(path)
         wanted = set(_classes(path))
         if (path.parent / "wsgi.py").exists():  # served by gunicorn, whose settings are shared
-            server = _classes(folders.SOURCE / "common" / "serving" / "settings.py")
-            classes |= server
-            wanted |= set(server)
+            wanted.add("ServerSettings")
         variables = {variable.name: variable for name in sorted(wanted) for variable in _fields(name, classes)}
         found[service] = {name: variable for name, variable in variables.items() if name not in FIXED}
     return found

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import psutil
 
@@ -17,11 +18,15 @@ _LEFTOVER_GRACE = 30
 
 
 def processes(state: State) -> list[psutil.Process]:
-    """All processes of the stack: those that carry its mark. Each remembers its start time, so none is mistaken."""
+    """All processes of the stack: those that carry its mark. Each remembers its start time, so none is mistaken.
+
+    nginx writes its titles over its environment; its processes are known by the folder that they are in.
+    """
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get(environment.MARK) == str(state.folder):
+            is_nginx = process.name() == "nginx" and Path(process.cwd()).is_relative_to(state.tmp)
+            if is_nginx or process.environ().get(environment.MARK) == str(state.folder):
                 found.append(process)
     return found
 

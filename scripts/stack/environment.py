@@ -135,8 +135,15 @@ def service(state: State, name: str, like: str) -> dict[str, str]:
 def listening(name: str, like: str) -> dict[str, str]:
     """The names of the service's ports by the variables that tell it; a worker answers probes only."""
     if like in _SERVERS:
-        return {"PORT": name, "HEALTH_PORT": f"{name}_health"}
+        # A gateway's own name is that of the port where people reach it, through nginx.
+        return {"PORT": f"{name}_gunicorn" if like == "gateway" else name, "HEALTH_PORT": f"{name}_health"}
     return {"HEALTH_PORT": name} if like in _WORKERS else {}
+
+
+def ports(name: str, like: str) -> list[str]:
+    """The names of all ports of the service `name`, which runs the code of `like`."""
+    before = [name, f"{name}-nginx"] if like == "gateway" else []
+    return [*before, *listening(name, like).values()]
 
 
 def _coverage() -> dict[str, str]:

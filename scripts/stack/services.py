@@ -5,7 +5,7 @@ from pathlib import Path
 
 import requests
 
-from scripts.stack import environment
+from scripts.stack import environment, nginx
 from scripts.stack.errors import StackError
 from scripts.stack.program import Program
 from scripts.stack.state import State
@@ -31,7 +31,7 @@ COMMANDS = {
 
 
 def program(state: State, name: str, like: str) -> Program:
-    """The service `name`, which runs the code of `like`."""
+    """The service `name`, which runs the code of `like`; a gateway is reached through its nginx."""
     port = state.ports.get(name)
     url = f"http://127.0.0.1:{port}" if port else None
 
@@ -55,7 +55,12 @@ def program(state: State, name: str, like: str) -> Program:
     )
 
 
+def group(state: State, name: str, like: str) -> list[Program]:
+    """The programs that together are the service `name`."""
+    return [*([nginx.program(state, name)] if like == "gateway" else []), program(state, name, like)]
+
+
 def programs(state: State) -> list[Program]:
     """All services of the stack, the ones added to it included."""
     names = {name: name for name in COMMANDS} | {name: variant.like for name, variant in state.variants.items()}
-    return [program(state, name, like) for name, like in names.items()]
+    return [one for name, like in names.items() for one in group(state, name, like)]

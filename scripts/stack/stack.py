@@ -110,12 +110,16 @@ class Stack:
         """Stops, starts and waits for readiness; `env` becomes the service's deviation, `{}` takes it back."""
         self.program(name)
         self.stop(name)
+        beside: list[str] = []
         if env is not None:
             with self._changed():
                 like = self.state.variants[name].like if name in self.state.variants else name
                 self.state.variants[name] = Variant(like=like, env=dict(env))
-                supervision.write(self.state, [self.program(name)])
-        self.start(name)
+                beside = supervision.write(self.state, services.group(self.state, name, like))
+        for one in beside:
+            self.stop(one)
+        for one in {*beside, name}:
+            self.start(one)
         self.wait_ready(name, timeout)
 
     def wait_ready(self, name: str, timeout: float = 60) -> None:
@@ -160,27 +164,31 @@ class Stack:
         if like not in services.COMMANDS:
             raise StackError(f"{like} is not a service. There are: {', '.join(services.COMMANDS)}.")
         with self._changed():
-            for port in environment.listening(name, like).values():
+            for port in environment.ports(name, like):
                 if port not in self.state.ports:
                     self.state.ports[port] = ports.choose(1, self.state.ports.values())[0]
             self.state.variants[name] = Variant(like=like, env=dict(env or {}))
             # Before anything can fail: what is known can be removed.
             self.save()
-            supervision.write(self.state, [self.program(name)])
-            self.register([name])
-        self.start(name)
+            programs = services.group(self.state, name, like)
+            supervision.write(self.state, programs)
+            self.register([program.name for program in programs])
+        for program in programs:
+            self.start(program.name)
         self.wait_ready(name, timeout)
 
     def remove(self, name: str) -> None:
         """Stops a program that was added and forgets it."""
         if name in services.COMMANDS or name not in self.state.variants:
             raise StackError(f"{name} was not added to the stack.")
-        self.stop(name)
+        names = [program.name for program in services.group(self.state, name, self.state.variants[name].like)]
+        self.stop_all(names)
         with self._changed():
-            self._call("removeProcessGroup", name)
-            path = supervision.specification_path(self.state, name)
-            path.unlink()
-            path.with_suffix(".conf").unlink()
+            for one in names:
+                self._call("removeProcessGroup", one)
+                path = supervision.specification_path(self.state, one)
+                path.unlink()
+                path.with_suffix(".conf").unlink()
             del self.state.variants[name]
 
     def register(self, names: Iterable[str]) -> None:

@@ -24,6 +24,8 @@ PORTS = (
     "auth",
     "auth_health",
     "gateway",
+    "gateway-nginx",
+    "gateway_gunicorn",
     "gateway_health",
     "converter",
     "notification",

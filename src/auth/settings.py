@@ -24,7 +24,7 @@ def _canonical(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class AuthSettings(ServiceSettings):
-    """The auth service; HOST, PORT and the number of threads are read in `common.gunicorn_conf`."""
+    """The auth service; HOST, PORT and the number of threads are in `common.settings.ServerSettings`."""
 
     mysql_host: str
     mysql_port: Port = 3306

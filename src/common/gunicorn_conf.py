@@ -1,15 +1,15 @@
 """How gunicorn serves the HTTP services: `gunicorn -c python:common.gunicorn_conf auth.wsgi:app`.
 
+Clients do not reach it: the gateway is behind nginx (src/nginx), the other services only have the gateway as a client.
 Read by gunicorn's master process; every lower-case name here that gunicorn knows is one of its settings.
 """
 
 from pathlib import Path
 
-from gunicorn.http import wsgi  # type: ignore[import-untyped]
+from gunicorn.workers.base import Worker  # type: ignore[import-untyped]
 
-from common import logs, startup
-from common.serving.refusals import SERVER
-from common.serving.settings import ServerSettings
+from common import health, logs, startup
+from common.settings import ServerSettings
 
 _settings = startup.load(ServerSettings)
 
@@ -17,16 +17,16 @@ _settings = startup.load(ServerSettings)
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
 bind = f"{_host}:{_settings.port}"
 workers = _settings.web_workers
-worker_class = "common.serving.worker.Worker"
+worker_class = "gthread"
 threads = _settings.web_threads
 # s. A worker whose main loop stands still for this long is replaced; requests themselves may take longer.
 timeout = 60
 graceful_timeout = _settings.web_grace
-# bytes. Upload-Metadata of tus: a name and three tags, in UTF-8 and base64.
+# nginx limits the request line and the headers, with an error in JSON: these limits must not be reached first.
+limit_request_line = 0
+limit_request_fields = 32768
 limit_request_field_size = 16 * 1024
-# It would write past the sockets that measure how fast a client reads.
-sendfile = False
-# s. Longer than any client of ours leaves a connection idle, so that it is not closed as a request is sent.
+# s. Longer than nginx and the gateway leave a connection idle, so that it is not closed as a request is sent.
 keepalive = 75
 # The workers' heartbeat is a file: in memory, where a slow disk cannot make a worker look dead.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  gunicorn opens an unlinked file
@@ -34,5 +34,13 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 control_socket_disable = True
 logconfig_dict = logs.configuration(_settings.log_level, _settings.log_format)
 
-# There is no setting for it: https://github.com/benoitc/gunicorn/issues/825
-wsgi.SERVER = SERVER
+
+def post_worker_init(worker: Worker) -> None:
+    """Called by gunicorn when a worker has loaded the application: serves the probes until the process ends.
+
+    gunicorn itself replaces a worker whose main loop stands still (`timeout`), so liveness asks for no more than that
+    the process answers.
+    """
+    dependencies = worker.app.wsgi().extensions[health.DEPENDENCIES]
+    server = health.HealthServer(_settings.health_host, _settings.health_port, dependencies, lambda: True, shared=True)
+    server.__enter__()

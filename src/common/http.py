@@ -1,4 +1,4 @@
-"""What all HTTP services answer alike: JSON errors, request ids, security headers, one log line a request."""
+"""What all HTTP services answer alike: JSON errors, request ids, one log line a request."""
 
 import logging
 import time
@@ -21,15 +21,8 @@ _SENTENCES = {
     413: "The request is too large.",
     415: "The type of the request's body is not accepted here.",
 }
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-}
 _METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
-BUG = "Something went wrong on our side. Quote the request id from X-Request-ID when you report it."
+_BUG = "Something went wrong on our side. Quote the request id from X-Request-ID when you report it."
 # Probes come every few seconds and say nothing when they succeed.
 _QUIET = {"/healthz", "/readyz", "/metrics"}
 
@@ -83,7 +76,7 @@ def _http_exception(error: HTTPException) -> Response:
 
 def _bug(error: Exception) -> Response:
     log.error("Unexpected error", exc_info=error)
-    return error_response(500, BUG)
+    return error_response(500, _BUG)
 
 
 def _begin() -> None:
@@ -96,8 +89,6 @@ def _begin() -> None:
 
 def _finish(response: Response) -> Response:
     response.headers["X-Request-ID"] = g.request_id
-    for name, value in SECURITY_HEADERS.items():
-        response.headers.setdefault(name, value)
     seconds = time.monotonic() - g.started
     route = request.url_rule.rule if request.url_rule else "none"
     # A stranger can make up any number of methods.

@@ -149,6 +149,20 @@ class HealthSettings(EnvironmentSettings):
     health_port: Port = 8081
 
 
+class ServerSettings(ServiceSettings, HealthSettings):
+    """Where an HTTP service listens, and how many requests it serves at the same time (`common.gunicorn_conf`)."""
+
+    host: str = "0.0.0.0"  # noqa: S104  a container's only interface
+    port: Port = 5000
+    # One process: replicas are Kubernetes' business, hashing and file transfers release the interpreter's lock, and
+    # each process counts its own metrics and rate limits.
+    web_workers: PositiveInt = 1
+    # Uploads, downloads and followed jobs each hold a thread while they last.
+    web_threads: PositiveInt = 64
+    # s. For what is in progress at SIGTERM; Kubernetes kills after 30.
+    web_grace: PositiveInt = 25
+
+
 class WorkerSettings(ServiceSettings, HealthSettings, MongoSettings, RabbitSettings):
     """What both workers read."""
 

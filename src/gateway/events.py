@@ -3,15 +3,13 @@
 Each open stream holds a thread of the server, which sleeps until there is something to say: docs/decisions/0007.
 """
 
-import contextlib
-import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from queue import Empty
 
-from flask import Request, Response, request
+from flask import Response, request
 
 from common.errors import Unavailable
 from common.jobs import Job, Jobs, Status
@@ -23,8 +21,6 @@ from gateway.shares import Shares
 _KEEPALIVE = 15.0
 # ms until a client comes back after the stream ended.
 _RETRY = "retry: 3000\n\n"
-# ms that the client's system may leave what we send unacknowledged before the connection counts as dead.
-_UNACKNOWLEDGED = 60_000
 
 
 class Followers:
@@ -58,9 +54,6 @@ class Followers:
             raise Unavailable(
                 "Too many clients follow their jobs right now. Ask GET /jobs from time to time.", retry_after=10
             )
-        if (sock := _client_socket(request)) is not None:
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED)
         response = Response(events(), mimetype="text/event-stream")
         response.headers["X-Accel-Buffering"] = "no"
         response.call_on_close(self._places.release)
@@ -110,12 +103,6 @@ class Followers:
             if change is None:
                 return
             yield change
-
-
-def _client_socket(incoming: Request) -> socket.socket | None:
-    """The connection that the request came over, as gunicorn hands it out."""
-    sock = incoming.environ.get("gunicorn.socket")
-    return sock if isinstance(sock, socket.socket) else None
 
 
 def _event(change: Change) -> str:

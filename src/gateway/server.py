@@ -16,13 +16,14 @@ from common.messaging.connection import BrokerConnection
 from common.messaging.publisher import Publisher
 from common.storage import mongo
 from common.storage.bucket import Bucket
-from gateway import accounts, cors, docs, downloads, jobs, limits, page, summaries, uploads
+from gateway import accounts, cors, docs, downloads, jobs, limits, summaries, uploads
 from gateway.auth_client import AuthClient
 from gateway.events import Followers
 from gateway.feed import Feed
 from gateway.intake import Intake
 from gateway.outbox import Outbox
 from gateway.parts import Parts
+from gateway.request_body import TimedBodies
 from gateway.resumable import Uploads
 from gateway.settings import GatewaySettings
 from gateway.shares import streams, transfers
@@ -48,15 +49,17 @@ def create_app(settings: GatewaySettings) -> Flask:
     auth = AuthClient(settings)
     identity = Identity(auth)
     app = http.create_app("gateway")
-    if settings.trusted_proxies:
-        hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    bodies = TimedBodies(app.wsgi_app, minimum_rate=settings.upload_min_rate, timeout=settings.client_timeout)
+    # nginx adds the address of its client to X-Forwarded-For; what stands before that is only as true as those who
+    # wrote it.
+    app.wsgi_app = ProxyFix(bodies, x_for=settings.trusted_proxies + 1, x_proto=0)  # type: ignore[method-assign]
     cors.allow(app, settings.cors_origins)
     checks = {"mongodb": mongo.ping(client), "rabbitmq": connection.check, "auth": auth.check}
     health.install(app, checks)
     limiter = limits.limiter(app, settings)
     app.register_blueprint(accounts.blueprint(settings, auth, limiter))
-    moving = transfers(settings.transfers)
+    room = threading.BoundedSemaphore(settings.long_requests)
+    moving = transfers(settings.transfers, room)
     outbox = Outbox(settings, store.jobs, publisher)
     unfinished = Uploads(client[mongo.VIDEOS], settings.upload_lifetime)
     intake = Intake(store, unfinished, outbox)
@@ -65,12 +68,11 @@ def create_app(settings: GatewaySettings) -> Flask:
     app.register_blueprint(Tus(settings, identity, store, unfinished, parts, transfers=moving).blueprint())
     feed = Feed(store.jobs, settings.events_interval)
     app.extensions[FEED] = feed
-    followers = Followers(settings, store.jobs, feed, streams(settings.streams_per_account))
+    followers = Followers(settings, store.jobs, feed, streams(settings.streams_per_account, room))
     app.register_blueprint(jobs.blueprint(identity, store, outbox, followers))
     app.register_blueprint(downloads.blueprint(identity, store, DownloadLinks(settings), moving))
     app.register_blueprint(summaries.blueprint(settings, identity, limiter, moving))
     app.register_blueprint(docs.blueprint())
-    app.register_blueprint(page.blueprint(settings.web_root))
     threading.Thread(target=_prepare, args=(store, unfinished), name="indexes", daemon=True).start()
     threading.Thread(target=UpkeepReport(store).keep_exporting, name="upkeep", daemon=True).start()
     return app

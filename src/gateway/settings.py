@@ -1,7 +1,6 @@
 """What the gateway and its commands read from the environment."""
 
 import re
-from pathlib import Path
 
 from pydantic import (
     Field,
@@ -45,10 +44,12 @@ class GatewaySettings(StoreSettings, LinkSettings, LoginServiceSettings):
     register_limit: str = "30/hour"
     # Of one account: each new summary is paid for.
     summary_limit: str = "30/hour"
-    # How many reverse proxies stand before the gateway and set X-Forwarded-For; 0 believes nobody.
+    # How many reverse proxies stand before our nginx and set X-Forwarded-For; with 0, nginx's own clients count.
     trusted_proxies: NonNegativeInt = 0
-    # Where the built page is: beside the gateway's code, in the checkout as in the image. Without it there is the API.
-    web_root: Path = Path(__file__).resolve().parents[1] / "web" / "dist"
+    # s. nginx ends a connection whose client is silent, or does not take its answer, for this long.
+    client_timeout: PositiveInt = 30
+    # bytes/s, averaged over CLIENT_TIMEOUT, below which an upload is ended.
+    upload_min_rate: PositiveInt = 4096
     # Web pages on other origins that may use the API: https://app.example.com,http://localhost:5173
     cors_origins: Names = ()
     # s between looks at the database while clients follow their jobs: one look for all of them.
@@ -58,7 +59,7 @@ class GatewaySettings(StoreSettings, LinkSettings, LoginServiceSettings):
     # Clients that follow their jobs at the same time; by default four in five threads.
     events_max_followers: PositiveInt | None = None
     # Uploads and downloads that one account may have at the same time, for each replica; by default a quarter of the
-    # threads.
+    # threads. All accounts together can hold seven in eight threads with transfers and streams.
     transfers_per_account: PositiveInt | None = None
     # Streams by which one account may follow its jobs at the same time, for each replica: a page has one.
     streams_per_account: PositiveInt = 8
@@ -88,8 +89,13 @@ class GatewaySettings(StoreSettings, LinkSettings, LoginServiceSettings):
 
     @property
     def transfers(self) -> int:
-        """How many uploads and downloads an account may have under way."""
+        """How many uploads and downloads an account may have in progress."""
         return self.transfers_per_account or max(1, self.web_threads // 4)
+
+    @property
+    def long_requests(self) -> int:
+        """How many transfers and streams may be in progress; the other threads are for short requests."""
+        return max(1, self.web_threads - -(-self.web_threads // 8))
 
 
 class HousekeepingSettings(StoreSettings):

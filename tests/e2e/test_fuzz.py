@@ -37,7 +37,7 @@ def test_no_body_breaks_the_upload_parser(person: Person, environment):
             answer = session.post(f"{person.url}/upload", data=body, headers={"Content-Type": kind}, timeout=60)
             assert answer.status_code in KNOWN, (answer.status_code, answer.text)
             if answer.status_code >= 400:
-                assert list(answer.json()) == ["error"]
+                assert set(answer.json()) <= {"error", "code"}
 
         upload()
     accepted = person.request("GET", "/jobs?limit=200").json()["jobs"]
@@ -99,7 +99,7 @@ def test_no_order_breaks_the_summaries(person: Person):
             answer = session.post(f"{person.url}/summaries", data=body, headers={"Content-Type": kind}, timeout=60)
             assert answer.status_code in {201, 400, 404, 411, 415, 422}, (answer.status_code, answer.text)
             if answer.status_code >= 400:
-                assert list(answer.json()) == ["error"]
+                assert set(answer.json()) <= {"error", "code"}
             else:
                 assert answer.json()["summary"].isprintable()
 

@@ -245,6 +245,17 @@ def test_a_gateway_that_is_killed_during_an_upload_leaves_nothing_behind(person,
     stack.wait_ready("gateway", RECOVERY)
 
 
+def test_an_nginx_that_is_killed_during_an_upload_leaves_nothing_behind(person, faults, stack):
+    upload = uploading(stack, person, 400)
+    workers = psutil.Process(stack.pid("gateway-nginx")).children()
+    faults.kill("gateway-nginx")
+    for worker in workers:
+        worker.kill()
+    assert upload.result(RECOVERY) is None
+    stack.wait_ready("gateway-nginx", RECOVERY)
+    assert person.request("GET", "/jobs").json()["jobs"] == []
+
+
 def test_a_gateway_that_is_asked_to_stop_finishes_the_upload_at_hand(person, faults, stack):
     upload = uploading(stack, person, 200)
     faults.touched.add("gateway")

@@ -15,8 +15,8 @@ from tests.manifests.kustomize import ROOT, render
 from tests.manifests.pods import pods
 from tests.manifests.test_configuration import SETTINGS
 
-# In the cluster, the second container of the pod.
-_WORKERS = {"summary-worker"}
+# In the cluster, the second container of a pod.
+_SECOND = {"summary-worker", "nginx"}
 _SERVERS = {"mysql", "mongodb", "rabbitmq", "mailpit"}
 # What ./deploy.sh or docker compose reads itself.
 _SCRIPTS = {
@@ -27,7 +27,7 @@ _SCRIPTS = {
 # What the manifests and images fix, together with ports, volumes and terminationGracePeriodSeconds.
 _FIXED = {
     "AUTH_SVC_ADDRESS", "SUMMARY_SVC_ADDRESS", "HOST", "PORT", "HEALTH_HOST", "HEALTH_PORT",
-    "WORK_FOLDER", "SHUTDOWN_GRACE", "WEB_GRACE", "WEB_ROOT",
+    "WORK_FOLDER", "SHUTDOWN_GRACE", "WEB_GRACE",
 }  # fmt: skip
 
 
@@ -51,13 +51,13 @@ def test_it_is_valid() -> None:
     # The library does not know "restart" of docker compose 2.32 yet.
     text = json.dumps(_compose()).replace('"action": "restart"', '"action": "rebuild"')
     compose = compose_spec.PyCompose.from_json(text)
-    assert set(compose.service_names()) == {*SETTINGS, *_SERVERS, *_WORKERS}
+    assert set(compose.service_names()) == {*SETTINGS, *_SERVERS, *_SECOND}
 
 
 def test_the_servers_are_those_of_the_cluster() -> None:
     cluster = {pod.labels["app"]: pod.spec["containers"][0]["image"] for pod in pods(render(("minikube",)))}
     images = {
-        name: service["image"].removesuffix(":dev") for name, service in _services().items() if name not in _WORKERS
+        name: service["image"].removesuffix(":dev") for name, service in _services().items() if name not in _SECOND
     }
     assert images == cluster
 
@@ -95,8 +95,21 @@ def test_the_code_is_mounted_and_changes_reach_the_processes() -> None:
         assert reloads or "./src/common" in watched, name
 
 
+def test_nothing_reaches_the_gateway_but_by_nginx() -> None:
+    nginx, gateway = _services()["nginx"], _services()["gateway"]
+    assert nginx["image"] == "video2mp3/nginx:dev"
+    assert nginx["network_mode"] == "service:gateway"
+    assert gateway["environment"]["HOST"] == "127.0.0.1"
+    start = (ROOT / "src/nginx/start.sh").read_text()
+    assert f"GATEWAY_ADDRESS:=127.0.0.1:{gateway['environment']['PORT']}}}" in start
+    assert gateway["ports"] == ["127.0.0.1:8080:8080"]
+    assert "LISTEN:=8080}" in start
+    # What nginx reads of the environment, but for what is fixed.
+    assert set(nginx["environment"]) == {"CLIENT_TIMEOUT", "LOG_FORMAT", "LOG_LEVEL"}
+
+
 def test_the_containers_are_confined_as_in_the_cluster() -> None:
-    for name in SETTINGS:
+    for name in [*SETTINGS, "nginx"]:
         service = _services()[name]
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name

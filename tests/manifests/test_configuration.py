@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 
 from auth.settings import AuthSettings
-from common.serving.settings import ServerSettings
-from common.settings import EnvironmentSettings
+from common.settings import EnvironmentSettings, ServerSettings
 from converter.settings import ConverterSettings
 from gateway.settings import GatewaySettings, HousekeepingSettings
 from notification.settings import NotificationSettings
 from summary.settings import SummarySettings
-from tests.manifests.kustomize import Object, named
+from tests.manifests.kustomize import ROOT, Object, named
 from tests.manifests.pods import Pod, of_kind, pods
 from tests.manifests.quantities import quantity
 
@@ -119,9 +118,12 @@ def test_ports_are_the_ones_that_the_services_listen_on(objects: Sequence[Object
         for container in pod.spec["containers"]:
             values = {**data, **{one["name"]: one["value"] for one in container.get("env", []) if "value" in one}}
             for port in container.get("ports", []):
-                variable = "PORT" if port["name"] == "http" else "HEALTH_PORT"
-                if values[variable] != str(port["containerPort"]):
-                    offenders.append(f"{pod.name}: {port}, {variable} is {values[variable]}")
+                if container["name"] == "nginx":
+                    listens = {"http": "8080", "nginx-health": "8083"}[port["name"]]
+                else:
+                    listens = values["PORT" if port["name"] == "http" else "HEALTH_PORT"]
+                if listens != str(port["containerPort"]):
+                    offenders.append(f"{pod.name}: {port}, it listens on {listens}")
     assert offenders == []
 
 
@@ -161,6 +163,21 @@ def test_the_converter_has_room_for_a_video_its_mp3_and_ffmpeg(objects: Sequence
     assert quantity(volume["emptyDir"]["sizeLimit"]) >= (upload + float(data["MAX_OUTPUT_MB"])) * 1e6
     memory = quantity(container["resources"]["limits"]["memory"])
     assert memory >= (float(data["CONVERSION_MEMORY_MB"]) + 512) * 2**20
+
+
+def test_only_nginx_reaches_gunicorn_and_it_stops_first(objects: Sequence[Object]) -> None:
+    data = _data(objects, "gateway-configmap")
+    start = (ROOT / "src/nginx/start.sh").read_text()
+    assert f"GATEWAY_ADDRESS:={data['HOST']}:{data['PORT']}}}" in start
+    assert data["HOST"] == "127.0.0.1"
+    (pod,) = (pod for pod in _ours(objects) if pod.labels["app"] == "gateway")
+    gateway, nginx = pod.spec["containers"]
+    assert (gateway["name"], nginx["name"]) == ("gateway", "nginx")
+    pauses = [int(one["lifecycle"]["preStop"]["exec"]["command"][1]) for one in (nginx, gateway)]
+    assert 5 <= pauses[0] < pauses[1]
+    template = (ROOT / "src/nginx/nginx.conf.template").read_text()
+    (shutdown,) = re.findall(r"worker_shutdown_timeout (\d+)s;", template)
+    assert float(data["WEB_GRACE"]) < int(shutdown) < pod.spec["terminationGracePeriodSeconds"] - pauses[0]
 
 
 def test_the_gateway_believes_the_one_proxy_before_it(objects: Sequence[Object]) -> None:

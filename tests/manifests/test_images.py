@@ -22,15 +22,14 @@ def _stages(service: str) -> list[str]:
 
 
 def test_each_service_has_a_dockerfile() -> None:
-    assert {path.parent.name for path in _SOURCE.glob("*/Dockerfile")} == set(_SERVICES)
+    assert {path.parent.name for path in _SOURCE.glob("*/Dockerfile")} == {*_SERVICES, "nginx"}
 
 
 @pytest.mark.parametrize("service", _SERVICES)
 def test_an_image_and_what_builds_it_start_from_the_pinned_python(service: str) -> None:
     text = (_SOURCE / service / "Dockerfile").read_text()
     assert "ARG PYTHON_IMAGE=python:3.13-slim-bookworm\n" in text
-    page = ["$NODE_IMAGE"] if service == "gateway" else []
-    assert [stage.split()[0] for stage in _stages(service)] == [*page, "$PYTHON_IMAGE", "$PYTHON_IMAGE"]
+    assert [stage.split()[0] for stage in _stages(service)] == ["$PYTHON_IMAGE", "$PYTHON_IMAGE"]
 
 
 @pytest.mark.parametrize("service", _SERVICES)
@@ -44,12 +43,16 @@ def test_an_image_has_the_locked_packages_of_its_service_alone(service: str) -> 
     assert re.findall(r"^COPY (?!--from)", final, re.MULTILINE) == []
 
 
-def test_the_gateways_image_has_the_page_built_from_locked_packages() -> None:
-    page, _, final = _stages("gateway")
-    assert "ARG NODE_IMAGE=node:24-slim\n" in (_SOURCE / "gateway" / "Dockerfile").read_text()
+def test_the_image_of_nginx_has_the_page_built_from_locked_packages() -> None:
+    page, final = _stages("nginx")
+    text = (_SOURCE / "nginx" / "Dockerfile").read_text()
+    assert "ARG NODE_IMAGE=node:24-slim\n" in text
+    assert "ARG DEBIAN_IMAGE=debian:trixie-slim\n" in text
     assert "npm ci --ignore-scripts" in page
     assert set(re.findall(r"web/\S+", page)) == {"web/package.json", "web/package-lock.json", "web/.npmrc"}
-    assert "COPY --from=page /web/dist /app/web/dist" in final
+    assert "COPY --from=page /web/dist /web" in final
+    assert "COPY nginx/start.sh nginx/nginx.conf.template /opt/nginx/" in final
+    assert "STOPSIGNAL SIGQUIT" in final, "requests in progress would be cut off"
     assert '"resolved"' not in (_SOURCE / "web" / "package-lock.json").read_text()
 
 
@@ -62,7 +65,7 @@ def test_a_stack_without_containers_sets_what_the_image_sets(service: str) -> No
     assert unset == set()
 
 
-@pytest.mark.parametrize("service", _SERVICES)
+@pytest.mark.parametrize("service", [*_SERVICES, "nginx"])
 def test_no_compiler_and_no_cache_stay_in_an_image(service: str) -> None:
     final = _stages(service)[-1]
     assert re.findall(r"\b(gcc|libc6-dev|build-essential|pip|uv)\b", final) == []
@@ -72,7 +75,7 @@ def test_no_compiler_and_no_cache_stay_in_an_image(service: str) -> None:
             assert "rm -rf /var/lib/apt/lists/*" in line
 
 
-@pytest.mark.parametrize("service", _SERVICES)
+@pytest.mark.parametrize("service", [*_SERVICES, "nginx"])
 def test_an_image_runs_one_process_that_is_not_root_and_gets_signals(service: str) -> None:
     final = _stages(service)[-1]
     assert "\nUSER 10001:10001\n" in final
@@ -112,7 +115,7 @@ def test_the_build_context_is_the_services_code() -> None:
     lines = (_SOURCE / ".dockerignore").read_text().splitlines()
     assert lines[1] == "**", "what is not named stays out"
     named = {line.removeprefix("!") for line in lines if line.startswith("!")}
-    assert named == {"build.lock", "common", "web", *_SERVICES}
+    assert named == {"build.lock", "common", "nginx", "web", *_SERVICES}
     assert {"web/node_modules", "web/dist"} <= set(lines), "a build outside must not get in"
     assert {"**/__pycache__", "**/manifests", "**/Dockerfile"} <= set(lines)
 

@@ -105,13 +105,6 @@ def test_the_deployed_service_registers_logs_in_and_validates(service: Service, 
     assert login.text not in output
 
 
-def test_no_header_names_a_program_or_version(service: Service) -> None:
-    for path in ("/healthz", "/nothing"):
-        answer = requests.get(service.url + path, timeout=60)
-        assert answer.headers["Server"] == "video2mp3"
-        assert not any("gunicorn" in value.lower() for value in answer.headers.values())
-
-
 def test_a_connection_is_kept_for_the_next_request(service: Service) -> None:
     request = b"GET /healthz HTTP/1.1\r\nHost: auth\r\n\r\n"
     assert service.raw(request + request).count(b"HTTP/1.1 200") == 2

@@ -34,6 +34,7 @@ def test_an_override_reaches_all_services_and_a_variants_own_variable_wins(state
     state.variants["converter-2"] = Variant(like="converter", env={"LOG_LEVEL": "DEBUG"})
     by_name = {program.name: program.environment for program in services.programs(state)}
     assert by_name.pop("converter-2")["LOG_LEVEL"] == "DEBUG"
+    assert "LOG_LEVEL" not in by_name.pop("gateway-nginx")
     assert {service["LOG_LEVEL"] for service in by_name.values()} == {"WARNING"}
 
 
@@ -41,6 +42,16 @@ def test_an_override_does_not_change_what_the_servers_are_set_up_with(state: Sta
     state.overrides["RABBITMQ_PASSWORD"] = "wrong"
     assert state.secrets["rabbitmq"] in rabbitmq.configuration(state)
     assert environment.complete(state)["RABBITMQ_PASSWORD"] == "wrong"
+
+
+def test_nginx_stands_before_its_gateway_and_gets_no_secret(state: State) -> None:
+    state.overrides["CLIENT_TIMEOUT"] = "5"
+    nginx, gateway = services.group(state, "gateway", "gateway")
+    assert nginx.url == gateway.url == f"http://127.0.0.1:{state.ports['gateway']}"
+    assert nginx.environment["LISTEN"] == f"127.0.0.1:{state.ports['gateway']}"
+    assert nginx.environment["GATEWAY_ADDRESS"] == f"{gateway.environment['HOST']}:{gateway.environment['PORT']}"
+    assert nginx.environment["CLIENT_TIMEOUT"] == "5"
+    assert not set(state.secrets.values()) & set(nginx.environment.values())
 
 
 def test_the_broker_listens_on_this_machine_only(state: State) -> None:
@@ -57,7 +68,7 @@ def test_stacks_in_different_folders_have_different_brokers(state: State) -> Non
 def test_no_secret_stands_in_the_process_managers_configuration(state: State) -> None:
     supervision.write(state, services.programs(state))
     texts = [path.read_text() for path in state.folder.rglob("*.conf")]
-    assert len(texts) == len(services.COMMANDS) + 1
+    assert len(texts) == len(services.programs(state)) + 1
     assert not any(secret in text for secret in state.secrets.values() for text in texts)
     assert not any(secret in part for secret in state.secrets.values() for part in services.COMMANDS["gateway"])
 

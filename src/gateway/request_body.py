@@ -1,0 +1,152 @@
+"""Ends request bodies that arrive too slowly, and reports those that end early.
+
+nginx passes uploads on as they arrive, so a slow client would hold a thread of gunicorn for as long as it likes.
+"""
+
+import contextlib
+import io
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
+
+from common.errors import BadRequest, RequestTimeout
+
+# s between two looks at the deadlines.
+_EVERY = 0.5
+
+
+class Deadlines:
+    """Stops the receiving of sockets whose deadline has passed: `recv` in another thread then returns the end."""
+
+    def __init__(self) -> None:
+        self._deadlines: dict[socket.socket, float] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    @contextlib.contextmanager
+    def until(self, sock: socket.socket, deadline: float) -> Iterator[None]:
+        """Receiving from the socket must end before `deadline` (of `time.monotonic`) while the block runs."""
+        with self._lock:
+            self._deadlines[sock] = deadline
+            if self._thread is None:
+                # Started here and not with the application, which may be created before a fork.
+                self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
+                self._thread.start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._deadlines[sock]
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(_EVERY)
+            now = time.monotonic()
+            with self._lock:
+                for sock, deadline in self._deadlines.items():
+                    if now >= deadline:
+                        with contextlib.suppress(OSError):
+                            sock.shutdown(socket.SHUT_RD)
+
+
+class TimedBody(io.RawIOBase):
+    """`wsgi.input`: returns everything that arrived, then raises RequestTimeout or BadRequest if that is not all.
+
+    Only the time spent in waiting for the client counts, not what happens between two reads.
+    """
+
+    def __init__(
+        self,
+        body: IO[bytes],
+        length: int | None,
+        *,
+        minimum: int,
+        timeout: float,
+        until: Callable[[float], contextlib.AbstractContextManager[None]],
+    ) -> None:
+        """At least `minimum` bytes must arrive in `timeout` s; `length` is None for a chunked body."""
+        super().__init__()
+        self._body = body
+        self._missing = length
+        self._minimum = minimum
+        self._timeout = timeout
+        self._until = until
+        self._due = minimum
+        self._time_left = timeout
+        self._error: RequestTimeout | BadRequest | None = None
+
+    def readable(self) -> bool:
+        """Always true."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """As `read`."""
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """At most `size` bytes, b"" at the end; all that is left without a size."""
+        if size is None or size < 0:
+            return self.readall()
+        if self._error is not None:
+            raise self._error
+        wanted = min(size, self._due)
+        if self._missing is not None:
+            wanted = min(wanted, self._missing)
+        data = self._receive(wanted) if wanted else b""
+        if not data and self._error is not None:
+            raise self._error
+        return data
+
+    def _receive(self, wanted: int) -> bytes:
+        begun = time.monotonic()
+        deadline = begun + self._time_left
+        data, failed = b"", True
+        with self._until(deadline), contextlib.suppress(OSError, ParseException):
+            data = self._body.read(wanted)
+            # The end of a chunked body is marked: without the mark, gunicorn raises.
+            failed = len(data) < wanted and self._missing is not None
+        now = time.monotonic()
+        if self._missing is not None:
+            self._missing -= len(data)
+        if len(data) < wanted and now >= deadline:
+            self._error = RequestTimeout("The request arrived too slowly and was ended. Try a better connection.")
+        elif failed:
+            self._error = BadRequest("The body of the request ended early, or is not well-formed.")
+        self._due -= len(data)
+        self._time_left = max(0.0, deadline - now)
+        if self._due <= 0:
+            self._due, self._time_left = self._minimum, self._timeout
+        return data
+
+
+class TimedBodies:
+    """WSGI middleware that gives the application a `TimedBody`."""
+
+    def __init__(self, app: WSGIApplication, *, minimum_rate: int, timeout: float) -> None:
+        """`minimum_rate` is in bytes/s, averaged over `timeout` s."""
+        self._app = app
+        self._minimum = max(1, int(minimum_rate * timeout))
+        self._timeout = timeout
+        self._deadlines = Deadlines()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Calls the application."""
+        sock = environ.get("gunicorn.socket")
+        if sock is not None:
+            length = environ.get("CONTENT_LENGTH")
+            chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+            environ["wsgi.input"] = TimedBody(
+                environ["wsgi.input"],
+                None if chunked else int(length or 0),
+                minimum=self._minimum,
+                timeout=self._timeout,
+                until=lambda deadline: self._deadlines.until(sock, deadline),
+            )
+        return self._app(environ, start_response)

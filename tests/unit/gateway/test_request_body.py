@@ -1,0 +1,173 @@
+"""How long a client may take to send a body, and what the application sees of one that is not complete."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import IO, Any
+
+import pytest
+
+from common.errors import BadRequest, RequestTimeout
+from gateway.request_body import Deadlines, TimedBodies
+
+# bytes that must arrive in TIMEOUT s.
+MINIMUM = 500
+TIMEOUT = 0.6
+
+
+class Connection:
+    """A request whose body a client sends to an application; gunicorn's body reads in the same way as a file does."""
+
+    def __init__(self, length: int | None) -> None:
+        self.client, self.server = socket.socketpair()
+        self._file: IO[bytes] = self.server.makefile("rb")
+        self.environ: dict[str, Any] = {"gunicorn.socket": self.server, "wsgi.input": self._file}
+        if length is None:
+            self.environ["HTTP_TRANSFER_ENCODING"] = "chunked"
+        else:
+            self.environ["CONTENT_LENGTH"] = str(length)
+
+    @property
+    def body(self) -> Any:
+        """`wsgi.input` as the application gets it."""
+        seen: list[Any] = []
+        app = TimedBodies(lambda environ, _: seen.append(environ["wsgi.input"]) or [], **RATE)
+        app(self.environ, lambda *_: lambda _: None)
+        return seen[0]
+
+    def close(self) -> None:
+        """Ends it."""
+        for one in (self.client, self._file, self.server):
+            one.close()
+
+
+RATE = {"minimum_rate": int(MINIMUM / TIMEOUT), "timeout": TIMEOUT}
+
+
+@pytest.fixture
+def connection(request: pytest.FixtureRequest) -> Iterator[Connection]:
+    made = Connection(getattr(request, "param", 10_000))
+    with contextlib.closing(made):
+        yield made
+
+
+@contextlib.contextmanager
+def sending(sock: socket.socket, data: bytes, every: float) -> Iterator[None]:
+    """Sends the data again and again while the block runs."""
+    stop = threading.Event()
+
+    def send() -> None:
+        with contextlib.suppress(OSError):
+            while not stop.wait(every):
+                sock.sendall(data)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(10)
+
+
+def test_a_complete_body_is_read_to_its_end(connection: Connection) -> None:
+    connection.client.sendall(b"x" * 10_000 + b"the next request")
+    body = connection.body
+    assert body.read() == b"x" * 10_000
+    assert body.read(10) == b""
+
+
+def test_it_reads_into_a_buffer_as_well(connection: Connection) -> None:
+    connection.client.sendall(b"ab")
+    buffer = bytearray(2)
+    assert connection.body.readinto(buffer) == 2
+    assert bytes(buffer) == b"ab"
+
+
+def test_silence_is_too_slow_and_what_arrived_counts(connection: Connection) -> None:
+    connection.client.sendall(b"some")
+    body = connection.body
+    assert body.read(100) == b"some"
+    for _ in range(2):
+        with pytest.raises(RequestTimeout, match="slowly"):
+            body.read(100)
+
+
+def test_a_trickle_is_too_slow(connection: Connection) -> None:
+    body = connection.body
+    with sending(connection.client, b"x", every=0.02), pytest.raises(RequestTimeout):
+        while True:
+            assert body.read(100)
+
+
+def test_a_body_that_keeps_the_rate_goes_on(connection: Connection) -> None:
+    body, begun, size = connection.body, time.monotonic(), 0
+    with sending(connection.client, b"x" * 100, every=0.03):
+        while time.monotonic() - begun < 4 * TIMEOUT and size < 10_000:
+            size += len(body.read(100))
+    assert size > 2 * MINIMUM
+
+
+def test_the_time_between_two_reads_does_not_count(connection: Connection) -> None:
+    body = connection.body
+    connection.client.sendall(b"x" * 300)
+    for _ in range(3):
+        assert body.read(100) == b"x" * 100
+        # The database is slow, not the client.
+        time.sleep(TIMEOUT)
+    connection.client.sendall(b"y" * 300)
+    assert body.read(100) == b"y" * 100
+
+
+@pytest.mark.parametrize("connection", [10_000], indirect=True)
+def test_a_body_that_ends_early_is_not_taken_for_complete(connection: Connection) -> None:
+    connection.client.sendall(b"half")
+    connection.client.close()
+    body = connection.body
+    assert body.read(100) == b"half"
+    with pytest.raises(BadRequest, match="ended early"):
+        body.read(100)
+
+
+@pytest.mark.parametrize("connection", [None], indirect=True)
+def test_a_chunked_body_ends_where_the_server_says(connection: Connection) -> None:
+    connection.client.sendall(b"all")
+    connection.client.close()
+    assert connection.body.read() == b"all"
+
+
+@pytest.mark.parametrize("connection", [None], indirect=True)
+def test_a_chunked_body_that_comes_slowly_is_ended_too(connection: Connection) -> None:
+    body = connection.body
+    with sending(connection.client, b"x", every=0.02), pytest.raises(RequestTimeout):
+        while True:
+            assert body.read(100)
+
+
+@pytest.mark.parametrize("connection", [0], indirect=True)
+def test_without_a_body_nothing_is_read(connection: Connection) -> None:
+    assert connection.body.read(10) == b""
+    assert connection.body.read() == b""
+
+
+def test_a_request_that_did_not_come_by_gunicorn_keeps_its_body() -> None:
+    environ = {"wsgi.input": object()}
+    given = dict(environ)
+    TimedBodies(lambda seen, _: [seen is environ], **RATE)(environ, lambda *_: lambda _: None)
+    assert environ == given
+
+
+def test_a_deadline_that_was_met_ends_nothing() -> None:
+    client, server = socket.socketpair()
+    deadlines = Deadlines()
+    with client, server:
+        with deadlines.until(server, time.monotonic() + 0.1):
+            pass
+        other, waiting = socket.socketpair()
+        with other, waiting, deadlines.until(waiting, time.monotonic() + 0.2):
+            # The first deadline has passed as well when this one is enforced.
+            assert waiting.recv(1) == b""
+        client.sendall(b"x")
+        assert server.recv(1) == b"x"
