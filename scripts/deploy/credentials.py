@@ -122,7 +122,7 @@ def _needed(overlay: Overlay, given: Mapping[str, str]) -> set[str]:
     elif not {"MONGO_URI", "MONGODB_PASSWORD"} & given.keys():
         needed |= {f"MONGODB_{name.upper()}_PASSWORD" for name in _MONGODB_SERVICES}
     if "rabbitmq" in overlay.servers:
-        needed |= {"RABBITMQ_PASSWORD", *(["RABBITMQ_ERLANG_COOKIE"] if overlay.replicas("rabbitmq") > 1 else [])}
+        needed |= {"RABBITMQ_PASSWORD", "RABBITMQ_ERLANG_COOKIE"}
     elif "RABBITMQ_URI" not in given:
         needed.add("RABBITMQ_PASSWORD")
     return needed
@@ -146,9 +146,11 @@ def objects(settled: Mapping[str, str], overlay: Overlay, namespace: str) -> lis
     if "mongodb" in overlay.servers:
         contents["mongodb"] = {name: settled[name] for name in sorted(_OF_SERVER["mongodb"])}
     if "rabbitmq" in overlay.servers:
-        contents["rabbitmq"] = {"RABBITMQ_DEFAULT_PASS": settled["RABBITMQ_PASSWORD"]}
-        if overlay.replicas("rabbitmq") > 1:  # the nodes' common secret
-            contents["rabbitmq"]["RABBITMQ_ERLANG_COOKIE"] = settled["RABBITMQ_ERLANG_COOKIE"]
+        contents["rabbitmq"] = {
+            "RABBITMQ_DEFAULT_PASS": settled["RABBITMQ_PASSWORD"],
+            # With one node too: others that are added later log in to it.
+            "RABBITMQ_ERLANG_COOKIE": settled["RABBITMQ_ERLANG_COOKIE"],
+        }
     return [_secret(service, data, namespace) for service, data in contents.items()]
 
 

@@ -32,11 +32,6 @@ class Overlay:
         names = {item["metadata"]["name"] for item in self.of_kind("StatefulSet", "Deployment")}
         return frozenset(names & set(_SERVERS))
 
-    def replicas(self, server: str) -> int:
-        """How many pods a StatefulSet has; 0 when there is no such."""
-        found = [item for item in self.of_kind("StatefulSet") if item["metadata"]["name"] == server]
-        return int(found[0]["spec"].get("replicas", 1)) if found else 0
-
     @property
     def has_tls(self) -> bool:
         """Whether an Ingress speaks HTTPS."""
