@@ -139,21 +139,38 @@ ensure_uv() {
         die "uv cannot be installed from PyPI. Check the network and pip's settings, then try again."
 }
 
-# ensure_python: .venv with exactly what requirements.lock names. Sets PYTHON if nothing did.
-ensure_python() {
-    local stamp="$ROOT/.venv/.requirements.lock.sha256" wanted
+# ensure_environment FOLDER LOCK: a virtual environment with exactly the packages of LOCK.
+ensure_environment() {
+    local folder="$1" lock="$2" stamp="$1/.lock.sha256" wanted
     [ -n "${PYTHON:-}" ] || find_python
     [ -n "$PYTHON" ] || die "Python 3.11 or newer is needed. Install it, or name it in V2M_PYTHON, then try again."
-    wanted="$("$PYTHON" -V) $(sha256sum <"$ROOT/requirements.lock")"
-    [ -x "$ROOT/.venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
+    wanted="$("$PYTHON" -V) $(sha256sum <"$lock")"
+    [ -x "$folder/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
     ensure_uv
-    say "Installing the Python packages of requirements.lock into .venv..."
-    if ! [ "$("$ROOT/.venv/bin/python" -V 2>/dev/null)" = "$("$PYTHON" -V)" ]; then
-        "$UV" venv --quiet --clear --python "$PYTHON" "$ROOT/.venv" || die "uv cannot make .venv. Remove it, then try again."
+    say "Installing the Python packages of ${lock#"$ROOT"/} into ${folder#"$ROOT"/}..."
+    if ! [ "$("$folder/bin/python" -V 2>/dev/null)" = "$("$PYTHON" -V)" ]; then
+        "$UV" venv --quiet --clear --python "$PYTHON" "$folder" || die "uv cannot create $folder. Remove it, then try again."
     fi
-    "$UV" pip sync --quiet --require-hashes --python "$ROOT/.venv/bin/python" "$ROOT/requirements.lock" ||
-        die "The packages of requirements.lock cannot be installed. The lines above say why; then try again."
+    "$UV" pip sync --quiet --require-hashes --python "$folder/bin/python" "$lock" ||
+        die "The packages of $lock cannot be installed; see the lines above. Then try again."
     printf '%s\n' "$wanted" >"$stamp"
+}
+
+# ensure_python: .venv with the packages of requirements.lock. Sets PYTHON if nothing did.
+ensure_python() { ensure_environment "$ROOT/.venv" "$ROOT/requirements.lock"; }
+
+# run_deploy COMMAND ARGUMENT...: runs a command of scripts/deploy in place of this shell.
+run_deploy() {
+    find_python
+    # A Python that has the packages is used as it is.
+    if [ -z "$PYTHON" ] || ! "$PYTHON" -c '
+import importlib.util, sys
+names = ["dotenv", "email_validator", "psutil", "pydantic_settings", "requests", "yaml"]
+sys.exit(None in map(importlib.util.find_spec, names))'; then
+        ensure_environment "$ROOT/.local/deploy-venv" "$ROOT/scripts/deploy/requirements.lock"
+        PYTHON="$ROOT/.local/deploy-venv/bin/python"
+    fi
+    exec env PYTHONSAFEPATH=1 PYTHONPATH="$ROOT:$ROOT/src" "$PYTHON" -m scripts.deploy "$@"
 }
 
 # ensure_web: the page, built into src/web/dist from what src/web holds now. Needs ensure_python.

@@ -33,7 +33,7 @@ def wanted(project: Path) -> list[Requirement]:
 def problems() -> Iterator[str]:
     """One sentence a disagreement."""
     everything = pins(_ROOT / "requirements.lock")
-    projects = [_ROOT / "pyproject.toml", *sorted(_ROOT.glob("src/*/pyproject.toml"))]
+    projects = [_ROOT / "pyproject.toml", *sorted(_ROOT.glob("s*/*/pyproject.toml"))]
     for project in projects:
         lock = project.with_name("requirements.lock")
         if not lock.exists():

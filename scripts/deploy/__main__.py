@@ -1,7 +1,124 @@
-"""`python -m scripts.deploy COMMAND`, behind the scripts of the checkout's root."""
+"""The command lines of ./deploy.sh, ./undeploy.sh, ./start-services.sh and ./setup-host.sh."""
 
+import argparse
+import re
+import signal
 import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from scripts.deploy.command import main
+from scripts.deploy import deploy, forwards, host, manifests, undeploy
+from scripts.deploy.programs import DeployError
 
-sys.exit(main(sys.argv[1:]))
+_EXIT_INTERRUPTED = 130
+_NEXT_STEPS = """\
+Everything is running. Next:
+  ./start-services.sh{option}              makes the services available on this machine's ports
+  kubectl --namespace {namespace} get pods
+  kubectl --namespace {namespace} logs -l app=converter -f"""
+
+
+def _matching(pattern: str, message: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise argparse.ArgumentTypeError(f"{text!r}: {message}")
+        return text
+
+    return check
+
+
+_namespace = _matching(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "use lower-case letters, digits, and dashes between them")
+_registry = _matching(r"[\w.-]+(:\d+)?(/[a-z0-9._-]+)*/?", "use HOST/PATH, such as registry.example.com/video2mp3")
+
+
+def _port(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    names = {service.name for service in forwards.SERVICES}
+    if name not in names or not number.isdigit() or not 1 <= int(number) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r}: use NAME=PORT, such as gateway=8080")
+    return name, int(number)
+
+
+def _parser(program: str, description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=program, description=description)
+    parser.add_argument("--namespace", type=_namespace, default="video2mp3", help="default: video2mp3")
+    return parser
+
+
+def _deploy(words: Sequence[str]) -> None:
+    parser = _parser("./deploy.sh", "Installs or updates the system on the cluster of kubectl's current context.")
+    add = parser.add_argument
+    add("--overlay", help="a folder in manifests/overlays (default: minikube)")
+    add("--host-databases", action="store_true", help="use this machine's MySQL and MongoDB; see ./setup-host.sh")
+    add("--with", dest="components", metavar="COMPONENT", action="append", default=[],
+        help="a folder in manifests/components, such as network-policies; can be repeated")  # fmt: skip
+    add("--registry", type=_registry, metavar="HOST/PATH", help="push the images there instead of into minikube")
+    add("--skip-build", action="store_true", help="keep the images that the cluster runs")
+    add("--dry-run", action="store_true", help="print what would be applied, without secrets; change nothing")
+    add("--timeout", type=float, metavar="SECONDS", default=900, help="for the rollouts (default: 900)")
+    arguments = parser.parse_args(words)
+    if arguments.host_databases and arguments.overlay not in (None, manifests.HOST_DATABASES):
+        parser.error("--host-databases is an overlay: use it without --overlay")
+    overlay = manifests.HOST_DATABASES if arguments.host_databases else arguments.overlay or "minikube"
+    components = tuple(dict.fromkeys(arguments.components))
+    namespace = arguments.namespace
+    deploy.deploy(deploy.Options(
+        namespace, overlay, components, arguments.registry, arguments.skip_build, arguments.dry_run, arguments.timeout
+    ))  # fmt: skip
+    if not arguments.dry_run:
+        option = "" if namespace == "video2mp3" else f" --namespace {namespace}"
+        print(_NEXT_STEPS.format(option=option, namespace=namespace))
+
+
+def _undeploy(words: Sequence[str]) -> None:
+    parser = _parser("./undeploy.sh", "Deletes what ./deploy.sh created, and ends the port-forwards.")
+    parser.add_argument("--purge", action="store_true", help="delete the data and the passwords too, permanently")
+    arguments = parser.parse_args(words)
+    undeploy.undeploy(arguments.namespace, purge=arguments.purge)
+
+
+def _start_services(words: Sequence[str]) -> None:
+    parser = _parser("./start-services.sh", "Forwards ports of this machine to the cluster's services.")
+    parser.add_argument("--stop", action="store_true", help="end the port-forwards that this script started")
+    parser.add_argument("--port", dest="ports", metavar="NAME=PORT", type=_port, action="append", default=[],
+                        help="another port for gateway, auth, rabbitmq or mailpit; can be repeated")  # fmt: skip
+    arguments = parser.parse_args(words)
+    if arguments.stop:
+        forwards.stop_all()
+    else:
+        forwards.start(arguments.namespace, dict(arguments.ports))
+
+
+def _setup_host(words: Sequence[str]) -> None:
+    parser = _parser("./setup-host.sh", "Prepares this machine's MySQL and MongoDB for ./deploy.sh --host-databases.")
+    parser.add_argument("--dry-run", action="store_true", help="show the changes; make none")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--etc", type=Path, default=Path("/etc"), metavar="FOLDER",
+                        help="the folder of the servers' configuration (default: /etc)")  # fmt: skip
+    arguments = parser.parse_args(words)
+    host.set_up(arguments.namespace, etc=arguments.etc, dry_run=arguments.dry_run, agreed=arguments.yes)
+
+
+_COMMANDS = {"deploy": _deploy, "undeploy": _undeploy, "start-services": _start_services, "setup-host": _setup_host}
+
+
+def main(words: Sequence[str]) -> int:
+    """Runs one command; returns the exit code."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        _COMMANDS[words[0]](words[1:])
+    except DeployError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted. Run the command again to continue.", file=sys.stderr)
+        return _EXIT_INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

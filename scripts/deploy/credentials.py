@@ -1,24 +1,23 @@
-"""The secrets: taken from `.env`, kept from the last deployment, or made; never shown, and never in an argument.
+"""The secrets: given in `.env`, kept from the last deployment, or generated. They are never printed or in an argument.
 
-What the cluster has wins over the file of this checkout, so that anyone who may deploy can go on from any machine. The
-file comes first in time: a run that is interrupted has not lost a password that a database was made with.
+The cluster's Secrets win over this checkout's file, so that every operator can deploy from any machine. The file is
+written first: an interrupted run has not lost a password that a database was created with.
 """
 
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from scripts.deploy import folders
+from scripts.deploy import files
 from scripts.deploy.cluster import MANAGED_BY, PART_OF, Cluster
-from scripts.deploy.errors import DeployError
-from scripts.deploy.overlay import Overlay
+from scripts.deploy.manifests import Overlay
+from scripts.deploy.programs import DeployError
 
 _MONGODB_SERVICES = ("gateway", "converter", "notification", "summary")
 
-# Name → the Secret and key that it is read back from.
+# Name → the Secret and key that hold it.
 _KEPT: Mapping[str, tuple[str, str]] = {
     "JWT_SECRET": ("auth-secret", "JWT_SECRET"),
     "LINK_SECRET": ("gateway-secret", "LINK_SECRET"),
@@ -29,46 +28,47 @@ _KEPT: Mapping[str, tuple[str, str]] = {
     "MONGO_INITDB_ROOT_PASSWORD": ("mongodb-secret", "MONGO_INITDB_ROOT_PASSWORD"),
     **{f"MONGODB_{name.upper()}_PASSWORD": (f"{name}-secret", "MONGO_URI") for name in _MONGODB_SERVICES},
 }
-# What belongs to which server.
+# The passwords of each server.
 _OF_SERVER: Mapping[str, frozenset[str]] = {
     "mysql": frozenset({"MYSQL_ROOT_PASSWORD", "MYSQL_PASSWORD"}),
     "mongodb": frozenset(name for name in _KEPT if name.startswith("MONGO")),
     "rabbitmq": frozenset({"RABBITMQ_PASSWORD"}),
 }
-# They take passwords from their environment only while their volume is new; mongodb's accounts are set at each start.
+# These read passwords from the environment only on an empty volume; MongoDB's accounts are updated at each start.
 _SET_ONCE = frozenset({"mysql", "rabbitmq"})
-# The keys of the providers of summaries and transcripts.
+# API keys of AI providers.
 _PROVIDER = ("AI_SUMMARY_API_KEY", "AI_TRANSCRIPTION_API_KEY")
-# What is made when nobody gives it.
-MADE = _KEPT.keys()
-# What an operator may give in .env.
+# Generated unless given.
+GENERATED = _KEPT.keys()
+# Accepted in .env.
 GIVEN = _KEPT.keys() | {"SMTP_PASSWORD", "GMAIL_PASSWORD", *_PROVIDER, "MONGO_URI", "MONGODB_HOST", "MONGODB_PORT",
                         "MONGODB_USER", "MONGODB_PASSWORD", "MONGODB_AUTH_SOURCE", "RABBITMQ_URI"}  # fmt: skip
 
-# Hexadecimal digits need no escape anywhere: 192 bits.
+# 192 bits, as hexadecimal digits, which need no escaping anywhere.
 _BYTES = 24
 HOST = "host.minikube.internal"
 
 
-def store(namespace: str) -> Path:
-    """Where this checkout keeps what it made."""
-    return folders.deployment(namespace) / "credentials.json"
+def kept(namespace: str, cluster: Cluster | None = None) -> dict[str, str]:
+    """The secrets of earlier deployments: from this checkout's file and, first of all, from the cluster."""
+    found = {str(name): str(value) for name, value in files.read_json(files.credentials(namespace)).items()}
+    return found | (_in_cluster(cluster) if cluster else {})
 
 
-def in_file(namespace: str) -> dict[str, str]:
-    """What this checkout made before."""
-    return {str(name): str(value) for name, value in folders.read_json(store(namespace)).items()}
+def save(namespace: str, settled: Mapping[str, str]) -> None:
+    """Writes the generated secrets into this checkout's file."""
+    generated = {name: value for name, value in settled.items() if name in GENERATED}
+    files.write_json(files.credentials(namespace), generated)
 
 
-def in_cluster(cluster: Cluster) -> dict[str, str]:
-    """What the cluster's Secrets hold."""
+def _in_cluster(cluster: Cluster) -> dict[str, str]:
     data = {item["metadata"]["name"]: item.get("data") or {} for item in cluster.ours("secrets")}
     found = {}
     for name, (secret, key) in _KEPT.items():
         if encoded := data.get(secret, {}).get(key):
             value = b64decode(encoded).decode()
             if key == "MONGO_URI":
-                # Someone else's database may have one user for all four.
+                # An external database may have one user for all services.
                 address = urlsplit(value)
                 value = unquote(address.password or "") if address.username == secret.removesuffix("-secret") else ""
             if value:
@@ -79,9 +79,9 @@ def in_cluster(cluster: Cluster) -> dict[str, str]:
 def settle(
     given: Mapping[str, str], kept: Mapping[str, str], overlay: Overlay, *, with_data: Iterable[str]
 ) -> dict[str, str]:
-    """One value for each name that the overlay needs. `with_data` names the servers that have a volume already.
+    """One value for each secret that the overlay needs. `with_data` names the servers that already have a volume.
 
-    Raises DeployError when a value cannot fit such a server.
+    Raises DeployError when a value would not match such a server's data.
     """
     settled = dict(given)
     for name in sorted(_needed(overlay, given)):
@@ -90,8 +90,8 @@ def settle(
         if name in given:
             if has_data and kept.get(name, given[name]) != given[name]:
                 raise DeployError(
-                    f"{name} in .env is not the one that {server}'s data were made with, and giving it would lock the"
-                    f" services out. Change it in {server} itself first, or take it out of .env, or start without data:"
+                    f"{name} in .env differs from the password that {server}'s data were created with, so the services"
+                    f" could not log in. Change it in {server} first, or remove it from .env, or start without data:"
                     " ./undeploy.sh --purge."
                 )
         elif name in kept:
@@ -99,15 +99,11 @@ def settle(
         elif has_data:
             raise DeployError(
                 f"{server} has data from an earlier deployment, but its {name} is lost: neither the cluster's Secrets"
-                " nor this checkout has it. Give it in .env, or start without data: ./undeploy.sh --purge."
+                " nor this checkout has it. Set it in .env, or start without data: ./undeploy.sh --purge."
             )
         elif server is not None and server not in overlay.servers:
-            prepare = (
-                "Prepare the host with ./setup-host.sh first, or give it in .env."
-                if overlay.on_host
-                else "Give it in .env."
-            )
-            raise DeployError(f"{name} is missing: {server} is outside of the cluster. {prepare}")
+            hint = "Run ./setup-host.sh first, or set it in .env." if overlay.on_host else "Set it in .env."
+            raise DeployError(f"{name} is missing: {server} is outside of the cluster. {hint}")
         else:
             settled[name] = secrets.token_hex(_BYTES)
     return settled
@@ -129,7 +125,7 @@ def _needed(overlay: Overlay, given: Mapping[str, str]) -> set[str]:
 
 
 def objects(settled: Mapping[str, str], overlay: Overlay, namespace: str) -> list[dict[str, Any]]:
-    """The Secrets of an overlay, each with no more than its service needs."""
+    """The Secrets of an overlay, each with what its service needs and no more."""
     rabbitmq = {name: settled[name] for name in ("RABBITMQ_PASSWORD", "RABBITMQ_URI") if name in settled}
     link = {"LINK_SECRET": settled["LINK_SECRET"]}
     mail = {name: settled[name] for name in ("SMTP_PASSWORD", "GMAIL_PASSWORD") if name in settled}
@@ -155,7 +151,7 @@ def objects(settled: Mapping[str, str], overlay: Overlay, namespace: str) -> lis
 
 
 def mongo_uri(service: str, settled: Mapping[str, str], overlay: Overlay) -> str:
-    """How a service reaches MongoDB: as a user of its own, where we made the users."""
+    """The connection string of a service, which has a user of its own unless an external database is given."""
     if "MONGO_URI" in settled:
         return settled["MONGO_URI"]
     host = "mongodb" if "mongodb" in overlay.servers else settled.get("MONGODB_HOST", HOST)

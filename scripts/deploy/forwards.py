@@ -1,177 +1,145 @@
-"""The port-forwards of ./start-services.sh: which there are, starting them, ending exactly them."""
+"""What ./start-services.sh does: supervised port-forwards to the cluster's services, and their addresses.
 
-import errno
+`python -m scripts.deploy.forwards PORT PROBE KUBECTL...` is the supervisor of one forward: kubectl's port-forward is
+bound to one pod, and ends or hangs when that pod is replaced.
+"""
+
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from scripts.deploy import folders
-from scripts.deploy.cluster import Cluster
-from scripts.deploy.errors import DeployError
-from scripts.deploy.process_identity import Process
+import psutil
+import requests
 
-# s. A fresh kubectl on a busy machine; the keeper goes on trying afterwards.
-_OPEN = 60.0
+from scripts.deploy import files
+from scripts.deploy.cluster import Cluster
+from scripts.deploy.manifests import Overlay
+from scripts.deploy.programs import DeployError, say
+
+# Seconds. The supervisor keeps trying after a slow start.
+_OPEN_TIMEOUT, _STOP_TIMEOUT = 60.0, 10.0
+# Seconds between probes, for an answer; and how many probes may fail in a row, because a pod may be busy.
+_PROBE_INTERVAL, _PROBE_TIMEOUT, _MAX_FAILURES = 2.0, 10.0, 3
 
 
 @dataclass(frozen=True)
 class Service:
-    """A service in the cluster and where it appears on this machine."""
+    """A service of the cluster, its port there, the first ports to try here, and a path without authentication."""
 
     name: str
+    label: str
     port: int
-    # Tried in this order; then the ones that follow the last.
     local: tuple[int, ...]
-    # A path that answers without an account.
     probe: str
 
 
 SERVICES = (
-    Service("gateway", 8080, (80, 8080), "/healthz"),
-    Service("auth", 5000, (5000,), "/healthz"),
-    Service("rabbitmq", 15672, (15672,), "/"),
-    Service("mailpit", 8025, (8025,), "/livez"),
+    Service("gateway", "Gateway", 8080, (80, 8080), "/healthz"),
+    Service("auth", "Auth", 5000, (5000,), "/healthz"),
+    Service("rabbitmq", "RabbitMQ", 15672, (15672,), "/"),
+    Service("mailpit", "Mailpit", 8025, (8025,), "/livez"),
 )
 
 
-@dataclass(frozen=True)
-class Forward:
-    """One that was started, by its pid file."""
-
-    path: Path
-    record: Mapping[str, Any]
-
-    @property
-    def name(self) -> str:
-        """The service's."""
-        return self.path.stem
-
-    @property
-    def port(self) -> int:
-        """On 127.0.0.1."""
-        return int(self.record["port"])
-
-    @property
-    def processes(self) -> list[Process]:
-        """The keeper and its kubectl, those that still run; numbers that others have by now are not among them."""
-        known = (Process.load(dict(self.record)), Process.load(self.record.get("child") or {}))
-        return [process for process in known if process is not None and process.runs]
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether its keeper runs."""
-        keeper = Process.load(dict(self.record))
-        return keeper is not None and keeper.runs
+def start(namespace: str, ports: Mapping[str, int]) -> None:
+    """Starts the forwards that do not run yet, and prints the addresses. Raises DeployError."""
+    cluster = Cluster.current(namespace)
+    deployed = {item["metadata"]["name"] for item in cluster.ours("services")}
+    wanted = [service for service in SERVICES if service.name in deployed]
+    if not wanted:
+        raise DeployError(f"The namespace {namespace} of {cluster.context} has no services. Run ./deploy.sh first.")
+    with files.locked(files.private(files.FORWARDS), "the port-forwards"):
+        opened = {service.name: _open(cluster, service, ports.get(service.name)) for service in wanted}
+    print("\n".join(_addresses(cluster, opened)), flush=True)
 
 
-def started() -> list[Forward]:
-    """Those of this checkout."""
-    return [Forward(path, folders.read_json(path)) for path in sorted(folders.FORWARDS.glob("*.pid"))]
+def stop_all() -> None:
+    """Ends the forwards of this checkout."""
+    with files.locked(files.private(files.FORWARDS), "the port-forwards"):
+        stopped = stop()
+    say(f"Stopped: {', '.join(stopped)}." if stopped else "No port-forward of this checkout is running.")
 
 
 def stop(cluster: Cluster | None = None) -> list[str]:
-    """Ends what this checkout started (for one namespace of one cluster, or all); returns the names."""
-    ended = []
-    for forward in started():
-        if cluster and (forward.record.get("context"), forward.record.get("namespace")) != (
-            cluster.context,
-            cluster.namespace,
-        ):
-            continue
-        # The keeper first, or it would start another kubectl.
-        for process in forward.processes:
-            process.end()
-            ended.append(forward.name)
-        # One that it started in its last moment.
-        for process in Forward(forward.path, folders.read_json(forward.path)).processes:
-            process.end()
-        forward.path.unlink(missing_ok=True)
-    return list(dict.fromkeys(ended))
+    """Ends the forwards that this checkout started (to one namespace of one cluster, or all); returns their names."""
+    stopped = []
+    for path in sorted(files.FORWARDS.glob("*.pid")):
+        record = files.read_json(path)
+        if cluster is None or record["target"] == [cluster.context, cluster.namespace]:
+            _end(record)
+            path.unlink()
+            stopped.append(path.stem)
+    return stopped
 
 
-def start(cluster: Cluster, service: Service, wanted: int | None) -> Forward:
-    """Starts a forward, or returns the one that runs already. Raises DeployError."""
-    path = folders.private(folders.FORWARDS) / f"{service.name}.pid"
-    running = next((forward for forward in started() if forward.path == path), None)
-    if running and running.is_kept and _leads_to(running, cluster) and wanted in (None, running.port):
-        return running
-    if running:
-        for process in running.processes:
-            process.end()
-        path.unlink(missing_ok=True)
+def _open(cluster: Cluster, service: Service, wanted: int | None) -> int:
+    """The local port of a service's forward, which is started unless it runs."""
+    path = files.FORWARDS / f"{service.name}.pid"
+    record = files.read_json(path)
+    target = [cluster.context, cluster.namespace]
+    if record and _is_running(record) and record["target"] == target and wanted in (None, record["port"]):
+        return int(record["port"])
+    if record:
+        _end(record)
     port = _free_port(service, wanted)
-    command = cluster.words("port-forward", "--address=127.0.0.1", f"service/{service.name}", f"{port}:{service.port}")
-    folders.write_json(path, {
-        "command": command, "port": port, "probe": service.probe,
-        "context": cluster.context, "namespace": cluster.namespace,
-    })  # fmt: skip
-    _spawn(path)
-    _wait_until_open(path)
-    return Forward(path, folders.read_json(path))
+    command = cluster.command(
+        "port-forward", "--address=127.0.0.1", f"service/{service.name}", f"{port}:{service.port}"
+    )
+    with path.with_suffix(".log").open("ab") as log:
+        supervisor = psutil.Popen(
+            [sys.executable, "-m", "scripts.deploy.forwards", str(port), service.probe, *command],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
+            env=os.environ | {"PYTHONPATH": str(files.ROOT), "PYTHONSAFEPATH": "1"},
+            start_new_session=True,  # a process group of its own, which outlives the terminal
+        )  # fmt: skip
+    started = supervisor.create_time()
+    files.write_json(path, {"pid": supervisor.pid, "started": started, "port": port, "target": target})
+    deadline = time.monotonic() + _OPEN_TIMEOUT
+    while not _accepts(port):
+        if time.monotonic() > deadline:
+            raise DeployError(f"The port-forward to {service.name} does not open yet. See {path.with_suffix('.log')}.")
+        time.sleep(0.1)
+    return port
 
 
-def _leads_to(forward: Forward, cluster: Cluster) -> bool:
-    return (forward.record.get("context"), forward.record.get("namespace")) == (cluster.context, cluster.namespace)
+def _is_running(record: Mapping[str, Any]) -> bool:
+    """Whether the supervisor runs. A process that got its number later has another start time."""
+    try:
+        return bool(psutil.Process(record["pid"]).create_time() == record["started"])
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _end(record: Mapping[str, Any]) -> None:
+    """Ends a supervisor's process group: itself and kubectl, which is left when only the supervisor was killed."""
+    if psutil.pid_exists(record["pid"]) and not _is_running(record):
+        return
+    with contextlib.suppress(ProcessLookupError):
+        deadline = time.monotonic() + _STOP_TIMEOUT
+        while True:
+            os.killpg(record["pid"], signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL)
+            time.sleep(0.1)
 
 
 def _free_port(service: Service, wanted: int | None) -> int:
-    if wanted is not None:
-        if problem := _problem(wanted):
-            raise DeployError(
-                f"Port {wanted} cannot be used for {service.name}: {problem}. Choose another with --port."
-            )
-        return wanted
     last = service.local[-1]
-    candidates: list[int] = [*service.local, *range(last + 1, last + 20)]
+    candidates: tuple[int, ...] = (wanted,) if wanted else (*service.local, *range(last + 1, last + 20))
     for port in candidates:
-        if _problem(port) is None:
-            return port
-    raise DeployError(f"No port from {last} on is free for {service.name}. Choose one with --port {service.name}=PORT.")
-
-
-def _problem(port: int) -> str | None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
-            probe.listen(1)
-        except PermissionError:
-            return "only root may use it"
+            with socket.create_server(("127.0.0.1", port)):
+                pass
         except OSError as error:
-            return "another program uses it" if error.errno == errno.EADDRINUSE else str(error.strerror)
-    return None
-
-
-def _spawn(path: Path) -> None:
-    with path.with_suffix(".log").open("ab") as log:
-        environment = os.environ | {"PYTHONPATH": str(folders.ROOT), "PYTHONSAFEPATH": "1"}
-        subprocess.Popen(
-            [sys.executable, "-m", "scripts.deploy.keeper", str(path)],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", env=environment,
-            start_new_session=True,  # it outlives the terminal
-        )  # fmt: skip
-
-
-def _wait_until_open(path: Path) -> None:
-    deadline = time.monotonic() + _OPEN
-    while time.monotonic() < deadline:
-        forward = Forward(path, folders.read_json(path))
-        if forward.is_kept and forward.record.get("child") and _accepts(forward.port):
-            return
-        time.sleep(0.1)
-    tail = "\n".join(f"    {line}" for line in _last_lines(path.with_suffix(".log")))
-    log = path.with_suffix(".log")
-    raise DeployError(f"The port-forward to {path.stem} does not open; it goes on trying. {log} ends with:\n{tail}")
-
-
-def _last_lines(path: Path) -> Iterator[str]:
-    yield from path.read_text(errors="replace").splitlines()[-10:]
+            say(f"note: port {port} cannot be used for {service.name}: {error.strerror}.")
+        else:
+            return port
+    raise DeployError(f"No port for {service.name}. Choose another one: --port {service.name}=PORT.")
 
 
 def _accepts(port: int) -> bool:
@@ -180,3 +148,65 @@ def _accepts(port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+def _addresses(cluster: Cluster, opened: Mapping[str, int]) -> Iterator[str]:
+    for service in SERVICES:
+        if service.name in opened:
+            yield f"{service.label:<9} {_url('localhost', opened[service.name])}"
+    ingresses = Overlay("", cluster.ours("ingresses.networking.k8s.io"))
+    for host in ingresses.ingress_hosts("gateway")[:1]:
+        yield _host_warning(host, cluster) or f"          {_url(host, opened.get('gateway', 80))} leads here too."
+    if "rabbitmq" in opened:
+        yield "The RabbitMQ user is video2mp3; its password:"
+        secret = "get secret rabbitmq-secret --output 'jsonpath={.data.RABBITMQ_DEFAULT_PASS}' | base64 --decode"
+        yield f"  kubectl --namespace {cluster.namespace} {secret}"
+    yield f"Logs: {files.FORWARDS.relative_to(files.ROOT)}/*.log. Stop with: ./start-services.sh --stop"
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://{host}" if port == 80 else f"http://{host}:{port}"
+
+
+def _host_warning(host: str, cluster: Cluster) -> str | None:
+    """A warning when a host name leads to another machine, whose owner would receive the passwords."""
+    hint = f"To use the name, add this line to /etc/hosts: 127.0.0.1 {host}"
+    try:
+        found = {str(each[4][0]) for each in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except OSError:
+        return f"{host} resolves to nothing. {hint}"
+    foreign = sorted(each for each in found - cluster.node_addresses() if not is_local(each))
+    if not foreign:
+        return None
+    return f"WARNING: {host} resolves to {', '.join(foreign)}: do not send a password to that machine. {hint}"
+
+
+def is_local(address: str) -> bool:
+    """Whether an address belongs to this machine. All of 127.0.0.0/8 does."""
+    interfaces = psutil.net_if_addrs().values()
+    return address.startswith("127.") or any(each.address == address for found in interfaces for each in found)
+
+
+def supervise(port: int, probe: str, command: Sequence[str]) -> None:
+    """Runs the command again whenever it ends or no longer answers HTTP; does not return."""
+    while True:
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL) as forward:
+            failures = 0
+            while failures < _MAX_FAILURES and forward.poll() is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    forward.wait(_PROBE_INTERVAL)
+                failures = 0 if _answers(port, probe) else failures + 1
+            forward.kill()
+        print(f"{time.strftime('%F %T')} the port-forward ended; restarting it", flush=True)
+
+
+def _answers(port: int, probe: str) -> bool:
+    try:
+        requests.get(f"http://127.0.0.1:{port}{probe}", timeout=_PROBE_TIMEOUT)
+    except requests.RequestException:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    supervise(int(sys.argv[1]), sys.argv[2], sys.argv[3:])

@@ -1,127 +1,89 @@
-"""Builds the images and brings them to where the cluster's nodes find them: into minikube, or into a registry."""
+"""Builds the services' images and brings them to the cluster: into minikube, or through a registry.
+
+docker's layer cache makes a build of unchanged files quick. An image's tag is its ID, so that a deployment changes
+exactly when the image does.
+"""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from scripts.deploy import build_inputs, folders, programs
+from scripts.deploy import files, programs
 from scripts.deploy.cluster import Object
-from scripts.deploy.errors import DeployError
+from scripts.deploy.programs import DeployError
 
 PREFIX = "video2mp3"
-# Whose pod an image runs in that has no workload of its own.
-_WORKLOADS = {"nginx": "gateway"}
-# s. The first build downloads base images and packages.
-_BUILD = 3600
-_MOVE = 1800
+# Images that run in another service's pod.
+_PODS = {"nginx": "gateway"}
+# Hexadecimal digits of the image ID that make a tag: 64 bits.
+_TAG_DIGITS = 16
+# Timeouts in seconds. The first build downloads base images and packages.
+_BUILD_TIMEOUT = 3600
+_TRANSFER_TIMEOUT = 1800
 
 
 @dataclass(frozen=True)
-class Image:
-    """An image of one service, as kustomize's `images` names it."""
-
-    service: str
-    name: str
-    tag: str
-    digest: str = ""
-
-    @property
-    def replacement(self) -> dict[str, str]:
-        """The entry in a kustomization."""
-        chosen = {"digest": self.digest} if self.digest else {"newTag": self.tag}
-        return {"name": f"{PREFIX}/{self.service}", "newName": self.name, **chosen}
-
-
-@dataclass(frozen=True)
-class Shelf:
-    """Where images go. With a registry, they are pulled by digest: a tag there can be moved by others."""
+class ImageTarget:
+    """Where images go: a registry (`HOST/PATH`), or a minikube profile."""
 
     registry: str | None = None
-    profile: str | None = None
-    _loaded: list[str] = field(default_factory=list)
+    minikube_profile: str | None = None
 
-    def build(self, service: str) -> Image:
-        """Builds a service's image unless it is there already, and puts it on the shelf."""
-        tag = content_tag(service)
-        local = f"{PREFIX}/{service}:{tag}"
+    def deliver(self) -> dict[str, str]:
+        """Builds all images and delivers those that are not there. Returns the reference for each service."""
+        built = {service: build(service) for service in services()}
         if self.registry:
-            return self._push(service, local, tag)
-        if not self._is_loaded(local):
-            _build(service, local)
-            print(f"Loading {local} into minikube...", flush=True)
-            programs.show([*self._minikube, "image", "load", local], seconds=_MOVE)
-        return Image(service, f"{PREFIX}/{service}", tag)
+            return {service: self._push(service, tag) for service, tag in built.items()}
+        minikube = ["minikube", "--profile", str(self.minikube_profile)]
+        loaded = {name.removeprefix("docker.io/") for name in programs.output([*minikube, "image", "ls"]).split()}
+        references = {service: f"{PREFIX}/{service}:{tag}" for service, tag in built.items()}
+        for reference in references.values():
+            if reference not in loaded:
+                programs.say(f"Loading {reference} into minikube...")
+                programs.show([*minikube, "image", "load", reference], timeout=_TRANSFER_TIMEOUT)
+        return references
 
-    @property
-    def _minikube(self) -> list[str]:
-        return ["minikube", "--profile", str(self.profile)]
-
-    def _is_loaded(self, name: str) -> bool:
-        if not self._loaded:
-            self._loaded.extend(["", *programs.output([*self._minikube, "image", "ls"]).split()])
-        return any(loaded.removeprefix("docker.io/") == name for loaded in self._loaded)
-
-    def _push(self, service: str, local: str, tag: str) -> Image:
+    def _push(self, service: str, tag: str) -> str:
+        # By digest: others can move a tag of a registry.
         name = f"{self.registry}/{service}"
-        remote = f"{name}:{tag}"
-        # Somebody else may have built the same content: what is deployed there already must not roll.
-        if not programs.succeeds(["docker", "pull", "--quiet", remote], seconds=_MOVE):
-            _build(service, local)
-            programs.output(["docker", "tag", local, remote])
-            print(f"Pushing {remote}...", flush=True)
-            programs.show(["docker", "push", "--quiet", remote], seconds=_MOVE)
-        digests = json.loads(
-            programs.output(["docker", "image", "inspect", "--format", "{{json .RepoDigests}}", remote])
-        )
-        for digest in digests or []:
+        programs.output(["docker", "tag", f"{PREFIX}/{service}:{tag}", f"{name}:{tag}"])
+        programs.say(f"Pushing {name}:{tag}...")
+        programs.show(["docker", "push", "--quiet", f"{name}:{tag}"], timeout=_TRANSFER_TIMEOUT)
+        inspect = ["docker", "image", "inspect", "--format", "{{json .RepoDigests}}", f"{name}:{tag}"]
+        for digest in json.loads(programs.output(inspect)) or []:
             if digest.startswith(f"{name}@"):
-                return Image(service, name, tag, digest.partition("@")[2])
-        raise DeployError(f"docker does not know the digest of {remote}. Push it by hand: docker push {remote}")
+                return str(digest)
+        raise DeployError(f"docker has no digest for {name}:{tag}. Push it by hand: docker push {name}:{tag}")
 
 
 def services() -> list[str]:
-    """Those that have an image of their own."""
-    return sorted(path.parent.name for path in folders.SOURCE.glob("*/Dockerfile"))
+    """The services that have an image."""
+    return sorted(path.parent.name for path in files.SOURCE.glob("*/Dockerfile"))
 
 
-def content_tag(service: str) -> str:
-    """The tag of a service's image as its files are now."""
-    return build_inputs.digest(folders.SOURCE / service / "Dockerfile", folders.SOURCE)
+def build(service: str) -> str:
+    """Builds a service's image; returns its tag. Raises DeployError."""
+    programs.say(f"Building the image of {service}...")
+    with tempfile.NamedTemporaryFile("r") as id_file:
+        build = ["docker", "build", "--file", str(files.SOURCE / service / "Dockerfile"), "--iidfile", id_file.name]
+        try:
+            programs.show([*build, "--tag", f"{PREFIX}/{service}:latest", str(files.SOURCE)], timeout=_BUILD_TIMEOUT)
+        except programs.ProgramFailed:
+            raise DeployError(f"The image of {service} cannot be built; see the lines above.") from None
+        image_id = Path(id_file.name).read_text(encoding="utf-8").strip()
+    tag = image_id.removeprefix("sha256:")[:_TAG_DIGITS]
+    programs.output(["docker", "tag", image_id, f"{PREFIX}/{service}:{tag}"])
+    return tag
 
 
-def running(workloads: list[Object]) -> dict[str, Image]:
-    """The images that a deployment uses at present, by service."""
+def running(deployments: Sequence[Object]) -> dict[str, str]:
+    """The image references that the cluster runs now, by service."""
     found = {}
-    for item in workloads:
+    for item in deployments:
         for container in item["spec"]["template"]["spec"]["containers"]:
-            name, digest, tag = _split(container["image"])
-            service = name.rpartition("/")[2]
-            if item["metadata"]["name"] == _WORKLOADS.get(service, service) and service in services():
-                found[service] = Image(service, name, tag, digest)
+            name = container["image"].partition("@")[0].rpartition("/")[2].partition(":")[0]
+            if item["metadata"]["name"] == _PODS.get(name, name) and name in services():
+                found[name] = container["image"]
     return found
-
-
-def as_built(registry: str | None, present: Mapping[str, Image]) -> Iterator[Image]:
-    """The images for --skip-build: what runs; where nothing runs, what a build would be named."""
-    for service in services():
-        name = f"{registry or PREFIX}/{service}"
-        yield present.get(service) or Image(service, name, content_tag(service))
-
-
-def _build(service: str, name: str) -> None:
-    if programs.succeeds(["docker", "image", "inspect", name]):
-        return
-    print(f"Building {name}...", flush=True)
-    dockerfile = folders.SOURCE / service / "Dockerfile"
-    try:
-        programs.show(
-            ["docker", "build", "--file", str(dockerfile), "--tag", name, str(folders.SOURCE)], seconds=_BUILD
-        )
-    except programs.ProgramFailed:
-        raise DeployError(f"The image of {service} cannot be built; the lines above say why.") from None
-
-
-def _split(reference: str) -> tuple[str, str, str]:
-    name, _, digest = reference.partition("@")
-    head, colon, tag = name.rpartition(":")
-    return (head, digest, tag) if colon and "/" not in tag else (name, digest, "")

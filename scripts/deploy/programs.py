@@ -1,72 +1,72 @@
-"""Runs the programs that a deployment needs, with a deadline, and tells their failures in a sentence."""
+"""Runs kubectl, docker, minikube and other programs with a timeout; failures become DeployError."""
 
+import os
 import shlex
 import subprocess
+import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from scripts.deploy.errors import DeployError
+# Timeouts in seconds: for queries; builds, pushes and loads of images get more.
+QUERY_TIMEOUT = 60
+# Characters of a failed program's standard error that are shown.
+_STDERR_SHOWN = 2000
 
-# s. For what only asks; builds, pushes and loads get more.
-QUICK = 60
-# How much of a failed program's complaint is worth reading.
-_COMPLAINT = 2000
+
+class DeployError(Exception):
+    """A failure that ends the command. str() says what is wrong and what to do; it never holds a secret."""
 
 
 class ProgramFailed(DeployError):
-    """The program ended with a code that is not 0; `complaint` is what it wrote to standard error."""
+    """A program ended with a non-zero exit code; `stderr` is what it wrote to standard error."""
 
-    def __init__(self, words: Sequence[str], code: int, complaint: str) -> None:
-        self.code = code
-        self.complaint = complaint.strip()
-        super().__init__(
-            f"{shlex.join(words[:6])} failed with code {code}: {self.complaint[-_COMPLAINT:] or 'it said nothing.'}"
-        )
+    def __init__(self, command: Sequence[str], code: int, stderr: str) -> None:
+        self.stderr = stderr.strip()
+        shown = self.stderr[-_STDERR_SHOWN:] or "no message on standard error."
+        super().__init__(f"{shlex.join(command[:6])} failed with exit code {code}: {shown}")
 
 
-def output(
-    words: Sequence[str], *, given: str | None = None, seconds: float = QUICK, folder: Path | None = None
-) -> str:
-    """What the program prints. Secrets go into `given`, its standard input: arguments can be seen by every user.
+def say(line: str) -> None:
+    """Writes a progress line to standard error."""
+    print(line, file=sys.stderr, flush=True)
 
-    Raises ProgramFailed, or DeployError when it is missing or takes too long.
+
+def as_root(*command: str) -> list[str]:
+    """The command, with sudo unless this process is root."""
+    return list(command) if os.geteuid() == 0 else ["sudo", *command]
+
+
+def output(command: Sequence[str], *, stdin: str = "", timeout: float = QUERY_TIMEOUT) -> str:
+    """Returns the program's standard output. Pass secrets through `stdin`: every user can see arguments.
+
+    Raises ProgramFailed, or DeployError when the program is missing or exceeds the timeout (seconds).
     """
-    done = _run(words, given=given, seconds=seconds, folder=folder, quiet=True)
+    done = _run(command, stdin=stdin, timeout=timeout, capture=True)
     if done.returncode != 0:
-        raise ProgramFailed(words, done.returncode, done.stderr or "")
+        raise ProgramFailed(command, done.returncode, done.stderr or "")
     return done.stdout or ""
 
 
-def succeeds(words: Sequence[str], *, seconds: float = QUICK) -> bool:
-    """Whether the program ends well, whatever it prints. Raises DeployError when it is missing or takes too long."""
-    return _run(words, given=None, seconds=seconds, folder=None, quiet=True).returncode == 0
+def succeeds(command: Sequence[str], *, timeout: float = QUERY_TIMEOUT) -> bool:
+    """Whether the program ends with exit code 0. Raises DeployError when it is missing or exceeds the timeout."""
+    return _run(command, stdin="", timeout=timeout, capture=True).returncode == 0
 
 
-def show(words: Sequence[str], *, seconds: float, folder: Path | None = None) -> None:
-    """Runs a program whose output the operator shall see. Raises as `output` does."""
-    done = _run(words, given=None, seconds=seconds, folder=folder, quiet=False)
+def show(command: Sequence[str], *, timeout: float) -> None:
+    """Runs a program whose output goes to the terminal. Raises as `output` does."""
+    done = _run(command, stdin="", timeout=timeout, capture=False)
     if done.returncode != 0:
-        raise ProgramFailed(words, done.returncode, "the lines above say why.")
+        raise ProgramFailed(command, done.returncode, "see the lines above.")
 
 
-def _run(
-    words: Sequence[str], *, given: str | None, seconds: float, folder: Path | None, quiet: bool
-) -> subprocess.CompletedProcess[str]:
+def _run(command: Sequence[str], *, stdin: str, timeout: float, capture: bool) -> subprocess.CompletedProcess[str]:
     try:
+        # Always with `input`: a program that asks a question would wait for a terminal.
         return subprocess.run(
-            words,
-            # A program that asks a question would wait for ever.
-            input=given if given is not None else "",
-            capture_output=quiet,
-            text=True,
-            errors="replace",
-            timeout=seconds,
-            cwd=folder,
-            check=False,
+            command, input=stdin, capture_output=capture, text=True, errors="replace", timeout=timeout, check=False
         )
     except FileNotFoundError:
-        raise DeployError(f"{words[0]} is not installed, or not on the PATH.") from None
+        raise DeployError(f"{command[0]} is not installed, or not on the PATH.") from None
     except PermissionError:
-        raise DeployError(f"{words[0]} cannot be run: it is not executable.") from None
+        raise DeployError(f"{command[0]} is not executable.") from None
     except subprocess.TimeoutExpired:
-        raise DeployError(f"{shlex.join(words[:6])} did not end within {seconds:.0f} s.") from None
+        raise DeployError(f"{shlex.join(command[:6])} did not end within {timeout:.0f} s.") from None

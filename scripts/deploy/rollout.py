@@ -1,129 +1,97 @@
-"""Waits until what was applied runs, and gives up early on what waiting cannot mend."""
+"""Waits for rollouts with `kubectl rollout status`, and shows what an operator would look at when one fails."""
 
-import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
-from scripts.deploy.cluster import Cluster, Object, identity
-from scripts.deploy.errors import DeployError
+from scripts.deploy import programs
+from scripts.deploy.cluster import Cluster, Object, label
+from scripts.deploy.programs import DeployError, say
 
-Key = tuple[str, str]
-_KINDS = "deployments.apps,statefulsets.apps,daemonsets.apps"
-# s between looks.
-_PAUSE = 2.0
-# s that a pod may be in one of the states below: a registry may be busy, a Secret on its way.
-_HOPELESS_AFTER = 60.0
-_HOPELESS = frozenset(
-    {
-        "ErrImageNeverPull",
-        "ErrImagePull",
-        "ImagePullBackOff",
-        "InvalidImageName",
-        "CreateContainerConfigError",
-        "CreateContainerError",
-    }
-)
-# Services wait for their servers; one that ends this often does not start because of itself.
-_HOPELESS_RESTARTS = 5
+# Shown of a failed workload.
+_LINES = 20
+_PODS = 3
 
 
-class RolloutFailed(DeployError):
-    """Some workloads do not run; `keys` names them."""
-
-    def __init__(self, keys: Collection[Key], why: str) -> None:
-        self.keys = sorted(keys)
-        super().__init__(f"{', '.join(f'{kind}/{name}' for kind, name in self.keys)} did not roll out: {why}")
-
-
-def wait(
-    cluster: Cluster, expected: Collection[Key], *, seconds: float, say: Callable[[str], None], pause: float = _PAUSE
-) -> None:
-    """Returns when all expected workloads run their newest version. Raises RolloutFailed."""
-    deadline = time.monotonic() + seconds
-    said: dict[Key, str] = {}
-    hopeless_since: dict[str, float] = {}
-    while True:
-        workloads = {identity(item): item for item in cluster.ours(_KINDS)}
-        waiting = {}
-        for key in sorted(expected):
-            missing = missing_for(workloads.get(key))
-            if missing:
-                waiting[key] = missing
-            if said.get(key) != missing:
-                said[key] = missing
-                say(f"  {key[0].lower()}/{key[1]}: {missing or 'ready'}")
-        if not waiting:
-            return
-        pods = cluster.ours("pods")
-        replace_stuck(cluster, [workloads[key] for key in waiting if key in workloads], pods)
-        now = time.monotonic()
-        reasons = dict(_hopeless(pods))
-        hopeless_since = {name: hopeless_since.get(name, now) for name in reasons}
-        for name, since in hopeless_since.items():
-            if now - since >= _HOPELESS_AFTER or "restarts" in reasons[name]:
-                raise RolloutFailed(_owners(name, waiting) or waiting.keys(), f"the pod {name} is in {reasons[name]}.")
-        if now >= deadline:
-            raise RolloutFailed(waiting.keys(), f"it was given {seconds:.0f} s (--timeout).")
-        time.sleep(pause)
+def wait(cluster: Cluster, workloads: Sequence[Object], *, timeout: float) -> None:
+    """Returns when all workloads run their newest version. Raises DeployError after `timeout` seconds."""
+    _replace_stuck_pods(cluster)
+    with ThreadPoolExecutor(len(workloads) or 1) as pool:
+        results = list(pool.map(lambda item: _status(cluster, item, timeout), workloads))
+    failed = [(item, reason) for item, reason in zip(workloads, results, strict=True) if reason]
+    for item, _ in failed:
+        for line in _diagnosis(cluster, item):
+            say(line)
+    if failed:
+        reasons = "; ".join(f"{item['kind']}/{item['metadata']['name']}: {reason}" for item, reason in failed)
+        raise DeployError(f"The rollout failed. {reasons}")
 
 
-def missing_for(item: Object | None) -> str:
-    """What is still to come for a workload, in words; empty when all its pods run its newest version."""
-    if item is None:
-        return "not created yet"
-    spec, status = item["spec"], item.get("status", {})
-    if status.get("observedGeneration", 0) < item["metadata"].get("generation", 0):
-        return "waiting for the cluster to notice"
-    if item["kind"] == "DaemonSet":
-        wanted, updated = status.get("desiredNumberScheduled", 0), status.get("updatedNumberScheduled", 0)
-        ready, total = status.get("numberAvailable", 0), wanted
-    else:
-        wanted = spec.get("replicas", 1)
-        updated, total = status.get("updatedReplicas", 0), status.get("replicas", 0)
-        ready = status.get("availableReplicas", 0) if item["kind"] == "Deployment" else status.get("readyReplicas", 0)
-        if item["kind"] == "StatefulSet" and status.get("currentRevision") == status.get("updateRevision"):
-            updated = total
-    if updated < wanted:
-        return f"{updated} of {wanted} updated"
-    if total > updated:
-        return f"{total - updated} old still ending"
-    return f"{ready} of {wanted} ready" if ready < wanted else ""
+def _status(cluster: Cluster, item: Object, timeout: float) -> str | None:
+    """Why the rollout failed; None when it is complete."""
+    try:
+        cluster.run("rollout", "status", label(item), f"--timeout={timeout:.0f}s", timeout=timeout + 30)
+    except DeployError as error:
+        return error.stderr if isinstance(error, programs.ProgramFailed) else str(error)
+    say(f"  {label(item)}: ready")
+    return None
 
 
-def _hopeless(pods: Sequence[Object]) -> Iterator[tuple[str, str]]:
-    for pod in pods:
-        status = pod.get("status", {})
-        for container in (*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])):
-            reason = container.get("state", {}).get("waiting", {}).get("reason", "")
-            if reason in _HOPELESS:
-                yield pod["metadata"]["name"], reason
-            elif reason == "CrashLoopBackOff" and container.get("restartCount", 0) >= _HOPELESS_RESTARTS:
-                yield pod["metadata"]["name"], f"{reason} after {container['restartCount']} restarts"
-
-
-def _owners(pod: str, waiting: Collection[Key]) -> list[Key]:
-    return [key for key in waiting if pod.startswith(f"{key[1]}-")]
-
-
-def replace_stuck(cluster: Cluster, workloads: Sequence[Object], pods: Sequence[Object]) -> None:
+def _replace_stuck_pods(cluster: Cluster) -> None:
     """Deletes the pods of StatefulSets that run an older version and are not ready.
 
-    A StatefulSet waits for such a pod for ever, even if the newer version is what would mend it: "Forced rollback" in
+    A StatefulSet waits for such a pod forever, even if the new version fixes it: "Forced rollback" in
     https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/.
     """
-    for item in workloads:
-        if item["kind"] != "StatefulSet":
-            continue
-        newest = item.get("status", {}).get("updateRevision")
-        for pod in pods:
-            owned = any(
-                owner["uid"] == item["metadata"].get("uid") for owner in pod["metadata"].get("ownerReferences", [])
-            )
-            older = pod["metadata"].get("labels", {}).get("controller-revision-hash") != newest
-            if owned and newest and older and not is_ready(pod) and "deletionTimestamp" not in pod["metadata"]:
-                cluster.delete("pod", pod["metadata"]["name"])
+    newest = {
+        item["metadata"].get("uid"): item.get("status", {}).get("updateRevision")
+        for item in cluster.ours("statefulsets.apps")
+    }
+    for pod in _unready_pods(cluster):
+        revision = pod["metadata"].get("labels", {}).get("controller-revision-hash")
+        owners = [owner["uid"] for owner in pod["metadata"].get("ownerReferences", [])]
+        if any(newest.get(owner) not in (None, revision) for owner in owners):
+            cluster.delete([pod])
 
 
-def is_ready(pod: Object) -> bool:
-    """Whether a pod takes part in its service."""
-    conditions = pod.get("status", {}).get("conditions", [])
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+def _unready_pods(cluster: Cluster) -> Iterator[Object]:
+    for pod in cluster.ours("pods"):
+        conditions = pod.get("status", {}).get("conditions", [])
+        ready = any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+        if not ready and "deletionTimestamp" not in pod["metadata"]:
+            yield pod
+
+
+def _diagnosis(cluster: Cluster, item: Object) -> Iterator[str]:
+    """Events and last log lines of a workload's pods that are not ready."""
+    name = item["metadata"]["name"]
+    pods = [pod for pod in _unready_pods(cluster) if pod["metadata"].get("labels", {}).get("app") == name]
+    yield f"--- events of {label(item)}:"
+    yield from _events(cluster, name)
+    for pod in pods[:_PODS]:
+        pod_name = pod["metadata"]["name"]
+        yield f"--- events of pod {pod_name}:"
+        yield from _events(cluster, pod_name)
+        status = pod.get("status", {})
+        for container in (*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])):
+            if not container.get("ready"):
+                options = [f"--container={container['name']}", f"--tail={_LINES}"]
+                if container.get("restartCount"):
+                    yield f"--- last lines of {pod_name}, container {container['name']}, before its last restart:"
+                    yield from _lines(cluster, "logs", pod_name, *options, "--previous")
+                yield f"--- last lines of {pod_name}, container {container['name']}:"
+                yield from _lines(cluster, "logs", pod_name, *options)
+
+
+def _events(cluster: Cluster, name: str) -> Iterator[str]:
+    columns = "--output=custom-columns=TYPE:.type,REASON:.reason,MESSAGE:.message"
+    selector = f"--field-selector=involvedObject.name={name}"
+    return _lines(cluster, "get", "events", selector, "--sort-by=.lastTimestamp", columns)
+
+
+def _lines(cluster: Cluster, *words: str) -> Iterator[str]:
+    try:
+        text = cluster.run(*words)
+    except DeployError as error:
+        text = str(error)
+    for line in text.strip().splitlines()[-_LINES:]:
+        yield f"    {line}"

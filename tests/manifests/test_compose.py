@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from common.settings import EnvironmentSettings
-from scripts.deploy import variables
+from scripts.deploy import dotenv_file
 from tests.manifests.kustomize import ROOT, render
 from tests.manifests.pods import pods
 from tests.manifests.test_configuration import SETTINGS
@@ -142,7 +142,7 @@ def test_the_example_of_dotenv_has_every_variable_that_an_operator_may_set() -> 
 
 
 def test_the_deployment_hands_each_service_every_variable_that_it_reads() -> None:
-    known = variables.by_service()
+    known = dotenv_file.variables()
     for service in known:
         programs = {service, "housekeeping"} if service == "gateway" else {service}
         read = {name for program in programs for name in _fields(*SETTINGS[program])}

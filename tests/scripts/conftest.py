@@ -130,8 +130,15 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     compileall.compile_dir(project / "scripts", quiet=1)
     for name in ("common", *_SERVICES):
         (project / "src" / name).mkdir(parents=True)
-        shutil.copy(_ROOT / "src" / name / "settings.py", project / "src" / name)
-    shutil.copy(_ROOT / "src/common/gunicorn_conf.py", project / "src/common")
+        for module in ("__init__.py", "settings.py"):
+            shutil.copy(_ROOT / "src" / name / module, project / "src" / name)
+    # What the settings import.
+    for module in (
+        "common/errors.py", "common/checkpoints.py", "common/messaging/__init__.py", "common/messaging/retries.py",
+        "auth/addresses.py", "converter/limits.py", "converter/processors.py",
+    ):  # fmt: skip
+        (project / "src" / module).parent.mkdir(exist_ok=True)
+        shutil.copy(_ROOT / "src" / module, project / "src" / module)
     shutil.copy(_ROOT / "src/auth/init.sql", project / "src/auth")
     for name in ("auth", "converter"):  # two images show all that four would
         (project / "src" / name / "Dockerfile").write_text(f"FROM scratch\nCOPY common /app\nCOPY {name} /app\n")

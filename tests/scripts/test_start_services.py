@@ -79,7 +79,7 @@ def records(machine: Machine) -> dict[str, Path]:
     return {path.stem: path for path in (machine.project / ".local/forwards").glob("*.pid")}
 
 
-def test_each_service_gets_its_port_and_the_addresses_are_told(
+def test_each_service_gets_its_port_and_the_addresses_are_printed(
     deployed: Machine, ports: dict[str, int], words: list[str]
 ) -> None:
     said = deployed.succeeds("start-services.sh", *words)
@@ -155,19 +155,17 @@ def test_stop_ends_exactly_what_was_started(deployed: Machine, ports: dict[str, 
 def test_a_process_that_got_the_number_of_an_ended_one_is_left_alone(deployed: Machine, words: list[str]) -> None:
     deployed.succeeds("start-services.sh", *words)
     record = records(deployed)["gateway"]
-    content = json.loads(record.read_text())
-    kept = content.copy()
+    supervisor = json.loads(record.read_text())["pid"]
     with stranger([sys.executable, "-c", "import time; time.sleep(600)"]) as other:
-        content["pid"] = content["child"]["pid"] = other.pid
-        record.write_text(json.dumps(content))
+        record.write_text(json.dumps(json.loads(record.read_text()) | {"pid": other.pid}))
 
         deployed.succeeds("start-services.sh", "--stop")
 
         assert other.poll() is None
-    os.kill(kept["pid"], signal.SIGTERM)
+    os.killpg(supervisor, signal.SIGTERM)
 
 
-def test_a_forward_whose_keeper_was_killed_is_ended_too(
+def test_a_forward_whose_supervisor_was_killed_is_ended_too(
     deployed: Machine, ports: dict[str, int], words: list[str]
 ) -> None:
     deployed.succeeds("start-services.sh", *words)
@@ -180,13 +178,13 @@ def test_a_forward_whose_keeper_was_killed_is_ended_too(
         answer(ports["auth"])
 
 
-def test_a_port_that_another_program_uses_is_told(deployed: Machine, words: list[str]) -> None:
+def test_a_port_that_another_program_uses_is_refused(deployed: Machine, words: list[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         said = deployed.fails("start-services.sh", *words, "--port", f"gateway={port}")
-    assert f"Port {port} cannot be used for gateway: another program uses it" in said
+    assert f"port {port} cannot be used for gateway: Address already in use" in said
 
 
 def test_without_a_choice_a_usual_or_the_next_free_port_is_taken(deployed: Machine) -> None:

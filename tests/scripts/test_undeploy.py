@@ -60,4 +60,4 @@ def test_it_can_be_run_when_nothing_is_there(machine: Machine) -> None:
     assert "no namespace video2mp3" in machine.succeeds("undeploy.sh")
     machine.succeeds("deploy.sh")
     machine.succeeds("undeploy.sh")
-    assert "Nothing of it runs" in machine.succeeds("undeploy.sh")
+    assert "Nothing is deployed" in machine.succeeds("undeploy.sh")

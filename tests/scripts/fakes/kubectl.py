@@ -24,7 +24,7 @@ _KINDS = {
 def main(words: list[str]) -> None:
     """Does what the scripts ask of kubectl."""
     world.note("kubectl")
-    if words[0] in {"kustomize", "label"}:
+    if words[0] == "kustomize":
         from tests.scripts.fakes.rendering import render
 
         render(words)
@@ -52,6 +52,18 @@ def main(words: list[str]) -> None:
         _Cluster(state.setdefault("objects", {}), namespace).run(words, given)
 
 
+def _selected(item: dict[str, Any], selector: str) -> bool:
+    """Whether an object matches `label=value`, and `label notin (values)` behind it."""
+    labels = item["metadata"].get("labels", {})
+    equal, _, excluded = selector.partition(",")
+    label, _, value = equal.partition("=")
+    if excluded:
+        name, _, values = excluded.partition(" notin ")
+        if labels.get(name) in values.strip("()").split(","):
+            return False
+    return bool(labels.get(label) == value)
+
+
 def _uid() -> str:
     return os.urandom(16).hex()
 
@@ -61,7 +73,7 @@ class _Cluster:
         self.objects = objects
         self.namespace = namespace
 
-    def run(self, words: list[str], given: str) -> None:
+    def run(self, words: list[str], given: str) -> None:  # noqa: C901  one case for each command
         options = [word for word in words[1:] if word.startswith("--")]
         names = [word for word in words[1:] if not word.startswith("--")]
         match words[0], names:
@@ -78,6 +90,10 @@ class _Cluster:
                 self._apply(json.loads(given)["items"], server_side="--server-side" in options)
             case "delete", _:
                 self._delete(names)
+            case "rollout", ["status", name]:
+                self._rollout_status(name)
+            case "wait", ["pods"]:
+                pass  # pods end at once
             case "api-resources", []:
                 print("\n".join(f"{kind}.example" for kind in _KINDS))
             case "logs", [name]:
@@ -96,8 +112,7 @@ class _Cluster:
         items = [item for item in items if item["metadata"].get("namespace", self.namespace) == self.namespace]
         for option in options:
             if option.startswith("--selector="):
-                label, _, value = option.removeprefix("--selector=").partition("=")
-                items = [item for item in items if item["metadata"].get("labels", {}).get(label) == value]
+                items = [item for item in items if _selected(item, option.removeprefix("--selector="))]
         print(json.dumps({"items": items}))
 
     def _apply(self, items: list[dict[str, Any]], *, server_side: bool) -> None:
@@ -138,6 +153,7 @@ class _Cluster:
         labels = item["spec"]["template"]["metadata"]["labels"]
         pod = {
             "kind": "Pod",
+            "apiVersion": "v1",
             "metadata": {"name": f"{name}-0", "labels": labels, "namespace": self.namespace, "uid": _uid()},
             "status": {
                 "phase": "Running",
@@ -154,6 +170,13 @@ class _Cluster:
             self.objects[self._key("persistentvolumeclaim", claimed)] = {
                 "kind": "PersistentVolumeClaim", "apiVersion": "v1", "metadata": metadata,
             }  # fmt: skip
+
+    def _rollout_status(self, name: str) -> None:
+        kind, _, name = name.partition("/")
+        item = self.objects[self._key(kind, name)]
+        if item["status"]["readyReplicas"] < item["status"]["replicas"]:
+            world.fail("error: timed out waiting for the condition")
+        print(f"{kind} {name!r} successfully rolled out")
 
     def _delete(self, names: list[str]) -> None:
         pairs = [name.split("/") for name in names] if "/" in names[0] else [[names[0], name] for name in names[1:]]

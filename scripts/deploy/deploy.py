@@ -1,0 +1,167 @@
+"""What ./deploy.sh does, step by step."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from scripts.deploy import configuration, credentials, dotenv_file, files, images, manifests, programs, rollout
+from scripts.deploy.cluster import MANAGED_BY, Cluster, Object, identity, independent, label, namespace_object
+from scripts.deploy.configuration import Configuration
+from scripts.deploy.images import ImageTarget
+from scripts.deploy.manifests import Overlay
+from scripts.deploy.programs import DeployError, say
+
+# The first kubectl whose kustomize (5.0) supports `labels` and components as the manifests use them.
+_KUBECTL = (1, 27)
+_KUBECTL_URL = "https://kubernetes.io/docs/tasks/tools/"
+_DOCKER_URL = "https://docs.docker.com/engine/install/"
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line of ./deploy.sh."""
+
+    namespace: str
+    overlay: str
+    components: tuple[str, ...]
+    registry: str | None
+    skip_build: bool
+    dry_run: bool
+    # Seconds for all rollouts together.
+    timeout: float
+
+
+def deploy(options: Options) -> None:
+    """Installs or updates the system. Raises DeployError; can be run again at any time."""
+    dotenv = dotenv_file.load()
+    _check_prerequisites(build=not (options.skip_build or options.dry_run))
+    with files.locked(files.deployment(options.namespace), f"the namespace {options.namespace}"):
+        overlay = Overlay.render(options.overlay, options.components, options.namespace)
+        config = configuration.configure(dotenv, overlay)
+        if options.dry_run:
+            _preview(options, overlay, config)
+            return
+        cluster = Cluster.current(options.namespace)
+        say(f"Deploying the overlay {options.overlay} to the namespace {options.namespace} of {cluster.context}.")
+        _apply(options, overlay, config, cluster)
+
+
+def _apply(options: Options, overlay: Overlay, config: Configuration, cluster: Cluster) -> None:
+    # Before the images are built, which takes minutes.
+    target = None if options.skip_build else _image_target(options, cluster)
+    exists = cluster.find("namespace", cluster.namespace) is not None
+    settled = _settle_secrets(overlay, config, cluster, exists=exists)
+    deployments = cluster.ours("deployments.apps") if exists else []
+    references = target.deliver() if target else images.running(deployments)
+    if missing := set(images.services()) - references.keys():
+        raise DeployError(
+            f"--skip-build keeps the images that the cluster runs, but it runs none of {', '.join(sorted(missing))}."
+            " Run ./deploy.sh without it."
+        )
+    # Before anything is applied: an interrupted run has not lost a password.
+    credentials.save(cluster.namespace, settled)
+    secrets = credentials.objects(settled, overlay, cluster.namespace)
+    objects = manifests.finish(overlay, config, secrets, references, dict(_scaled(deployments)))
+    say("Applying...")
+    if not exists:
+        _create_namespace(cluster)
+    cluster.apply_secrets(secrets)
+    for line in cluster.apply(objects).splitlines():
+        if not line.endswith(" unchanged"):
+            say(f"  {line}")
+    say("Waiting for the rollouts...")
+    rollout.wait(cluster, [item for item in objects if item["kind"] in manifests.ROLLED_OUT], timeout=options.timeout)
+    _delete_leftovers(cluster, [*objects, *secrets])
+
+
+def _image_target(options: Options, cluster: Cluster) -> ImageTarget:
+    if options.registry:
+        return ImageTarget(registry=options.registry.rstrip("/"))
+    return ImageTarget(minikube_profile=cluster.minikube_profile())
+
+
+def _settle_secrets(overlay: Overlay, config: Configuration, cluster: Cluster, *, exists: bool) -> dict[str, str]:
+    # A StatefulSet's volume is named TEMPLATE-STATEFULSET-NUMBER.
+    claims = cluster.get("persistentvolumeclaims") if exists else []
+    names = [item["metadata"]["name"].rpartition("-")[0] for item in claims]
+    with_data = [server for server in overlay.servers if any(name.endswith(f"-{server}") for name in names)]
+    kept = credentials.kept(cluster.namespace, cluster if exists else None)
+    return credentials.settle(config.given, kept, overlay, with_data=with_data)
+
+
+def _scaled(deployments: list[Object]) -> Iterator[tuple[str, int]]:
+    """The replicas of Deployments that `kubectl scale` or an autoscaler changed: they are kept."""
+    for item in deployments:
+        asked_for = item["metadata"].get("annotations", {}).get(manifests.REPLICAS)
+        current = item["spec"].get("replicas")
+        if asked_for is not None and current and str(current) != asked_for:
+            say(f"note: {item['metadata']['name']} keeps its {current} replicas (kubectl scale changes that).")
+            yield item["metadata"]["name"], current
+
+
+def _create_namespace(cluster: Cluster) -> None:
+    try:
+        cluster.apply([namespace_object(cluster.namespace)])
+    except programs.ProgramFailed as error:
+        raise DeployError(
+            f"The namespace {cluster.namespace} does not exist and cannot be created: {error.stderr}"
+        ) from None
+
+
+def _delete_leftovers(cluster: Cluster, wanted: list[Object]) -> None:
+    """Deletes what an earlier deployment applied and this one does not contain."""
+    names = {identity(item) for item in wanted}
+    present = cluster.get(cluster.kinds(), f"--selector={'='.join(MANAGED_BY)}")
+    leftovers = [item for item in independent(present) if identity(item) not in names]
+    for item in leftovers:
+        say(f"  {label(item)} is no longer part of the deployment: deleted")
+    cluster.delete(leftovers)
+
+
+def _preview(options: Options, overlay: Overlay, config: Configuration) -> None:
+    """Prints what would be applied, without secrets; asks no cluster and changes nothing."""
+    hidden = dict.fromkeys([*credentials.GENERATED, *config.given], "not-shown")
+    secrets: list[dict[str, Any]] = credentials.objects(hidden, overlay, options.namespace)
+    print(yaml.safe_dump_all(manifests.finish(overlay, config, secrets, {}, {}), sort_keys=False), end="")
+    for secret in secrets:
+        print(f"---\n{json.dumps({**secret, 'data': dict.fromkeys(secret['data'], '***')}, indent=2)}")
+    print(f"---\n# Unless it exists:\n{json.dumps(namespace_object(options.namespace), indent=2)}")
+    say("Nothing was changed. Image tags and configuration checksums are computed in a real run.")
+
+
+def _check_prerequisites(*, build: bool) -> None:
+    """Raises DeployError that names everything that is missing on this machine."""
+    problems = [*_kubectl_problems(), *(_docker_problems() if build else [])]
+    if problems:
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        raise DeployError(f"Something is missing on this machine:\n{lines}")
+
+
+def _kubectl_problems() -> Iterator[str]:
+    if shutil.which("kubectl") is None:
+        yield f"kubectl. Install it: {_KUBECTL_URL}"
+        return
+    try:
+        version = json.loads(programs.output(["kubectl", "version", "--client", "--output=json"]))["clientVersion"]
+        found = (int(version["major"]), int("".join(filter(str.isdigit, version["minor"]))))
+    except (DeployError, ValueError, KeyError) as error:
+        yield f"a working kubectl: {error}"
+    else:
+        if found < _KUBECTL:
+            yield f"kubectl {_KUBECTL[0]}.{_KUBECTL[1]} or newer; found {found[0]}.{found[1]}. See {_KUBECTL_URL}"
+
+
+def _docker_problems() -> Iterator[str]:
+    if shutil.which("docker") is None:
+        yield f"docker, which builds the images. Install it ({_DOCKER_URL}), or use --skip-build."
+        return
+    try:
+        programs.output(["docker", "version", "--format", "{{.Server.Version}}"])
+    except DeployError as error:
+        reason = error.stderr if isinstance(error, programs.ProgramFailed) else str(error)
+        hint = "Start it (on Linux: sudo systemctl start docker), and check that your user may use it."
+        yield f"a running docker: {reason}\n    {hint}"

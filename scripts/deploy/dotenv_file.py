@@ -1,0 +1,113 @@
+"""Reads `.env` with python-dotenv and checks its values against the services' settings classes."""
+
+import importlib
+import io
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from dotenv.parser import parse_stream
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
+
+from common.settings import ServerSettings
+from scripts.deploy import files
+from scripts.deploy.programs import DeployError, say
+
+# Set by the manifests, together with Services, ports, probes, volumes and grace periods.
+FIXED = frozenset(
+    {
+        "AUTH_SVC_ADDRESS", "SUMMARY_SVC_ADDRESS", "HOST", "PORT", "HEALTH_HOST", "HEALTH_PORT", "SHUTDOWN_GRACE",
+        "WEB_GRACE", "WORK_FOLDER",
+    }
+)  # fmt: skip
+
+
+def load(path: Path | None = None) -> dict[str, str]:
+    """The variables of `.env`; none when the file does not exist.
+
+    Values are taken literally: nothing is expanded. Raises DeployError that names the line, never its content.
+    """
+    path = path or files.DOTENV
+    try:
+        content = path.read_bytes()
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise DeployError(f"{path.name} cannot be read: {error.strerror}.") from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        say(f"note: other users of this machine can read {path.name}. Run: chmod 600 {path.name}")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DeployError(f"{path.name}, line {line}: invalid UTF-8. Save the file as UTF-8.") from None
+    return parse(text, path.name)
+
+
+def parse(text: str, name: str = ".env") -> dict[str, str]:
+    """The variables in the order of the text. Raises DeployError."""
+    values: dict[str, str] = {}
+    lines: dict[str, int] = {}
+    for binding in parse_stream(io.StringIO(text)):
+        # The parser counts the blank lines before an entry as part of it.
+        original = binding.original.string
+        line = binding.original.line + original[: len(original) - len(original.lstrip())].count("\n")
+        if binding.error or (binding.key is not None and binding.value is None):
+            raise DeployError(f"{name}, line {line}: not NAME=value, or a quote that is not closed.")
+        if binding.key is None:
+            continue
+        if binding.key in lines:
+            first = lines[binding.key]
+            raise DeployError(f"{name}, line {line}: {binding.key} is already set in line {first}. Keep one of them.")
+        if "\0" in (binding.value or ""):
+            raise DeployError(f"{name}, line {line}: the value of {binding.key} contains a NUL character.")
+        values[binding.key], lines[binding.key] = binding.value or "", line
+    return values
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An environment variable of a service."""
+
+    name: str
+    field: FieldInfo
+
+    @property
+    def secret(self) -> bool:
+        """Whether the value belongs into a Secret."""
+        return SecretStr in (self.field.annotation, *getattr(self.field.annotation, "__args__", ()))
+
+    def problem(self, value: str) -> str | None:
+        """What is wrong with a value, without repeating it; None when it is valid."""
+        kind: Any = Annotated[self.field.annotation, Field(), *self.field.metadata]
+        try:
+            TypeAdapter(kind).validate_python(value)
+        except ValidationError as error:
+            messages = {problem["msg"].removeprefix("Value error, ") for problem in error.errors(include_input=False)}
+            return f"{self.name}: {'; '.join(sorted(messages))}"
+        return None
+
+
+def variables() -> dict[str, dict[str, Variable]]:
+    """Each service's variables by name, without those of `FIXED`."""
+    found = {}
+    for path in sorted(files.SOURCE.glob("*/settings.py")):
+        service = path.parent.name
+        if service != "common":
+            classes = list(_settings(f"{service}.settings"))
+            if (path.parent / "wsgi.py").exists():  # served by gunicorn, whose settings are shared
+                classes.append(ServerSettings)
+            fields = {name.upper(): field for each in classes for name, field in each.model_fields.items()}
+            found[service] = {name: Variable(name, field) for name, field in fields.items() if name not in FIXED}
+    return found
+
+
+def _settings(module: str) -> Iterator[type[BaseSettings]]:
+    for each in vars(importlib.import_module(module)).values():
+        if isinstance(each, type) and issubclass(each, BaseSettings) and each.__module__ == module:
+            yield each

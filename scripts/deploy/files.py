@@ -1,0 +1,73 @@
+"""Paths of the checkout, and the private files that the scripts keep in .local."""
+
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from scripts.deploy.programs import DeployError
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src"
+MANIFESTS = ROOT / "manifests"
+DOTENV = ROOT / ".env"
+FORWARDS = ROOT / ".local" / "forwards"
+
+
+def deployment(namespace: str) -> Path:
+    """The folder of a namespace's deployment. Only the owner can read it: it holds generated passwords."""
+    return private(ROOT / ".local" / "deploy" / namespace)
+
+
+def credentials(namespace: str) -> Path:
+    """The file with the generated passwords of a namespace's deployment."""
+    return deployment(namespace) / "credentials.json"
+
+
+def private(folder: Path) -> Path:
+    """Creates a folder with mode 700."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    return folder
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Replaces a file atomically, with mode 600."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=2, sort_keys=True)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The content of a file of `write_json`; empty when there is none. Raises DeployError when it is damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        content = None
+    if not isinstance(content, dict):
+        raise DeployError(f"{path} is damaged or unreadable. Restore it, or move it away, then try again.")
+    return content
+
+
+@contextmanager
+def locked(folder: Path, what: str) -> Iterator[None]:
+    """Holds the folder's lock while the block runs. Raises DeployError when another run holds it."""
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DeployError(f"Another run is using {what}. Wait until it has ended, then try again.") from None
+        yield
