@@ -28,7 +28,7 @@ from tests.integration.summary.conftest import KEY, TestProvider, running_provid
 from tests.waiting import eventually
 
 # s of sound, in pieces of 10 s.
-SECONDS = 25
+SECONDS = 15
 TEXT = "Bees live together in a hive. They collect nectar from flowers. " * 30
 
 
@@ -258,7 +258,7 @@ def test_a_stopped_summary_worker_that_goes_on_harms_nothing(world, case: Case, 
         assert transcript.complete
         assert transcript.seconds == pytest.approx(SECONDS, abs=0.1)
         starts = [round(segment.start) for segment in transcript.segments]
-        assert starts == [0, 10, 20]
+        assert starts == [0, 10]
 
 
 def _gave_up(worker: Summarising, message: SummaryMessage, reason: str) -> bool:
