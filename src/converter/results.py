@@ -1,4 +1,4 @@
-"""The MP3s that conversions store. One without a job that points to it is unused, and no job ever will."""
+"""Stores the MP3s of conversions, and deletes those that no job points to, now or later."""
 
 import logging
 from collections.abc import Callable
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Results:
-    """Stores MP3s, and deletes those that the caller knows to be unused."""
+    """The MP3s; the caller says which one is unused."""
 
     def __init__(self, mp3s: Bucket) -> None:
         self._mp3s = mp3s

@@ -61,6 +61,7 @@ class World:
         self.first_mp3 = self.job.mp3_fid
         self.retries(bitrate=128)
         (self.message,) = self.messages()
+        assert self.message.run == 1
 
     @property
     def job(self) -> Job:
@@ -122,6 +123,7 @@ class World:
 
     def notifies(self) -> None:
         for message in self._received("mp3"):
+            assert message.run is not None
             self._delivery.handle(message)
 
     # What is true in the end.
