@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from bson import ObjectId
 
@@ -20,7 +20,6 @@ from converter.claims import JobClaim, JobClaims
 from converter.fetching import fetch
 from converter.placement import Seats
 from converter.process import Cancelled
-from converter.results import Results
 from converter.settings import ConverterSettings
 from converter.transcoder import Transcode, transcode
 from converter.workspace import work_folder
@@ -51,7 +50,7 @@ class Conversion:
         self._settings = settings
         self._jobs = jobs
         self._videos = videos
-        self._results = Results(mp3s)
+        self._mp3s = mp3s
         self._publisher = publisher
         self._must_stop = must_stop
         self._claims = JobClaims(jobs, settings.claim_lease)
@@ -128,9 +127,7 @@ class Conversion:
             fetch(self._videos, video, source, pictures=pictures, check=lambda: self._check(claim))
             log.info("Converting video to MP3...")
             result = self._transcode(source, video, options, claim)
-            checkpoint(Point.CONVERTER_CONVERTED)
-            log.info("Uploading MP3 to MongoDB...")
-            mp3_fid = self._results.store(job, result, lambda: self._check(claim))
+            mp3_fid = self._store(job, result, claim)
         self._complete(claim, mp3_fid)
 
     def _complete(self, claim: JobClaim, mp3_fid: ObjectId) -> None:
@@ -145,13 +142,13 @@ class Conversion:
             job, replaced = self._claims.complete(claim, mp3_fid)
         except ClaimLost:
             checkpoint(Point.CONVERTER_CLAIM_LOST)
-            self._results.delete(mp3_fid)
+            self._delete(mp3_fid)
             raise
         checkpoint(Point.CONVERTER_COMPLETED)
         self._publish(job)
         checkpoint(Point.CONVERTER_CONFIRMED)
         if replaced is not None:
-            self._results.delete(replaced)
+            self._delete(replaced)
 
     def _transcode(self, source: Path, video: StoredFile, options: ConversionOptions, claim: JobClaim) -> Transcode:
         def note(share: float) -> None:
@@ -184,6 +181,25 @@ class Conversion:
             return 1
         return self._settings.converter_threads if alone else 1
 
+    def _store(self, job: Job, result: Transcode, claim: JobClaim) -> ObjectId:
+        checkpoint(Point.CONVERTER_CONVERTED)
+        log.info("Uploading MP3 to MongoDB...")
+        metadata = {"username": job.username, "video_fid": job.video_fid, "duration": result.duration}
+        with (
+            self._mp3s.create(mp3_name(job.filename), "audio/mpeg", metadata) as writer,
+            result.path.open("rb", buffering=0) as file,
+        ):
+            while data := file.read(1024 * 1024):
+                writer.write(data)
+                self._check(claim)
+            return writer.finish()
+
+    def _delete(self, mp3_fid: ObjectId) -> None:
+        try:
+            self._mp3s.delete(mp3_fid)
+        except TransientError as error:
+            log.warning("The unused MP3 %s is left for housekeeping: %s", mp3_fid, error)
+
     def _check(self, claim: JobClaim) -> None:
         if claim.lost or self._must_stop():
             raise Cancelled("the worker stops, or the job was taken away")
@@ -208,3 +224,9 @@ class Conversion:
         self._publisher.publish(self._settings.mp3_queue, message)
         checkpoint(Point.CONVERTER_PUBLISHED)
         self._jobs.confirm(job, notice_sent=True)
+
+
+def mp3_name(filename: str) -> str:
+    """The video's name with the ending of an MP3, without the folders that a client may have put into it."""
+    name = filename.replace("\\", "/").rpartition("/")[2]
+    return f"{PurePosixPath(name).stem or 'audio'}.mp3"

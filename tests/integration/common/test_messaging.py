@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pika
 import pytest
@@ -87,14 +86,6 @@ def test_a_transient_failure_is_tried_again_until_it_works(rabbit, publisher, ta
         eventually(lambda: len(handler.handled) == 3)
     assert handler.given_up == []
     assert taken(dead_queue(rabbit.video_queue)) is None
-
-
-def test_a_message_keeps_its_run_when_it_is_tried_again(rabbit, publisher):
-    handler = Recorder(failing(TransientError("down"), Busy("held by another")))
-    with consuming(rabbit, handler):
-        publisher.publish(rabbit.video_queue, replace(MESSAGE, run=3))
-        eventually(lambda: len(handler.handled) == 3)
-    assert [message.run for message in handler.handled] == [3, 3, 3]
 
 
 def test_after_the_last_attempt_it_is_given_up_and_buried_with_the_reason(rabbit, publisher, taken):

@@ -18,8 +18,7 @@ from common.messaging.consumer import Busy, HandedBack
 from common.messaging.message import InvalidMessage, Message
 from common.moments import now
 from converter.claims import JobClaims
-from converter.conversion import Conversion
-from converter.results import mp3_name
+from converter.conversion import Conversion, mp3_name
 from converter.settings import ConverterSettings
 from converter.workspace import clear_leftovers
 from tests import media

@@ -16,7 +16,7 @@ from bson import ObjectId
 
 from common.checkpoints import Point
 from common.errors import PermanentError, TransientError
-from common.messaging.message import SummaryMessage, decode_summary
+from common.messaging.message import SummaryMessage, run_of
 from common.moments import now
 from common.summaries import Recording, Stage, Summary
 from common.summary_outbox import SummaryOutbox
@@ -296,4 +296,4 @@ def test_a_message_that_was_confirmed_late_does_not_count_for_the_next_run(world
     assert not stored.find_one({"_id": there.id})["published"]
     outbox.announce(there.summary)
     assert stored.find_one({"_id": there.id})["published"]
-    assert [decode_summary(*taken(rabbit.summary_queue)).run for _ in range(2)] == [0, 1]
+    assert [run_of(taken(rabbit.summary_queue)[1]) for _ in range(2)] == [0, 1]

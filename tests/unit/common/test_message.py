@@ -8,15 +8,7 @@ from bson import ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.messaging.message import (
-    InvalidMessage,
-    Message,
-    SummaryMessage,
-    attempt_of,
-    decode,
-    decode_summary,
-    run_of,
-)
+from common.messaging.message import InvalidMessage, Message, attempt_of, decode
 
 FID = ObjectId()
 
@@ -69,25 +61,6 @@ JSON = st.recursive(
 def test_no_json_breaks_the_parser(fields):
     with contextlib.suppress(InvalidMessage):
         decode(json.dumps(fields).encode())
-
-
-@pytest.mark.parametrize(
-    "kind", [Message(FID, None, "a@example.com", run=2), SummaryMessage(FID, "a@example.com", run=2)]
-)
-def test_the_run_travels_in_the_headers(kind):
-    read = decode if isinstance(kind, Message) else decode_summary
-    assert read(kind.encode(), kind.headers) == kind
-    assert read(kind.encode()).run is None
-
-
-@pytest.mark.parametrize(("run", "current", "outdated"), [(0, 1, True), (1, 1, False), (2, 1, False), (None, 1, False)])
-def test_a_message_is_outdated_when_its_record_is_in_a_later_run(run, current, outdated):
-    assert Message(FID, None, "a@example.com", run=run).outdated(current) is outdated
-
-
-@pytest.mark.parametrize("headers", [None, {}, {"x-run": "3"}, {"x-run": -1}, {"x-run": None}])
-def test_a_strange_run_header_counts_as_none(headers):
-    assert run_of(headers) is None
 
 
 @pytest.mark.parametrize("headers", [None, {}, {"x-attempt": "3"}, {"x-attempt": -1}, {"x-attempt": None}])
