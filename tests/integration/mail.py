@@ -45,9 +45,11 @@ def running(environment: Mapping[str, str], folder: Path) -> Iterator[MailServer
     command = [sys.executable, "-P", mailserver.__file__, "--folder", str(folder), "--port", str(port)]
     variables = {**os.environ, "SMTP_USER": "me", "SMTP_PASSWORD": "secret"}
     with subprocess.Popen(command, env=variables, stderr=subprocess.DEVNULL) as process:
-        eventually(lambda: _listens(port), what="the mail server")
-        yield MailServer(folder, port)
-        process.terminate()
+        try:
+            eventually(lambda: _listens(port), what="the mail server")
+            yield MailServer(folder, port)
+        finally:
+            process.terminate()
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:  # a client that it lets hang keeps it

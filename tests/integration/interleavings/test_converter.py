@@ -8,7 +8,7 @@ import io
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from common.checkpoints import Point
 from common.errors import Conflict, TransientError
 from common.jobs import CANCELLED, Job, Status
 from common.links import DownloadLinks
-from common.messaging.message import Message, decode
+from common.messaging.message import Message, decode, run_of
 from common.moments import now
 from converter.conversion import Conversion
 from converter.settings import ConverterSettings
@@ -61,6 +61,7 @@ class World:
         self.first_mp3 = self.job.mp3_fid
         self.retries(bitrate=128)
         (self.message,) = self.messages()
+        assert self.message.run == 1
 
     @property
     def job(self) -> Job:
@@ -122,6 +123,7 @@ class World:
 
     def notifies(self) -> None:
         for message in self._received("mp3"):
+            assert message.run is not None
             self._delivery.handle(message)
 
     # What is true in the end.
@@ -155,7 +157,7 @@ def world(store, rabbit, publisher, taken, environment, tmp_path, mail_server) -
 
     def received(queue: str) -> list[Message]:
         name = {"video": rabbit.video_queue, "mp3": rabbit.mp3_queue}[queue]
-        return [decode(*found) for found in iter(lambda: taken(name), None)]
+        return [replace(decode(body), run=run_of(headers)) for body, headers in iter(lambda: taken(name), None)]
 
     sending = NotificationSettings(**mail.settings(environment, mail_server))
     emails = Emails(sending.sender, DownloadLinks(sending), sending.public_url)

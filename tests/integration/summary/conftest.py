@@ -61,10 +61,12 @@ def running_provider(folder: Path) -> Iterator[TestProvider]:
         port = sock.getsockname()[1]
     command = [sys.executable, "-P", providerserver.__file__, "--folder", str(folder), "--port", str(port)]
     with subprocess.Popen(command, env={**os.environ, "PROVIDER_KEY": KEY}, stderr=subprocess.DEVNULL) as process:
-        eventually(lambda: _answers(f"http://127.0.0.1:{port}/healthz"), what="the provider")
-        yield TestProvider(folder, port)
-        process.terminate()
-        process.wait(30)
+        try:
+            eventually(lambda: _answers(f"http://127.0.0.1:{port}/healthz"), what="the provider")
+            yield TestProvider(folder, port)
+        finally:
+            process.terminate()
+            process.wait(30)
 
 
 @pytest.fixture
