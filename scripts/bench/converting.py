@@ -14,7 +14,7 @@ from bson import ObjectId
 from common.options import ConversionOptions
 from converter import moviepy_parts
 from converter.limits import Limits
-from converter.placement import Seats
+from converter.placement import CpuAffinity
 from converter.transcoder import transcode
 from scripts.bench import samples
 from scripts.bench.pairs import interleaved
@@ -84,7 +84,7 @@ def _encoded(path: Path) -> float:
             on_progress=lambda _: None,
             should_stop=lambda: False,
             threads=os.cpu_count() or 1,
-            seats=Seats(),
+            affinity=CpuAffinity(),
         )
         return time.monotonic() - begin
 

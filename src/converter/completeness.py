@@ -133,8 +133,10 @@ def _avi(source: BinaryIO, size: int) -> Extent:
             continue
         if name == b"LIST" and kind == b"movi":
             seen = True
-            if at + 8 + length > size + _RIFF_SLACK:
-                return Extent.WHOLE if pcm_headers.is_placeholder(length) else Extent.CUT
+            if at + 8 + length > size:
+                if pcm_headers.is_placeholder(length):
+                    return Extent.WHOLE
+                return Extent.CUT if at + 8 + length > size + _RIFF_SLACK else Extent.DOUBTFUL
         at += 8 + length + length % 2
     return Extent.CUT if riff_end > size + _RIFF_SLACK and not seen else Extent.WHOLE
 

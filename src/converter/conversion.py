@@ -21,7 +21,7 @@ from common.storage.bucket import Bucket, StoredFile
 from converter import outcome
 from converter.claims import JobClaim, JobClaims
 from converter.fetching import fetch
-from converter.placement import Seats
+from converter.placement import CpuAffinity
 from converter.process import Cancelled
 from converter.settings import ConverterSettings
 from converter.transcoder import Transcode, transcode
@@ -57,7 +57,7 @@ class Conversion:
         self._publisher = publisher
         self._must_stop = must_stop
         self._claims = JobClaims(jobs, settings.claim_lease)
-        self._seats = Seats() if settings.bind_processors else None
+        self._affinity = CpuAffinity() if settings.bind_processors else None
 
     def handle(self, message: Message) -> None:
         """Converts the job, or finishes what an earlier attempt left."""
@@ -169,7 +169,7 @@ class Conversion:
                 on_progress=note,
                 should_stop=lambda: claim.lost or self._must_stop(),
                 threads=self._threads(),
-                seats=self._seats,
+                affinity=self._affinity,
             )
         except OSError as error:
             raise TransientError(f"the temporary folder cannot be used: {error.strerror}") from error

@@ -22,7 +22,7 @@ from common.errors import PermanentError, TransientError
 
 from .limits import MEGABYTE, Limits
 from .output import Lines, Log
-from .placement import Seats
+from .placement import CpuAffinity
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Run:
     deadline: float
     """Of `time.monotonic()`."""
     should_stop: Callable[[], bool]
-    seats: Seats | None = None
+    affinity: CpuAffinity | None = None
     """Binds each program to one processor; None leaves it to the kernel."""
 
 
@@ -136,11 +136,11 @@ def run(
     receivers = [(process.stdout, output if callable(output) else lines_of(output)), (process.stderr, stderr.add)]
     if channel:
         receivers.append((channel.read, channel.receive))
-    seat = how.seats.bound(process.pid) if how.seats else contextlib.nullcontext(lambda: None)
+    bound = how.affinity.bound(process.pid) if how.affinity else contextlib.nullcontext()
     with process:
         try:
-            with seat as mind:
-                _watch(process, how, receivers, mind)
+            with bound:
+                _watch(process, how, receivers)
         finally:
             _kill_group(process)
             log.debug("ffmpeg ended with %s: %s", process.returncode, stderr.tail)
@@ -172,9 +172,8 @@ def _watch(
     process: "subprocess.Popen[bytes]",
     how: Run,
     receivers: Sequence[tuple[IO[bytes] | None, Callable[[bytes], object]]],
-    mind: Callable[[], None],
 ) -> None:
-    """Reads until all pipes end, which is when the last process of the group is gone; calls `mind` often."""
+    """Reads until all pipes end, which is when the last process of the group is gone."""
     alive_at = time.monotonic()
     check_at = 0.0
     with selectors.DefaultSelector() as pipes:
@@ -184,7 +183,6 @@ def _watch(
         while pipes.get_map():
             if time.monotonic() >= check_at:  # not whenever ffmpeg writes: `should_stop` may ask a database
                 _check(how, alive_at)
-                mind()
                 check_at = time.monotonic() + POLL
             for key, _ in pipes.select(POLL):
                 data = os.read(key.fd, 1 << 16)

@@ -190,9 +190,7 @@ class Recording:
         """Raises `PermanentError` when sound is missing at the end of the file."""
         timeline = packets.timeline
         error = self._cut(timeline.end - self.container.start)
-        if error and self.container.name == media.MP4 and self.extent is Extent.DOUBTFUL and not packets.partial:
-            error = None
-        if error:
+        if error and not (self._by_packets and not packets.partial):
             raise error
         if packets.failed and not self._reaches(timeline.end):
             seconds = timeline.end - self.container.start
@@ -202,12 +200,17 @@ class Recording:
         """The error of a file that is cut, if it is; its sound ends after so many seconds."""
         if self.extent is Extent.WHOLE:
             return None
-        if self.extent is Extent.DOUBTFUL and self.container.name != media.MP4:
+        if self.extent is Extent.DOUBTFUL and not self._by_packets:
             last = max(end, self.end())
             if self._reaches(last + self.container.start):
                 return None
             end = last
         return verification.incomplete(end)
+
+    @property
+    def _by_packets(self) -> bool:
+        """Whether bytes are missing and ffmpeg says which packets that concerns."""
+        return self.extent is Extent.DOUBTFUL and self.container.name in {media.MP4, "avi"}
 
     def _reaches(self, end: float) -> bool:
         """Whether a time stamp is where the file is said to end; some count that from 0, others from the start."""

@@ -115,7 +115,10 @@ class Timeline:
             self._future.pop()
         self._future.append(chunk)
         decided = []
-        while self.sound - self._pending[0].sound > WINDOW or len(self._pending) > _MOST_PENDING:
+        # Never the last one: what comes after a chunk shows whether its time stamp is wrong.
+        while len(self._pending) > 1 and (
+            self.sound - self._pending[0].sound > WINDOW or len(self._pending) > _MOST_PENDING
+        ):
             decided.append(self._decide())
         return decided
 
@@ -131,18 +134,16 @@ class Timeline:
         # The last one is the chunk before, which counts however long it is.
         while len(self._past) > 1 and self._past[0].sound < chunk.sound - WINDOW:
             self._past.popleft()
-        gap = 0.0
-        if self._past and chunk.gap > 0:
-            step = lowest - self._past[0].offset
-            gap = chunk.gap if chunk.gap - step < _DRIFT else step
+        step = lowest - self._past[0].offset if self._past else 0.0
         if chunk.gap < -_SET_BACK:
             self.set_back += 1
             self._past.clear()
         while self._past and self._past[-1].offset <= chunk.offset:
             self._past.pop()
         self._past.append(chunk)
-        if gap <= self._least(chunk):
+        if step <= self._least(chunk):
             return 0.0
+        gap = chunk.gap if chunk.gap - step < _DRIFT else step
         if chunk.gap <= _SET_BACK:
             self._drift -= gap
         return self.silence.take(gap)

@@ -15,7 +15,7 @@ from common.options import ConversionOptions
 from . import copying, ffmpeg, id3, media, tags
 from .encoder import RESULT, Encoder, Wanted
 from .limits import Limits
-from .placement import Seats
+from .placement import CpuAffinity
 from .process import Run
 from .progress import Progress, Share
 from .recording import Recording, Selection, Undecodable
@@ -50,18 +50,18 @@ def transcode(
     on_progress: Callable[[float], None],
     should_stop: Callable[[], bool],
     threads: int = 1,
-    seats: Seats | None = None,
+    affinity: CpuAffinity | None = None,
 ) -> Transcode:
     """Writes the sound of `source` as an MP3 into `folder`.
 
     Both are the conversion's own: a size in the header of `source` may be corrected.
-    `filename` is the user's name of the video; `threads` is how many encoders may work side by side, `seats` binds
+    `filename` is the user's name of the video; `threads` is how many encoders may work side by side, `affinity` binds
     each program to a processor. `on_progress` gets a share from 0 to 1, at most four times a second; `should_stop` is
     asked about ten times a second. Both are called in the calling thread.
     Raises `PermanentError` with a sentence for the user, `TransientError`, and `Cancelled` when asked to stop.
     """
     limits = limits.for_file(source.stat().st_size)
-    how = Run(folder.resolve(), limits, time.monotonic() + limits.timeout, should_stop, seats)
+    how = Run(folder.resolve(), limits, time.monotonic() + limits.timeout, should_stop, affinity)
     with source.open("r+b") as file:
         conversion = _Conversion(Recording(file, how), how, Share(on_progress), options, threads)
         result = conversion.convert(filename)

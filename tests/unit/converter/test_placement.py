@@ -2,12 +2,13 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from converter.placement import Seats, better
+from converter.placement import CpuAffinity, better
 from tests.waiting import eventually
 
 THREADS = "import threading,time\nfor _ in range(3): threading.Thread(target=time.sleep,args=(60,)).start()\n"
@@ -53,32 +54,27 @@ several = pytest.mark.skipif(len(USABLE) < 2, reason="there is no choice on one 
 
 @several
 def test_processes_side_by_side_get_processors_of_their_own(begin) -> None:
-    seats = Seats()
+    affinity = CpuAffinity()
     one, other = begin(BUSY), begin(BUSY)
-    with seats.bound(one), seats.bound(other):
+    with affinity.bound(one), affinity.bound(other):
         (first,), (second,) = processors(one), processors(other)
         assert len(first) == len(second) == 1
         assert first != second
 
 
 @several
-def test_the_threads_of_a_process_move_with_it_when_somebody_else_is_there(begin, tmp_path) -> None:
+def test_all_threads_of_a_process_get_the_processor_that_was_idle(begin, tmp_path) -> None:
     pid = begin(THREADS)
     eventually(lambda: len(processors(pid)) == 4)
     (tmp_path / str(pid)).symlink_to(f"/proc/{pid}")
     reports(tmp_path, idle=dict.fromkeys(USABLE, 0))
-    with Seats(proc=tmp_path).bound(pid) as mind:
-        (mine,) = processors(pid)[0]
-        assert processors(pid) == [{mine}] * 4
-        # From now on its processor has no time left, though it sleeps, and all others have nothing else.
-        reports(tmp_path, idle={one: 0 if one == mine else 10**6 for one in USABLE})
-
-        def moved() -> bool:
-            mind()
-            return {mine} not in processors(pid)
-
-        eventually(moved)
-        assert len(set(map(frozenset, processors(pid)))) == 1
+    affinity = CpuAffinity(proc=tmp_path)
+    begun = time.monotonic()
+    eventually(lambda: time.monotonic() - begun > 0.2)
+    free = max(USABLE)
+    reports(tmp_path, idle={one: 10**6 if one == free else 0 for one in USABLE})
+    with affinity.bound(pid):
+        assert processors(pid) == [{free}] * 4
 
 
 def reports(proc: Path, idle: dict[int, int]) -> None:
@@ -89,8 +85,7 @@ def reports(proc: Path, idle: dict[int, int]) -> None:
 
 def test_it_stays_the_kernels_business_where_the_processors_cannot_be_known(begin, tmp_path) -> None:
     pid = begin(BUSY)
-    with Seats(proc=tmp_path).bound(pid) as mind:
-        mind()
+    with CpuAffinity(proc=tmp_path).bound(pid):
         assert processors(pid) == [os.sched_getaffinity(0)]
 
 
@@ -98,5 +93,5 @@ def test_it_stays_the_kernels_business_where_the_processors_cannot_be_known(begi
 def test_a_process_that_has_ended_is_no_error() -> None:
     process = subprocess.Popen(["true"])
     process.wait()
-    with Seats().bound(process.pid) as mind:
-        mind()
+    with CpuAffinity().bound(process.pid):
+        pass

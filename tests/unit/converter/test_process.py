@@ -24,7 +24,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
 
     def shell(line: str, *, limits: Limits = LIMITS, seconds: float = 60, stop: bool = False) -> Finished:
         how = Run(tmp_path, limits, time.monotonic() + seconds, lambda: stop)
-        return run(["sh", "-c", line], how, source=source, progress=Progress())
+        return run(["sh", "-c", line], how, source=source, output=Progress())
 
     yield shell
     os.close(source)
@@ -81,7 +81,7 @@ def test_a_full_disk_is_transient(shell: Shell) -> None:
 def test_a_program_that_is_not_there_is_no_fault_of_the_video(tmp_path: Path) -> None:
     how = Run(tmp_path, LIMITS, time.monotonic() + 60, lambda: False)
     with Path(os.devnull).open("rb") as source, pytest.raises(TransientError, match="could not be started"):
-        run(["/no/such/ffmpeg"], how, source=source.fileno(), progress=Progress())
+        run(["/no/such/ffmpeg"], how, source=source.fileno(), output=Progress())
 
 
 def test_memory_is_limited(shell: Shell) -> None:

