@@ -1,6 +1,7 @@
 """What all HTTP services answer alike: JSON errors, request ids, one log line a request."""
 
 import logging
+import re
 import time
 from contextlib import ExitStack
 from uuid import uuid4
@@ -40,6 +41,32 @@ def create_app(name: str) -> Flask:
     app.after_request(_finish)
     app.teardown_request(_end)
     return app
+
+
+def prefers_json(accept: str) -> bool:
+    """Whether a client that sends this `Accept` wants JSON rather than plain text (RFC 9110 section 12.5.1).
+
+    Of two types of the same quality, the one that is listed first wins; plain text if one range stands for both.
+    """
+    json, text = _acceptance("application/json", accept), _acceptance("text/plain", accept)
+    return json[0] > 0 and json > text
+
+
+def _acceptance(kind: str, accept: str) -> tuple[float, int]:
+    """The quality of a type, by the most specific range that contains it, and the negative place of that range."""
+    found = (-1, 0.0, 0)
+    ranges = {kind: 2, f"{kind.partition('/')[0]}/*": 1, "*/*": 0}
+    for place, item in enumerate(accept.split(",")):
+        name, *parameters = (part.strip().lower() for part in item.split(";"))
+        quality = next((_quality(part[2:]) for part in parameters if part.startswith("q=")), 1.0)
+        if ranges.get(name, -1) > found[0]:
+            found = (ranges[name], quality, -place)
+    return found[1], found[2]
+
+
+def _quality(value: str) -> float:
+    """A weight from 0 to 1; 0 for what is none."""
+    return float(value) if re.fullmatch(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?", value) else 0.0
 
 
 def error_response(status: int, message: str) -> Response:

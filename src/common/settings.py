@@ -131,6 +131,8 @@ class LinkSettings(EnvironmentSettings):
     public_url: str = Field("http://video2mp3.com", pattern=r"^https?://[^\s/]+(/[^\s]*)?$")
     # s. A link in an email is used within days; the job itself stays for RETENTION_DAYS.
     link_lifetime: PositiveInt = 7 * 24 * 3600
+    # s. How far the clocks of the services may differ: a link that another one signed just now may be from the future.
+    link_leeway: NonNegativeFloat = 60.0
 
 
 class LoginServiceSettings(EnvironmentSettings):

@@ -6,11 +6,12 @@ from urllib.parse import quote
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.http import is_resource_modified
 
-from common.errors import Conflict, NotFound, PreconditionFailed, RangeNotSatisfiable, Unauthorized
+from common.errors import Conflict, NotFound, PreconditionFailed, Unauthorized
 from common.identity import Identity
 from common.links import DownloadLinks
 from common.storage.bucket import StoredFile
 from common.validation import object_id
+from gateway import ranges
 from gateway.shares import Shares
 from gateway.store import Store
 
@@ -78,12 +79,12 @@ def _send(file: StoredFile, store: Store) -> Response:
         )
     if not is_resource_modified(request.environ, etag=etag, last_modified=file.uploaded_at):
         return Response(status=304, headers=headers)
-    start, stop = _range(file, etag)
-    partial = (start, stop) != (0, file.length)
+    part = _part(file, etag)
+    start, stop = part or (0, file.length)
     headers["Content-Length"] = str(stop - start)
-    if partial:
+    if part:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.length}"
-    response = Response(status=206 if partial else 200, headers=headers, mimetype="audio/mpeg")
+    response = Response(status=206 if part else 200, headers=headers, mimetype="audio/mpeg")
     if request.method != "HEAD":
         chunks = store.mp3s.read(file, start, stop)
         # The first bytes are read before the status is sent: a database that is down is a 503, not a torn download.
@@ -92,24 +93,19 @@ def _send(file: StoredFile, store: Store) -> Response:
     return response
 
 
-def _range(file: StoredFile, etag: str) -> tuple[int, int]:
-    """The bytes that are asked for; several ranges at once get the whole file, as RFC 9110 section 14.2 allows."""
-    asked = request.range
+def _part(file: StoredFile, etag: str) -> tuple[int, int] | None:
+    """The bytes that are asked for, None for all; only GET has ranges (RFC 9110 section 14.2)."""
+    if request.method != "GET" or not _same_version(file, etag):
+        return None
+    return ranges.requested(request.headers.get("Range"), file.length)
+
+
+def _same_version(file: StoredFile, etag: str) -> bool:
+    """Whether `If-Range`, if there is one, names this file; weak validators name none (section 13.1.5)."""
     condition = request.if_range
-    whole = (0, file.length)
-    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
-        return whole
-    if condition.etag is not None or condition.date is not None:
-        unchanged = condition.etag == etag if condition.etag is not None else condition.date == file.uploaded_at
-        if not unchanged:
-            return whole
-    found = asked.range_for_length(file.length)
-    if found is None:
-        raise RangeNotSatisfiable(
-            f"The file has {file.length} bytes.", headers={"Content-Range": f"bytes */{file.length}"}
-        )
-    start, stop = found
-    return start, min(stop, file.length)
+    if condition.etag is not None:
+        return condition.etag == etag and not request.headers["If-Range"].strip().startswith("W/")
+    return condition.date is None or condition.date == file.uploaded_at
 
 
 def content_disposition(filename: str) -> str:

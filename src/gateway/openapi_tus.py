@@ -38,7 +38,7 @@ def paths() -> dict[str, Any]:
                     _needed("Tus-Resumable", {"const": "1.0.0"}),
                     _needed("Upload-Length", {"type": "integer", "minimum": 1}),
                     _needed("Upload-Metadata", {"type": "string"},
-                            "filename, and the options of the conversion, each with its value in base64"),
+                            "filename, options, and keys of the client's own, each with its value in base64"),
                     _CHECKSUM,
                 ],
             ),
@@ -48,7 +48,7 @@ def paths() -> dict[str, Any]:
             "options": abilities,
             "head": operation(
                 "How far an upload is", f"{_CURL} -I {_ONE}",
-                {200: _empty("Upload-Offset", "Upload-Length", "Upload-Expires"),
+                {200: _empty("Upload-Offset", "Upload-Length", "Upload-Metadata", "Upload-Expires"),
                  **{status: {"description": ERRORS[status]} for status in (400, 401, 404, 410, 412, 423, 503)}}, (),
                 security=BEARER, parameters=[_needed("Tus-Resumable", {"const": "1.0.0"})],
             ),

@@ -19,6 +19,8 @@ from common.storage.mongo import Db, Document, failures
 
 # s. A replica that was killed holds its uploads for so long; clients try again for longer than that.
 LEASE = 10.0
+# Where the video's file keeps the header Upload-Metadata, which clients may ask for after the end of the upload.
+HEADER = "upload_metadata"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Upload:
     offset: int
     expires_at: datetime
     options: Mapping[str, Any] = field(default_factory=dict)
+    # The header Upload-Metadata as it was sent.
+    header: str = ""
     token: str = ""
     # How often it was locked: the bytes of a later request are not an earlier one's to replace.
     turn: int = 0
@@ -46,7 +50,7 @@ class Upload:
     @property
     def metadata(self) -> dict[str, str]:
         """What the video's file will carry."""
-        return {"username": self.username}
+        return {"username": self.username, HEADER: self.header}
 
 
 class Uploads:
@@ -61,11 +65,12 @@ class Uploads:
         with failures():
             self._collection.create_index([("expires_at", 1)])
 
-    def create(self, username: str, filename: str, length: int, options: Mapping[str, Any]) -> Upload:
+    def create(self, username: str, filename: str, length: int, options: Mapping[str, Any], header: str = "") -> Upload:
         """Begins an upload of `length` bytes."""
         document: Document = {
             "_id": ObjectId(), "username": username, "filename": filename, "length": length, "offset": 0,
-            "options": dict(options), "created_at": now(), "expires_at": now() + self._lifetime, "lock": None,
+            "options": dict(options), "header": header, "lock": None,
+            "created_at": now(), "expires_at": now() + self._lifetime,
         }  # fmt: skip
         with failures():
             self._collection.insert_one(document)
@@ -161,6 +166,7 @@ def _upload(document: Mapping[str, Any], lock: str | None = None) -> Upload:
         offset=document["offset"],
         expires_at=document["expires_at"],
         options=document.get("options") or {},
+        header=document.get("header") or "",
         token=lock or "",
         turn=document.get("turn", 0),
     )

@@ -25,7 +25,7 @@ from common.validation import object_id
 from gateway import checksum, upload_metadata
 from gateway.parts import Parts, moved_on
 from gateway.receiver import MEGABYTE
-from gateway.resumable import Upload, Uploads
+from gateway.resumable import HEADER, Upload, Uploads
 from gateway.settings import GatewaySettings
 from gateway.shares import Shares
 from gateway.store import Store
@@ -94,14 +94,15 @@ class Tus:
                 f"The file is larger than {self._limit_mb} MB, the most that is accepted here.",
                 headers={"Tus-Max-Size": str(self._limit_mb * MEGABYTE)},
             )
-        filename, fields = upload_metadata.parse(request.headers.get("Upload-Metadata", ""))
+        header = request.headers.get("Upload-Metadata", "")
+        filename, fields = upload_metadata.parse(header)
         options = ConversionOptions.parse(fields)
         has_body = bool(request.content_length) or "Transfer-Encoding" in request.headers
         expected = checksum.expected(request.headers.get("Upload-Checksum"))
         if has_body:
             _refuse_other_bodies()
             _refuse_more_than(length)
-        upload = self._uploads.create(username, filename, length, options.as_document())
+        upload = self._uploads.create(username, filename, length, options.as_document(), header)
         offset = self._receive(upload, expected) if has_body else 0
         response = self._state(upload, offset, 201)
         response.headers["Location"] = f"/files/{upload.id}"
@@ -113,6 +114,8 @@ class Tus:
         self._finish(upload)
         response = self._state(upload, upload.offset, 200)
         response.headers["Upload-Length"] = str(upload.length)
+        if upload.header:
+            response.headers["Upload-Metadata"] = upload.header
         return response
 
     def append(self, fid: str) -> Response:
@@ -167,7 +170,10 @@ class Tus:
         if job is None or file is None:
             return None
         expiry = self._uploads.expiry()
-        return Upload(upload_id, username, job.filename, file.length, file.length, expiry, job.options, done=True)
+        header = str(file.metadata.get(HEADER) or "")
+        return Upload(
+            upload_id, username, job.filename, file.length, file.length, expiry, job.options, header, done=True
+        )
 
     def _finish(self, upload: Upload) -> None:
         """Makes up for a request that brought the last byte and ended before it made the job."""

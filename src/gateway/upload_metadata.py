@@ -3,27 +3,29 @@
 import base64
 import binascii
 
+from common import filenames
 from common.errors import BadRequest, Invalid
+from common.options import ConversionOptions
 from gateway.receiver import MAX_NAME
-
-# What tus clients send of their own accord, and nobody here needs.
-_IGNORED = frozenset({"filetype", "name", "type", "relativePath", "contentType"})
 
 
 def parse(header: str) -> tuple[str, dict[str, str]]:
-    """The file's name, and the fields that are options of the conversion.
+    """The file's name, and the fields that are options of the conversion; all others are the client's own.
 
     Raises BadRequest for a header that is not well-formed, Invalid without a name.
     """
-    fields: dict[str, str] = {}
+    values: dict[str, bytes] = {}
     for pair in filter(None, (part.strip() for part in header.split(","))):
         name, _, encoded = pair.partition(" ")
         try:
-            fields[name] = base64.b64decode(encoded.strip(), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError) as error:
+            values[name] = base64.b64decode(encoded.strip(), validate=True)
+        except (binascii.Error, ValueError) as error:
             shown = "".join(c if c.isprintable() else "?" for c in name[:50])
-            raise BadRequest(f"Upload-Metadata: the value of {shown} must be UTF-8 text in base64.") from error
-    filename = fields.pop("filename", "").strip()[:MAX_NAME]
+            raise BadRequest(f"Upload-Metadata: the value of {shown} must be in base64.") from error
+    # Some clients call it so.
+    named = values.get("filename") or values.get("name") or b""
+    filename = filenames.base_name(filenames.decode(named).strip()).strip()[:MAX_NAME]
     if not filename:
         raise Invalid("filename: must be in Upload-Metadata: the video's name in base64")
-    return filename, {name: value for name, value in fields.items() if name not in _IGNORED}
+    options = {name: value for name, value in values.items() if name in ConversionOptions.model_fields}
+    return filename, {name: filenames.decode(value) for name, value in options.items()}

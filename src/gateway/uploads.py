@@ -4,7 +4,7 @@ import contextlib
 
 from flask import Blueprint, Response, jsonify, request, url_for
 
-from common import metrics
+from common import http, metrics
 from common.identity import Identity
 from common.jobs import Job
 from common.options import ConversionOptions
@@ -27,7 +27,7 @@ def blueprint(
         username = identity.username()
         with transfers.held(username):
             job = _receive(username)
-        if request.accept_mimetypes.best_match(["text/plain", "application/json"]) == "application/json":
+        if http.prefers_json(request.headers.get("Accept", "")):
             response = jsonify(job.public())
             response.status_code = 202
         else:

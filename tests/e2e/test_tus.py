@@ -314,3 +314,30 @@ def survives(person: Person, gateway: str, stack: Stack, environment: dict[str, 
     assert stored.sha256(environment, fid) == hashlib.file_digest(file, "sha256").hexdigest()
     assert person.waits_for(fid)["status"] == "completed"
     assert person.request("DELETE", f"/jobs/{fid}").status_code == 204
+
+
+METADATA = [
+    metadata(filename="talk.mp4"),
+    # Keys of the client's own, as tus-js-client, Uppy and others send them; some without a value, some not text.
+    metadata(filename="talk.mp4", filetype="video/mp4", relativePath="null", uid="uppy-talk") + ",is_confidential",
+    f"{metadata(caption='Ein Vortrag – über 音楽')} ,\t{metadata(filename='talk.mp4', title='Talk')} , empty",
+    metadata(name="talk.mp4", type="video/mp4") + ",raw " + base64.b64encode(bytes(range(256))).decode(),
+]
+
+
+@pytest.mark.parametrize("value", METADATA)
+def test_the_metadata_is_returned_as_it_was_sent(person: Person, value: str):
+    data = media.make("mp4").read_bytes()
+    created = tus(person, "POST", headers={"Upload-Length": str(len(data)), "Upload-Metadata": value})
+    assert created.status_code == 201, created.text
+    path = created.headers["Location"]
+    assert tus(person, "HEAD", path).headers["Upload-Metadata"] == value
+    assert patch(person, path, 0, data[:100]).status_code == 204
+    assert tus(person, "HEAD", path).headers["Upload-Metadata"] == value
+    assert patch(person, path, 100, data[100:]).status_code == 204
+    ended = tus(person, "HEAD", path)
+    assert ended.headers["Upload-Metadata"] == value
+    assert ended.headers["Upload-Offset"] == str(len(data))
+    job = person.waits_for(path.rpartition("/")[2])
+    assert (job["status"], job["filename"]) == ("completed", "talk.mp4")
+    assert tus(person, "HEAD", path).headers["Upload-Metadata"] == value

@@ -1,5 +1,6 @@
 """Converts videos: sends them, waits, writes the MP3s; several at a time, with a bar for each."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,11 @@ SUFFIXES = frozenset(
     {"3g2", "3gp", "asf", "avi", "divx", "f4v", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "mxf"}
     | {"ogm", "ogv", "rm", "rmvb", "ts", "vob", "webm", "wmv"}
 )
+
+
+def without_suffix(name: str) -> str:
+    """A file's name without its suffix, which "Interview with Dr. No" does not have."""
+    return re.sub(r"(?<=.)\.[A-Za-z0-9]{2,5}$", "", name)
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ class Converter:
 
     def _targets(self, files: list[Path]) -> list[Path]:
         """Where each MP3 goes: talk.mp3, or talk.mkv.mp3 when talk.mp4 is converted as well."""
-        plain = [(self._output or video.parent) / f"{video.stem}.mp3" for video in files]
+        plain = [(self._output or video.parent) / f"{without_suffix(video.name)}.mp3" for video in files]
         counted = Counter(plain)
         return [
             target if counted[target] == 1 else target.with_name(f"{video.name}.mp3")

@@ -14,7 +14,7 @@ from video2mp3.account import Account
 from video2mp3.api import Api
 from video2mp3.api import login as ask_for_token
 from video2mp3.api import register as create_account
-from video2mp3.convert import Converter, videos
+from video2mp3.convert import Converter, videos, without_suffix
 from video2mp3.display import console, emit, plain, result, status
 from video2mp3.errors import CliError
 from video2mp3.summarise import check_transcript
@@ -179,7 +179,8 @@ def download(
     if job["mp3_fid"] is None:
         raise CliError(f"The job has no MP3: it is {status(job)}.")
     output.mkdir(parents=True, exist_ok=True)
-    target = output / f"{Path(plain(job['filename']).replace(chr(92), '/')).stem or 'audio'}.mp3"
+    name = plain(job["filename"]).rpartition("/")[2].replace("\\", "_")
+    target = output / f"{without_suffix(name) or 'audio'}.mp3"
     api.download(job["mp3_fid"], target)
     emit(json.dumps({"mp3": str(target), "job": job}, ensure_ascii=False) if as_json else target)
 

@@ -79,3 +79,51 @@ def test_a_log_line_cannot_be_forged():
     line = formatter.format(record)
     assert "\n" not in line
     assert "a\\nb\\u202e" in line
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/json",
+        "application/json, text/plain, */*",  # axios, Angular
+        "application/json, */*;q=0.5",  # HTTPie with a body
+        "application/json, */*",
+        "APPLICATION/JSON",
+        "application/json; charset=utf-8",
+        "application/json;version=1;q=0.9, text/plain;q=0.8",
+        "text/plain;q=0.5, application/json",
+        "text/plain;q=0, */*",
+        "application/*, text/*;q=0.9",
+        "application/*",
+        "application/json;q=0.001",
+        "text/html, application/json;q=0.9, */*;q=0.8",
+        "*/*;q=0.1, application/json",
+    ],
+)
+def test_a_client_that_prefers_json_gets_it(accept):
+    assert http.prefers_json(accept)
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "",
+        "*/*",  # curl, requests, fetch
+        "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",  # browsers
+        "text/plain",
+        "text/plain, application/json",
+        "text/plain, application/json;q=0.9",
+        "text/*, application/json",
+        "application/json;q=0.5, text/plain",
+        "application/json;q=0, */*",
+        "application/json;q=0",
+        "application/json;q=2, text/plain;q=0.1",
+        "application/json;q=nan, text/plain;q=0.1",
+        "image/png",
+        "application/vnd.api+json",
+        ";,;q=,,",
+        "*/*;q=0",
+    ],
+)
+def test_other_clients_get_plain_text(accept):
+    assert not http.prefers_json(accept)

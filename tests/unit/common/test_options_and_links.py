@@ -1,15 +1,19 @@
 """What a person may choose, and the links that they get."""
 
+import time
+
 import pytest
 from bson import BSON, ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
+from itsdangerous import TimestampSigner
 
 from common.errors import Invalid
 from common.links import DownloadLinks
 from common.options import ConversionOptions
 from common.settings import LinkSettings
 
+WEEK = 7 * 24 * 3600
 SECRET = "0123456789abcdef0123456789abcdef"
 
 
@@ -125,3 +129,27 @@ def test_a_link_of_another_secret_opens_nothing():
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "\0", "é" * 100])
 def test_a_forged_token_opens_nothing(token):
     assert not links().allows(token, str(ObjectId()))
+
+
+def signed_in(seconds, fid):
+    """The token of a link that another service signs so many seconds from now."""
+    signer = links()
+    clock = time.time() + seconds
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TimestampSigner, "get_timestamp", lambda _: int(clock))
+        return token_of(signer.url(fid))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "allowed"),
+    [(1, True), (50, True), (120, False), (0, True), (-50, True), (-WEEK + 60, True), (-WEEK - 60, False)],
+)
+def test_clocks_may_differ_by_a_minute(seconds, allowed):
+    fid = str(ObjectId())
+    assert links().allows(signed_in(seconds, fid), fid) is allowed
+
+
+def test_the_leeway_is_a_setting():
+    fid = str(ObjectId())
+    assert links(link_leeway=600).allows(signed_in(300, fid), fid)
+    assert not links(link_leeway=0).allows(signed_in(30, fid), fid)

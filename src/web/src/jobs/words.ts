@@ -25,7 +25,8 @@ export function advice(job: Job): string {
   return ADVICE.find(([pattern]) => pattern.test(error))?.[1] ?? "Try again. If it fails again, upload the video anew.";
 }
 
-export const mp3Name = (job: Job): string => `${job.filename.replace(/\.[^.]+$/, "")}.mp3`;
+// "Interview with Dr. No" has no suffix.
+export const mp3Name = (job: Job): string => `${job.filename.replace(/(?<=.)\.[A-Za-z0-9]{2,5}$/, "")}.mp3`;
 
 const NAMES: Record<string, string> = {
   bitrate: "Bit rate",
