@@ -57,6 +57,9 @@ class Server(ThreadingHTTPServer):
 
     request_queue_size = 256
 
+    def handle_error(self, *_: object) -> None:
+        """Clients that are gone are no errors here."""
+
 
 @dataclass(frozen=True)
 class Nginx:

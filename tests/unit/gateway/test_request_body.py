@@ -5,9 +5,11 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import Any
 
 import pytest
+from gunicorn.config import Config
+from gunicorn.http import RequestParser
 
 from common.errors import BadRequest, RequestTimeout
 from gateway.request_body import Deadlines, TimedBodies
@@ -18,29 +20,36 @@ TIMEOUT = 0.6
 
 
 class Connection:
-    """A request whose body a client sends to an application; gunicorn's body reads in the same way as a file does."""
+    """A request to an application, of which a client has sent the headers."""
 
     def __init__(self, length: int | None) -> None:
         self.client, self.server = socket.socketpair()
-        self._file: IO[bytes] = self.server.makefile("rb")
-        self.environ: dict[str, Any] = {"gunicorn.socket": self.server, "wsgi.input": self._file}
+        kind = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
+        self.client.sendall(f"POST /upload HTTP/1.1\r\nHost: x\r\n{kind}\r\n\r\n".encode())
+        self.parser = RequestParser(Config(), self.server, ("127.0.0.1", 1))
+        self.environ: dict[str, Any] = {"gunicorn.socket": self.server, "wsgi.input": next(self.parser).body}
         if length is None:
             self.environ["HTTP_TRANSFER_ENCODING"] = "chunked"
         else:
             self.environ["CONTENT_LENGTH"] = str(length)
+        self._body: Any = None
 
     @property
     def body(self) -> Any:
         """`wsgi.input` as the application gets it."""
-        seen: list[Any] = []
-        app = TimedBodies(lambda environ, _: seen.append(environ["wsgi.input"]) or [], **RATE)
-        app(self.environ, lambda *_: lambda _: None)
-        return seen[0]
+
+        def application(environ: dict[str, Any], _: object) -> list[bytes]:
+            self._body = environ["wsgi.input"]
+            return []
+
+        if self._body is None:
+            TimedBodies(application, **RATE)(self.environ, lambda *_: lambda _: None)
+        return self._body
 
     def close(self) -> None:
         """Ends it."""
-        for one in (self.client, self._file, self.server):
-            one.close()
+        self.client.close()
+        self.server.close()
 
 
 RATE = {"minimum_rate": int(MINIMUM / TIMEOUT), "timeout": TIMEOUT}
@@ -77,6 +86,27 @@ def test_a_complete_body_is_read_to_its_end(connection: Connection) -> None:
     body = connection.body
     assert body.read() == b"x" * 10_000
     assert body.read(10) == b""
+    assert connection.parser.finish_body(), "gunicorn waits for what the application has read"
+    assert connection.server.recv(100) == b"the next request"
+
+
+@pytest.mark.parametrize("connection", [4], indirect=True)
+def test_what_was_received_with_the_headers_is_part_of_the_body(connection: Connection) -> None:
+    # As gunicorn leaves it when body and headers come in one packet, with another request behind them.
+    connection.parser.unreader.unread(b"bodythe next request")
+    body = connection.body
+    assert (body.read(3), body.read(3), body.read(3)) == (b"bod", b"y", b"")
+    assert connection.parser.unreader.take_buffered() == b"the next request"
+
+
+@pytest.mark.parametrize("connection", [6], indirect=True)
+def test_a_body_that_is_not_read_to_its_end_is_left_to_the_server(connection: Connection) -> None:
+    connection.parser.unreader.unread(b"abc")
+    assert connection.body.read(1) == b"a"
+    connection.client.sendall(b"def")
+    assert connection.parser.finish_body()
+    connection.client.sendall(b"the next request")
+    assert connection.server.recv(100) == b"the next request"
 
 
 def test_it_reads_into_a_buffer_as_well(connection: Connection) -> None:
@@ -112,8 +142,8 @@ def test_a_body_that_keeps_the_rate_goes_on(connection: Connection) -> None:
 
 def test_the_time_between_two_reads_does_not_count(connection: Connection) -> None:
     body = connection.body
-    connection.client.sendall(b"x" * 300)
     for _ in range(3):
+        connection.client.sendall(b"x" * 100)
         assert body.read(100) == b"x" * 100
         # The database is slow, not the client.
         time.sleep(TIMEOUT)
@@ -133,17 +163,24 @@ def test_a_body_that_ends_early_is_not_taken_for_complete(connection: Connection
 
 @pytest.mark.parametrize("connection", [None], indirect=True)
 def test_a_chunked_body_ends_where_the_server_says(connection: Connection) -> None:
-    connection.client.sendall(b"all")
-    connection.client.close()
+    connection.client.sendall(b"3\r\nall\r\n0\r\n\r\n")
     assert connection.body.read() == b"all"
 
 
 @pytest.mark.parametrize("connection", [None], indirect=True)
+@pytest.mark.parametrize("sent", [b"3\r\nal", b"3\r\nall\r\n", b"ZZ\r\nall\r\n0\r\n\r\n", b"2\r\nall\r\n0\r\n\r\n"])
+def test_a_chunked_body_that_is_not_complete_is_refused(connection: Connection, sent: bytes) -> None:
+    connection.client.sendall(sent)
+    connection.client.close()
+    with pytest.raises(BadRequest):
+        connection.body.read()
+
+
+@pytest.mark.parametrize("connection", [None], indirect=True)
 def test_a_chunked_body_that_comes_slowly_is_ended_too(connection: Connection) -> None:
-    body = connection.body
-    with sending(connection.client, b"x", every=0.02), pytest.raises(RequestTimeout):
+    with sending(connection.client, b"1\r\nx\r\n", every=0.02), pytest.raises(RequestTimeout):
         while True:
-            assert body.read(100)
+            assert connection.body.read(100)
 
 
 @pytest.mark.parametrize("connection", [0], indirect=True)
