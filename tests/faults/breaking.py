@@ -70,7 +70,7 @@ class Faults:
             if process.is_running():
                 process.resume()
 
-    def mail(self, mode: str, **more: bool) -> None:
+    def mail(self, mode: str, **more: object) -> None:
         """How the mail server treats its clients from now on."""
         control = Path(self.stack.environment["MAIL_CONTROL"])
         draft = control.with_suffix(".new")

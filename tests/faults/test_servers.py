@@ -1,9 +1,12 @@
 """The databases and the broker die and come back while people use the system."""
 
+import json
 import signal
 import time
+from typing import Any
 
 import MySQLdb
+import pika
 import psutil
 import pytest
 import requests
@@ -119,6 +122,41 @@ def test_messages_that_are_deleted_with_their_queue_are_sent_again(person, fault
     housekeeping(stack, STALLED_AFTER="0")
     for fid in fids:
         completes(person, fid)
+
+
+def test_the_classic_queues_of_the_first_release_are_replaced_with_their_messages(person, faults, stack, environment):
+    done = person.converts(media.make("mp4"))
+    person.email_about(done["video_fid"])
+    for worker in ("converter", "notification"):
+        faults.stop(worker)
+    fids = [person.uploads(media.make("mp4")) for _ in range(3)]
+    connection = pika.BlockingConnection(pika.URLParameters(environment["RABBITMQ_URI"]))
+    channel = connection.channel()
+    for queue in ("video", "mp3"):
+        channel.queue_delete(queue)
+        channel.queue_declare(queue, durable=True)
+    for fid in fids:
+        message = {"video_fid": fid, "mp3_fid": None, "username": person.email}
+        channel.basic_publish("", "video", json.dumps(message), pika.BasicProperties(delivery_mode=2))
+    connection.close()
+    # Published to the classic queue by the gateway of this release.
+    fids.append(person.uploads(media.make("mp4")))
+    for worker in ("converter", "notification"):
+        faults.start(worker)
+    for fid in fids:
+        completes(person, fid)
+    kinds = {queue["name"]: queue["type"] for queue in queues(environment)}
+    assert (kinds["video"], kinds["mp3"]) == ("quorum", "quorum")
+
+
+def queues(environment) -> list[dict[str, Any]]:
+    answer = requests.get(
+        f"{environment['RABBITMQ_MANAGEMENT_URL']}/api/queues/%2F",
+        auth=(environment["RABBITMQ_USER"], environment["RABBITMQ_PASSWORD"]),
+        timeout=30,
+    )
+    answer.raise_for_status()
+    return list(answer.json())
 
 
 def test_a_database_that_dies_during_an_upload_leaves_nothing_behind(person, faults, stack):

@@ -10,7 +10,7 @@ from bson import ObjectId
 from pymongo import MongoClient
 
 from tests import invariant, media
-from tests.faults.breaking import converting, ffmpeg_of, housekeeping
+from tests.faults.breaking import RECOVERY, converting, ffmpeg_of, housekeeping
 from tests.waiting import eventually
 
 # s of sound; about 6 s of work on an idle core.
@@ -169,6 +169,39 @@ def test_a_mail_server_that_is_unwell_delays_the_email(person, faults, mood, sta
     faults.mail("ok")
     person.email_about(fid, seconds=120)
     assert len(emails_about(person, fid)) == 1
+
+
+def test_a_mail_outage_of_more_attempts_than_others_get_delays_the_email_through_restarts(person, faults, stack):
+    faults.mail("refuse-auth")
+    fid = person.uploads(media.make("mp4"))
+    assert person.waits_for(fid)["status"] == "completed"
+    # A conversion has 6 attempts.
+    eventually(lambda: failed_attempts(stack, fid) >= 7, seconds=120)
+    faults.kill("rabbitmq")
+    faults.kill("notification")
+    stack.wait_ready("notification", RECOVERY)
+    before = failed_attempts(stack, fid)
+    eventually(lambda: failed_attempts(stack, fid) > before, seconds=120)
+    # The job has not changed for longer than STALLED_AFTER; its notice is not lost.
+    housekeeping(stack, STALLED_AFTER="0")
+    faults.mail("ok")
+    person.email_about(fid, seconds=120)
+    assert fid not in dead_letters("list")
+    assert len(emails_about(person, fid)) == 1
+
+
+def failed_attempts(stack, fid: str) -> int:
+    return sum(fid in line and "again in" in line for line in stack.log("notification").splitlines())
+
+
+def test_a_mailbox_that_is_greylisted_holds_up_no_other_email(person, newcomer, faults, stack):
+    other = newcomer().joins()
+    faults.mail("ok", replies={person.email: "451 4.7.1 Greylisted, try again later"})
+    fid = person.uploads(media.make("mp4"))
+    eventually(lambda: failed_attempts(stack, fid) >= 2, seconds=120)
+    other.email_about(other.uploads(media.make("mp4")), seconds=120)
+    faults.mail("ok")
+    person.email_about(fid, seconds=120)
 
 
 def test_a_refused_address_becomes_a_dead_letter_that_can_be_replayed(person, faults, stack, environment):
