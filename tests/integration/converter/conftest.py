@@ -21,31 +21,33 @@ def limits(**changes: Any) -> Limits:
     return Limits(**{**usual, **changes})
 
 
+def convert_in(parent: Path, source: Path, **options: Any) -> Transcode:
+    """Converts a copy of a file in a folder; keywords change limits, name, options, listeners or threads."""
+    folder = parent / "conversion"
+    folder.mkdir()
+    own = parent / f"source{source.suffix}"
+    shutil.copyfile(source, own)
+    filename = options.pop("filename", source.name)
+    chosen = {name: options.pop(name) for name in ConversionOptions.model_fields if name in options}
+    on_progress = options.pop("on_progress", lambda _: None)
+    should_stop = options.pop("should_stop", lambda: False)
+    threads = options.pop("threads", 1)
+    return transcode(
+        own,
+        folder,
+        filename=filename,
+        options=ConversionOptions.parse(chosen),
+        limits=limits(**options),
+        on_progress=on_progress,
+        should_stop=should_stop,
+        threads=threads,
+    )
+
+
 @pytest.fixture
 def convert(tmp_path: Path) -> Convert:
-    """Converts a file; keywords change the limits, the name, the options, the listeners or the threads."""
-
-    def convert(source: Path, **options: Any) -> Transcode:
-        folder = tmp_path / "conversion"
-        folder.mkdir()
-        own = Path(shutil.copy(source, tmp_path / f"source{source.suffix}"))
-        filename = options.pop("filename", source.name)
-        chosen = {name: options.pop(name) for name in ConversionOptions.model_fields if name in options}
-        on_progress = options.pop("on_progress", lambda _: None)
-        should_stop = options.pop("should_stop", lambda: False)
-        threads = options.pop("threads", 1)
-        return transcode(
-            own,
-            folder,
-            filename=filename,
-            options=ConversionOptions.parse(chosen),
-            limits=limits(**options),
-            on_progress=on_progress,
-            should_stop=should_stop,
-            threads=threads,
-        )
-
-    return convert
+    """Converts a file, as `convert_in` does."""
+    return lambda source, **options: convert_in(tmp_path, source, **options)
 
 
 def running_ffmpegs() -> list[psutil.Process]:

@@ -1,0 +1,122 @@
+"""Converts every file of a folder and compares the MP3s with ffmpeg's own decoding. Not part of the test tiers.
+
+usage: PYTHONPATH=src:. python tests/corpus.py FOLDER [--direct]
+
+Without `--direct` the files go through the upload API of a running stack (V2M_STACK names its state file). One line is
+printed for each file that differs; the exit code is 1 when there is one.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from common.errors import Video2MP3Error
+from common.options import ConversionOptions
+from converter import moviepy_parts
+from converter.limits import Limits
+from converter.transcoder import transcode
+from scripts.stack import Stack
+from tests.person import Person
+
+RATE = 16000
+# s by which lengths may differ: encoder delay and padding.
+TOLERANCE = 0.2
+LIMITS = Limits(timeout=3600, stall=120, memory_mb=1024, max_output_mb=2048, max_duration=86400)
+
+# Takes a file and a folder to work in; gives the MP3, or the reason for which there is none.
+Converter = Callable[[Path, Path], Path | str]
+
+
+def direct(source: Path, folder: Path) -> Path | str:
+    """Runs the transcoder in this process."""
+    own = Path(shutil.copyfile(source, folder / "source"))
+    target = folder / "conversion"
+    target.mkdir()
+    try:
+        return transcode(
+            own,
+            target,
+            filename=source.name,
+            options=ConversionOptions(),
+            limits=LIMITS,
+            on_progress=lambda _: None,
+            should_stop=lambda: False,
+        ).path
+    except Video2MP3Error as error:
+        return str(error)
+
+
+def through(person: Person) -> Converter:
+    """Uploads, waits and downloads."""
+
+    def convert(source: Path, folder: Path) -> Path | str:
+        answer = person.upload(source)
+        if answer.status_code != 202:
+            return f"{answer.status_code}: {answer.text}"
+        job = person.waits_for(str(answer.json()["video_fid"]), seconds=3600)
+        if job["status"] != "completed":
+            return str(job.get("error"))
+        path = folder / "downloaded.mp3"
+        path.write_bytes(person.download(job["mp3_fid"]).content)
+        return path
+
+    return convert
+
+
+def seconds(path: Path) -> float | None:
+    """How long ffmpeg's decoding of the first audio track is; None when it decodes nothing."""
+    command = [moviepy_parts.binary(), "-nostdin", "-v", "quiet", "-i", f"file:{path}", "-map", "0:a:0"]
+    command += ["-ac", "1", "-ar", str(RATE), "-f", "s16le", "-"]
+    size = 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        while data := process.stdout.read(1 << 20):
+            size += len(data)
+    return size / 2 / RATE if size else None
+
+
+def difference(source: Path, convert: Converter) -> str | None:
+    """What is different from ffmpeg's decoding, None when nothing is."""
+    expected = seconds(source)
+    with tempfile.TemporaryDirectory() as folder:
+        result = convert(source, Path(folder))
+        if isinstance(result, str):
+            return None if expected is None else f"ffmpeg decodes {expected:.2f} s, the job failed: {result}"
+        found = seconds(result) or 0.0
+    if expected is None:
+        return f"ffmpeg decodes nothing, the MP3 has {found:.2f} s"
+    # More than ffmpeg gives is silence in gaps, or sound of another track or link.
+    return None if abs(found - expected) <= TOLERANCE else f"ffmpeg decodes {expected:.2f} s, the MP3 has {found:.2f} s"
+
+
+def main() -> int:
+    """Returns the exit code."""
+    parser = argparse.ArgumentParser(description="Compares conversions of a folder's files with ffmpeg's decoding.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--direct", action="store_true", help="run the transcoder instead of using a running stack")
+    arguments = parser.parse_args()
+    if arguments.direct:
+        convert: Converter = direct
+    else:
+        state = os.environ.get("V2M_STACK")
+        if not state:
+            parser.error("set V2M_STACK, or use --direct")
+        stack = Stack.open(state)
+        convert = through(Person(stack.url("gateway"), Path(stack.environment["MAILDIR"])).joins())
+    files = sorted(path for path in arguments.folder.rglob("*") if path.is_file())
+    differ = 0
+    for path in files:
+        if found := difference(path, convert):
+            differ += 1
+            print(f"{path}: {found}", flush=True)
+    print(f"{len(files)} files, {differ} differ")
+    return 1 if differ else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
