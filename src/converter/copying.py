@@ -39,7 +39,7 @@ def wanted(options: ConversionOptions) -> bool:
         or options.quality is not None
         or options.channels != "keep"
         or options.sample_rate is not None
-        or options.start is not None
+        or options.start  # 0 is where the sound starts anyway
         or options.end is not None
     )
 
