@@ -86,8 +86,10 @@ class Mailer:
 
 def _refusal(code: int, text: bytes | str, *, of_address: bool) -> AddressRefused | MailServerUnavailable:
     answer = _text(text)
-    final = of_address and 500 <= code < 600 and not _NOT_THE_ADDRESS.match(answer)
-    return (AddressRefused if final else MailServerUnavailable)(f"the mail server answered {code} {answer}")
+    reason = f"the mail server answered {code} {answer}"
+    if of_address and 500 <= code < 600 and not _NOT_THE_ADDRESS.match(answer):
+        return AddressRefused(reason)
+    return MailServerUnavailable(reason)
 
 
 def _described(error: Exception) -> str:

@@ -56,7 +56,7 @@ class Publisher:
     def _send(self, queue: str, body: bytes, headers: Mapping[str, Any] | None) -> None:
         cause = current_request()
         # BCC, which nobody receives, is a second address: see `migration`. The queue is there only during one.
-        copy = {"BCC": [holding_queue(queue)]}
+        copy: dict[str, Any] = {"BCC": [holding_queue(queue)]}
         properties = pika.BasicProperties(
             content_type="application/json",
             delivery_mode=pika.DeliveryMode.Persistent,
