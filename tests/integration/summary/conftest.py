@@ -62,7 +62,7 @@ def running_provider(folder: Path) -> Iterator[TestProvider]:
     command = [sys.executable, "-P", providerserver.__file__, "--folder", str(folder), "--port", str(port)]
     with subprocess.Popen(command, env={**os.environ, "PROVIDER_KEY": KEY}, stderr=subprocess.DEVNULL) as process:
         try:
-            eventually(lambda: _answers(f"http://127.0.0.1:{port}/healthz"), what="the provider")
+            eventually(lambda: _answers(f"http://127.0.0.1:{port}/healthz"), seconds=120, what="the provider")
             yield TestProvider(folder, port)
         finally:
             process.terminate()
