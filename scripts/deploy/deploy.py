@@ -75,6 +75,9 @@ def _apply(options: Options, overlay: Overlay, config: Configuration, cluster: C
             say(f"  {line}")
     say("Waiting for the rollouts...")
     rollout.wait(cluster, [item for item in objects if item["kind"] in manifests.ROLLED_OUT], timeout=options.timeout)
+    running = [item for item in objects if item["kind"] == "Deployment" and item["spec"].get("replicas") != 0]
+    names = [item["metadata"]["name"] for item in running]
+    rollout.check_dependencies(cluster, [name for name in names if name in images.services()])
     _delete_leftovers(cluster, [*objects, *secrets])
 
 

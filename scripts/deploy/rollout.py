@@ -1,5 +1,7 @@
 """Waits for rollouts with `kubectl rollout status`, and shows what an operator would look at when one fails."""
 
+import json
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,6 +9,14 @@ from scripts.deploy import programs
 from scripts.deploy.cluster import Cluster, Object, label
 from scripts.deploy.programs import DeployError, say
 
+# Seconds until the services must reach their servers: a new database is initialised first.
+_DEPENDENCIES_TIMEOUT = 120
+# Prints the state of a service's dependencies, from inside its container.
+_STATUS = """\
+import os, urllib.request
+port = os.environ.get("HEALTH_PORT", "8081")
+print(urllib.request.urlopen(f"http://127.0.0.1:{port}/status", timeout=10).read().decode())
+"""
 # Shown of a failed workload.
 _LINES = 20
 _PODS = 3
@@ -24,6 +34,29 @@ def wait(cluster: Cluster, workloads: Sequence[Object], *, timeout: float) -> No
     if failed:
         reasons = "; ".join(f"{item['kind']}/{item['metadata']['name']}: {reason}" for item, reason in failed)
         raise DeployError(f"The rollout failed. {reasons}")
+
+
+def check_dependencies(cluster: Cluster, services: Sequence[str]) -> None:
+    """Returns when one pod of each service reaches its servers. Raises DeployError that names those that do not.
+
+    Pods are ready without them, so a rollout with a wrong password succeeds.
+    """
+    deadline = time.monotonic() + _DEPENDENCIES_TIMEOUT
+    while problems := [problem for service in services if (problem := _unreachable(cluster, service))]:
+        if time.monotonic() > deadline:
+            raise DeployError(f"The pods run, but {'; '.join(problems)}. Check addresses and passwords; see the logs.")
+        time.sleep(2)
+
+
+def _unreachable(cluster: Cluster, service: str) -> str | None:
+    """The servers that a service does not reach; None when it reaches all."""
+    command = ["exec", f"deployment/{service}", f"--container={service}", "--", "python", "-c", _STATUS]
+    try:
+        dependencies = json.loads(cluster.run(*command))["dependencies"]
+    except (DeployError, ValueError, KeyError) as error:
+        return f"{service} does not report its state ({error})"
+    down = [name for name, state in dependencies.items() if state != "up"]
+    return f"{service} does not reach {', '.join(down)}" if down else None
 
 
 def _status(cluster: Cluster, item: Object, timeout: float) -> str | None:

@@ -3,6 +3,7 @@
 import compileall
 import json
 import os
+import re
 import shutil
 import signal
 import stat
@@ -71,6 +72,13 @@ class Machine:
         """Edits a file that goes into a service's image."""
         path = self.project / "src" / service / "settings.py"
         path.write_text(path.read_text() + "\n# changed\n")
+
+    def replace_constant(self, module: str, name: str, value: str) -> None:
+        """Shortens a timeout of the scripts."""
+        path = self.project / "scripts/deploy" / module
+        text, count = re.subn(rf"(?m)^{name} = .*$", f"{name} = {value}", path.read_text())
+        assert count == 1
+        path.write_text(text)
 
     def switch(self, name: str, text: str = "on") -> None:
         """Makes the fakes behave in another way."""

@@ -96,6 +96,16 @@ def test_a_failed_rollout_shows_events_and_last_lines(machine: Machine) -> None:
     machine.succeeds("deploy.sh")
 
 
+def test_services_that_do_not_reach_their_servers_fail_the_deployment(machine: Machine) -> None:
+    machine.switch("unreachable", "converter")
+    machine.replace_constant("rollout.py", "_DEPENDENCIES_TIMEOUT", "0")
+
+    assert "converter does not reach mongodb" in machine.fails("deploy.sh")
+
+    machine.unswitch("unreachable")
+    machine.succeeds("deploy.sh")
+
+
 def test_an_error_of_the_cluster_shows_no_secret(machine: Machine) -> None:
     machine.succeeds("deploy.sh")
     machine.succeeds("undeploy.sh")
