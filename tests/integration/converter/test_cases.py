@@ -27,7 +27,8 @@ def test_a_file_becomes_what_it_should(case: dict[str, Any], convert: Convert) -
 
     samples = sounds.decode(mp3.path)
     assert len(samples) / sounds.RATE == pytest.approx(case["seconds"], abs=case["tolerance"])
-    info = sounds.mp3(mp3.path).info
+    file = sounds.mp3(mp3.path)
+    info = file.info
     if "pitch" in case:
         assert sounds.pitch(samples) == pytest.approx(case["pitch"], abs=2)
     if "channels" in case:
@@ -36,3 +37,5 @@ def test_a_file_becomes_what_it_should(case: dict[str, Any], convert: Convert) -
         assert sounds.quietest(samples) > 0.1
     if case.get("end_tone"):
         assert numpy.abs(samples[-2 * sounds.RATE :]).max() > 0.1
+    if titles := case.get("title_any", [case["title"]] if "title" in case else []):
+        assert str(file.tags["TIT2"]) in titles
