@@ -54,6 +54,7 @@ def _apply(options: Options, overlay: Overlay, config: Configuration, cluster: C
     # Before the images are built, which takes minutes.
     target = None if options.skip_build else _image_target(options, cluster)
     exists = cluster.find("namespace", cluster.namespace) is not None
+    _refuse_fewer_nodes(overlay, cluster.ours("statefulsets.apps") if exists else [])
     settled = _settle_secrets(overlay, config, cluster, exists=exists)
     deployments = cluster.ours("deployments.apps") if exists else []
     references = target.deliver() if target else images.running(deployments)
@@ -85,6 +86,18 @@ def _image_target(options: Options, cluster: Cluster) -> ImageTarget:
     if options.registry:
         return ImageTarget(registry=options.registry.rstrip("/"))
     return ImageTarget(minikube_profile=cluster.minikube_profile())
+
+
+def _refuse_fewer_nodes(overlay: Overlay, running: list[Object]) -> None:
+    """Raises DeployError when a server would lose nodes: those that remain have no majority and stop serving."""
+    planned = {item["metadata"]["name"]: item["spec"].get("replicas", 1) for item in overlay.of_kind("StatefulSet")}
+    for item in running:
+        name, nodes = item["metadata"]["name"], item["spec"].get("replicas", 1)
+        if nodes > planned.get(name, nodes):
+            raise DeployError(
+                f"{name} runs on {nodes} nodes, and this deployment has {planned[name]}, which would have no"
+                " majority. Use the same --overlay and --with as before (--with rabbitmq-cluster)."
+            )
 
 
 def _settle_secrets(overlay: Overlay, config: Configuration, cluster: Cluster, *, exists: bool) -> dict[str, str]:

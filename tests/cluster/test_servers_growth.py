@@ -83,14 +83,12 @@ def test_the_loss_of_a_node_of_rabbitmq_loses_nothing(system: Operator) -> None:
         system.kubectl("delete", f"pod/rabbitmq-{lost}", "--force", "--grace-period=0")
 
         others = [node for node in range(3) if node != lost]
-        moved = eventually(
-            lambda: next(
-                q for q in queues(system, others[0]) if q["name"] == "video" and q["leader"] != video["leader"]
-            ),
-            seconds=120,
-            what="another leader of the queue",
-        )
-        assert moved[0]["messages"] == 5
+
+        def moved() -> bool:
+            (found,) = (queue for queue in queues(system, others[0]) if queue["name"] == "video")
+            return bool(found["leader"] != video["leader"] and found["messages"] == 5)
+
+        eventually(moved, seconds=120, pause=1, what="another leader of the queue, with all its messages")
     completes(someone, fids)
     system.wait_until_rolled_out()
     eventually(lambda: replicated(system, others[0]), seconds=300, pause=3, what="three replicas of each queue")

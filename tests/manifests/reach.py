@@ -40,7 +40,7 @@ def _allows(policies: Sequence[Object], direction: str, pod: Peer, other: Peer, 
     rules = [rule for policy in chosen for rule in policy["spec"].get(direction.lower(), [])]
     side = "to" if direction == "Egress" else "from"
     return any(
-        any(entry["port"] == port and entry["protocol"] == protocol for entry in rule["ports"])
+        ("ports" not in rule or any(entry["port"] == port and entry["protocol"] == protocol for entry in rule["ports"]))
         and any(_is(entry, other) for entry in rule[side])
         for rule in rules
     )

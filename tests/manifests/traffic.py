@@ -10,8 +10,6 @@ INSIDE = {
     ("summary", "auth", 5000),
     ("auth", "mysql", 3306),
     ("notification", "mailpit", 1025),
-    ("rabbitmq", "rabbitmq", 4369),
-    ("rabbitmq", "rabbitmq", 25672),
     *((service, "mongodb", 27017) for service in _OF_MONGODB_AND_RABBITMQ),
     *((service, "rabbitmq", 5672) for service in _OF_MONGODB_AND_RABBITMQ),
 }

@@ -208,6 +208,17 @@ def test_replicas_that_someone_scaled_stay(machine: Machine) -> None:
         assert "converter keeps its 8 replicas" in said
 
 
+def test_a_server_does_not_lose_the_majority_of_its_nodes(machine: Machine) -> None:
+    machine.succeeds("deploy.sh")
+    state = machine.state
+    state["objects"]["video2mp3/StatefulSet/rabbitmq"]["spec"]["replicas"] = 3
+    (machine.world / "state.json").write_text(json.dumps(state))
+
+    assert "rabbitmq runs on 3 nodes" in machine.fails("deploy.sh")
+
+    assert machine.objects("StatefulSet")["rabbitmq"]["spec"]["replicas"] == 3
+
+
 def test_another_namespace_is_another_deployment(machine: Machine) -> None:
     machine.succeeds("deploy.sh", "--namespace", "staging")
 
