@@ -27,7 +27,7 @@ _SCRIPTS = {
 # What the manifests and images fix, together with ports, volumes and terminationGracePeriodSeconds.
 _FIXED = {
     "AUTH_SVC_ADDRESS", "SUMMARY_SVC_ADDRESS", "HOST", "PORT", "HEALTH_HOST", "HEALTH_PORT",
-    "WORK_FOLDER", "SHUTDOWN_GRACE", "WEB_GRACE",
+    "WORK_FOLDER", "SHUTDOWN_GRACE", "WEB_GRACE", "STOP_AT",
 }  # fmt: skip
 
 
