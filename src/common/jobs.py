@@ -261,9 +261,8 @@ class Jobs:
         """
         change: Document = {
             "status": Status.QUEUED.value, "error": None, "progress": 0, "attempts": 0, "published": False,
-            "notice_sent": False, "told": False, "undeliverable": False, "telling_until": None, "notice_expected_until": None,
-            "claim": None,
-            "updated_at": now(),
+            "notice_sent": False, "told": False, "undeliverable": False, "telling_until": None,
+            "notice_expected_until": None, "claim": None, "updated_at": now(),
         }  # fmt: skip
         if options is not None:
             change["options"] = dict(options)
