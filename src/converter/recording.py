@@ -94,11 +94,9 @@ class Recording:
             # A file that is cut may lack a track.
             raise verification.incomplete(self.end())
 
-    def selections(self, wanted: int | None) -> Iterator[Selection]:
-        """The tracks that may be converted, the best first; raises `PermanentError` when there is none."""
-        for track in media.candidates(self.tracks, wanted)[:_MOST_TRIED]:
-            if track.codec != "none":
-                yield self._selection(track)
+    def candidates(self, wanted: int | None) -> list[Track]:
+        """The tracks to try, the best first; raises `PermanentError` when there is none."""
+        return [track for track in media.candidates(self.tracks, wanted)[:_MOST_TRIED] if track.codec != "none"]
 
     def preferred(self, wanted: int | None) -> int:
         """The number of the track that is converted if it can be decoded."""
@@ -132,7 +130,8 @@ class Recording:
         self.source, self.tracks = further, tracks
         return True
 
-    def _selection(self, track: Track) -> Selection:
+    def select(self, track: Track) -> Selection:
+        """What there is of a track; raises Undecodable when it has no packets, `PermanentError` when it is cut."""
         parts = self._parts(track)
         if self.container.name in _LATE_TRACKS:
             parts = self._continued(track, parts)
@@ -149,12 +148,13 @@ class Recording:
             stretches = ogg.stretches(self._file)
             if len(stretches) > 1:
                 return list(self._links(track, stretches))
-        if self.container.name == media.MPEG_TS:
+        part = self._part(self.source, track)
+        if self.container.name == media.MPEG_TS and len(self._continued(track, [part])) == 1:
             merged = self._part(replace(self.source, merged=True), track)
-            if not _overlaps(merged):
+            # Otherwise what continues the track elsewhere plays at the same time: it is another track.
+            if merged.packets.count > part.packets.count and not _overlaps(merged):
                 return [merged]
-            # What continues the track elsewhere plays at the same time: it is another track.
-        return [self._part(self.source, track)]
+        return [part]
 
     def _links(self, track: Track, stretches: Sequence[ogg.Stretch]) -> Iterator[Part]:
         for number, stretch in enumerate(stretches):

@@ -82,11 +82,12 @@ class _Conversion:
     def convert(self, filename: str) -> Transcode:
         """The MP3 of the best track that can be decoded."""
         refused: Undecodable | None = None
-        for selection in self._recording.selections(self._options.track):
+        for track in self._recording.candidates(self._options.track):
             try:
+                selection = self._recording.select(track)
                 mp3, found = self._convert(selection, filename)
             except Undecodable as error:
-                log.info("Track %d cannot be decoded: %s", selection.track.number, error)
+                log.info("Track %d cannot be decoded: %s", track.number, error)
                 refused = refused or error
                 continue
             return Transcode(mp3.path, mp3.duration, (*self._skipped(selection), *found))
