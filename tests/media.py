@@ -167,12 +167,13 @@ def large(megabytes: int, folder: Path) -> Path:
 
 
 def long(seconds: int) -> Path:
-    """A video of that length (rounded up to 10 seconds): the same 10 seconds again and again.
+    """A video of that length (rounded up to 12 seconds): the same 12 seconds again and again.
 
-    Its sound is MP2: MP3 would be copied, and repeated AAC has a gap each time.
+    Its sound is FLAC, of which 12 seconds are 100 frames: MP3 would be copied, and encoders with a delay make gaps.
     """
-    base = ffmpeg([*picture(10, fps=1), *sound(seconds=10), *H264, "-c:a", "mp2", "-b:a", "64k"], "mkv")
-    return ffmpeg(["-stream_loop", str(-(-seconds // 10) - 1), "-i", str(base), "-c", "copy"], "mkv")
+    tone = [*sound(seconds=12, rate=8000), "-frame_size", "960"]
+    base = ffmpeg([*picture(12, fps=1), *tone, *H264, "-c:a", "flac"], "mkv")
+    return ffmpeg(["-stream_loop", str(-(-seconds // 12) - 1), "-i", str(base), "-c", "copy"], "mkv")
 
 
 def bomb(hours: int) -> Path:

@@ -165,7 +165,7 @@ def test_drift_adds_no_silence(suffix: str, drift: float, convert: Convert) -> N
     source = media.ffmpeg([*media.tone(440, seconds=60), "-c:a", "libmp3lame", "-ar", "44100"], "mkv")
     moved = media.ffmpeg(["-i", str(source), "-c", "copy", "-bsf:a", f"setts=ts=TS*{drift}"], suffix)
 
-    mp3 = convert(moved)
+    mp3 = convert(moved, reencode="true")
 
     assert mp3.duration == pytest.approx(60, abs=0.15)
     assert mp3.notes == ()
@@ -188,7 +188,7 @@ def test_a_part_of_a_recording_with_gaps_is_the_part_that_was_asked_for(
     for at in numpy.arange(begin + 0.15, end - 0.15, 0.1):
         heard = samples[int((at - begin - 0.03) * sounds.RATE) : int((at - begin + 0.03) * sounds.RATE)].max() > 0.02
         if abs(at - 2) > 0.1 and abs(at - 4) > 0.1:
-            assert heard is bool(at < 2 or at > 4), at
+            assert heard == (at < 2 or at > 4), at
 
 
 def test_the_same_comes_from_one_processor_and_from_two(convert: Convert, tmp_path: Path) -> None:
