@@ -305,6 +305,7 @@ def test_the_answer_is_text_for_curl_and_json_for_programs(person):
         "mp3_fid",
         "error",
         "options",
+        "result",
         "created_at",
         "updated_at",
     }
