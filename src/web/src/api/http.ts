@@ -1,6 +1,6 @@
 // Requests to the gateway: with the token, with a deadline, with its errors as exceptions.
 import { expire, session } from "../account/session";
-import { reachable } from "./connection";
+import { isFromProxy, reachable } from "./connection";
 
 // ms. Longer than the gateway itself waits for what it depends on.
 const DEADLINE = 30_000;
@@ -33,6 +33,10 @@ export async function ask(path: string, init: RequestInit = {}): Promise<Respons
     response = await fetch(path, { signal: AbortSignal.timeout(DEADLINE), credentials: "omit", ...init, headers });
   } catch (error) {
     if (init.signal?.aborted) throw error;
+    reachable.set(false);
+    throw new Unreachable();
+  }
+  if (isFromProxy(response.status)) {
     reachable.set(false);
     throw new Unreachable();
   }

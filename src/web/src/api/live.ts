@@ -65,8 +65,8 @@ export function useLiveJobs(): void {
 /** Tells a server that is gone from a stream that merely ended. */
 async function probe(): Promise<void> {
   try {
-    await fetch("/healthz", { signal: AbortSignal.timeout(5_000), cache: "no-store" });
-    reachable.set(true);
+    const response = await fetch("/healthz", { signal: AbortSignal.timeout(5_000), cache: "no-store" });
+    reachable.set(response.ok);
   } catch {
     reachable.set(false);
   }

@@ -15,7 +15,8 @@ export function Connection() {
     if (ok) return;
     const timer = setInterval(() => {
       fetch("/healthz", { signal: AbortSignal.timeout(PAUSE), cache: "no-store" }).then(
-        () => {
+        (response) => {
+          if (!response.ok) return;
           reachable.set(true);
           void client.invalidateQueries();
         },

@@ -1,7 +1,7 @@
 // One file on its way to the server by the tus protocol, which goes on where it was after any interruption.
 import { type DetailedError, type HttpResponse, Upload as Tus } from "tus-js-client";
 import { expire, session } from "../account/session";
-import { reachable } from "../api/connection";
+import { isFromProxy, reachable } from "../api/connection";
 import { reasonIn } from "../api/http";
 import { type Options } from "../api/jobs";
 import { fingerprint } from "./earlier";
@@ -54,7 +54,7 @@ export class Transfer {
       },
       onAfterResponse: (request, response) => {
         const status = response.getStatus();
-        reachable.set(true);
+        reachable.set(!isFromProxy(status));
         if (status === 401) expire(session.get()?.token);
         // The client would take them for "there is no such upload" and begin again from the first byte.
         if (status === 401 || (request.getMethod() === "HEAD" && (status === 429 || status >= 500))) throw new Interrupted();
