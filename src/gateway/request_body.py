@@ -18,8 +18,6 @@ from common.errors import BadRequest, RequestTimeout
 
 # s between two looks at the deadlines.
 _EVERY = 0.5
-# Bytes of a body that are read after it was refused.
-_SMALL = 64 * 1024
 
 
 class Deadlines:
@@ -113,11 +111,6 @@ class TimedBody(io.RawIOBase):
         self._time_left = timeout
         self._error: RequestTimeout | BadRequest | None = None
 
-    @property
-    def missing(self) -> int:
-        """The bytes that have not been read; 0 for a chunked body."""
-        return self._missing or 0
-
     def readable(self) -> bool:
         """Always true."""
         return True
@@ -187,17 +180,4 @@ class TimedBodies:
                 timeout=self._timeout,
                 until=lambda deadline: self._deadlines.until(sock, deadline),
             )
-        response = self._app(environ, start_response)
-        if sock is not None and not chunked:
-            _drain(environ["wsgi.input"])
-        return response
-
-
-def _drain(body: TimedBody) -> None:
-    """Reads what is left of a small body that the application refused without reading it.
-
-    A connection that is closed while nginx still sends to it makes nginx answer 502 in place of the refusal.
-    """
-    with contextlib.suppress(RequestTimeout, BadRequest):
-        if 0 < body.missing <= _SMALL:
-            body.readall()
+        return self._app(environ, start_response)
