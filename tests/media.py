@@ -167,13 +167,14 @@ def large(megabytes: int, folder: Path) -> Path:
 
 
 def long(seconds: int) -> Path:
-    """A video of that length (rounded up to 12 seconds): the same 12 seconds again and again.
+    """A video of that length (rounded up to 6 seconds): the same 6 seconds again and again, without a pause.
 
-    Its sound is FLAC, of which 12 seconds are 100 frames: MP3 would be copied, and encoders with a delay make gaps.
+    Its sound is MP2, because MP3 would be copied: 250 frames each time, with time stamps that go on without a gap.
     """
-    tone = [*sound(seconds=12, rate=8000), "-frame_size", "960"]
-    base = ffmpeg([*picture(12, fps=1), *tone, *H264, "-c:a", "flac"], "mkv")
-    return ffmpeg(["-stream_loop", str(-(-seconds // 12) - 1), "-i", str(base), "-c", "copy"], "mkv")
+    frames = ["-c:a", "mp2", "-b:a", "64k", "-frames:a", "250"]
+    base = ffmpeg([*picture(6, fps=1), *sound(seconds=7, rate=48000), *H264, *frames], "mkv")
+    times = ["-bsf:a", "setts=ts=N*1152/48000/TB"]
+    return ffmpeg(["-stream_loop", str(-(-seconds // 6) - 1), "-i", str(base), "-c", "copy", *times], "mkv")
 
 
 def bomb(hours: int) -> Path:
