@@ -28,7 +28,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 case "${1:-}" in
-    adopt) command=(python -m gateway.adopt "${@:2}") ;;
+    adopt) command=(python -m gateway.housekeeping.adopt "${@:2}") ;;
     delete-held) command=(python -m gateway.housekeeping --delete-held "${2:?delete-held needs the number of files}") ;;
     *) die "Name a command: adopt or delete-held N (--help shows the usage)." ;;
 esac

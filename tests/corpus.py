@@ -15,11 +15,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from common.domain.options import ConversionOptions
 from common.errors import Video2MP3Error
-from common.options import ConversionOptions
-from converter import moviepy_parts
-from converter.limits import Limits
-from converter.transcoder import transcode
+from converter.encoding.transcoder import transcode
+from converter.ffmpeg import moviepy_parts
+from converter.ffmpeg.limits import Limits
 from scripts.stack import Stack
 from tests.person import Person
 

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from converter import moviepy_parts
+from converter.ffmpeg import moviepy_parts
 
 CACHE = Path(__file__).resolve().parent.parent / ".local" / "media"
 

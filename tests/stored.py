@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from bson import ObjectId
 
-from common.results import Result, Sound
-from common.settings import MongoSettings
+from common.domain.results import Result, Sound
+from common.runtime.settings import MongoSettings
 from common.storage import mongo
 from common.storage.bucket import Bucket
 

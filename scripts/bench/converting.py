@@ -11,11 +11,11 @@ from pathlib import Path
 
 from bson import ObjectId
 
-from common.options import ConversionOptions
-from converter import moviepy_parts
-from converter.limits import Limits
-from converter.placement import CpuAffinity
-from converter.transcoder import transcode
+from common.domain.options import ConversionOptions
+from converter.encoding.transcoder import transcode
+from converter.ffmpeg import moviepy_parts
+from converter.ffmpeg.cpu_affinity import CpuAffinity
+from converter.ffmpeg.limits import Limits
 from scripts.bench import samples
 from scripts.bench.pairs import interleaved
 from scripts.bench.results import Result, Target

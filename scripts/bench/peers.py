@@ -8,7 +8,7 @@ from flask import Flask, Response, jsonify, request
 from gridfs import GridFS
 from pymongo import MongoClient
 
-from common import health
+from common.runtime import health
 
 
 def create_app() -> Flask:

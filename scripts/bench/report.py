@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from converter import moviepy_parts
+from converter.ffmpeg import moviepy_parts
 from scripts.bench.results import HEADINGS
 from scripts.bench.system import Scale, System
 from scripts.stack.paths import ROOT

@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from converter import moviepy_parts
+from converter.ffmpeg import moviepy_parts
 from scripts.stack.paths import ROOT
 
 CACHE = ROOT / ".local" / "bench"

@@ -55,7 +55,7 @@ def flask(mongo_uri: str, asks: str = "") -> Iterator[str]:
         "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}",
     }
     gunicorn = str(Path(sys.executable).with_name("gunicorn"))
-    command = [gunicorn, "-c", "python:common.gunicorn_conf", "scripts.bench.peers:create_app()"]
+    command = [gunicorn, "-c", "python:common.runtime.gunicorn_conf", "scripts.bench.peers:create_app()"]
     with _serving(command, f"http://127.0.0.1:{port}", environment) as url:
         yield url
 

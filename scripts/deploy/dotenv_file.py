@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from common.settings import ServerSettings
+from common.runtime.settings import ServerSettings
 from scripts.deploy import files
 from scripts.deploy.programs import DeployError, say
 

@@ -16,7 +16,7 @@ _HOUSEKEEPING_EVERY = 30
 
 def _gunicorn(service: str) -> tuple[str, ...]:
     gunicorn = str(Path(sys.executable).with_name("gunicorn"))
-    return (gunicorn, "-c", "python:common.gunicorn_conf", f"{service}.wsgi:app")
+    return (gunicorn, "-c", "python:common.runtime.gunicorn_conf", f"{service}.wsgi:app")
 
 
 COMMANDS = {

@@ -10,7 +10,8 @@ from auth.passwords import Passwords
 from auth.settings import AuthSettings
 from auth.tokens import Tokens
 from auth.users import Users
-from common import health, http
+from common.http import app as http
+from common.runtime import health
 
 # bytes. A registration is an address and a password.
 MAX_BODY = 16 * 1024

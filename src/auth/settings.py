@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr
 
 from auth.addresses import canonical
-from common.settings import Names, Port, ServiceSettings
+from common.runtime.settings import Names, Port, ServiceSettings
 
 # RFC 7518 section 3.2: a key for HMAC-SHA256 is at least as long as its output.
 _MIN_SECRET_BYTES = 32
@@ -24,7 +24,7 @@ def _canonical(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class AuthSettings(ServiceSettings):
-    """The auth service; HOST, PORT and the number of threads are in `common.settings.ServerSettings`."""
+    """The auth service; HOST, PORT and the number of threads are in `common.runtime.settings.ServerSettings`."""
 
     mysql_host: str
     mysql_port: Port = 3306

@@ -2,7 +2,7 @@
 
 from auth.server import create_app
 from auth.settings import AuthSettings
-from common import logs, startup
+from common.runtime import logs, startup
 
 settings = startup.load(AuthSettings)
 logs.configure(settings.log_level, settings.log_format)

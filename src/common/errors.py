@@ -9,7 +9,7 @@
           ├── UnsupportedType 415 · RangeNotSatisfiable 416 · Invalid 422 · Locked 423
           └── TooManyRequests 429 · ChecksumMismatch 460 · Unavailable 503
 
-Consumers handle the tree in `common.messaging.settlement`, Flask in `common.http`, and nothing else does.
+Consumers handle the tree in `common.messaging.settlement`, Flask in `common.http.app`, and nothing else does.
 """
 
 from collections.abc import Mapping

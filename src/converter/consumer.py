@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from common import startup, worker
-from common.jobs import Jobs
+from common.domain.jobs import Jobs
 from common.messaging.publisher import Publisher
+from common.runtime import startup, worker
+from common.runtime.worker import Shutdown
 from common.storage import mongo
 from common.storage.bucket import Bucket
-from common.worker import Shutdown
-from converter import moviepy_parts
 from converter.conversion import Conversion
+from converter.ffmpeg import moviepy_parts
 from converter.settings import ConverterSettings
 from converter.workspace import clear_leftovers
 

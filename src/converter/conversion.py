@@ -6,25 +6,25 @@ from pathlib import Path
 
 from bson import ObjectId
 
-from common import filenames
-from common.checkpoints import Point, checkpoint
-from common.claims import ClaimLost
+from common.domain import filenames
+from common.domain.jobs import Job, Jobs, Status
+from common.domain.leases import ClaimLost
+from common.domain.options import ConversionOptions
+from common.domain.results import Result
 from common.errors import PermanentError, TransientError
-from common.jobs import Job, Jobs, Status
 from common.messaging.connection import BrokerUnavailable
 from common.messaging.handler import Busy, HandedBack
 from common.messaging.message import InvalidMessage, Message
 from common.messaging.publisher import Publisher
-from common.options import ConversionOptions
-from common.results import Result
+from common.runtime.checkpoints import Point, checkpoint
 from common.storage.bucket import Bucket, StoredFile
 from converter import outcome
-from converter.claims import JobClaim, JobClaims
-from converter.fetching import fetch
-from converter.placement import CpuAffinity
-from converter.process import Cancelled
+from converter.encoding.transcoder import Transcode, transcode
+from converter.ffmpeg.cpu_affinity import CpuAffinity
+from converter.ffmpeg.process import Cancelled
+from converter.leases import JobClaim, JobClaims
 from converter.settings import ConverterSettings
-from converter.transcoder import Transcode, transcode
+from converter.sparse_fetch.fetch import fetch
 from converter.workspace import work_folder
 
 log = logging.getLogger(__name__)

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from common import mp3
-from common.results import Sound
-
-from . import frames, xing
+from common.domain import mp3
+from common.domain.results import Sound
+from converter.mp3 import frames, xing
 
 
 def describe(path: Path, quality: int | None) -> Sound:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from common.settings import WorkerSettings
-from converter import processors
-from converter.limits import Limits
+from common.runtime.settings import WorkerSettings
+from converter.ffmpeg.limits import Limits
+from converter.parallel import processors
 
 
 class ConverterSettings(WorkerSettings):
@@ -32,7 +32,7 @@ class ConverterSettings(WorkerSettings):
     # Encoders that work side by side on one video while no other one waits.
     converter_threads: PositiveInt = Field(default_factory=processors.usable)
 
-    # Whether each ffmpeg runs on one processor (converter.placement) instead of where the kernel puts its threads.
+    # Whether each ffmpeg runs on one processor (converter.ffmpeg.cpu_affinity), not where the kernel puts its threads.
     bind_processors: bool = True
 
     @property

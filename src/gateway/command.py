@@ -6,14 +6,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from common.jobs import Jobs
+from common.domain.jobs import Jobs
 from common.messaging.connection import BrokerConnection, BrokerUnavailable
 from common.messaging.publisher import Publisher
 from common.storage import mongo
 from common.storage.bucket import Bucket
-from gateway.outbox import Outbox
+from gateway.jobs.outbox import Outbox
+from gateway.jobs.store import Store
 from gateway.settings import StoreSettings
-from gateway.store import Store
 
 
 @dataclass(frozen=True)

@@ -7,29 +7,35 @@ import time
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from common import health, http
+from common.domain.jobs import Jobs
+from common.domain.links import DownloadLinks
 from common.errors import TransientError
-from common.identity import Identity
-from common.jobs import Jobs
-from common.links import DownloadLinks
+from common.http import app as http
+from common.http.identity import Identity
 from common.messaging.connection import BrokerConnection
 from common.messaging.publisher import Publisher
+from common.runtime import health
 from common.storage import mongo
 from common.storage.bucket import Bucket
-from gateway import accounts, cors, docs, downloads, jobs, limits, summaries, uploads
-from gateway.auth_client import AuthClient
-from gateway.events import Followers
-from gateway.feed import Feed
-from gateway.intake import Intake
-from gateway.outbox import Outbox
-from gateway.parts import Parts
-from gateway.request_body import TimedBodies
-from gateway.resumable import Uploads
+from gateway import cors, rate_limits, summaries
+from gateway.accounts import routes as account_routes
+from gateway.accounts.auth_client import AuthClient
+from gateway.concurrency import streams, transfers
+from gateway.downloads import routes as download_routes
+from gateway.housekeeping.report import UpkeepReport
+from gateway.jobs import routes as job_routes
+from gateway.jobs.events import Followers
+from gateway.jobs.feed import Feed
+from gateway.jobs.outbox import Outbox
+from gateway.jobs.store import Store
+from gateway.openapi import routes as openapi_routes
 from gateway.settings import GatewaySettings
-from gateway.shares import streams, transfers
-from gateway.store import Store
-from gateway.tus import Tus
-from gateway.upkeep_report import UpkeepReport
+from gateway.uploads import routes as upload_routes
+from gateway.uploads.acceptance import Intake
+from gateway.uploads.parts import Parts
+from gateway.uploads.request_body import TimedBodies
+from gateway.uploads.resumable import Uploads
+from gateway.uploads.tus import Tus
 
 log = logging.getLogger(__name__)
 
@@ -56,23 +62,23 @@ def create_app(settings: GatewaySettings) -> Flask:
     cors.allow(app, settings.cors_origins)
     checks = {"mongodb": mongo.ping(client), "rabbitmq": connection.check, "auth": auth.check}
     health.install(app, checks)
-    limiter = limits.limiter(app, settings)
-    app.register_blueprint(accounts.blueprint(settings, auth, limiter))
+    limiter = rate_limits.limiter(app, settings)
+    app.register_blueprint(account_routes.blueprint(settings, auth, limiter))
     room = threading.BoundedSemaphore(settings.long_requests)
     moving = transfers(settings.transfers, room)
     outbox = Outbox(settings, store.jobs, publisher)
     unfinished = Uploads(client[mongo.VIDEOS], settings.upload_lifetime)
     intake = Intake(store, unfinished, outbox)
-    app.register_blueprint(uploads.blueprint(settings, identity, store, intake, moving))
+    app.register_blueprint(upload_routes.blueprint(settings, identity, store, intake, moving))
     parts = Parts(store, unfinished, intake)
     app.register_blueprint(Tus(settings, identity, store, unfinished, parts, transfers=moving).blueprint())
     feed = Feed(store.jobs, settings.events_interval)
     app.extensions[FEED] = feed
     followers = Followers(settings, store.jobs, feed, streams(settings.streams_per_account, room))
-    app.register_blueprint(jobs.blueprint(identity, store, outbox, followers))
-    app.register_blueprint(downloads.blueprint(identity, store, DownloadLinks(settings), moving))
+    app.register_blueprint(job_routes.blueprint(identity, store, outbox, followers))
+    app.register_blueprint(download_routes.blueprint(identity, store, DownloadLinks(settings), moving))
     app.register_blueprint(summaries.blueprint(settings, identity, limiter, moving))
-    app.register_blueprint(docs.blueprint())
+    app.register_blueprint(openapi_routes.blueprint())
     threading.Thread(target=_prepare, args=(store, unfinished), name="indexes", daemon=True).start()
     threading.Thread(target=UpkeepReport(store).keep_exporting, name="upkeep", daemon=True).start()
     return app

@@ -12,7 +12,7 @@ from pydantic import (
     field_validator,
 )
 
-from common.settings import (
+from common.runtime.settings import (
     LinkSettings,
     LoginServiceSettings,
     MongoSettings,

@@ -7,11 +7,11 @@ import requests
 from flask import Blueprint, Response, g, request
 from flask_limiter import Limiter
 
-from common import calls
 from common.errors import BadRequest, LengthRequired, TooLarge, Unavailable
-from common.identity import Identity
+from common.http import internal_http
+from common.http.identity import Identity
+from gateway.concurrency import Shares
 from gateway.settings import GatewaySettings
-from gateway.shares import Shares
 
 # bytes. The summary service has the last word on the size (MAX_TEXT_MB); this one keeps the gateway's memory.
 _MAX_BODY = 4 * 1024 * 1024
@@ -25,7 +25,7 @@ class SummaryClient:
     def __init__(self, settings: GatewaySettings) -> None:
         self._address = settings.summary_svc_address
         self._timeout = (settings.auth_connect_timeout, settings.summary_timeout)
-        self._session = calls.session()
+        self._session = internal_http.session()
 
     def ask(self, method: str, path: str, *, query: bytes, headers: Mapping[str, str], data: bytes) -> Response:
         """Its answer as it is."""

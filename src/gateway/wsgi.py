@@ -3,7 +3,7 @@
 import signal
 from types import FrameType
 
-from common import logs, startup
+from common.runtime import logs, startup
 from gateway.server import FEED, create_app
 from gateway.settings import GatewaySettings
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from common import startup, worker
-from common.jobs import Jobs
-from common.links import DownloadLinks
+from common.domain.jobs import Jobs
+from common.domain.links import DownloadLinks
 from common.messaging.publisher import Publisher
+from common.runtime import startup, worker
+from common.runtime.worker import Shutdown
 from common.storage import mongo
-from common.worker import Shutdown
 from notification.delivery import Delivery
 from notification.emails import Emails
 from notification.mailer import Mailer

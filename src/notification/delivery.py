@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from common.checkpoints import Point, checkpoint
+from common.domain.jobs import Job, Jobs, Status
+from common.domain.summaries import Summaries
 from common.errors import TransientError
-from common.jobs import Job, Jobs, Status
 from common.messaging.handler import Busy
 from common.messaging.message import InvalidMessage, Message
-from common.moments import now
+from common.runtime.checkpoints import Point, checkpoint
+from common.runtime.clock import now
 from common.storage.mongo import Document, failures
-from common.summaries import Summaries
 from notification.emails import Emails
 from notification.mailer import Mailer
 

@@ -5,10 +5,10 @@ from email.utils import formatdate
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from common.domain.jobs import Job, Status
+from common.domain.links import DownloadLinks
+from common.domain.results import Result
 from common.errors import PermanentError
-from common.jobs import Job, Status
-from common.links import DownloadLinks
-from common.results import Result
 
 _SUBJECTS = {Status.COMPLETED: "MP3 Download", Status.FAILED: "MP3 conversion failed"}
 

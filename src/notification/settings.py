@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, NonNegativeFloat, PositiveFloat, SecretStr, ValidationInfo, field_validator
 
 from common.messaging.retries import RetryPolicy
-from common.settings import Delays, LinkSettings, Port, WorkerSettings
+from common.runtime.settings import Delays, LinkSettings, Port, WorkerSettings
 
 _GMAIL_HOST = "smtp.gmail.com"
 

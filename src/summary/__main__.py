@@ -1,5 +1,5 @@
 """`python -m summary`: the worker."""
 
-from summary.consumer import main
+from summary.worker.consumer import main
 
 raise SystemExit(main())

@@ -6,19 +6,20 @@ import time
 
 from flask import Flask
 
-from common import health, http
+from common.domain.jobs import Jobs
+from common.domain.summaries import Summaries
+from common.domain.summary_outbox import SummaryOutbox
+from common.domain.transcripts import Transcripts
 from common.errors import TransientError
-from common.identity import Identity, LoginService
-from common.jobs import Jobs
+from common.http import app as http
+from common.http.identity import Identity, LoginService
 from common.messaging.connection import BrokerConnection
 from common.messaging.publisher import Publisher
+from common.runtime import health
 from common.storage import mongo
-from common.summaries import Summaries
-from common.summary_outbox import SummaryOutbox
-from common.transcripts import Transcripts
-from summary import readings, routes
-from summary.orders import Orders
-from summary.provider import Provider
+from summary.api import routes, transcript_routes
+from summary.api.summary_requests import Orders
+from summary.provider.client import Provider
 from summary.settings import SummarySettings
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ def create_app(settings: SummarySettings) -> Flask:
     orders = Orders(settings, jobs, summaries, Provider(settings), outbox)
     identity = Identity(login)
     app.register_blueprint(routes.blueprint(identity, orders))
-    app.register_blueprint(readings.blueprint(identity, jobs, transcripts))
+    app.register_blueprint(transcript_routes.blueprint(identity, jobs, transcripts))
     threading.Thread(target=_prepare, args=(summaries, transcripts), name="indexes", daemon=True).start()
     return app
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 
-from common.settings import LoginServiceSettings, WorkerSettings
+from common.runtime.settings import LoginServiceSettings, WorkerSettings
 
 
 class SummarySettings(WorkerSettings, LoginServiceSettings):

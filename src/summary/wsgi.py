@@ -1,6 +1,6 @@
 """The module that gunicorn loads in each worker, after the fork."""
 
-from common import logs, startup
+from common.runtime import logs, startup
 from summary.server import create_app
 from summary.settings import SummarySettings
 

@@ -24,7 +24,7 @@ function packed(): Plugin {
 
 export default defineConfig({
   plugins: [react(), packed()],
-  // The gateway puts a fresh nonce in this place for each visitor: see src/gateway/page.py.
+  // The gateway puts a fresh nonce in this place for each visitor: see src/nginx.
   html: { cspNonce: "CSP_NONCE_PLACE" },
   build: { target: "es2022", assetsInlineLimit: 0, chunkSizeWarningLimit: 1200 },
   server: {

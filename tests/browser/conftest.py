@@ -7,10 +7,10 @@ import pytest
 from bson import ObjectId
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
-from common.jobs import Jobs
-from common.settings import MongoSettings
+from common.domain.jobs import Jobs
+from common.domain.summaries import Summaries
+from common.runtime.settings import MongoSettings
 from common.storage import mongo
-from common.summaries import Summaries
 from scripts.stack import Stack
 from tests.browser.visitor import Visitor
 from tests.person import Person

@@ -10,9 +10,9 @@ import pytest
 from bson import ObjectId
 from playwright.sync_api import expect
 
-from common.settings import MongoSettings
+from common.domain.summaries import Summaries
+from common.runtime.settings import MongoSettings
 from common.storage import mongo
-from common.summaries import Summaries
 from tests import media
 
 ROOT = Path(__file__).resolve().parents[2]

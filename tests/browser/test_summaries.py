@@ -3,7 +3,7 @@
 from bson import ObjectId
 from playwright.sync_api import expect
 
-from common.summaries import Recording
+from common.domain.summaries import Recording
 from tests import media
 
 

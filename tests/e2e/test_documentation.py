@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mutagen.mp3 import MP3
 
-from gateway.openapi import document
+from gateway.openapi.document import document
 from tests import media
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"

@@ -11,7 +11,7 @@ import pytest
 import requests
 from bson import ObjectId
 
-from common.settings import MongoSettings
+from common.runtime.settings import MongoSettings
 from common.storage import mongo
 from common.storage.bucket import Bucket
 from tests import media

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
 
-from gateway.openapi import document
+from gateway.openapi.document import document
 from tests.person import Person
 
 # An event stream ends when its reader goes: it has tests of its own.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mutagen.mp3 import MP3
 
-from converter import moviepy_parts
+from converter.ffmpeg import moviepy_parts
 from tests import invariant, media
 from tests.person import Person
 

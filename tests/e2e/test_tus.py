@@ -17,7 +17,7 @@ import requests
 from bson import ObjectId
 from tusclient.client import TusClient
 
-from common.settings import MongoSettings
+from common.runtime.settings import MongoSettings
 from common.storage import mongo
 from scripts.stack import Stack
 from tests import invariant, media, stored

@@ -14,7 +14,7 @@ from bson import ObjectId
 from common.messaging.connection import BrokerConnection
 from common.messaging.message import Message
 from common.messaging.publisher import Publisher
-from common.settings import RabbitSettings
+from common.runtime.settings import RabbitSettings
 from tests import invariant, media
 from tests.waiting import eventually
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
-from common.checkpoints import Point
+from common.runtime.checkpoints import Point
 from tests import invariant, media
 from tests.waiting import eventually
 

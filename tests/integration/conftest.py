@@ -7,9 +7,9 @@ import pytest
 
 from common.messaging.connection import BrokerConnection
 from common.messaging.publisher import Publisher
-from common.settings import MongoSettings, RabbitSettings
+from common.runtime.settings import MongoSettings, RabbitSettings
 from common.storage import mongo
-from gateway.store import Store
+from gateway.jobs.store import Store
 from tests.integration import servers
 
 

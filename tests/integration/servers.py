@@ -8,13 +8,13 @@ from typing import Any
 
 import pika
 
-from common.jobs import Jobs
+from common.domain.jobs import Jobs
 from common.messaging import topology
 from common.messaging.connection import BrokerConnection
-from common.settings import RabbitSettings
+from common.runtime.settings import RabbitSettings
 from common.storage import mongo
 from common.storage.bucket import Bucket
-from gateway.store import Store
+from gateway.jobs.store import Store
 from tests.waiting import eventually
 
 DELAYS = (0.2, 0.4)

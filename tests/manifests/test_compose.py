@@ -9,7 +9,7 @@ import compose_spec
 import pytest
 import yaml
 
-from common.settings import EnvironmentSettings
+from common.runtime.settings import EnvironmentSettings
 from scripts.deploy import dotenv_file
 from tests.manifests.kustomize import ROOT, render
 from tests.manifests.pods import pods

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from auth.settings import AuthSettings
-from common.settings import EnvironmentSettings, ServerSettings
+from common.runtime.settings import EnvironmentSettings, ServerSettings
 from converter.settings import ConverterSettings
 from gateway.settings import GatewaySettings, HousekeepingSettings
 from notification.settings import NotificationSettings

@@ -136,16 +136,19 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(_ROOT / script, project / script)
     shutil.copytree(_ROOT / "scripts/deploy", project / "scripts/deploy", ignore=shutil.ignore_patterns("__pycache__"))
     compileall.compile_dir(project / "scripts", quiet=1)
-    for name in ("common", *_SERVICES):
+    for name in _SERVICES:
         (project / "src" / name).mkdir(parents=True)
         for module in ("__init__.py", "settings.py"):
             shutil.copy(_ROOT / "src" / name / module, project / "src" / name)
     # What the settings import.
     for module in (
-        "common/errors.py", "common/checkpoints.py", "common/messaging/__init__.py", "common/messaging/retries.py",
-        "auth/addresses.py", "converter/limits.py", "converter/processors.py",
+        "common/__init__.py", "common/errors.py", "common/runtime/__init__.py", "common/runtime/settings.py",
+        "common/runtime/checkpoints.py",
+        "common/messaging/__init__.py", "common/messaging/retries.py", "auth/addresses.py",
+        "converter/ffmpeg/__init__.py", "converter/ffmpeg/limits.py",
+        "converter/parallel/__init__.py", "converter/parallel/processors.py",
     ):  # fmt: skip
-        (project / "src" / module).parent.mkdir(exist_ok=True)
+        (project / "src" / module).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(_ROOT / "src" / module, project / "src" / module)
     shutil.copy(_ROOT / "src/auth/init.sql", project / "src/auth")
     for name in ("auth", "converter"):  # two images show all that four would

@@ -18,7 +18,7 @@ from pika.exceptions import AMQPError, NackError, UnroutableError
 from common.errors import TransientError
 from common.messaging import migration, topology
 from common.messaging.topology import Consumption
-from common.settings import RabbitSettings
+from common.runtime.settings import RabbitSettings
 
 log = logging.getLogger(__name__)
 

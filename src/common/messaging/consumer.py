@@ -16,12 +16,12 @@ from pika import BasicProperties
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.spec import Basic
 
-from common import metrics
-from common.health import Heartbeat
 from common.messaging.connection import BrokerConnection, BrokerUnavailable
 from common.messaging.handler import HandedBack
 from common.messaging.message import Envelope, Received
 from common.messaging.settlement import Outcome, Settlement
+from common.runtime import metrics
+from common.runtime.health import Heartbeat
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from bson import ObjectId
 from pika import BasicProperties
 
 from common.errors import PermanentError
-from common.logs import is_request_id
+from common.runtime.logs import is_request_id
 
 # Headers, see `Received`.
 ATTEMPT = "x-attempt"

@@ -8,11 +8,11 @@ from typing import Any
 import pika
 from pika.exceptions import NackError, UnroutableError
 
-from common.logs import current_request
 from common.messaging.connection import BrokerConnection, BrokerUnavailable
 from common.messaging.message import REQUEST, Envelope
 from common.messaging.topology import holding_queue
-from common.settings import RabbitSettings
+from common.runtime.logs import current_request
+from common.runtime.settings import RabbitSettings
 
 log = logging.getLogger(__name__)
 

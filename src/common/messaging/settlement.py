@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from common.errors import PermanentError, TransientError
-from common.logs import bound, bound_to_request
 from common.messaging.handler import Busy, HandedBack, Handler
 from common.messaging.message import (
     ATTEMPT,
@@ -30,7 +29,8 @@ from common.messaging.message import (
 from common.messaging.publisher import Publisher
 from common.messaging.retries import RetryPolicy
 from common.messaging.topology import Consumption, dead_queue, recent_queue, retry_queue
-from common.settings import RabbitSettings
+from common.runtime.logs import bound, bound_to_request
+from common.runtime.settings import RabbitSettings
 
 log = logging.getLogger(__name__)
 

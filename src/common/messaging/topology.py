@@ -14,7 +14,7 @@ from typing import Any
 from pika import BlockingConnection
 from pika.exceptions import ChannelClosedByBroker
 
-from common.settings import RabbitSettings
+from common.runtime.settings import RabbitSettings
 
 _PRECONDITION_FAILED = 406
 # RabbitMQ 3.10 does not know 4's "-1".

@@ -10,7 +10,7 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from common.errors import TransientError
-from common.settings import MongoSettings
+from common.runtime.settings import MongoSettings
 
 Document = dict[str, Any]
 Client = MongoClient[Document]

@@ -47,7 +47,7 @@ class OrphanedChunks:
             {"$match": {"_id": {"$lt": ObjectId.from_datetime(before)}}},
             {"$lookup": {"from": "fs.files", "localField": "_id", "foreignField": "_id", "as": "file"}},
             {"$match": {"file": []}},
-            # Uploads that go on later (gateway.resumable) are in nobody's way.
+            # Uploads that go on later (gateway.uploads.resumable) are in nobody's way.
             {"$lookup": {"from": "uploads", "localField": "_id", "foreignField": "_id", "as": "upload"}},
             {"$match": {"upload": []}},
             {"$project": {"_id": 1}},

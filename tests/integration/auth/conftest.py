@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from auth.server import create_app
 from auth.settings import AuthSettings
-from common import startup
+from common.runtime import startup
 from tests.integration.auth.mariadb import MariaDB
 
 JWT_SECRET = "a secret of the tests, long enough"

@@ -11,8 +11,8 @@ import MySQLdb
 import pytest
 from flask.testing import FlaskClient
 
-from common import health
-from common.dependencies import Dependencies
+from common.runtime import health
+from common.runtime.dependencies import Dependencies
 from tests.integration.auth.conftest import Operator, app_on, wait_until
 from tests.integration.auth.mariadb import INIT_SQL, USER, MariaDB
 from tests.integration.auth.mariadb import PASSWORD as DATABASE_PASSWORD

@@ -18,7 +18,7 @@ from tests.integration.auth.conftest import auth_environment, wait_until
 from tests.integration.auth.mariadb import ENDS_WITH_PARENT, MariaDB, free_port
 
 SOURCE = Path(__file__).parents[3] / "src"
-COMMAND = [sys.executable, "-m", "gunicorn", "-c", "python:common.gunicorn_conf", "auth.wsgi:app"]
+COMMAND = [sys.executable, "-m", "gunicorn", "-c", "python:common.runtime.gunicorn_conf", "auth.wsgi:app"]
 PASSWORD = "correct horse"
 
 

@@ -10,17 +10,17 @@ from bson import ObjectId
 from pymongo import MongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
-from common.jobs import Jobs, Status
-from common.moments import now
+from common.domain.jobs import Jobs, Status
+from common.domain.summaries import Summaries
+from common.domain.transcripts import Transcripts
+from common.runtime.clock import now
 from common.storage.bucket import Bucket
-from common.summaries import Summaries
-from common.transcripts import Transcripts
-from converter.claims import JobClaims
-from gateway.outbox import Outbox
-from gateway.resumable import Uploads
-from gateway.retention import Housekeeping
+from converter.leases import JobClaims
+from gateway.housekeeping.retention import Housekeeping
+from gateway.jobs.outbox import Outbox
+from gateway.jobs.store import Store
 from gateway.settings import HousekeepingSettings
-from gateway.store import Store
+from gateway.uploads.resumable import Uploads
 from tests import stored
 
 OWNER = "owner@example.com"

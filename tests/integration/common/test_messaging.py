@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from common import metrics
 from common.errors import PermanentError, TransientError
-from common.health import Heartbeat
 from common.messaging.connection import BrokerConnection, BrokerUnavailable, connect
 from common.messaging.consumer import Consumer
 from common.messaging.handler import Busy, HandedBack
@@ -19,7 +17,9 @@ from common.messaging.publisher import Publisher
 from common.messaging.retries import RetryPolicy
 from common.messaging.settlement import Outcome, Settlement
 from common.messaging.topology import Consumption, dead_queue, recent_queue
-from common.settings import RabbitSettings
+from common.runtime import metrics
+from common.runtime.health import Heartbeat
+from common.runtime.settings import RabbitSettings
 from tests.waiting import eventually
 
 MESSAGE = Message(video_fid=ObjectId(), mp3_fid=None, username="a@example.com")

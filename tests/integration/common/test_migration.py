@@ -19,7 +19,7 @@ from common.messaging.connection import BrokerConnection, BrokerUnavailable, con
 from common.messaging.migration import MigrationPending
 from common.messaging.publisher import Publisher
 from common.messaging.topology import Consumption, dead_queue, holding_queue, retry_queue
-from common.settings import RabbitSettings
+from common.runtime.settings import RabbitSettings
 from tests.integration.servers import DELAYS
 from tests.waiting import eventually
 

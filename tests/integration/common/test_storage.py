@@ -11,7 +11,7 @@ from bson import ObjectId
 from pymongo import MongoClient
 from pymongo.monitoring import ConnectionPoolListener
 
-from common.settings import MongoSettings
+from common.runtime.settings import MongoSettings
 from common.storage import mongo
 from common.storage.bucket import READ_BATCH, STREAMS, Bucket, DamagedFile, StoredFile
 from common.storage.mongo import StorageUnavailable

@@ -8,9 +8,9 @@ from typing import Any
 import psutil
 import pytest
 
-from common.options import ConversionOptions
-from converter.limits import Limits
-from converter.transcoder import Transcode, transcode
+from common.domain.options import ConversionOptions
+from converter.encoding.transcoder import Transcode, transcode
+from converter.ffmpeg.limits import Limits
 
 Convert = Callable[..., Transcode]
 

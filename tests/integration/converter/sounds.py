@@ -8,7 +8,7 @@ import numpy
 from mutagen.mp3 import MP3
 from numpy.typing import NDArray
 
-from converter import moviepy_parts
+from converter.ffmpeg import moviepy_parts
 
 RATE = 16000
 Samples = NDArray[numpy.floating[Any]]

@@ -11,14 +11,14 @@ from datetime import timedelta
 import pytest
 from bson import ObjectId
 
-from common.claims import ClaimLost
+from common.domain.jobs import Status
+from common.domain.leases import ClaimLost
 from common.errors import TransientError
-from common.jobs import Status
 from common.messaging.handler import Busy, HandedBack
 from common.messaging.message import InvalidMessage, Message
-from common.moments import now
-from converter.claims import JobClaims
+from common.runtime.clock import now
 from converter.conversion import Conversion, mp3_name
+from converter.leases import JobClaims
 from converter.settings import ConverterSettings
 from converter.workspace import clear_leftovers
 from tests import media, stored

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from mutagen.mp3 import BitrateMode
 
-from common import mp3 as frame_header
+from common.domain import mp3 as frame_header
 from common.errors import PermanentError
-from converter import moviepy_parts
-from converter.frames import frames
+from converter.ffmpeg import moviepy_parts
+from converter.mp3.frames import frames
 from tests import media
 from tests.integration.converter import sounds
 from tests.integration.converter.conftest import Convert

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from common.domain.options import ConversionOptions
 from common.errors import PermanentError
-from common.options import ConversionOptions
 from common.storage.bucket import Bucket, StoredFile
-from converter.fetching import fetch
-from converter.transcoder import transcode
+from converter.encoding.transcoder import transcode
+from converter.sparse_fetch.fetch import fetch
 from tests import media
 from tests.integration.converter import sounds
 from tests.integration.converter.conftest import limits

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common import notes
-from converter.timeline import LONGEST_GAP
-from converter.transcoder import Transcode
+from common.domain import notes
+from converter.encoding.transcoder import Transcode
+from converter.media.timeline import LONGEST_GAP
 from tests import matroska, media
 from tests.integration.converter import sounds
 from tests.integration.converter.conftest import Convert, convert_in

@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from common.errors import PermanentError, TransientError
-from converter.process import Cancelled
-from converter.transcoder import RESULT
+from converter.encoding.transcoder import RESULT
+from converter.ffmpeg.process import Cancelled
 from tests import media
 from tests.integration.converter.conftest import Convert, running_ffmpegs
 
@@ -73,8 +73,9 @@ def test_an_error_of_the_listener_leaves_no_process(convert: Convert) -> None:
 def test_ffmpeg_dies_with_its_parent(tmp_path: Path) -> None:
     source = shutil.copy(media.long(LONG), tmp_path / "source")
     program = (
-        "import pathlib, sys; from common.options import ConversionOptions; from converter.limits import Limits;"
-        "from converter.transcoder import transcode; transcode(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]),"
+        "import pathlib, sys; from common.domain.options import ConversionOptions;"
+        "from converter.ffmpeg.limits import Limits; from converter.encoding.transcoder import transcode;"
+        "transcode(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]),"
         "filename='x', options=ConversionOptions(), limits=Limits(600, 600, 256, 500, 1e6),"
         "on_progress=lambda share: print(share, flush=True), should_stop=lambda: False)"
     )

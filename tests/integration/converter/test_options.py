@@ -8,7 +8,7 @@ import pytest
 from mutagen.mp3 import BitrateMode
 
 from common.errors import PermanentError
-from converter import moviepy_parts
+from converter.ffmpeg import moviepy_parts
 from tests import media
 from tests.integration.converter import sounds
 from tests.integration.converter.conftest import Convert

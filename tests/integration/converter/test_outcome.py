@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from common import notes
-from common.notes import Note
-from common.results import Sound
+from common.domain import notes
+from common.domain.notes import Note
+from common.domain.results import Sound
 from converter import outcome
 from tests import media
 from tests.integration.converter.conftest import Convert

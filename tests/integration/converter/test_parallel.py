@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from common.errors import PermanentError, TransientError
-from converter import parallel
-from converter.process import Cancelled
+from converter.ffmpeg.process import Cancelled
+from converter.parallel import encoding
 from tests import media
 from tests.integration.converter import sounds
 from tests.integration.converter.conftest import Convert, running_ffmpegs
@@ -70,7 +70,7 @@ def test_gaps_are_filled(convert: Convert, tmp_path: Path) -> None:
 
 
 def test_a_short_sound_is_encoded_in_one_go(convert: Convert, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(parallel, "encode")
+    monkeypatch.delattr(encoding, "encode")
     assert convert(media.long(30), threads=2).duration == pytest.approx(30, abs=0.1)
 
 

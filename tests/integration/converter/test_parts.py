@@ -12,12 +12,14 @@ import pytest
 from mutagen.mp3 import MP3, BitrateMode
 from numpy.typing import NDArray
 
-from converter import ffmpeg, frames, moviepy_parts, parallel, xing
-from converter.ffmpeg import Encoding, Piece, Source
-from converter.joining import LEAD, SEARCH, Joiner, NotJoinable, Part
-from converter.limits import Limits
-from converter.process import Run, run
-from converter.progress import Progress
+from converter.ffmpeg import commands, moviepy_parts
+from converter.ffmpeg.commands import Encoding, Piece, Source
+from converter.ffmpeg.limits import Limits
+from converter.ffmpeg.process import Run, run
+from converter.ffmpeg.progress import Progress
+from converter.mp3 import frames, xing
+from converter.parallel import encoding
+from converter.parallel.joining import LEAD, SEARCH, Joiner, NotJoinable, Part
 
 # Four parts: they have ten seconds each at least.
 SECONDS = 42.3
@@ -87,10 +89,10 @@ def encode_both(case: Case, folder: Path) -> tuple[Path, Path]:
     how = Run(folder, LIMITS, time.monotonic() + 600, lambda: False)
     piece = Piece(0)
     with Source(source).opened() as opened:
-        command = ffmpeg.encoding(opened, piece, single, case.encoding)
+        command = commands.encoding(opened, piece, single, case.encoding)
         assert run(command, how, source=opened.fd, output=Progress()).code == 0
-    order = parallel.Order(Source(source), piece, None, case.encoding, joined, SECONDS)
-    assert parallel.encode(order, how, 4, lambda _: None).code == 0
+    order = encoding.Order(Source(source), piece, None, case.encoding, joined, SECONDS)
+    assert encoding.encode(order, how, 4, lambda _: None).code == 0
     assert sorted(path.name for path in folder.iterdir()) == ["joined.mp3", "single.mp3", "source.wav"]
     return single, joined
 
@@ -115,7 +117,7 @@ def errors(found: Samples, source: Samples) -> Samples:
 def joints(case: Case) -> list[int]:
     """The numbers of the blocks of 1152 samples in which the parts take turns."""
     samples = 1152 if case.rate >= 32000 else 576
-    turns = parallel.joints(math.ceil(SECONDS * case.rate / samples), 4)
+    turns = encoding.joints(math.ceil(SECONDS * case.rate / samples), 4)
     return [turn * samples // 1152 for turn in turns]
 
 
@@ -196,7 +198,7 @@ def test_a_decoder_that_fails_says_why(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"This is no sound. " * 1000)
     how = Run(tmp_path, LIMITS, time.monotonic() + 60, lambda: False)
-    order = parallel.Order(Source(source), Piece(0), None, CASES[0].encoding, tmp_path / "x.mp3", SECONDS)
-    finished = parallel.encode(order, how, 2, lambda _: None)
+    order = encoding.Order(Source(source), Piece(0), None, CASES[0].encoding, tmp_path / "x.mp3", SECONDS)
+    finished = encoding.encode(order, how, 2, lambda _: None)
     assert finished.code != 0
     assert "Invalid data" in finished.log

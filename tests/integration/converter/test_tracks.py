@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from common import notes
+from common.domain import notes
 from common.errors import PermanentError
-from converter import layouts
+from converter.media import channel_layouts
 from tests import media
 from tests.integration.converter import sounds
 from tests.integration.converter.conftest import Convert
@@ -98,9 +98,9 @@ def test_ambisonics_of_the_second_order_become_sound(convert: Convert) -> None:
     assert sounds.pitch(sounds.decode(mp3.path)) == pytest.approx(440, abs=2)
 
 
-@pytest.mark.parametrize("layout", sorted(layouts.KNOWN))
+@pytest.mark.parametrize("layout", sorted(channel_layouts.KNOWN))
 def test_what_ffmpeg_mixes_itself_needs_no_filter(layout: str) -> None:
-    assert layouts.mix(layout) is None
+    assert channel_layouts.mix(layout) is None
     mixed = media.ffmpeg(["-f", "lavfi", "-i", f"anullsrc=cl={layout}:d=0.1", "-ac", "2"], "wav")
     assert mixed.stat().st_size > 1000
 

@@ -9,12 +9,12 @@ import gridfs
 import pytest
 from bson import ObjectId
 
-from common.jobs import Status
-from gateway import migrations
-from gateway.adopt import Adoptions
-from gateway.orphans import OrphanCleanup
-from gateway.resumable import Uploads
+from common.domain.jobs import Status
+from gateway.housekeeping import migrations
+from gateway.housekeeping.adopt import Adoptions
+from gateway.housekeeping.orphans import OrphanCleanup
 from gateway.settings import HousekeepingSettings
+from gateway.uploads.resumable import Uploads
 
 OWNER = "owner@example.com"
 OTHER = "other@example.com"
@@ -202,7 +202,7 @@ def test_files_that_a_replica_of_the_previous_release_stored_late_are_marked_by_
 
 def test_the_command_shows_what_it_would_do(environment):
     done = subprocess.run(
-        [sys.executable, "-m", "gateway.adopt", "--dry-run"],
+        [sys.executable, "-m", "gateway.housekeeping.adopt", "--dry-run"],
         env={**os.environ, "PYTHONPATH": "src", **{key: environment[key] for key in ("MONGO_URI", "RABBITMQ_URI")}},
         capture_output=True,
         text=True,

@@ -8,11 +8,11 @@ import sys
 import pytest
 from bson import ObjectId
 
-from common.jobs import Jobs, Status
+from common.domain.jobs import Jobs, Status
+from common.domain.summaries import Stage, Summaries
 from common.messaging.message import DIED_AT, REASON, Message, SummaryMessage
 from common.messaging.topology import dead_queue
 from common.storage import mongo
-from common.summaries import Stage, Summaries
 
 OWNER = "owner@example.com"
 

@@ -6,17 +6,17 @@ import pytest
 from bson import ObjectId
 from gridfs import DEFAULT_CHUNK_SIZE
 
+from common.domain.jobs import Jobs, Status
+from common.domain.summaries import Summary
+from common.domain.summary_outbox import SummaryOutbox
 from common.errors import Conflict, Gone, NotFound
-from common.jobs import Jobs, Status
 from common.storage.bucket import DamagedFile
 from common.storage.mongo import StorageUnavailable
-from common.summaries import Summary
-from common.summary_outbox import SummaryOutbox
-from gateway import rerun
-from gateway.intake import Intake
-from gateway.outbox import Outbox
-from gateway.resumable import Upload, Uploads
-from gateway.store import Store
+from gateway.jobs import transitions
+from gateway.jobs.outbox import Outbox
+from gateway.jobs.store import Store
+from gateway.uploads.acceptance import Intake
+from gateway.uploads.resumable import Upload, Uploads
 
 OWNER = "owner@example.com"
 DATA = b"x" * 1000
@@ -152,21 +152,21 @@ def test_a_retry_of_what_was_seen_does_not_queue_a_later_round_again(store, outb
     store.jobs.reopen(failed.video_fid)
     store.jobs.fail(failed.video_fid, "another reason")
     with pytest.raises(Conflict):
-        rerun.retry(store, outbox, failed, None)
+        transitions.retry(store, outbox, failed, None)
     assert store.jobs.get(failed.video_fid).round == 1
 
 
 def test_a_cancellation_of_what_was_seen_does_not_cancel_a_later_round(store, failed):
     store.jobs.reopen(failed.video_fid)
     with pytest.raises(Conflict):
-        rerun.cancel(store, failed)
+        transitions.cancel(store, failed)
     assert store.jobs.get(failed.video_fid).status is Status.QUEUED
 
 
 def test_a_deleted_job_stays_deleted(store, outbox, failed):
     store.delete(failed.video_fid)
     with pytest.raises((Conflict, NotFound)):
-        rerun.retry(store, outbox, failed, None)
+        transitions.retry(store, outbox, failed, None)
     assert store.jobs.get(failed.video_fid).status is Status.DELETED
 
 

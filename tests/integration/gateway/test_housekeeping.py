@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from bson import ObjectId
 
-from common.jobs import Status
-from common.moments import now
+from common.domain.jobs import Status
+from common.domain.summaries import Recording
+from common.runtime.clock import now
 from common.storage.bucket import Bucket
-from common.summaries import Recording
-from gateway.outbox import Outbox
-from gateway.retention import Housekeeping
+from gateway.housekeeping.retention import Housekeeping
+from gateway.housekeeping.summaries import SummaryUpkeep
+from gateway.jobs.outbox import Outbox
 from gateway.settings import HousekeepingSettings
-from gateway.summary_upkeep import SummaryUpkeep
 
 OWNER = "owner@example.com"
 

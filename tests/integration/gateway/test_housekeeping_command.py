@@ -50,7 +50,7 @@ def test_a_file_whose_job_is_gone_fails_the_run_and_is_a_metric(housekeeping, lo
     done = housekeeping()
     output = done.stdout + done.stderr
     assert done.returncode == 1, output
-    assert "python -m gateway.adopt" in output
+    assert "python -m gateway.housekeeping.adopt" in output
     assert "--delete-held" in output
 
     def exported() -> bool:

@@ -8,17 +8,17 @@ import gridfs
 import pytest
 from bson import ObjectId
 
-from common.jobs import Status
+from common.domain.jobs import Status
 from common.storage.bucket import Bucket
 from common.storage.mongo import StorageUnavailable
 from common.storage.writer import MARKER
-from gateway.intake import Intake
-from gateway.orphan_reasons import Reason
-from gateway.orphans import Cleanup, OrphanCleanup
-from gateway.outbox import Outbox
-from gateway.resumable import Uploads
+from gateway.housekeeping.orphan_reasons import Reason
+from gateway.housekeeping.orphans import Cleanup, OrphanCleanup
+from gateway.jobs.outbox import Outbox
+from gateway.jobs.store import Store
 from gateway.settings import HousekeepingSettings
-from gateway.store import Store
+from gateway.uploads.acceptance import Intake
+from gateway.uploads.resumable import Uploads
 
 OWNER = "owner@example.com"
 # As many as any file would need to be deleted.

@@ -5,15 +5,15 @@ from datetime import timedelta
 
 import pytest
 
+from common.domain.jobs import Status
 from common.errors import Locked
-from common.jobs import Status
-from common.moments import now
+from common.runtime.clock import now
 from common.storage.mongo import StorageUnavailable
 from common.storage.writer import BATCH, DEFAULT_CHUNK_SIZE
-from gateway.outbox import Outbox
-from gateway.resumable import Uploads
-from gateway.retention import Housekeeping
+from gateway.housekeeping.retention import Housekeeping
+from gateway.jobs.outbox import Outbox
 from gateway.settings import HousekeepingSettings
+from gateway.uploads.resumable import Uploads
 from tests import media
 
 OWNER = "owner@example.com"

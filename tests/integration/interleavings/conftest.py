@@ -8,9 +8,9 @@ import pytest
 
 from common.messaging.connection import BrokerConnection
 from common.messaging.publisher import Publisher
-from common.settings import RabbitSettings
+from common.runtime.settings import RabbitSettings
 from common.storage import mongo
-from gateway.store import Store
+from gateway.jobs.store import Store
 from tests.integration import mail, servers
 from tests.integration.interleavings import stopping
 

@@ -5,8 +5,8 @@ import contextvars
 import threading
 from collections.abc import Callable, Iterator
 
-from common import checkpoints
-from common.checkpoints import Point
+from common.runtime import checkpoints
+from common.runtime.checkpoints import Point
 from tests.waiting import eventually
 
 # s. Longer than anything that a rival does meanwhile, on a busy machine.

@@ -16,17 +16,17 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from common.checkpoints import Point
+from common.domain.jobs import CANCELLED, Job, Status
+from common.domain.links import DownloadLinks
 from common.errors import Conflict, TransientError
-from common.jobs import CANCELLED, Job, Status
-from common.links import DownloadLinks
 from common.messaging.message import Message, decode, run_of
-from common.moments import now
+from common.runtime.checkpoints import Point
+from common.runtime.clock import now
 from converter.conversion import Conversion
 from converter.settings import ConverterSettings
-from gateway import rerun
-from gateway.outbox import Outbox
-from gateway.store import Store
+from gateway.jobs import transitions
+from gateway.jobs.outbox import Outbox
+from gateway.jobs.store import Store
 from notification.delivery import Delivery
 from notification.emails import Emails
 from notification.mailer import Mailer
@@ -88,10 +88,10 @@ class World:
 
     # What the owner does.
     def retries(self, **options: object) -> None:
-        rerun.retry(self.store, self._outbox, self.job, options)
+        transitions.retry(self.store, self._outbox, self.job, options)
 
     def cancels(self) -> None:
-        rerun.cancel(self.store, self.job)
+        transitions.cancel(self.store, self.job)
 
     def cancels_if_possible(self) -> None:
         try:

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from common.checkpoints import Point
+from common.domain.jobs import Job, Status
+from common.domain.links import DownloadLinks
 from common.errors import PermanentError, TransientError
-from common.jobs import Job, Status
-from common.links import DownloadLinks
 from common.messaging.message import Message
-from common.moments import now
-from gateway.store import Store
+from common.runtime.checkpoints import Point
+from common.runtime.clock import now
+from gateway.jobs.store import Store
 from notification.delivery import Delivery
 from notification.emails import Emails
 from notification.mailer import Mailer

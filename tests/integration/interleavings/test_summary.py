@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from common.checkpoints import Point
+from common.domain.summaries import Recording, Stage, Summary
+from common.domain.summary_outbox import SummaryOutbox
 from common.errors import PermanentError, TransientError
 from common.messaging.message import SummaryMessage, run_of
-from common.moments import now
-from common.summaries import Recording, Stage, Summary
-from common.summary_outbox import SummaryOutbox
-from gateway.store import Store
-from summary.provider import Provider
+from common.runtime.checkpoints import Point
+from common.runtime.clock import now
+from gateway.jobs.store import Store
+from summary.provider.client import Provider
 from summary.settings import SummarySettings
-from summary.work import Summarising
+from summary.worker.summarising import Summarising
 from tests.integration.interleavings.stopping import Worker
 from tests.integration.summary.conftest import KEY, TestProvider, running_provider, silence
 from tests.waiting import eventually

@@ -5,15 +5,15 @@ from datetime import timedelta
 import pytest
 from bson import ObjectId
 
+from common.domain.jobs import Job, Jobs, Status
+from common.domain.links import DownloadLinks
+from common.domain.summaries import Recording, Summaries
 from common.errors import TransientError
-from common.jobs import Job, Jobs, Status
-from common.links import DownloadLinks
 from common.messaging.handler import Busy
 from common.messaging.message import InvalidMessage, Message
-from common.moments import now
-from common.summaries import Recording, Summaries
-from gateway.outbox import Outbox
-from gateway.retention import Housekeeping
+from common.runtime.clock import now
+from gateway.housekeeping.retention import Housekeeping
+from gateway.jobs.outbox import Outbox
 from gateway.settings import HousekeepingSettings
 from notification.delivery import Delivery
 from notification.emails import Emails

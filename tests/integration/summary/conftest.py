@@ -15,16 +15,16 @@ import pytest
 import requests
 from bson import ObjectId
 
-from common.jobs import Jobs
+from common.domain.jobs import Jobs
+from common.domain.summaries import Recording, Summaries, Summary
+from common.domain.transcripts import Transcripts
 from common.messaging.message import SummaryMessage
 from common.storage import mongo
 from common.storage.bucket import Bucket
-from common.summaries import Recording, Summaries, Summary
-from common.transcripts import Transcripts
 from scripts.stack import providerserver
-from summary.provider import Provider
+from summary.provider.client import Provider
 from summary.settings import SummarySettings
-from summary.work import Summarising
+from summary.worker.summarising import Summarising
 from tests.waiting import eventually
 
 OWNER = "owner@example.com"

@@ -5,13 +5,13 @@ import threading
 import pytest
 from bson import ObjectId
 
-from common.claims import ClaimLost
+from common.domain.jobs import Jobs
+from common.domain.leases import ClaimLost
+from common.domain.summaries import Stage
 from common.errors import TransientError
-from common.jobs import Jobs
 from common.messaging.handler import Busy, HandedBack
 from common.messaging.message import InvalidMessage, SummaryMessage
-from common.summaries import Stage
-from summary.provider import ProviderRefused
+from summary.provider.client import ProviderRefused
 from tests.integration.summary.conftest import KEY, OWNER, message
 from tests.waiting import eventually
 

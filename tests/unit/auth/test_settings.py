@@ -3,7 +3,7 @@
 import pytest
 
 from auth.settings import AuthSettings
-from common import startup
+from common.runtime import startup
 
 COMPLETE = {
     "MYSQL_HOST": "mysql", "MYSQL_USER": "auth_user", "MYSQL_PASSWORD": "a database password", "JWT_SECRET": "s" * 32,

@@ -7,16 +7,16 @@ import sys
 
 import pytest
 
-from common import checkpoints
-from common.checkpoints import Point, checkpoint
-from common.settings import WorkerSettings
+from common.runtime import checkpoints
+from common.runtime.checkpoints import Point, checkpoint
+from common.runtime.settings import WorkerSettings
 from tests.waiting import eventually
 
 SERVERS = {"mongo_uri": "mongodb://x", "rabbitmq_uri": "amqp://x"}
 
 PROGRAM = """
-from common import checkpoints
-from common.checkpoints import Point, checkpoint
+from common.runtime import checkpoints
+from common.runtime.checkpoints import Point, checkpoint
 checkpoints.stop_process_at(Point.CONVERTER_STORED)
 checkpoint(Point.CONVERTER_CLAIMED)
 checkpoint(Point.CONVERTER_STORED)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common import filenames
+from common.domain import filenames
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import threading
 import pytest
 from prometheus_client import REGISTRY
 
-from common import health
-from common.dependencies import Dependencies
 from common.errors import TransientError
+from common.runtime import health
+from common.runtime.dependencies import Dependencies
 
 
 def down():

@@ -4,8 +4,9 @@ import logging
 
 import pytest
 
-from common import http, logs
 from common.errors import Conflict, TooManyRequests, TransientError, Unauthorized
+from common.http import app as http
+from common.runtime import logs
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
-from common import notes
-from common.notes import Note
+from common.domain import notes
+from common.domain.notes import Note
 
 
 def test_a_note_is_read_as_it_was_written() -> None:

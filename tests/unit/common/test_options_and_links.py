@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from itsdangerous import TimestampSigner
 
+from common.domain.links import DownloadLinks
+from common.domain.options import ConversionOptions
 from common.errors import Invalid
-from common.links import DownloadLinks
-from common.options import ConversionOptions
-from common.settings import LinkSettings
+from common.runtime.settings import LinkSettings
 
 WEEK = 7 * 24 * 3600
 SECRET = "0123456789abcdef0123456789abcdef"

@@ -5,10 +5,10 @@ from typing import Any
 
 from bson import ObjectId
 
-from common import notes
-from common.jobs import Status, job_from
-from common.notes import Note
-from common.results import Result, Sound
+from common.domain import notes
+from common.domain.jobs import Status, job_from
+from common.domain.notes import Note
+from common.domain.results import Result, Sound
 
 SOUND = Sound(duration=61.44, size=1_474_560, bitrate=192, quality=None, variable=False, sample_rate=44100, channels=2)
 RESULT = Result(SOUND, 10_485_760, (Note(notes.TRACK_SKIPPED, {"wanted": 1, "used": 2}), Note("something_new")))

@@ -6,8 +6,8 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from common.settings import LinkSettings, MongoSettings, RabbitSettings
-from common.startup import EXIT_CONFIGURATION, configuration_errors
+from common.runtime.settings import LinkSettings, MongoSettings, RabbitSettings
+from common.runtime.startup import EXIT_CONFIGURATION, configuration_errors
 from gateway.settings import GatewaySettings
 
 SECRET = "0123456789abcdef0123456789abcdef"

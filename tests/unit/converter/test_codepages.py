@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converter import codepages
+from converter.media import codepages
 
 
 def listing(*tags: tuple[str, bytes], container: str = "avi") -> bytes:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converter import completeness, media, ogg, pcm_headers
-from converter.completeness import Extent
+from converter.media import completeness, ogg, pcm_headers, probe
+from converter.media.completeness import Extent
 from tests import media as videos
 
 
@@ -40,7 +40,7 @@ FTYP = box(b"ftyp", 16)
     ],
 )
 def test_an_mp4_lacks_what_a_box_lacks(content: bytes, expected: Extent) -> None:
-    assert extent(content, media.MP4) is expected
+    assert extent(content, probe.MP4) is expected
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_container_says_whether_it_is_cut(kind: str, container: str, share: fl
     assert extent(content[: int(len(content) * share)], container) is expected
 
 
-CONTAINERS = [media.MP4, "matroska,webm", "avi", "asf", "flv", "wav", "au"]
+CONTAINERS = [probe.MP4, "matroska,webm", "avi", "asf", "flv", "wav", "au"]
 STARTS = [
     b"",
     FTYP,

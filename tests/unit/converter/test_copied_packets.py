@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from converter.copied_packets import NotCopyable, Packets
+from converter.copying.packets import NotCopyable, Packets
 
 HEAD = ["#software: Lavf63.1.102", "#tb 0: 1/1000", "#media_type 0: audio", "#codec_id 0: mp3"]
 REST = "384, 0xeed6990d"

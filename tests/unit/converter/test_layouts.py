@@ -2,7 +2,7 @@
 
 import pytest
 
-from converter.layouts import mix
+from converter.media.channel_layouts import mix
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from converter.limits import MEGABYTE, Limits
+from converter.ffmpeg.limits import MEGABYTE, Limits
 
 LIMITS = Limits(timeout=1, stall=1, memory_mb=1, max_output_mb=2048, max_duration=1)
 

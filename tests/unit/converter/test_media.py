@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings, strategies
 
 from common.errors import PermanentError
-from converter import media
+from converter.media import probe
 
 LISTING = """\
 Input #0, matroska,webm, from 'fd:':
@@ -34,13 +34,13 @@ At least one output file must be specified
 """
 
 
-def chosen(listing: str, track: int | None = None) -> media.Track:
+def chosen(listing: str, track: int | None = None) -> probe.Track:
     """The track that is tried first."""
-    return media.candidates(media.tracks(listing), track)[0]
+    return probe.candidates(probe.tracks(listing), track)[0]
 
 
 def test_the_container_is_read() -> None:
-    found = media.container(LISTING)
+    found = probe.container(LISTING)
     assert (found.name, found.duration, found.start, found.frame) == ("matroska,webm", 3723.5, 0.5, 0.04)
     assert found.tags["TITLE"] == "A film: part one\nInput #0, hls, from 'x':"
     assert found.tags["ENCODER"] == "Lavf"
@@ -57,11 +57,11 @@ def test_without_a_default_the_first_track_is_chosen() -> None:
 
 
 def test_the_other_tracks_follow_the_default_one() -> None:
-    assert [track.stream for track in media.candidates(media.tracks(LISTING), None)] == [2, 1]
+    assert [track.stream for track in probe.candidates(probe.tracks(LISTING), None)] == [2, 1]
 
 
 def test_a_wanted_track_has_no_other_one_in_its_place() -> None:
-    assert [track.stream for track in media.candidates(media.tracks(LISTING), 1)] == [1]
+    assert [track.stream for track in probe.candidates(probe.tracks(LISTING), 1)] == [1]
 
 
 def test_a_track_that_two_programs_have_counts_once() -> None:
@@ -79,7 +79,7 @@ def test_a_programs_tags_are_not_the_ones_of_a_track() -> None:
 
 
 def test_no_length_is_none() -> None:
-    found = media.container(LISTING.replace("01:02:03.50, start: 0.500000", "N/A"))
+    found = probe.container(LISTING.replace("01:02:03.50, start: 0.500000", "N/A"))
     assert (found.duration, found.start) == (None, 0.0)
 
 
@@ -94,7 +94,7 @@ def test_no_length_is_none() -> None:
 )
 def test_what_cannot_be_converted_is_told(listing: str, sentence: str) -> None:
     with pytest.raises(PermanentError, match=sentence):
-        media.container(listing)
+        probe.container(listing)
         chosen(listing)
 
 
@@ -125,14 +125,14 @@ def test_a_long_listing_is_read_in_a_moment(once: list[str], often: list[str]) -
     repeated = "".join(often)
     listing = "Input #0, x, from 'fd:':\n" + "".join(once) + repeated * (60_000 // len(repeated))
     before = time.process_time()
-    media.container(listing)
-    media.tracks(listing)
-    media.chapters(listing)
+    probe.container(listing)
+    probe.tracks(listing)
+    probe.chapters(listing)
     assert time.process_time() - before < 3
 
 
 @pytest.mark.parametrize("line", ["  Stream #0:1: " + "Video: 1 fps" * 20_000, "  Stream #0:1" + ": Audio: x" * 24_000])
 def test_a_long_line_is_read_in_a_moment(line: str) -> None:
     before = time.process_time()
-    media.tracks(f"Input #0, x, from 'fd:':\n{line}\n")
+    probe.tracks(f"Input #0, x, from 'fd:':\n{line}\n")
     assert time.process_time() - before < 0.5

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from converter import moviepy_parts, mp4_layout
+from converter.ffmpeg import moviepy_parts
+from converter.sparse_fetch import mp4_layout
 from tests import media
 
 CAMERA = ["-b:v", "6M", "-minrate", "6M", "-maxrate", "6M", "-bufsize", "6M", "-x264-params", "nal-hrd=cbr"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from converter.packets import Packets
+from converter.media.packets import Packets
 
 HEAD = ["#software: Lavf63", "#tb 0: 1/1000", "#media_type 0: audio", "#codec_id 0: aac", "#sample_rate 0: 48000"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from converter.placement import CpuAffinity, better
+from converter.ffmpeg.cpu_affinity import CpuAffinity, better
 from tests.waiting import eventually
 
 THREADS = "import threading,time\nfor _ in range(3): threading.Thread(target=time.sleep,args=(60,)).start()\n"

@@ -9,9 +9,9 @@ import psutil
 import pytest
 
 from common.errors import PermanentError, TransientError
-from converter.limits import Limits
-from converter.process import Cancelled, Finished, Run, run
-from converter.progress import Progress
+from converter.ffmpeg.limits import Limits
+from converter.ffmpeg.process import Cancelled, Finished, Run, run
+from converter.ffmpeg.progress import Progress
 
 LIMITS = Limits(timeout=60, stall=60, memory_mb=100, max_output_mb=1, max_duration=60)
 Shell = Callable[..., Finished]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from converter import processors
+from converter.parallel import processors
 
 OWN = len(os.sched_getaffinity(0))
 

@@ -1,6 +1,6 @@
 """ffmpeg's `-progress` becomes a share that people see, and a sign of life."""
 
-from converter.progress import Progress, Share
+from converter.ffmpeg.progress import Progress, Share
 
 
 def test_a_later_position_is_a_sign_of_life() -> None:

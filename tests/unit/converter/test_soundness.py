@@ -2,9 +2,9 @@
 
 import pytest
 
-from converter import soundness
-from converter.frames import BadFrame
-from converter.soundness import Unsound
+from converter.copying import soundness
+from converter.copying.soundness import Unsound
+from converter.mp3.frames import BadFrame
 
 HEADER = bytes.fromhex("fffb90c4")  # MPEG-1, layer III, 128 kbit/s, 44.1 kHz, mono
 STEREO = bytes.fromhex("fffb9004")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from converter import tags
+from converter.mp3 import tags
 
 
 @pytest.mark.parametrize(

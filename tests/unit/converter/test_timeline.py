@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from converter.timeline import LONGEST_GAP, Silence, Timeline
+from converter.media.timeline import LONGEST_GAP, Silence, Timeline
 
 FRAME = 1024 / 48000
 Chunk = tuple[float | None, float]

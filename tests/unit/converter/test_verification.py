@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import PermanentError
-from converter import verification
-from converter.verification import Mp3
+from converter.encoding import verification
+from converter.encoding.verification import Mp3
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import disposition
+from gateway.uploads import disposition
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from bson import ObjectId
 
-from common.jobs import Job, Status
+from common.domain.jobs import Job, Status
 from common.storage.orphaned_files import OwnFile
-from gateway.orphan_reasons import Reason, reason_for_mp3, reason_for_video
+from gateway.housekeeping.orphan_reasons import Reason, reason_for_mp3, reason_for_video
 
 FID, RESULT, OTHER = ObjectId(), ObjectId(), ObjectId()
 ENDED = [Status.COMPLETED, Status.FAILED]

@@ -3,7 +3,7 @@
 import pytest
 
 from common.errors import RangeNotSatisfiable
-from gateway import ranges
+from gateway.downloads import ranges
 
 
 @pytest.mark.parametrize(

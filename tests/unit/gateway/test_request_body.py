@@ -12,7 +12,7 @@ from gunicorn.config import Config
 from gunicorn.http import RequestParser
 
 from common.errors import BadRequest, RequestTimeout
-from gateway.request_body import Deadlines, TimedBodies
+from gateway.uploads.request_body import Deadlines, TimedBodies
 
 # bytes that must arrive in TIMEOUT s.
 MINIMUM = 500

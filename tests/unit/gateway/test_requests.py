@@ -3,9 +3,9 @@
 import pytest
 from werkzeug.http import parse_options_header
 
-from gateway.downloads import content_disposition
-from gateway.media_type import not_a_video
-from gateway.openapi import document
+from gateway.downloads.routes import content_disposition
+from gateway.openapi.document import document
+from gateway.uploads.media_type import not_a_video
 
 
 @pytest.mark.parametrize(

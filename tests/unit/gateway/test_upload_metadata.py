@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from common.errors import BadRequest, Invalid
-from gateway import upload_metadata
+from gateway.uploads import metadata
 
 
 def header(**fields: str | bytes) -> str:
@@ -33,13 +33,13 @@ def header(**fields: str | bytes) -> str:
     ],
 )
 def test_metadata_is_read(value, filename, options):
-    assert upload_metadata.parse(value) == (filename, options)
+    assert metadata.parse(value) == (filename, options)
 
 
 @pytest.mark.parametrize("value", ["", "filename", "filename ,", header(caption="A talk"), header(filename="folder/")])
 def test_a_name_is_needed(value):
     with pytest.raises(Invalid, match="filename"):
-        upload_metadata.parse(value)
+        metadata.parse(value)
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ def test_a_name_is_needed(value):
 )
 def test_values_must_be_base64(value):
     with pytest.raises(BadRequest, match="base64"):
-        upload_metadata.parse(value)
+        metadata.parse(value)

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 import pytest
 from bson import ObjectId
 
-from common import notes
+from common.domain import notes
+from common.domain.jobs import Job, Status
+from common.domain.links import DownloadLinks
+from common.domain.notes import Note
+from common.domain.results import Result, Sound
 from common.errors import PermanentError
-from common.jobs import Job, Status
-from common.links import DownloadLinks
-from common.notes import Note
-from common.results import Result, Sound
-from common.settings import LinkSettings
+from common.runtime.settings import LinkSettings
 from notification.emails import Emails
 from notification.settings import NotificationSettings
 

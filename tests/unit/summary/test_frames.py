@@ -5,8 +5,8 @@ import subprocess
 import pytest
 from mutagen.mp3 import MP3
 
-from converter import moviepy_parts
-from summary.frames import NotAnMp3, Piece, pieces
+from converter.ffmpeg import moviepy_parts
+from summary.worker.mp3_pieces import NotAnMp3, Piece, pieces
 
 SECONDS = 20
 

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.transcripts import Segment
-from summary import prompts, subtitles
-from summary.answers import Digest, Unfit, parsed, segments
-from summary.parts import parts
+from common.domain.transcripts import Segment
+from summary.api import subtitles
+from summary.provider import prompts
+from summary.provider.answers import Digest, Unfit, parsed, segments
+from summary.worker.text_parts import parts
 
 SEGMENTS = [Segment(0, 1.5, "Hello <b>there</b>."), Segment(1.5, 3661.25, "It & that."), Segment(3670, 3671, "Bye.")]
 

@@ -1,0 +1,1 @@
+"""What the services work on: jobs, leases, conversion options, download links, summaries and transcripts."""

@@ -1,0 +1,1 @@
+"""What the HTTP services share: the Flask application, reading of requests, the caller's identity, internal calls."""

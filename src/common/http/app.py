@@ -1,0 +1,135 @@
+"""What all HTTP services answer alike: JSON errors, request ids, one log line a request."""
+
+import logging
+import re
+import time
+from contextlib import ExitStack
+from uuid import uuid4
+
+from flask import Flask, Response, g, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from common.errors import NotFound, PermanentError, RejectedError, TransientError, Unavailable
+from common.runtime import metrics
+from common.runtime.logs import bound_to_request, is_request_id, one_line
+
+log = logging.getLogger(__name__)
+
+_SENTENCES = {
+    400: "The request cannot be understood. Compare it with the examples in the documentation.",
+    404: "There is nothing at this address. The routes are listed at /docs.",
+    405: "This address does not accept this method. The Allow header lists those it accepts.",
+    413: "The request is too large.",
+    415: "The type of the request's body is not accepted here.",
+}
+_METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
+_BUG = "Something went wrong on our side. Quote the request id from X-Request-ID when you report it."
+# Probes come every few seconds and say nothing when they succeed.
+_QUIET = {"/healthz", "/readyz", "/metrics"}
+
+
+def create_app(name: str) -> Flask:
+    """Returns a Flask application that turns the error tree into JSON answers and knows nothing else yet."""
+    app = Flask(name, static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.register_error_handler(RejectedError, _rejected)
+    app.register_error_handler(TransientError, _transient)
+    app.register_error_handler(PermanentError, _permanent)
+    app.register_error_handler(HTTPException, _http_exception)
+    app.register_error_handler(Exception, _bug)
+    app.before_request(_begin)
+    app.after_request(_finish)
+    app.teardown_request(_end)
+    return app
+
+
+def prefers_json(accept: str) -> bool:
+    """Whether a client that sends this `Accept` wants JSON rather than plain text (RFC 9110 section 12.5.1).
+
+    Of two types of the same quality, the one that is listed first wins; plain text if one range stands for both.
+    """
+    json, text = _acceptance("application/json", accept), _acceptance("text/plain", accept)
+    return json[0] > 0 and json > text
+
+
+def _acceptance(kind: str, accept: str) -> tuple[float, int]:
+    """The quality of a type, by the most specific range that contains it, and the negative place of that range."""
+    found = (-1, 0.0, 0)
+    ranges = {kind: 2, f"{kind.partition('/')[0]}/*": 1, "*/*": 0}
+    for place, item in enumerate(accept.split(",")):
+        name, *parameters = (part.strip().lower() for part in item.split(";"))
+        quality = next((_quality(part[2:]) for part in parameters if part.startswith("q=")), 1.0)
+        if ranges.get(name, -1) > found[0]:
+            found = (ranges[name], quality, -place)
+    return found[1], found[2]
+
+
+def _quality(value: str) -> float:
+    """A weight from 0 to 1; 0 for what is none."""
+    return float(value) if re.fullmatch(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?", value) else 0.0
+
+
+def error_response(status: int, message: str) -> Response:
+    """The JSON body that every error has."""
+    response = jsonify(error=message)
+    response.status_code = status
+    return response
+
+
+def _rejected(error: RejectedError) -> Response:
+    response = error_response(error.status, str(error))
+    response.headers.extend(dict(error.headers))
+    return response
+
+
+def _transient(error: TransientError) -> Response:
+    log.warning("A dependency failed: %s", error)
+    return _rejected(Unavailable("The service cannot answer right now. Try again in a few seconds."))
+
+
+def _permanent(error: PermanentError) -> Response:
+    log.error("What was asked for cannot be had any more: %s", error)
+    return _rejected(NotFound(str(error)))
+
+
+def _http_exception(error: HTTPException) -> Response:
+    status = error.code or 500
+    response = error_response(status, _SENTENCES.get(status) or error.description or error.name)
+    for name, value in error.get_headers():
+        if name.lower() not in {"content-type", "content-length"}:
+            response.headers[name] = value
+    return response
+
+
+def _bug(error: Exception) -> Response:
+    log.error("Unexpected error", exc_info=error)
+    return error_response(500, _BUG)
+
+
+def _begin() -> None:
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if is_request_id(given) else uuid4().hex
+    g.started = time.monotonic()
+    g.logged = ExitStack()
+    g.logged.enter_context(bound_to_request(g.request_id))
+
+
+def _finish(response: Response) -> Response:
+    response.headers["X-Request-ID"] = g.request_id
+    seconds = time.monotonic() - g.started
+    route = request.url_rule.rule if request.url_rule else "none"
+    # A stranger can make up any number of methods.
+    method = request.method if request.method in _METHODS else "other"
+    metrics.HTTP_SECONDS.labels(method, route, str(response.status_code)).observe(seconds)
+    if request.path not in _QUIET or response.status_code >= 500:
+        log.info(
+            "%s %s %d %.0f ms",
+            request.method, one_line(request.path[:200]), response.status_code, seconds * 1000,
+        )  # fmt: skip
+    return response
+
+
+def _end(_error: BaseException | None) -> None:
+    logged: ExitStack | None = g.pop("logged", None)
+    if logged is not None:
+        logged.close()

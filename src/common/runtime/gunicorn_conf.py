@@ -1,0 +1,46 @@
+"""How gunicorn serves the HTTP services: `gunicorn -c python:common.runtime.gunicorn_conf auth.wsgi:app`.
+
+Clients do not reach it: the gateway is behind nginx (src/nginx), the other services only have the gateway as a client.
+Read by gunicorn's master process; every lower-case name here that gunicorn knows is one of its settings.
+"""
+
+from pathlib import Path
+
+from gunicorn.workers.base import Worker  # type: ignore[import-untyped]
+
+from common.runtime import health, logs, startup
+from common.runtime.settings import ServerSettings
+
+_settings = startup.load(ServerSettings)
+
+# IPv6 addresses need their brackets.
+_host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
+bind = f"{_host}:{_settings.port}"
+workers = _settings.web_workers
+worker_class = "gthread"
+threads = _settings.web_threads
+# s. A worker whose main loop stands still for this long is replaced; requests themselves may take longer.
+timeout = 60
+graceful_timeout = _settings.web_grace
+# nginx limits the request line and the headers, with an error in JSON: these limits must not be reached first.
+limit_request_line = 0
+limit_request_fields = 32768
+limit_request_field_size = 16 * 1024
+# s. Longer than nginx and the gateway leave a connection idle, so that it is not closed as a request is sent.
+keepalive = 75
+# The workers' heartbeat is a file: in memory, where a slow disk cannot make a worker look dead.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  gunicorn opens an unlinked file
+# A socket for remote control in the home directory, which nobody uses and a read-only container does not have.
+control_socket_disable = True
+logconfig_dict = logs.configuration(_settings.log_level, _settings.log_format)
+
+
+def post_worker_init(worker: Worker) -> None:
+    """Called by gunicorn when a worker has loaded the application: serves the probes until the process ends.
+
+    gunicorn itself replaces a worker whose main loop stands still (`timeout`), so liveness asks for no more than that
+    the process answers.
+    """
+    dependencies = worker.app.wsgi().extensions[health.DEPENDENCIES]
+    server = health.HealthServer(_settings.health_host, _settings.health_port, dependencies, lambda: True, shared=True)
+    server.__enter__()

@@ -1,0 +1,125 @@
+"""Liveness, readiness, metrics and status: routes for the HTTP services, and a small server beside each process."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Self
+
+from flask import Blueprint, Flask, Response, jsonify
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from common.runtime.dependencies import Check, Dependencies
+
+# Where an application keeps its dependencies, for the server beside it.
+DEPENDENCIES = "video2mp3.dependencies"
+
+
+def install(app: Flask, checks: Mapping[str, Check]) -> None:
+    """Adds `/healthz`, `/readyz` and `/metrics` to an HTTP service; none of them asks a dependency."""
+    app.register_blueprint(_probes(lambda: True, generate_latest))
+    app.extensions[DEPENDENCIES] = Dependencies({name: _inside(app, check) for name, check in checks.items()})
+
+
+def _inside(app: Flask, check: Check) -> Check:
+    """The check, made by another thread: flask-mysqldb's connections belong to the application."""
+
+    def run() -> None:
+        with app.app_context():
+            check()
+
+    return run
+
+
+def application(dependencies: Dependencies, alive: Callable[[], bool]) -> Flask:
+    """The routes of the health port: the probes, metrics with the dependencies' state, and `/status`."""
+    app = Flask(__name__, static_folder=None)
+
+    def current_metrics() -> bytes:
+        dependencies.report()
+        return generate_latest()
+
+    app.register_blueprint(_probes(alive, current_metrics))
+
+    @app.get("/status")
+    def status() -> Response:
+        states = dependencies.report()
+        return jsonify(
+            status="ok" if all(states.values()) else "degraded",
+            dependencies={name: "up" if up else "down" for name, up in states.items()},
+        )
+
+    return app
+
+
+def _probes(alive: Callable[[], bool], read_metrics: Callable[[], bytes]) -> Blueprint:
+    """Liveness and readiness, which both say whether the process itself works.
+
+    A dependency that is down makes no process unready: Kubernetes would take all replicas out of service at once, and
+    with them everything that works without the dependency.
+    """
+    routes = Blueprint("health", __name__)
+
+    @routes.get("/healthz")
+    @routes.get("/readyz")
+    def healthz() -> tuple[Response, int]:
+        return (jsonify(status="ok"), 200) if alive() else (jsonify(status="stuck"), 503)
+
+    @routes.get("/metrics")
+    def metrics() -> Response:
+        return Response(read_metrics(), content_type=CONTENT_TYPE_LATEST)
+
+    return routes
+
+
+class Heartbeat:
+    """The pulse of a loop: `beat()` inside it, `alive()` says whether it turned lately."""
+
+    def __init__(self, stale_after: float) -> None:
+        self._stale_after = stale_after
+        self._last = time.monotonic()
+
+    def beat(self) -> None:
+        """Notes that the loop turned."""
+        self._last = time.monotonic()
+
+    def alive(self) -> bool:
+        """Whether the last beat is at most `stale_after` seconds ago."""
+        return time.monotonic() - self._last <= self._stale_after
+
+
+class _QuietHandler(WSGIRequestHandler):
+    # s. Each connection has a thread.
+    timeout = 20
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Probes are no events."""
+
+
+class HealthServer:
+    """Serves a process's health routes from a thread of its own while the `with` block runs."""
+
+    def __init__(
+        self, host: str, port: int, dependencies: Dependencies, alive: Callable[[], bool], *, shared: bool = False
+    ) -> None:
+        """`shared` with other processes that do the same: one that is being replaced, and its successor."""
+        app = application(dependencies, alive)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.create_server((host, port), family=family, backlog=128, reuse_port=shared) as listener:
+            self._server: BaseWSGIServer = make_server(
+                host, port, app, threaded=True, request_handler=_QuietHandler, fd=listener.fileno()
+            )
+        self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(timeout=5)

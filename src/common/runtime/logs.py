@@ -1,0 +1,129 @@
+"""Logging for people and machines: one event a line with time, level, job and request, as text or JSON."""
+
+import json
+import logging
+import logging.config
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from common.runtime.clock import iso
+
+_T = TypeVar("_T")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_job: ContextVar[str] = ContextVar("job", default="-")
+_request: ContextVar[str | None] = ContextVar("request", default=None)
+
+
+@contextmanager
+def bound(job: str) -> Iterator[None]:
+    """Marks each line that this thread logs inside the block with the job's id."""
+    with _set(_job, job):
+        yield
+
+
+@contextmanager
+def bound_to_request(request: str | None) -> Iterator[None]:
+    """Marks each line that this thread logs inside the block with the id of the request that caused it, if any."""
+    with _set(_request, request):
+        yield
+
+
+def is_request_id(text: str) -> bool:
+    """Whether a stranger's text is taken over as an id: it goes into log lines and headers."""
+    return _REQUEST_ID.fullmatch(text) is not None
+
+
+def current_request() -> str | None:
+    """The id of the request that caused what this thread does."""
+    return _request.get()
+
+
+@contextmanager
+def _set(variable: ContextVar[_T], value: _T) -> Iterator[None]:
+    token = variable.set(value)
+    try:
+        yield
+    finally:
+        variable.reset(token)
+
+
+def one_line(text: str) -> str:
+    """The text with line breaks and control characters escaped: a file's name must not forge a log line."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class _ContextFilter(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.job = _job.get()
+        record.request = _request.get()
+        return True
+
+
+class _TextFormatter(logging.Formatter):
+    """`2026-01-31T12:00:00.000Z INFO [job] converter.conversion: Converting video to MP3... request=4f1c`"""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = (
+            f"{_timestamp(record)} {record.levelname} [{getattr(record, 'job', '-')}] {record.name}: "
+            f"{one_line(record.getMessage())}"
+        )
+        if request := getattr(record, "request", None):
+            line += f" request={request}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        event = {
+            "time": _timestamp(record),
+            "level": record.levelname,
+            "job": getattr(record, "job", "-"),
+            "request": getattr(record, "request", None),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            event["exception"] = self.formatException(record.exc_info)
+        return json.dumps(event, ensure_ascii=False)
+
+
+def _timestamp(record: logging.LogRecord) -> str:
+    return iso(datetime.fromtimestamp(record.created, UTC))
+
+
+def configuration(level: str, form: str) -> dict[str, object]:
+    """The `logging.config` dictionary, which gunicorn takes as well."""
+    formatter = _JsonFormatter if form == "json" else _TextFormatter
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"context": {"()": _ContextFilter}},
+        "formatters": {"line": {"()": formatter}},
+        "handlers": {
+            "out": {
+                "class": "logging.StreamHandler",
+                "stream": "ext://sys.stdout",
+                "formatter": "line",
+                "filters": ["context"],
+            }
+        },
+        "root": {"level": level, "handlers": ["out"]},
+        "loggers": {
+            # pika reports each reconnect at several levels of its stack; ours says it once.
+            "pika": {"level": "CRITICAL"},
+            "pymongo": {"level": "WARNING"},
+            "gunicorn.error": {"level": level, "propagate": True, "handlers": []},
+        },
+    }
+
+
+def configure(level: str = "INFO", form: str = "text") -> None:
+    """Sends all logging to standard output; `level` is a level's name, `form` is text or json."""
+    logging.config.dictConfig(configuration(level, form))

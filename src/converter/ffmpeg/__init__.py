@@ -1,0 +1,1 @@
+"""How ffmpeg is run: its command lines, limits, progress and output."""

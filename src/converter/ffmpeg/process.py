@@ -1,0 +1,233 @@
+"""Runs ffmpeg confined: own session, hard limits, no terminal, none of our environment, and never longer than it may.
+
+The kernel's limits are set by util-linux's `prlimit` and `setpriv`, which replace themselves by ffmpeg: Python's
+`preexec_fn` is unsafe as soon as there are threads (https://docs.python.org/3/library/subprocess.html).
+"""
+
+import contextlib
+import logging
+import math
+import os
+import resource
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Protocol, Self
+
+from common.errors import PermanentError, TransientError
+from converter.ffmpeg.cpu_affinity import CpuAffinity
+from converter.ffmpeg.limits import MEGABYTE, Limits
+from converter.ffmpeg.output import Lines, Log
+
+log = logging.getLogger(__name__)
+
+# glibc takes large pieces of memory by mmap, and raises the size from which it does so whenever one is freed: then
+# later ones stay on the heap. Setting the size keeps it where it begins: 6 MB less for the index of 100 minutes.
+_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
+# Seconds between two looks at the clock and at `should_stop`.
+POLL = 0.1
+# What the line starts with when prlimit or setpriv refused, or did not find the program.
+NOT_STARTED = ("prlimit: ", "setpriv: ")
+# What ffmpeg says when memory, or the stack of a further thread, was refused.
+NO_MEMORY = ("Cannot allocate memory", "pthread_create() failed")
+
+
+class Cancelled(TransientError):
+    """Raised when the caller asked to stop."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """How and where to run: shared by all passes of one conversion."""
+
+    folder: Path
+    limits: Limits
+    deadline: float
+    """Of `time.monotonic()`."""
+    should_stop: Callable[[], bool]
+    affinity: CpuAffinity | None = None
+    """Binds each program to one processor; None leaves it to the kernel."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a program that ended by itself left behind."""
+
+    code: int
+    log: str
+    """The start and the end of what it wrote on stderr."""
+
+
+class LineReader(Protocol):
+    """Takes the lines that a program writes."""
+
+    def feed(self, line: str) -> bool:
+        """Takes one line; true when it shows that the program got further."""
+
+
+# Takes what a program writes, piece by piece; true when it shows that the program got further.
+Receiver = Callable[[bytes], bool]
+
+
+def lines_of(reader: LineReader) -> Receiver:
+    """A receiver that gives the reader whole lines."""
+    lines = Lines()
+
+    def receive(data: bytes) -> bool:
+        return sum(map(reader.feed, lines.add(data))) > 0  # not `any`: each line has to be fed
+
+    return receive
+
+
+class Channel:
+    """A further output of a program beside stdout, open while the `with` block runs."""
+
+    def __init__(self, receive: Receiver) -> None:
+        self.receive = receive
+
+    def __enter__(self) -> Self:
+        read, self.number = os.pipe()
+        self.read = os.fdopen(read, "rb", buffering=0)
+        return self
+
+    def close_write(self) -> None:
+        """Leaves the writing end, the descriptor `number`, to the program."""
+        if self.number >= 0:
+            os.close(self.number)
+            self.number = -1
+
+    def __exit__(self, *_: object) -> None:
+        self.close_write()
+        self.read.close()
+
+
+def run(
+    command: Sequence[str], how: Run, *, source: int, output: LineReader | Receiver, channel: Channel | None = None
+) -> Finished:
+    """Runs the command in the folder, as the leader of its own group, with the file `source` as its only input.
+
+    `source` is a descriptor that the child inherits under the same number; so it does the one of `channel`.
+    `output` takes stdout. Raises `Cancelled`; `TransientError` when it was killed, stalled or could not be started;
+    `PermanentError` when it exceeded a limit; and whatever a receiver raises.
+    """
+    log.debug("Running %s", command)
+    try:
+        process = subprocess.Popen(
+            [*_confinement(how.limits), *command],
+            cwd=how.folder,
+            env=_ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=(source, channel.number) if channel else (source,),
+            start_new_session=True,
+            umask=0o077,
+        )
+    except OSError as error:
+        raise TransientError(f"ffmpeg could not be started: {error}") from error
+    if channel:
+        channel.close_write()
+    stderr = Log()
+    receivers = [(process.stdout, output if callable(output) else lines_of(output)), (process.stderr, stderr.add)]
+    if channel:
+        receivers.append((channel.read, channel.receive))
+    bound = how.affinity.bound(process.pid) if how.affinity else contextlib.nullcontext()
+    with process:
+        try:
+            with bound:
+                _watch(process, how, receivers)
+        finally:
+            _kill_group(process)
+            log.debug("ffmpeg ended with %s: %s", process.returncode, stderr.tail)
+    return _judge(Finished(process.returncode, stderr.text), how.limits)
+
+
+def _confinement(limits: Limits) -> list[str]:
+    # Wall time is what is measured; processor time only ends an ffmpeg that nobody watches any more.
+    seconds = _allowed(resource.RLIMIT_CPU, math.ceil(limits.timeout) * 2)
+    # Not RLIMIT_AS: that counts what allocators and thread stacks merely reserve, some hundred megabytes.
+    memory = _allowed(resource.RLIMIT_DATA, limits.memory)
+    # Above `-fs`, which ends an output that grows too large in an orderly way.
+    output = _allowed(resource.RLIMIT_FSIZE, limits.max_output + MEGABYTE)
+    files = _allowed(resource.RLIMIT_NOFILE, 64)
+    return [
+        "prlimit",
+        *(f"--cpu={seconds}", f"--data={memory}", f"--fsize={output}", f"--nofile={files}", "--core=0"),
+        *("setpriv", "--pdeathsig=KILL", "--no-new-privs", "--"),
+    ]
+
+
+def _allowed(kind: int, wanted: int) -> int:
+    """As much as wanted, or as the machine lets us set."""
+    hard = resource.getrlimit(kind)[1]
+    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+
+
+def _watch(
+    process: "subprocess.Popen[bytes]",
+    how: Run,
+    receivers: Sequence[tuple[IO[bytes] | None, Callable[[bytes], object]]],
+) -> None:
+    """Reads until all pipes end, which is when the last process of the group is gone."""
+    alive_at = time.monotonic()
+    check_at = 0.0
+    with selectors.DefaultSelector() as pipes:
+        for pipe, receive in receivers:
+            if pipe is not None:
+                pipes.register(pipe, selectors.EVENT_READ, receive)
+        while pipes.get_map():
+            if time.monotonic() >= check_at:  # not whenever ffmpeg writes: `should_stop` may ask a database
+                _check(how, alive_at)
+                check_at = time.monotonic() + POLL
+            for key, _ in pipes.select(POLL):
+                data = os.read(key.fd, 1 << 16)
+                if not data:
+                    pipes.unregister(key.fileobj)
+                elif key.data(data):
+                    alive_at = time.monotonic()
+    try:
+        process.wait(timeout=how.limits.stall)
+    except subprocess.TimeoutExpired:
+        raise TransientError("ffmpeg closed its output and did not end") from None
+
+
+def _check(how: Run, alive_at: float) -> None:
+    limits = how.limits
+    if how.should_stop():
+        raise Cancelled("The conversion was stopped")
+    now = time.monotonic()
+    if now > how.deadline:
+        raise PermanentError(
+            f"Converting took longer than the limit of {limits.timeout:g} seconds; try a shorter video"
+        )
+    if now - alive_at > limits.stall:
+        raise TransientError(f"ffmpeg made no progress for {limits.stall:g} seconds")
+
+
+def _kill_group(process: "subprocess.Popen[bytes]") -> None:
+    """Ends whatever of the group is left; afterwards `returncode` is set."""
+    if process.poll() is None:
+        # Not reaped yet, so its number cannot be somebody else's.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _judge(finished: Finished, limits: Limits) -> Finished:
+    if finished.code == -signal.SIGXCPU:
+        raise PermanentError("Converting took more processor time than allowed; try a shorter video")
+    if finished.code == -signal.SIGXFSZ:
+        raise limits.too_large()
+    if finished.code < 0:
+        raise TransientError(f"ffmpeg was ended by {signal.Signals(-finished.code).name}")
+    if finished.code and finished.log.startswith(NOT_STARTED):
+        raise TransientError(f"ffmpeg could not be started: {finished.log.strip()[-200:]}")
+    if "No space left on device" in finished.log:
+        raise TransientError("The converter's disk is full")
+    if finished.code and any(sign in finished.log for sign in NO_MEMORY):
+        raise PermanentError(f"Converting this file needs more than the {limits.memory_mb} MB of memory allowed")
+    return finished

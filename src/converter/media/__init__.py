@@ -1,0 +1,1 @@
+"""What is in a video file: its container, tracks, packets, time stamps and channel layouts."""

@@ -1,0 +1,1 @@
+"""Login and registration, passed on to the auth service."""

@@ -1,0 +1,1 @@
+"""The command that lists, replays and drops dead letters."""

@@ -1,0 +1,1 @@
+"""`GET /download`, byte ranges, and signed download links."""

@@ -1,0 +1,1 @@
+"""The background passes over the databases: retention, orphaned files, forgotten messages, migrations."""

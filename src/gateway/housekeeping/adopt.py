@@ -1,0 +1,132 @@
+"""`python -m gateway.housekeeping.adopt [--user EMAIL] [--dry-run]`: makes jobs for stored files that have none.
+
+For files of the first version or of other software, and for those whose jobs were lost. It may be repeated, and run
+beside the services.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bson import ObjectId
+
+from common.errors import TransientError
+from common.runtime import logs, startup
+from common.runtime.logs import one_line
+from common.storage.adoption import FoundFile
+from gateway.command import tools
+from gateway.jobs.store import Store
+from gateway.settings import StoreSettings
+
+
+@dataclass
+class Counts:
+    """What was found."""
+
+    completed: int = 0
+    queued: int = 0
+    marked: int = 0
+    without_owner: int = 0
+    without_video: int = 0
+
+    def __str__(self) -> str:
+        lines = [
+            f"Jobs: {self.completed} completed, {self.queued} to be converted.",
+            f"Files that were not marked and have a job: {self.marked}.",
+        ]
+        if self.without_owner:
+            lines.append(f"Files without an owner: {self.without_owner}. Name one with --user.")
+        if self.without_video:
+            lines.append(f"MP3s that do not name their video: {self.without_video}. They are left as they are.")
+        return "\n".join(lines)
+
+
+class Adoptions:
+    """Goes through both databases and makes the jobs; `user` owns what names no owner."""
+
+    def __init__(self, store: Store, user: str | None, *, dry_run: bool) -> None:
+        self._store = store
+        self._user = user
+        self._dry_run = dry_run
+        self.counts = Counts()
+
+    def run(self) -> Iterator[str]:
+        """A line for each job that is made, or with `dry_run` would be; raises StorageUnavailable."""
+        for videos in self._store.videos.adoption.files():
+            yield from self._videos(videos)
+        for mp3s in self._store.mp3s.adoption.files():
+            yield from self._mp3s_without_video(mp3s)
+
+    def _videos(self, videos: Sequence[FoundFile]) -> Iterator[str]:
+        fids = [video.id for video in videos]
+        jobs = self._store.jobs.many(fids)
+        results = self._store.mp3s.adoption.results(fids)
+        self._mark([video.id for video in videos if video.id in jobs and not video.ours])
+        for video in videos:
+            # One of ours that never had a job is being uploaded, or was refused.
+            if video.id not in jobs and (video.had_job or not video.ours):
+                yield from self._adopt(video.id, video, results.get(video.id))
+
+    def _mp3s_without_video(self, mp3s: Sequence[FoundFile]) -> Iterator[str]:
+        self.counts.without_video += sum(mp3.video_fid is None and not mp3.ours for mp3 in mp3s)
+        fids = list({mp3.video_fid for mp3 in mp3s if mp3.video_fid})
+        jobs = self._store.jobs.many(fids)
+        for video_fid, newest in self._store.mp3s.adoption.results([fid for fid in fids if fid not in jobs]).items():
+            if self._store.videos.find(video_fid) is None:
+                yield from self._adopt(video_fid, None, newest)
+
+    def _mark(self, fids: list[ObjectId]) -> None:
+        self.counts.marked += len(fids)
+        if not self._dry_run and fids:
+            self._store.videos.adoption.mark_videos(fids)
+            self._store.mp3s.adoption.mark_mp3s([], fids)
+
+    def _adopt(self, video_fid: ObjectId, video: FoundFile | None, mp3: FoundFile | None) -> Iterator[str]:
+        files = [file for file in (video, mp3) if file is not None]
+        owner = next((file.username for file in files if file.username), self._user)
+        if owner is None:
+            self.counts.without_owner += 1
+            return
+        name = next((file.filename for file in files if file.filename), "video")
+        if not self._dry_run and not self._make(video_fid, owner, name, video, mp3):
+            return
+        self.counts.completed += mp3 is not None
+        self.counts.queued += mp3 is None
+        yield f"{video_fid}  {'completed' if mp3 else 'queued':<9}  {owner}  {one_line(name)}"
+
+    def _make(self, video_fid: ObjectId, owner: str, name: str, video: FoundFile | None, mp3: FoundFile | None) -> bool:
+        # The files first: if it is interrupted, they are kept, and the next run makes the job.
+        if mp3 is not None and not self._store.mp3s.adoption.take(mp3, owner):
+            return False
+        if video is not None and not self._store.videos.adoption.take(video, owner):
+            return False
+        since = min(file.uploaded_at for file in (video, mp3) if file is not None)
+        return self._store.jobs.adopt(video_fid, owner, name, mp3.id if mp3 else None, since)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Makes jobs for stored files that have none, and returns the exit code."""
+    parser = argparse.ArgumentParser(prog="adopt", description=main.__doc__)
+    parser.add_argument("--user", metavar="EMAIL", help="the account that gets files that name no owner")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be done and change nothing")
+    options = parser.parse_args(arguments)
+    if options.user is not None and "@" not in options.user:
+        parser.error("--user: give the account's full address, such as someone@example.com.")
+    settings = startup.load(StoreSettings)
+    logs.configure("ERROR", settings.log_format)
+    try:
+        with tools(settings, "adopt") as opened:
+            opened.store.ensure_indexes()
+            adoptions = Adoptions(opened.store, options.user and options.user.strip().lower(), dry_run=options.dry_run)
+            for line in adoptions.run():
+                print(line)
+    except TransientError as error:
+        sys.stderr.write(f"adopt: {error}. Run it again when MongoDB is available; what was done stays done.\n")
+        return 1
+    print(adoptions.counts)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""The routes below `/jobs`, live updates, and the publishing of jobs to the queues."""

@@ -1,0 +1,66 @@
+"""`/jobs`: what became of the uploads; list, show, follow, convert again, cancel, delete."""
+
+from flask import Blueprint, Response, jsonify, request, url_for
+
+from common.domain.jobs import Job
+from common.errors import NotFound
+from common.http.identity import Identity
+from common.http.validation import json_object, object_id, query_integer
+from gateway.jobs import transitions
+from gateway.jobs.events import Followers
+from gateway.jobs.outbox import Outbox
+from gateway.jobs.store import Store
+
+_DEFAULT_PAGE = 50
+_MAX_PAGE = 200
+
+
+def blueprint(identity: Identity, store: Store, outbox: Outbox, followers: Followers) -> Blueprint:
+    """Routes `/jobs` and everything below."""
+    routes = Blueprint("jobs", __name__)
+
+    def owned(fid: str) -> Job:
+        username = identity.username()
+        job = store.jobs.owned(object_id(fid, "The job's id"), username)
+        if job is None:
+            raise NotFound("There is no such job.")
+        return job
+
+    @routes.get("/jobs")
+    def index() -> Response:
+        username = identity.username()
+        limit = query_integer("limit", _DEFAULT_PAGE, 1, _MAX_PAGE)
+        before = request.args.get("before")
+        # One more than asked for tells whether there is a next page.
+        found = store.jobs.page(username, limit + 1, object_id(before, "before") if before else None)
+        page, more = found[:limit], len(found) > limit
+        following = url_for("jobs.index", limit=limit, before=str(page[-1].video_fid)) if more else None
+        return jsonify(jobs=[job.public() for job in page], next=following)
+
+    @routes.get("/jobs/<fid>")
+    def show(fid: str) -> Response:
+        return jsonify(owned(fid).public())
+
+    @routes.delete("/jobs/<fid>")
+    def delete(fid: str) -> Response:
+        store.delete(owned(fid).video_fid)
+        return Response(status=204)
+
+    @routes.post("/jobs/<fid>/retry")
+    def retry(fid: str) -> tuple[Response, int]:
+        job = owned(fid)
+        return jsonify(transitions.retry(store, outbox, job, json_object()).public()), 202
+
+    @routes.post("/jobs/<fid>/cancel")
+    def cancel(fid: str) -> tuple[Response, int]:
+        return jsonify(transitions.cancel(store, owned(fid)).public()), 202
+
+    @routes.get("/jobs/<fid>/events")
+    def events(fid: str) -> Response:
+        return followers.follow(owned(fid))
+
+    @routes.get("/jobs/events")
+    def all_events() -> Response:
+        return followers.follow_all(identity.username())
+
+    return routes

@@ -1,0 +1,50 @@
+"""The rate limits, which all replicas share: their counters are in MongoDB."""
+
+import math
+import time
+
+from flask import Flask, Response
+from flask_limiter import Limiter, RateLimitExceeded
+from flask_limiter.util import get_remote_address
+from pymongo.errors import PyMongoError
+
+from common.http.app import error_response
+from gateway.settings import GatewaySettings
+
+# s. From here on people are told minutes.
+_MINUTES_FROM = 120
+
+
+def limiter(app: Flask, settings: GatewaySettings) -> Limiter:
+    """What counts the requests of a client's address, or of what a route's `key_func` says; 429 for those above."""
+    milliseconds = int(settings.mongodb_timeout * 1000)
+    made = Limiter(
+        get_remote_address,
+        app=app,
+        storage_uri=settings.mongo_url,
+        storage_options={"serverSelectionTimeoutMS": milliseconds, "socketTimeoutMS": milliseconds},
+        # Without MongoDB each replica counts for itself: nobody is locked out, and nobody may guess freely.
+        in_memory_fallback_enabled=True,
+        headers_enabled=False,
+    )
+
+    @app.errorhandler(RateLimitExceeded)
+    def too_many(_error: RateLimitExceeded) -> Response:
+        seconds = _seconds_left(made)
+        wait = f"{seconds} seconds" if seconds < _MINUTES_FROM else f"{-(-seconds // 60)} minutes"
+        response = error_response(429, f"Too many attempts. Wait {wait} and try again.")
+        response.headers["Retry-After"] = str(seconds)
+        return response
+
+    return made
+
+
+def _seconds_left(limiter: Limiter) -> int:
+    """Until the attempts that were too many are forgotten."""
+    reached = limiter.current_limit
+    if reached is None:
+        return 60
+    try:
+        return max(1, math.ceil(reached.window.reset_time - time.time()))
+    except PyMongoError:
+        return reached.limit.get_expiry()

@@ -1,0 +1,65 @@
+"""Reads `Content-Disposition` of a part of a form: the field's name and the file's, in all the ways clients write them.
+
+RFC 7578 (multipart/form-data), RFC 8187 (`filename*`), the HTML Standard (percent-encoded quotes and line ends), and
+clients that follow none of them.
+"""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+from common.domain.filenames import decode
+
+# A backslash escapes quotes and itself only: browsers send those of a name as they are.
+# The second form of a value is a name that ends in one: nothing else closes its quotes.
+_QUOTED = rb'"((?:[^"\\]++|\\["\\]?+)*+)"|"([^"]*)"'
+_PARAMETER = re.compile(rb";\s*([!#$%&'*+.^_`|~\w-]+)\s*=\s*(?:" + _QUOTED + rb'|([^;"]*))')
+_ESCAPED = re.compile(rb'\\(["\\])')
+_PERCENT = re.compile(rb"%(22|0[AaDd])")
+_EXTENDED = re.compile(rb"([\w.:-]*)'[\w-]*'(.*)", re.DOTALL)
+# Character sets that `filename*` may name; RFC 8187 asks for the first.
+_CHARSETS = re.compile(r"utf-?8|us-ascii|iso-8859-\d+|windows-\d+|cp\d+|koi8-[ru]|shift_jis|gb\w+|big5|euc-\w+", re.I)
+
+
+@dataclass(frozen=True)
+class Disposition:
+    """What a part is."""
+
+    name: str
+    filename: str | None
+    """`None` for a part that is not a file; empty for a file input in which no file was chosen."""
+
+
+def parse(header: bytes) -> Disposition:
+    """The value of the header, as it came; unusable parameters are ignored."""
+    found: dict[str, bytes] = {}
+    extended: str | None = None
+    for match in _PARAMETER.finditer(header):
+        key = match[1].decode("ascii", errors="replace").lower()
+        quoted, raw, token = match.group(2, 3, 4)
+        value = _ESCAPED.sub(rb"\1", quoted) if quoted is not None else raw if raw is not None else token.strip()
+        if key == "filename*":
+            extended = extended or _extended(value)
+        else:
+            found.setdefault(key, value)
+    plain = found.get("filename")
+    filename = extended if extended is not None or plain is None else decode(_PERCENT.sub(_unquoted, plain))
+    return Disposition(decode(found.get("name", b"")), filename)
+
+
+def _extended(value: bytes) -> str | None:
+    """The text of `charset'language'percent-encoded`; None when it is not that."""
+    match = _EXTENDED.fullmatch(value)
+    if match is None:
+        return None
+    charset, raw = match[1].decode("ascii", errors="replace"), unquote_to_bytes(match[2])
+    if charset.lower() in {"", "utf-8", "utf8"}:
+        return decode(raw)
+    try:
+        return raw.decode(charset) if _CHARSETS.fullmatch(charset) else None
+    except (LookupError, UnicodeDecodeError):
+        return None
+
+
+def _unquoted(match: re.Match[bytes]) -> bytes:
+    return unquote_to_bytes(match[0])

@@ -1,0 +1,50 @@
+"""`POST /upload`: a video is stored, its job recorded and announced, or nothing stays behind."""
+
+import contextlib
+
+from flask import Blueprint, Response, jsonify, request, url_for
+
+from common.domain.jobs import Job
+from common.domain.options import ConversionOptions
+from common.http import app as http
+from common.http.identity import Identity
+from common.runtime import metrics
+from common.storage.writer import GridWriter
+from gateway.concurrency import Shares
+from gateway.jobs.store import Store
+from gateway.settings import GatewaySettings
+from gateway.uploads.acceptance import Intake
+from gateway.uploads.multipart import Receiver
+
+
+def blueprint(
+    settings: GatewaySettings, identity: Identity, store: Store, intake: Intake, transfers: Shares
+) -> Blueprint:
+    """Routes `/upload`."""
+    routes = Blueprint("uploads", __name__)
+
+    @routes.post("/upload")
+    def upload() -> Response:
+        username = identity.username()
+        with transfers.held(username):
+            job = _receive(username)
+        if http.prefers_json(request.headers.get("Accept", "")):
+            response = jsonify(job.public())
+            response.status_code = 202
+        else:
+            response = Response("success!", mimetype="text/plain")
+        response.headers["Location"] = url_for("jobs.show", fid=str(job.video_fid))
+        return response
+
+    def _receive(username: str) -> Job:
+        def create(name: str) -> GridWriter:
+            return store.videos.create(name, "video/*", {"username": username})
+
+        with contextlib.closing(Receiver(request, settings.max_upload_mb, create)) as receiver:
+            receiver.receive()
+            options = ConversionOptions.parse(receiver.fields)
+            video_fid = receiver.finish()
+            metrics.UPLOADED_BYTES.inc(receiver.size)
+            return intake.accept(video_fid, username, receiver.filename, options.as_document())
+
+    return routes

@@ -1,0 +1,29 @@
+"""Finds the recording that a caller means: by the id of its video or of its MP3."""
+
+from bson import ObjectId
+
+from common.domain.jobs import Job, Jobs, Status, job_from
+from common.domain.summaries import Recording
+from common.errors import Conflict, NotFound
+from common.storage.mongo import failures
+
+_UNKNOWN = "There is no such file of yours. Its id is in the email and in GET /jobs."
+
+
+def job_of(jobs: Jobs, file_id: ObjectId, username: str) -> Job:
+    """The caller's job; raises NotFound for what does not exist or is somebody else's."""
+    with failures():
+        document = jobs.collection.find_one({"$or": [{"_id": file_id}, {"mp3_fid": file_id}], "username": username})
+    job = job_from(document) if document else None
+    if job is None or job.status is Status.DELETED:
+        raise NotFound(_UNKNOWN)
+    return job
+
+
+def recording_of(job: Job, file_id: ObjectId) -> Recording:
+    """The job's MP3; raises Conflict when there is none yet, or never will be."""
+    if job.status is Status.FAILED:
+        raise Conflict("The conversion of this file failed: there is no sound to summarise.")
+    if job.status is not Status.COMPLETED or job.mp3_fid is None:
+        raise Conflict("This file is not converted yet. Wait until its job is completed: GET /jobs/<id>.")
+    return Recording(file_id=file_id, mp3_fid=job.mp3_fid, video_fid=job.video_fid)

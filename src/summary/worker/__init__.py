@@ -1,0 +1,1 @@
+"""The worker: it transcribes recordings and summarises texts from the queue `summary`."""
