@@ -41,8 +41,8 @@ def _faults(job: Mapping[str, Any], mp3s: list[object]) -> Iterator[str]:
         yield f"job {fid} is {status} and has the MP3s {mp3s}, not {expected}"
     if status == "failed" and not job["error"]:
         yield f"job {fid} failed without a reason"
-    if not job["told"]:
-        yield f"the owner of job {fid} ({status}) was not told"
+    if not job["notified"]:
+        yield f"the owner of job {fid} ({status}) was not notified"
 
 
 def _torn_files(database: Database[dict[str, Any]], owned: Mapping[str, Any]) -> Iterator[str]:

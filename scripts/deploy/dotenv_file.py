@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from dotenv.parser import parse_stream
-from pydantic import Field, SecretStr, TypeAdapter, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
@@ -102,9 +102,20 @@ def variables() -> dict[str, dict[str, Variable]]:
             classes = list(_settings(f"{service}.settings"))
             if (path.parent / "wsgi.py").exists():  # served by gunicorn, whose settings are shared
                 classes.append(ServerSettings)
-            fields = {name.upper(): field for each in classes for name, field in each.model_fields.items()}
+            fields = {
+                name.upper(): field
+                for each in classes
+                for own_name, field in each.model_fields.items()
+                for name in _names(own_name, field)
+            }
             found[service] = {name: Variable(name, field) for name, field in fields.items() if name not in FIXED}
     return found
+
+
+def _names(name: str, field: FieldInfo) -> list[str]:
+    """The name of a setting and its deprecated names."""
+    alias = field.validation_alias
+    return [str(choice) for choice in alias.choices] if isinstance(alias, AliasChoices) else [name]
 
 
 def _settings(module: str) -> Iterator[type[BaseSettings]]:

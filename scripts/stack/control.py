@@ -14,7 +14,7 @@ from scripts.stack.state import State
 _CALL_TIMEOUT = 30
 
 
-class Harmless(IntEnum):
+class IgnorableFault(IntEnum):
     """Refusals that say that there is nothing to do; the numbers are supervisor's."""
 
     UNKNOWN = 10
@@ -51,7 +51,7 @@ def socket_path(state: State) -> str:
     return str(Path(state.run) / "supervisor.sock")
 
 
-def call(state: State, method: str, *arguments: Any, harmless: Harmless | None = None) -> Any:
+def call(state: State, method: str, *arguments: Any, harmless: IgnorableFault | None = None) -> Any:
     """The answer to one call; None for a refusal that is `harmless`. Raises StackError for others and for silence."""
     transport = _Transport(socket_path(state))
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from scripts.stack import environment, mail, mongodb, mysql, ports, provider, rabbitmq, services, supervision
-from scripts.stack.control import Harmless, call
+from scripts.stack.control import IgnorableFault, call
 from scripts.stack.errors import StackError
 from scripts.stack.program import Program
 from scripts.stack.state import State, Variant, locked
@@ -66,7 +66,7 @@ class Stack:
 
     def describe(self, name: str) -> dict[str, Any]:
         """What the process manager knows: `statename`, `pid`, `spawnerr`, … (getProcessInfo of its API)."""
-        answer: dict[str, Any] | None = self._call("getProcessInfo", name, harmless=Harmless.UNKNOWN)
+        answer: dict[str, Any] | None = self._call("getProcessInfo", name, harmless=IgnorableFault.UNKNOWN)
         return answer or {"statename": "STOPPED", "pid": 0, "state": 0}
 
     def pid(self, name: str) -> int:
@@ -88,7 +88,7 @@ class Stack:
 
     def start(self, name: str) -> None:
         """Starts the program, without waiting for it to be ready."""
-        self._call("startProcess", name, False, harmless=Harmless.RUNNING)
+        self._call("startProcess", name, False, harmless=IgnorableFault.RUNNING)
 
     def stop(self, name: str) -> None:
         """Stops the program and waits for its end; killed if it takes longer than Kubernetes would allow it."""
@@ -96,7 +96,7 @@ class Stack:
         while (state := self.describe(name)["statename"]) not in _ENDED:
             # Again and again: what was killed a moment ago is neither running nor stopped, but about to be started.
             if state != _STOPPING:
-                self._call("stopProcess", name, False, harmless=Harmless.NOT_RUNNING)
+                self._call("stopProcess", name, False, harmless=IgnorableFault.NOT_RUNNING)
             if time.monotonic() > deadline:
                 raise StackError(f"{name} does not end. Its last lines:\n{self.tail(name)}")
             time.sleep(_PAUSE)
@@ -195,7 +195,7 @@ class Stack:
         """Makes the process manager know these programs as they are configured now. The caller holds the lock."""
         self._call("reloadConfig")
         for name in names:
-            self._call("addProcessGroup", name, harmless=Harmless.KNOWN)
+            self._call("addProcessGroup", name, harmless=IgnorableFault.KNOWN)
 
     def save(self) -> None:
         """Writes the state."""
@@ -212,5 +212,5 @@ class Stack:
             yield
             self.save()
 
-    def _call(self, method: str, *arguments: Any, harmless: Harmless | None = None) -> Any:
+    def _call(self, method: str, *arguments: Any, harmless: IgnorableFault | None = None) -> Any:
         return call(self.state, method, *arguments, harmless=harmless)

@@ -8,7 +8,7 @@ from bson import ObjectId
 
 from common.domain import filenames
 from common.domain.jobs import Job, Jobs, Status
-from common.domain.leases import ClaimLost
+from common.domain.leases import LeaseLost
 from common.domain.options import ConversionOptions
 from common.domain.results import Result
 from common.errors import PermanentError, TransientError
@@ -22,7 +22,7 @@ from converter import outcome
 from converter.encoding.transcoder import Transcode, transcode
 from converter.ffmpeg.cpu_affinity import CpuAffinity
 from converter.ffmpeg.process import Cancelled
-from converter.leases import JobClaim, JobClaims
+from converter.leases import JobLease, JobLeases
 from converter.settings import ConverterSettings
 from converter.sparse_fetch.fetch import fetch
 from converter.workspace import work_folder
@@ -56,7 +56,7 @@ class Conversion:
         self._mp3s = mp3s
         self._publisher = publisher
         self._must_stop = must_stop
-        self._claims = JobClaims(jobs, settings.claim_lease)
+        self._leases = JobLeases(jobs, settings.claim_lease)
         self._affinity = CpuAffinity() if settings.bind_processors else None
 
     def handle(self, message: Message) -> None:
@@ -64,30 +64,30 @@ class Conversion:
         job = self._jobs.get(message.video_fid)
         if job is None or job.username != message.username:
             raise InvalidMessage("no job has this video_fid and username")
-        if message.outdated(job.round):
+        if message.outdated(job.run):
             log.info("The job was queued again since this message was sent")
             return
-        claim = self._claims.take(message.video_fid)
-        if claim is None:
-            self._settle_unclaimed(message)
+        lease = self._leases.take(message.video_fid)
+        if lease is None:
+            self._settle_without_lease(message)
             return
-        checkpoint(Point.CONVERTER_CLAIMED)
+        checkpoint(Point.CONVERTER_LEASED)
         try:
-            self._convert(claim)
+            self._convert(lease)
         except PermanentError as error:
             log.warning("The conversion failed: %s", error)
-            self._fail(claim, str(error))
+            self._fail(lease, str(error))
         except Cancelled as error:
-            if claim.taken:
+            if lease.taken:
                 log.info("The job was cancelled, deleted, or taken by another worker")
                 return
-            self._release(claim)
-            claim.check()
+            self._release(lease)
+            lease.check()
             raise HandedBack("the worker stops") from error
-        except ClaimLost as error:
+        except LeaseLost as error:
             log.info("Nothing left to do: %s", error)
         except TransientError:
-            self._release(claim)
+            self._release(lease)
             raise
         else:
             log.info("Conversion complete!")
@@ -96,13 +96,13 @@ class Conversion:
         """Marks the job as failed and has its owner notified; raises Busy while another worker holds the job."""
         log.error("No attempt is left: %s", reason)
         job = self._jobs.get(message.video_fid)
-        if job is None or job.username != message.username or message.outdated(job.round):
+        if job is None or job.username != message.username or message.outdated(job.run):
             return
         checkpoint(Point.CONVERTER_BEFORE_GIVE_UP)
-        self._jobs.fail(job.video_fid, _TECHNICAL, run=job.round)
-        self._settle_unclaimed(message)
+        self._jobs.fail(job.video_fid, _TECHNICAL, run=job.run)
+        self._settle_without_lease(message)
 
-    def _settle_unclaimed(self, message: Message) -> None:
+    def _settle_without_lease(self, message: Message) -> None:
         job = self._jobs.get(message.video_fid)
         if job is None or job.status is Status.DELETED:
             log.info("The job was deleted")
@@ -112,8 +112,8 @@ class Conversion:
             checkpoint(Point.CONVERTER_BEFORE_SETTLE)
             self._publish(job)
 
-    def _convert(self, claim: JobClaim) -> None:
-        job = claim.job
+    def _convert(self, lease: JobLease) -> None:
+        job = lease.job
         if job.attempts > self._settings.max_crashes:
             raise PermanentError(_CRASHED)
         video = self._videos.find(job.video_fid)
@@ -121,31 +121,31 @@ class Conversion:
             raise PermanentError("The video is no longer stored. Upload it again.")
         options = ConversionOptions.model_validate(dict(job.options))
         with (
-            self._claims.kept(claim, self._settings.progress_interval),
+            self._leases.kept(lease, self._settings.progress_interval),
             work_folder(self._settings.work_folder) as folder,
         ):
             source = folder / "source"
             log.info("Downloading video from MongoDB...")
             pictures = options.cover == "frame"
-            fetch(self._videos, video, source, pictures=pictures, check=lambda: self._check(claim))
+            fetch(self._videos, video, source, pictures=pictures, check=lambda: self._check(lease))
             log.info("Converting video to MP3...")
-            result = self._transcode(source, video, options, claim)
-            mp3_fid = self._store(job, result, claim)
+            result = self._transcode(source, video, options, lease)
+            mp3_fid = self._store(job, result, lease)
             sound = outcome.describe(result.path, options.quality)
-        self._complete(claim, mp3_fid, Result(sound, video.length, result.notes))
+        self._complete(lease, mp3_fid, Result(sound, video.length, result.notes))
 
-    def _complete(self, claim: JobClaim, mp3_fid: ObjectId, result: Result) -> None:
+    def _complete(self, lease: JobLease, mp3_fid: ObjectId, result: Result) -> None:
         """Makes the MP3 the job's result.
 
-        Deletes by id, and only what no job can point to any more: its own file when the claim is lost, and the one that
+        Deletes by id, and only what no job can point to any more: its own file when the lease is lost, and the one that
         this very update has replaced. What else was made from the video may be another worker's result by now; files
         that a killed worker has left are for housekeeping.
         """
         checkpoint(Point.CONVERTER_STORED)
         try:
-            job, replaced = self._claims.complete(claim, mp3_fid, result)
-        except ClaimLost:
-            checkpoint(Point.CONVERTER_CLAIM_LOST)
+            job, replaced = self._leases.complete(lease, mp3_fid, result)
+        except LeaseLost:
+            checkpoint(Point.CONVERTER_LEASE_LOST)
             self._delete(mp3_fid)
             raise
         checkpoint(Point.CONVERTER_COMPLETED)
@@ -154,10 +154,10 @@ class Conversion:
         if replaced is not None:
             self._delete(replaced)
 
-    def _transcode(self, source: Path, video: StoredFile, options: ConversionOptions, claim: JobClaim) -> Transcode:
+    def _transcode(self, source: Path, video: StoredFile, options: ConversionOptions, lease: JobLease) -> Transcode:
         def note(share: float) -> None:
             # 100 is for a job that is completed.
-            claim.progress = min(int(share * 100), 99)
+            lease.progress = min(int(share * 100), 99)
 
         try:
             return transcode(
@@ -167,7 +167,7 @@ class Conversion:
                 options=options,
                 limits=self._settings.limits,
                 on_progress=note,
-                should_stop=lambda: claim.lost or self._must_stop(),
+                should_stop=lambda: lease.lost or self._must_stop(),
                 threads=self._threads(),
                 affinity=self._affinity,
             )
@@ -185,7 +185,7 @@ class Conversion:
             return 1
         return self._settings.converter_threads if alone else 1
 
-    def _store(self, job: Job, result: Transcode, claim: JobClaim) -> ObjectId:
+    def _store(self, job: Job, result: Transcode, lease: JobLease) -> ObjectId:
         checkpoint(Point.CONVERTER_CONVERTED)
         log.info("Uploading MP3 to MongoDB...")
         metadata = {"username": job.username, "video_fid": job.video_fid, "duration": result.duration}
@@ -195,7 +195,7 @@ class Conversion:
         ):
             while data := file.read(1024 * 1024):
                 writer.write(data)
-                self._check(claim)
+                self._check(lease)
             return writer.finish()
 
     def _delete(self, mp3_fid: ObjectId) -> None:
@@ -204,27 +204,27 @@ class Conversion:
         except TransientError as error:
             log.warning("The unused MP3 %s is left for housekeeping: %s", mp3_fid, error)
 
-    def _check(self, claim: JobClaim) -> None:
-        if claim.lost or self._must_stop():
+    def _check(self, lease: JobLease) -> None:
+        if lease.lost or self._must_stop():
             raise Cancelled("the worker stops, or the job was taken away")
 
-    def _fail(self, claim: JobClaim, reason: str) -> None:
+    def _fail(self, lease: JobLease, reason: str) -> None:
         checkpoint(Point.CONVERTER_BEFORE_FAIL)
-        failed = self._jobs.fail(claim.id, reason, claim.token)
+        failed = self._jobs.fail(lease.id, reason, lease.token)
         checkpoint(Point.CONVERTER_FAILED)
         if failed is not None:
             self._publish(failed)
 
-    def _release(self, claim: JobClaim) -> None:
+    def _release(self, lease: JobLease) -> None:
         checkpoint(Point.CONVERTER_BEFORE_RELEASE)
-        self._claims.release(claim)
+        self._leases.release(lease)
 
     def _publish(self, job: Job) -> None:
         """Publishes how that run of the job has ended, whatever has become of the job since."""
         log.info("Publishing to mp3 queue...")
         # A job that failed in a later run keeps the MP3 of the earlier one, which is not news.
         mp3_fid = job.mp3_fid if job.status is Status.COMPLETED else None
-        message = Message(video_fid=job.video_fid, mp3_fid=mp3_fid, username=job.username, run=job.round)
+        message = Message(video_fid=job.video_fid, mp3_fid=mp3_fid, username=job.username, run=job.run)
         self._publisher.publish(self._settings.mp3_queue, message)
         checkpoint(Point.CONVERTER_PUBLISHED)
         self._jobs.confirm(job, notice_sent=True)

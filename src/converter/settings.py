@@ -10,9 +10,9 @@ from converter.parallel import processors
 
 
 class ConverterSettings(WorkerSettings):
-    """The limits of a conversion and the times of a claim."""
+    """The limits of a conversion and the times of a lease."""
 
-    # s. A worker that does not renew its claim for this long has lost the job.
+    # s. A worker that does not renew its lease for this long has lost the job.
     claim_lease: PositiveFloat = 30.0
     # How often a job may take its worker with it before it is given up.
     max_crashes: PositiveInt = 3

@@ -11,7 +11,7 @@ from common.errors import TooManyRequests, Unavailable
 _RETRY_AFTER = 10
 
 
-class Shares:
+class ConcurrencyLimiter:
     """Counts what is in progress for each account."""
 
     def __init__(self, most: int, sentence: str, room: threading.BoundedSemaphore) -> None:
@@ -57,9 +57,9 @@ class Shares:
             give_back()
 
 
-def transfers(most: int, room: threading.BoundedSemaphore) -> Shares:
+def transfers(most: int, room: threading.BoundedSemaphore) -> ConcurrencyLimiter:
     """The uploads and downloads of an account, together."""
-    return Shares(
+    return ConcurrencyLimiter(
         most,
         f"You have {most} uploads and downloads in progress, as many as one account may have at a time. "
         "Wait until one of them has ended.",
@@ -67,9 +67,9 @@ def transfers(most: int, room: threading.BoundedSemaphore) -> Shares:
     )
 
 
-def streams(most: int, room: threading.BoundedSemaphore) -> Shares:
+def streams(most: int, room: threading.BoundedSemaphore) -> ConcurrencyLimiter:
     """The event streams of an account."""
-    return Shares(
+    return ConcurrencyLimiter(
         most,
         f"You follow your jobs {most} times already, as often as one account may at a time. "
         "Close some pages, or ask GET /jobs from time to time.",

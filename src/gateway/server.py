@@ -31,7 +31,7 @@ from gateway.jobs.store import Store
 from gateway.openapi import routes as openapi_routes
 from gateway.settings import GatewaySettings
 from gateway.uploads import routes as upload_routes
-from gateway.uploads.acceptance import Intake
+from gateway.uploads.acceptance import UploadAcceptance
 from gateway.uploads.parts import Parts
 from gateway.uploads.request_body import TimedBodies
 from gateway.uploads.resumable import Uploads
@@ -68,7 +68,7 @@ def create_app(settings: GatewaySettings) -> Flask:
     moving = transfers(settings.transfers, room)
     outbox = Outbox(settings, store.jobs, publisher)
     unfinished = Uploads(client[mongo.VIDEOS], settings.upload_lifetime)
-    intake = Intake(store, unfinished, outbox)
+    intake = UploadAcceptance(store, unfinished, outbox)
     app.register_blueprint(upload_routes.blueprint(settings, identity, store, intake, moving))
     parts = Parts(store, unfinished, intake)
     app.register_blueprint(Tus(settings, identity, store, unfinished, parts, transfers=moving).blueprint())

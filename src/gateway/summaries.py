@@ -10,7 +10,7 @@ from flask_limiter import Limiter
 from common.errors import BadRequest, LengthRequired, TooLarge, Unavailable
 from common.http import internal_http
 from common.http.identity import Identity
-from gateway.concurrency import Shares
+from gateway.concurrency import ConcurrencyLimiter
 from gateway.settings import GatewaySettings
 
 # bytes. The summary service has the last word on the size (MAX_TEXT_MB); this one keeps the gateway's memory.
@@ -48,7 +48,9 @@ class SummaryClient:
         return Response(answer.content, status=answer.status_code, headers=kept)
 
 
-def blueprint(settings: GatewaySettings, identity: Identity, limiter: Limiter, transfers: Shares) -> Blueprint:
+def blueprint(
+    settings: GatewaySettings, identity: Identity, limiter: Limiter, transfers: ConcurrencyLimiter
+) -> Blueprint:
     """Routes `/summaries`, `/summaries/<id>` and `/transcripts/<file_id>`."""
     routes = Blueprint("summaries", __name__)
     client = SummaryClient(settings)

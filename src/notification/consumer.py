@@ -28,6 +28,6 @@ def _handler(settings: NotificationSettings, client: mongo.Client) -> Callable[[
     def build(_publisher: Publisher, _shutdown: Shutdown) -> Delivery:
         emails = Emails(settings.sender, DownloadLinks(settings), settings.public_url)
         jobs, longest = Jobs(client[mongo.VIDEOS]), settings.mail_retry_delays[-1]
-        return Delivery(jobs, emails, Mailer(settings), settings.telling_lease, longest)
+        return Delivery(jobs, emails, Mailer(settings), settings.send_lease, longest)
 
     return build

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from common.domain.jobs import Job, Jobs, Status
+from common.domain.jobs import NOT_NOTIFIED, Job, Jobs, Status
 from common.domain.summaries import Summaries
 from common.errors import TransientError
 from common.messaging.handler import Busy
@@ -32,7 +32,7 @@ class _Reservation:
     @property
     def stored(self) -> Document:
         """What finds the job while this reservation is in it."""
-        return {**self.job.this_round, "telling_until": self.until}
+        return {**self.job.this_run, "telling_until": self.until}
 
 
 class Delivery:
@@ -51,11 +51,11 @@ class Delivery:
         job = self._jobs.get(message.video_fid)
         if job is None or job.username != message.username:
             raise InvalidMessage("no job has this video_fid and username")
-        if message.outdated(job.round):
+        if message.outdated(job.run):
             log.info("The job was queued again since this message was sent")
             return
-        if job.told or not job.status.terminal or job.status is Status.DELETED:
-            log.info("No email is due: %s", "already sent" if job.told else job.status.value)
+        if job.notified or not job.status.terminal or job.status is Status.DELETED:
+            log.info("No email is due: %s", "already sent" if job.notified else job.status.value)
             return
         checkpoint(Point.NOTIFICATION_READ)
         reservation = self._reserve(job)
@@ -72,7 +72,7 @@ class Delivery:
         """Notes that the owner cannot be notified; the dead letter says why, and can be replayed."""
         log.error("The owner of %s was not notified: %s", message.video_fid, reason)
         job = self._jobs.get(message.video_fid)
-        if job is not None and job.username == message.username and not message.outdated(job.round):
+        if job is not None and job.username == message.username and not message.outdated(job.run):
             checkpoint(Point.NOTIFICATION_BEFORE_GIVE_UP)
             self._jobs.confirm(job, undeliverable=True)
 
@@ -85,7 +85,7 @@ class Delivery:
         log.info("Email sent successfully!")
         # A crash or a long stop between the mail server's acceptance and this note brings a second email, with the same
         # Message-ID: the mail server and we have no transaction in common.
-        self._jobs.confirm(job, told=True, notice_sent=True)
+        self._jobs.confirm(job, notified=True, notice_sent=True)
 
     def _about(self, job: Job) -> str:
         """The first sentence of the summary, if there is one by now: the email waits for nothing."""
@@ -102,7 +102,7 @@ class Delivery:
         moment = now()
         free = [{"telling_until": None}, {"telling_until": {"$lt": moment}}]
         reservation = _Reservation(job, moment + timedelta(seconds=self._lease))
-        return reservation if self._set_until({**job.this_round, "$or": free}, reservation.until) else None
+        return reservation if self._set_until({**job.this_run, "$or": free}, reservation.until) else None
 
     def _renew(self, reservation: "_Reservation") -> None:
         """Called when the mail server is ready for the email: this worker may have been stopped since it reserved."""
@@ -118,7 +118,7 @@ class Delivery:
         expected = until + timedelta(seconds=2 * self._longest_delay)
         with failures():
             change = {"$set": {"telling_until": until, "notice_expected_until": expected}}
-            return self._jobs.collection.update_one({**where, "told": False}, change).matched_count == 1
+            return self._jobs.collection.update_one({**where, **NOT_NOTIFIED}, change).matched_count == 1
 
     def _release(self, reservation: "_Reservation") -> None:
         checkpoint(Point.NOTIFICATION_BEFORE_RELEASE)

@@ -56,7 +56,7 @@ class Emails:
         # The same for each try, so that a mail server or reader can tell a repetition; another for another result.
         result = str(job.mp3_fid)
         if job.status is Status.FAILED:
-            result = f"failed.{int(job.created_at.timestamp())}.{job.round}.{job.attempts}"
+            result = f"failed.{int(job.created_at.timestamp())}.{job.run}.{job.attempts}"
         email["Message-ID"] = f"<{job.video_fid}.{result}@{self._sender.rpartition('@')[2]}>"
         # RFC 3834: no vacation notices, please.
         email["Auto-Submitted"] = "auto-generated"

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, SecretStr, ValidationInfo, field_validator
+from pydantic import AliasChoices, Field, NonNegativeFloat, PositiveFloat, SecretStr, ValidationInfo, field_validator
 
 from common.messaging.retries import RetryPolicy
 from common.runtime.settings import Delays, LinkSettings, Port, WorkerSettings
@@ -32,7 +32,8 @@ class NotificationSettings(WorkerSettings, LinkSettings):
     mail_retry_for: NonNegativeFloat = 3 * 24 * 3600.0
     # s. While one replica sends an email no other does. Longer than a conversation with the mail server may take: with
     # TLS and a login it has up to 14 steps, each of at most SMTP_TIMEOUT.
-    telling_lease: PositiveFloat = 300.0
+    # TELLING_LEASE is its deprecated name.
+    send_lease: PositiveFloat = Field(300.0, validation_alias=AliasChoices("send_lease", "telling_lease"))
 
     @field_validator("gmail_password")
     @classmethod

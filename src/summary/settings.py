@@ -35,7 +35,7 @@ class SummarySettings(WorkerSettings, LoginServiceSettings):
     ai_transcription_max_seconds: int = Field(600, ge=10, le=24 * 3600)
     # MB of a request's JSON.
     max_text_mb: PositiveInt = 2
-    # s. A worker that does not renew its claim for this long has lost the summary.
+    # s. A worker that does not renew its lease for this long has lost the summary.
     claim_lease: PositiveFloat = 30.0
     # s. A long recording makes room for others after this time, and goes on when its turn comes again.
     summary_turn: PositiveFloat = 300.0

@@ -85,8 +85,8 @@ def many_jobs(environment: dict[str, str]) -> Callable[[str, int], None]:
             for number in range(1, count + 1):
                 fid = ObjectId()
                 jobs.create(fid, email, f"video-{number}.mp4", {})
-                told = {"notice_sent": True, "told": True, "published": True}
-                jobs.update(fid, {}, {"status": "failed", "error": "Cancelled by you.", **told})
+                ended = {"notice_sent": True, "notified": True, "published": True}
+                jobs.update(fid, {}, {"status": "failed", "error": "Cancelled by you.", **ended})
 
     return record
 

@@ -38,11 +38,11 @@ def test_a_broker_that_hangs_for_longer_than_its_heartbeats_delays_jobs(person, 
 def test_a_database_that_hangs_for_longer_than_a_lease_delays_the_conversion(person, faults, stack, environment):
     fid = person.uploads(media.long(LONG))
     eventually(converting(person, fid))
-    noticed = logs(stack, "converter", "The claim could not be renewed")
+    noticed = logs(stack, "converter", "The lease could not be renewed")
     faults.hang("mongodb")
     answer = person.request("GET", "/jobs")
     assert answer.status_code == 503
-    eventually(noticed, what="the loss of the claim")
+    eventually(noticed, what="the loss of the lease")
     faults.thaw()
     eventually(lambda: person.request("GET", "/jobs").ok, seconds=RECOVERY)
     completes(person, fid)

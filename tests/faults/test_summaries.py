@@ -106,7 +106,7 @@ def test_a_database_that_hangs_for_longer_than_a_lease_delays_the_summary(person
         eventually(lambda: asked(environment, "audio") > before)
         said = len(stack.log("summary-worker"))
         faults.hang("mongodb")
-        eventually(lambda: "The claim could not be renewed" in stack.log("summary-worker")[said:])
+        eventually(lambda: "The lease could not be renewed" in stack.log("summary-worker")[said:])
         faults.thaw()
         assert person.waits_for_summary(answer, RECOVERY)["status"] == "completed"
         assert asked(environment, "audio") - before in {4, 5}

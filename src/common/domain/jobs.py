@@ -14,7 +14,7 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from common.domain.leases import unclaimed
+from common.domain.leases import without_lease
 from common.domain.results import Result
 from common.runtime.clock import iso, now
 from common.storage.mongo import Db, Document, failures
@@ -40,6 +40,10 @@ class Status(StrEnum):
         return self in (Status.COMPLETED, Status.FAILED, Status.DELETED)
 
 
+# The name of the field `notified` in the previous release, whose workers may still write it during an update.
+FORMER_NOTIFIED = "told"
+# What finds jobs whose owner has not been notified.
+NOT_NOTIFIED: Document = {"notified": {"$ne": True}, FORMER_NOTIFIED: {"$ne": True}}
 UNDER_WAY = [Status.QUEUED.value, Status.CONVERTING.value]
 
 
@@ -61,16 +65,16 @@ class Job:
     attempts: int = 0
     # Whether the broker has confirmed the message that says how it ended, and the mail server the email.
     notice_sent: bool = False
-    told: bool = False
-    # How often it was queued anew after it had ended: its messages and emails of one round are not those of the next.
-    round: int = 0
+    notified: bool = False
+    # How often it was queued again after it had ended: each run has its own messages and emails. Stored as `round`.
+    run: int = 0
     # About the MP3 that `mp3_fid` names; None for those of releases that did not store it.
     result: Result | None = None
 
     @property
-    def this_round(self) -> Document:
-        """What finds its record, unless it was queued anew since it was read."""
-        return {"_id": self.video_fid, "round": _stored_run(self.round)}
+    def this_run(self) -> Document:
+        """What finds its record, unless it was queued again since it was read."""
+        return {"_id": self.video_fid, "round": _stored_run(self.run)}
 
     def public(self) -> dict[str, Any]:
         """As the API shows it."""
@@ -108,8 +112,8 @@ def job_from(document: Mapping[str, Any]) -> Job:
         options=document.get("options") or {},
         attempts=document.get("attempts", 0),
         notice_sent=document.get("notice_sent", False),
-        told=document.get("told", False),
-        round=document.get("round", 0),
+        notified=bool(document.get("notified") or document.get(FORMER_NOTIFIED)),
+        run=document.get("round", 0),
         result=Result.from_document(document["result"]) if document.get("result") else None,
     )
 
@@ -121,7 +125,7 @@ class Jobs:
         self.collection = db["jobs"]
 
     def ensure_indexes(self) -> None:
-        """Creates the indexes of the queries below, of the sweeper's, and the tombstones' expiry."""
+        """Creates the indexes of the queries below, of housekeeping's, and the tombstones' expiry."""
         with failures():
             self.collection.create_index([("username", 1), ("_id", -1)])
             self.collection.create_index([("username", 1), ("updated_at", 1)])
@@ -146,7 +150,7 @@ class Jobs:
         document = {**_queued(video_fid, username, filename, {}), "created_at": created_at}
         if mp3_fid is not None:
             ended = {"status": Status.COMPLETED.value, "progress": 100, "mp3_fid": mp3_fid}
-            document |= {**ended, "published": True, "notice_sent": True, "told": True}
+            document |= {**ended, "published": True, "notice_sent": True, "notified": True}
         with failures():
             try:
                 self.collection.insert_one(document)
@@ -223,14 +227,14 @@ class Jobs:
     def fail(self, video_fid: ObjectId, reason: str, token: str | None = None, *, run: int | None = None) -> Job | None:
         """Ends a job that has not ended yet with a reason for its owner; returns it as it is then, None if it did not.
 
-        With the token of a claim, only while that claim is in the job; without, only when no worker holds one and, if
+        With the token of a lease, only while that lease is in the job; without, only when no worker holds one and, if
         `run` is given, the job is still in that run.
         """
         where: Document = {"_id": video_fid, "status": {"$in": UNDER_WAY}}
         if token is not None:
             where["claim.token"] = token
         else:
-            where |= unclaimed()
+            where |= without_lease()
         if run is not None:
             where["round"] = _stored_run(run)
         change = {"status": Status.FAILED.value, "error": reason, "updated_at": now()}
@@ -243,10 +247,10 @@ class Jobs:
     def confirm(self, job: Job, **flags: bool) -> None:
         """Notes what was confirmed, unless the job was queued again since it was read.
 
-        `published`, `notice_sent`, `told`; or `undeliverable`, for a dead letter.
+        `published`, `notice_sent`, `notified`; or `undeliverable`, for a dead letter.
         """
         with failures():
-            self.collection.update_one(job.this_round, {"$set": flags})
+            self.collection.update_one(job.this_run, {"$set": flags})
 
     def reopen(
         self,
@@ -261,7 +265,7 @@ class Jobs:
         """
         change: Document = {
             "status": Status.QUEUED.value, "error": None, "progress": 0, "attempts": 0, "published": False,
-            "notice_sent": False, "told": False, "undeliverable": False, "telling_until": None,
+            "notice_sent": False, "notified": False, "undeliverable": False, "telling_until": None,
             "notice_expected_until": None, "claim": None, "updated_at": now(),
         }  # fmt: skip
         if options is not None:
@@ -274,12 +278,18 @@ class Jobs:
     def cancel(self, video_fid: ObjectId, where: Mapping[str, Any] | None = None) -> bool:
         """Ends a job that has not ended because its owner wants it, who needs no email; tells whether it did.
 
-        Its worker, if it has one, finds its claim gone.
+        Its worker, if it has one, finds its lease gone.
         """
-        change = {"status": Status.FAILED.value, "error": CANCELLED, "claim": None, "notice_sent": True, "told": True}
+        change = {
+            "status": Status.FAILED.value,
+            "error": CANCELLED,
+            "claim": None,
+            "notice_sent": True,
+            "notified": True,
+        }
         return self.update(video_fid, {**(where or {}), "status": {"$in": UNDER_WAY}}, change)
 
-    def bury(self, video_fid: ObjectId, where: Mapping[str, Any] | None = None) -> bool:
+    def mark_deleted(self, video_fid: ObjectId, where: Mapping[str, Any] | None = None) -> bool:
         """Turns a job into a tombstone if it still matches `where`; tells whether it did."""
         return self.update(video_fid, {"status": {"$ne": Status.DELETED.value}, **(where or {})}, _tombstone())
 
@@ -299,11 +309,11 @@ def _queued(video_fid: ObjectId, username: str, filename: str, options: Mapping[
     return {
         "_id": video_fid, "username": username, "filename": filename, "status": Status.QUEUED.value, "progress": 0,
         "mp3_fid": None, "error": None, "options": dict(options), "created_at": moment, "updated_at": moment,
-        "published": False, "attempts": 0, "notice_sent": False, "told": False, "round": 0,
+        "published": False, "attempts": 0, "notice_sent": False, "notified": False, "round": 0,
     }  # fmt: skip
 
 
 def _tombstone() -> Document:
     expires = now() + timedelta(days=TOMBSTONE_DAYS)
     return {"status": Status.DELETED.value, "expires_at": expires, "mp3_fid": None, "result": None,
-            "claim": None, "told": True}  # fmt: skip
+            "claim": None, "notified": True}  # fmt: skip

@@ -1,7 +1,7 @@
 """A summary: what is in a recording or a text, kept in the collection `summaries` of the database `videos`.
 
 queued → transcribing → summarising → completed | failed. One that is deleted leaves nothing behind: a message about it
-finds no summary, and a worker that is at it finds its claim gone.
+finds no summary, and a worker that is at it finds its lease gone.
 """
 
 import re

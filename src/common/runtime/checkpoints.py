@@ -16,19 +16,19 @@ log = logging.getLogger(__name__)
 class Point(StrEnum):
     """What was done last, or is done next. One point for each gap between two steps that others can see."""
 
-    CONVERTER_CLAIMED = "converter.claimed"
+    CONVERTER_LEASED = "converter.leased"
     CONVERTER_CONVERTED = "converter.converted"
     CONVERTER_STORED = "converter.stored"
     CONVERTER_COMPLETED = "converter.completed"
     CONVERTER_PUBLISHED = "converter.published"
     CONVERTER_CONFIRMED = "converter.confirmed"
-    CONVERTER_CLAIM_LOST = "converter.claim_lost"
+    CONVERTER_LEASE_LOST = "converter.lease_lost"
     CONVERTER_BEFORE_FAIL = "converter.before_fail"
     CONVERTER_FAILED = "converter.failed"
     CONVERTER_BEFORE_RELEASE = "converter.before_release"
     CONVERTER_BEFORE_GIVE_UP = "converter.before_give_up"
     CONVERTER_BEFORE_SETTLE = "converter.before_settle"
-    SUMMARY_CLAIMED = "summary.claimed"
+    SUMMARY_LEASED = "summary.leased"
     SUMMARY_HEARD = "summary.heard"
     SUMMARY_APPENDED = "summary.appended"
     SUMMARY_NOTED = "summary.noted"
@@ -42,8 +42,8 @@ class Point(StrEnum):
     NOTIFICATION_SENT = "notification.sent"
     NOTIFICATION_BEFORE_RELEASE = "notification.before_release"
     NOTIFICATION_BEFORE_GIVE_UP = "notification.before_give_up"
-    # In the thread that renews claims.
-    CLAIM_BEFORE_RENEWAL = "claim.before_renewal"
+    # In the thread that renews leases.
+    LEASE_BEFORE_RENEWAL = "lease.before_renewal"
 
 
 Hook = Callable[[Point], None]

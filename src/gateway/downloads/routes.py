@@ -11,12 +11,12 @@ from common.errors import Conflict, NotFound, PreconditionFailed, Unauthorized
 from common.http.identity import Identity
 from common.http.validation import object_id
 from common.storage.bucket import StoredFile
-from gateway.concurrency import Shares
+from gateway.concurrency import ConcurrencyLimiter
 from gateway.downloads import ranges
 from gateway.jobs.store import Store
 
 
-def blueprint(identity: Identity, store: Store, links: DownloadLinks, transfers: Shares) -> Blueprint:
+def blueprint(identity: Identity, store: Store, links: DownloadLinks, transfers: ConcurrencyLimiter) -> Blueprint:
     """Routes `/download` and `/jobs/<fid>/link`."""
     routes = Blueprint("downloads", __name__)
 
@@ -51,7 +51,7 @@ def blueprint(identity: Identity, store: Store, links: DownloadLinks, transfers:
     return routes
 
 
-def _send_in_turn(file: StoredFile, store: Store, transfers: Shares) -> Response:
+def _send_in_turn(file: StoredFile, store: Store, transfers: ConcurrencyLimiter) -> Response:
     if request.method == "HEAD":
         return _send(file, store)
     give_back = transfers.take(str(file.metadata.get("username")))

@@ -4,9 +4,11 @@ A migration is repeatable: two processes may run it at the same time, and one th
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from common.domain.jobs import FORMER_NOTIFIED
 from common.runtime.clock import now
 from common.storage.mongo import batches, failures
 from gateway.jobs.store import Store
@@ -48,4 +50,17 @@ def mark_files_of_jobs(store: Store) -> int:
     return changed
 
 
-MIGRATIONS = (Migration(1, "mark the files of the jobs as ours", mark_files_of_jobs),)
+def rename_notified(store: Store) -> int:
+    """Renames the field that says whether the owner of a job was notified."""
+    rename: list[Mapping[str, Any]] = [
+        {"$set": {"notified": {"$or": ["$notified", f"${FORMER_NOTIFIED}"]}}},
+        {"$unset": FORMER_NOTIFIED},
+    ]
+    with failures():
+        return store.jobs.collection.update_many({FORMER_NOTIFIED: {"$exists": True}}, rename).modified_count
+
+
+MIGRATIONS = (
+    Migration(1, "mark the files of the jobs as ours", mark_files_of_jobs),
+    Migration(2, "rename the field that says whether the owner was notified", rename_notified),
+)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 
-from common.domain.jobs import UNDER_WAY, Job, Status, job_from
+from common.domain.jobs import NOT_NOTIFIED, UNDER_WAY, Job, Status, job_from
 from common.errors import Gone, Locked
 from common.runtime.clock import now
 from common.storage.mongo import failures
@@ -17,7 +17,7 @@ from gateway.housekeeping.orphans import OrphanCleanup
 from gateway.jobs.outbox import Outbox
 from gateway.jobs.store import Store
 from gateway.settings import HousekeepingSettings
-from gateway.uploads.acceptance import Intake
+from gateway.uploads.acceptance import UploadAcceptance
 from gateway.uploads.resumable import Uploads
 
 # Jobs that one pass handles at most, so that it ends; the next goes on.
@@ -32,7 +32,7 @@ class Housekeeping:
         self._store = store
         self._outbox = outbox
         self._uploads = Uploads(store.jobs.collection.database, settings.upload_lifetime)
-        self._intake = Intake(store, self._uploads, outbox)
+        self._intake = UploadAcceptance(store, self._uploads, outbox)
 
     def run(self) -> dict[str, int]:
         """Runs every pass once; returns how much each had to do. Raises StorageUnavailable."""
@@ -102,9 +102,9 @@ class Housekeeping:
         """
         grace = now() - timedelta(seconds=self._settings.publish_grace)
         stalled = now() - timedelta(seconds=self._settings.stalled_after)
-        untold = {
+        forgotten = {
             "status": {"$in": [Status.COMPLETED.value, Status.FAILED.value]},
-            "told": False,
+            **NOT_NOTIFIED,
             "$or": [
                 {"notice_sent": False, "updated_at": {"$lt": grace}},
                 {
@@ -115,7 +115,7 @@ class Housekeeping:
             ],
         }
         count = 0
-        for job in self._jobs(untold):
+        for job in self._jobs(forgotten):
             if self._outbox.notify(job):
                 self._touch(job)
                 count += 1
@@ -123,7 +123,7 @@ class Housekeeping:
 
     def _touch(self, job: Job) -> None:
         """Restarts the time after which the job stands still for too long."""
-        self._store.jobs.update(job.video_fid, {**job.this_round, "status": job.status.value}, {})
+        self._store.jobs.update(job.video_fid, {**job.this_run, "status": job.status.value}, {})
 
     def _jobs(self, query: Mapping[str, object]) -> Iterator[Job]:
         with failures():

@@ -13,7 +13,7 @@ from flask import Response, request
 
 from common.domain.jobs import Job, Jobs, Status
 from common.errors import Unavailable
-from gateway.concurrency import Shares
+from gateway.concurrency import ConcurrencyLimiter
 from gateway.jobs.feed import Change, Feed, change_of
 from gateway.settings import GatewaySettings
 
@@ -26,7 +26,7 @@ _RETRY = "retry: 3000\n\n"
 class Followers:
     """Those who follow jobs now; their number is limited, as each holds a thread."""
 
-    def __init__(self, settings: GatewaySettings, jobs: Jobs, feed: Feed, shares: Shares) -> None:
+    def __init__(self, settings: GatewaySettings, jobs: Jobs, feed: Feed, shares: ConcurrencyLimiter) -> None:
         self._longest = settings.events_longest
         self._places = threading.BoundedSemaphore(settings.followers)
         self._jobs = jobs

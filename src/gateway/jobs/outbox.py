@@ -24,13 +24,13 @@ class Outbox:
 
         A message that is published twice is harmless: the converter takes a job once.
         """
-        message = Message(video_fid=job.video_fid, mp3_fid=None, username=job.username, run=job.round)
+        message = Message(video_fid=job.video_fid, mp3_fid=None, username=job.username, run=job.run)
         return self._send(self._settings.video_queue, message, job, "published")
 
     def notify(self, job: Job) -> bool:
         """Publishes how the job ended to the notification; False when that has to wait."""
         mp3_fid = job.mp3_fid if job.status is Status.COMPLETED else None
-        message = Message(video_fid=job.video_fid, mp3_fid=mp3_fid, username=job.username, run=job.round)
+        message = Message(video_fid=job.video_fid, mp3_fid=mp3_fid, username=job.username, run=job.run)
         return self._send(self._settings.mp3_queue, message, job, "notice_sent")
 
     def _send(self, queue: str, message: Message, job: Job, flag: str) -> bool:

@@ -42,13 +42,13 @@ class Store:
         The job goes first: its tombstone is final, so nothing can need the files any more. A crash in between leaves
         files of a deleted job, which housekeeping deletes, and never a job without its files.
         """
-        self.jobs.bury(video_fid)
+        self.jobs.mark_deleted(video_fid)
         self._delete_all_of(video_fid)
 
     def delete_ended(self, job: Job) -> bool:
         """Deletes a job as `delete` does if it has not changed since it was read; tells whether it did."""
-        unchanged = {**job.this_round, "status": job.status.value, "updated_at": job.updated_at}
-        if not self.jobs.bury(job.video_fid, unchanged):
+        unchanged = {**job.this_run, "status": job.status.value, "updated_at": job.updated_at}
+        if not self.jobs.mark_deleted(job.video_fid, unchanged):
             return False
         self._delete_all_of(job.video_fid)
         return True

@@ -21,7 +21,7 @@ def retry(store: Store, outbox: Outbox, job: Job, fields: Mapping[str, object] |
         raise Conflict("The MP3 was made with these options already. Choose others to convert the video again.")
     if store.videos.find(job.video_fid) is None:
         raise Conflict("The video is no longer stored. Upload it again.")
-    if not store.jobs.reopen(job.video_fid, options, ended=(job.status,), where=job.this_round):
+    if not store.jobs.reopen(job.video_fid, options, ended=(job.status,), where=job.this_run):
         raise Conflict("The job was modified; reload it.")
     queued = _current(store, job)
     outbox.announce(queued)
@@ -30,7 +30,7 @@ def retry(store: Store, outbox: Outbox, job: Job, fields: Mapping[str, object] |
 
 def cancel(store: Store, job: Job) -> Job:
     """Ends a job that is under way; returns it. Raises Conflict when it has ended."""
-    if not store.jobs.cancel(job.video_fid, job.this_round):
+    if not store.jobs.cancel(job.video_fid, job.this_run):
         raise Conflict("The job has ended already. Delete it if you do not want it.")
     return _current(store, job)
 

@@ -17,7 +17,7 @@ from gateway.uploads.resumable import Upload, Uploads
 log = logging.getLogger(__name__)
 
 
-class Intake:
+class UploadAcceptance:
     """Accepts videos."""
 
     def __init__(self, store: Store, uploads: Uploads, outbox: Outbox) -> None:

@@ -20,7 +20,7 @@ from common.errors import (
 from common.runtime import metrics
 from common.storage.writer import GridWriter
 from gateway.jobs.store import Store
-from gateway.uploads.acceptance import Intake
+from gateway.uploads.acceptance import UploadAcceptance
 from gateway.uploads.checksum import Checksum
 from gateway.uploads.media_type import HEAD, not_a_video
 from gateway.uploads.resumable import LEASE, Upload, Uploads
@@ -35,7 +35,7 @@ _RENEW = LEASE / 4  # s between two notes of the offset, which renew the lock
 class Parts:
     """Takes the body of the request at hand as the next part of an upload."""
 
-    def __init__(self, store: Store, uploads: Uploads, intake: Intake) -> None:
+    def __init__(self, store: Store, uploads: Uploads, intake: UploadAcceptance) -> None:
         self._store = store
         self._uploads = uploads
         self._intake = intake

@@ -10,15 +10,15 @@ from common.http import app as http
 from common.http.identity import Identity
 from common.runtime import metrics
 from common.storage.writer import GridWriter
-from gateway.concurrency import Shares
+from gateway.concurrency import ConcurrencyLimiter
 from gateway.jobs.store import Store
 from gateway.settings import GatewaySettings
-from gateway.uploads.acceptance import Intake
+from gateway.uploads.acceptance import UploadAcceptance
 from gateway.uploads.multipart import Receiver
 
 
 def blueprint(
-    settings: GatewaySettings, identity: Identity, store: Store, intake: Intake, transfers: Shares
+    settings: GatewaySettings, identity: Identity, store: Store, intake: UploadAcceptance, transfers: ConcurrencyLimiter
 ) -> Blueprint:
     """Routes `/upload`."""
     routes = Blueprint("uploads", __name__)

@@ -22,7 +22,7 @@ from common.errors import (
 )
 from common.http.identity import Identity
 from common.http.validation import object_id
-from gateway.concurrency import Shares
+from gateway.concurrency import ConcurrencyLimiter
 from gateway.jobs.store import Store
 from gateway.settings import GatewaySettings
 from gateway.uploads import checksum, metadata
@@ -46,7 +46,7 @@ class Tus:
         uploads: Uploads,
         parts: Parts,
         *,
-        transfers: Shares,
+        transfers: ConcurrencyLimiter,
     ) -> None:
         self._limit_mb = settings.max_upload_mb
         self._identity = identity

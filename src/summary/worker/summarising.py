@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from common.domain.leases import ClaimLost, unclaimed
+from common.domain.leases import LeaseLost, without_lease
 from common.domain.summaries import Recording, Stage, Summaries, Summary
 from common.domain.transcripts import Segment, Transcript, Transcripts
 from common.errors import PermanentError, TransientError
@@ -17,7 +17,7 @@ from common.runtime.checkpoints import Point, checkpoint
 from common.storage.bucket import Bucket
 from summary.provider.client import Provider, ProviderRefused
 from summary.settings import SummarySettings
-from summary.worker.leases import SummaryClaim, SummaryClaims
+from summary.worker.leases import SummaryLease, SummaryLeases
 from summary.worker.mp3_pieces import pieces
 from summary.worker.text_parts import parts
 
@@ -37,10 +37,10 @@ class _Turn:
         self._must_stop = must_stop
         self.got_on = False
 
-    def step(self, claim: SummaryClaim) -> None:
+    def step(self, lease: SummaryLease) -> None:
         """Called after something paid for was stored."""
         self.got_on = True
-        claim.check()
+        lease.check()
         if self._must_stop():
             raise HandedBack("the worker stops")
         if time.monotonic() >= self._ends:
@@ -66,35 +66,35 @@ class Summarising:
         self._mp3s = mp3s
         self._provider = provider
         self._must_stop = must_stop
-        self._claims = SummaryClaims(summaries, settings.claim_lease)
+        self._leases = SummaryLeases(summaries, settings.claim_lease)
 
     def handle(self, message: SummaryMessage) -> None:
         """Makes the summary, or finds that nothing is to be done."""
         if self._current(message) is None:
             return
-        claim = self._claims.take(message.summary_id)
-        if claim is None:
-            self._settle_unclaimed(message)
+        lease = self._leases.take(message.summary_id)
+        if lease is None:
+            self._settle_without_lease(message)
             return
-        checkpoint(Point.SUMMARY_CLAIMED)
+        checkpoint(Point.SUMMARY_LEASED)
         turn = _Turn(self._settings.summary_turn, self._must_stop)
         try:
-            with self._claims.kept(claim):
-                self._make(claim, turn)
-        except ClaimLost as error:
+            with self._leases.kept(lease):
+                self._make(lease, turn)
+        except LeaseLost as error:
             log.info("Nothing left to do: %s", error)
         except ProviderRefused as error:
             # The operator has to do something: the message becomes a dead letter, and can be replayed.
-            self._fail(claim, error)
+            self._fail(lease, error)
             raise
         except PermanentError as error:
             log.warning("The summary failed: %s", error)
-            self._fail(claim, error)
+            self._fail(lease, error)
         except (Busy, HandedBack):
-            self._release(claim)
+            self._release(lease)
             raise
         except TransientError as error:
-            self._release(claim)
+            self._release(lease)
             if turn.got_on:
                 raise Busy(str(error), retry_after=error.retry_after) from error
             raise
@@ -109,16 +109,16 @@ class Summarising:
         if found is None:
             return
         checkpoint(Point.SUMMARY_BEFORE_GIVE_UP)
-        self._summaries.fail(message.summary_id, sentence, {**found.this_run, **unclaimed()})
-        self._settle_unclaimed(message)
+        self._summaries.fail(message.summary_id, sentence, {**found.this_run, **without_lease()})
+        self._settle_without_lease(message)
 
-    def _release(self, claim: SummaryClaim) -> None:
+    def _release(self, lease: SummaryLease) -> None:
         checkpoint(Point.SUMMARY_BEFORE_RELEASE)
-        self._claims.release(claim)
+        self._leases.release(lease)
 
-    def _fail(self, claim: SummaryClaim, error: PermanentError) -> None:
+    def _fail(self, lease: SummaryLease, error: PermanentError) -> None:
         checkpoint(Point.SUMMARY_BEFORE_FAIL)
-        self._summaries.fail(claim.id, str(error), {"claim.token": claim.token})
+        self._summaries.fail(lease.id, str(error), {"claim.token": lease.token})
 
     def _current(self, message: SummaryMessage) -> Summary | None:
         """The message's summary, None when the message has nothing to do; raises InvalidMessage."""
@@ -133,28 +133,28 @@ class Summarising:
             return None
         return found
 
-    def _settle_unclaimed(self, message: SummaryMessage) -> None:
+    def _settle_without_lease(self, message: SummaryMessage) -> None:
         found = self._current(message)
         if found is not None and found.status not in {Stage.COMPLETED, Stage.FAILED}:
             raise Busy("another worker holds this summary")
 
-    def _make(self, claim: SummaryClaim, turn: _Turn) -> None:
-        found = claim.summary
-        if claim.attempts > self._settings.max_crashes + 1:
+    def _make(self, lease: SummaryLease, turn: _Turn) -> None:
+        found = lease.summary
+        if lease.attempts > self._settings.max_crashes + 1:
             raise PermanentError(_CRASHED)
         self._provider.check_configured()
         if found.recording is None:
             text, done = found.text or "", 0
         else:
-            text, done = self._transcribe(found.recording, claim, turn).text, _TRANSCRIPT_SHARE
+            text, done = self._transcribe(found.recording, lease, turn).text, _TRANSCRIPT_SHARE
         if not text.strip():
             raise PermanentError(_SILENT)
-        digest, truncated = self._summarise(text, claim, turn, done)
+        digest, truncated = self._summarise(text, lease, turn, done)
         checkpoint(Point.SUMMARY_SUMMARISED)
-        self._claims.complete(claim, {**digest, "context_truncated": truncated})
+        self._leases.complete(lease, {**digest, "context_truncated": truncated})
 
-    def _transcribe(self, recording: Recording, claim: SummaryClaim, turn: _Turn) -> Transcript:
-        known = self._transcripts.begin(recording.mp3_fid, recording.video_fid, claim.summary.username)
+    def _transcribe(self, recording: Recording, lease: SummaryLease, turn: _Turn) -> Transcript:
+        known = self._transcripts.begin(recording.mp3_fid, recording.video_fid, lease.summary.username)
         if known.complete:
             return known
         file = self._mp3s.find(recording.mp3_fid)
@@ -166,20 +166,20 @@ class Summarising:
         }
         for piece in pieces(self._mp3s.read(file, known.offset), known.offset, **limits):  # type: ignore[arg-type]
             progress = known.offset * _TRANSCRIPT_SHARE // file.length
-            self._claims.change(claim, status=Stage.TRANSCRIBING.value, progress=progress)
+            self._leases.change(lease, status=Stage.TRANSCRIBING.value, progress=progress)
             log.info("Transcribing from %.0f s...", known.seconds)
             heard = self._provider.transcribe(piece.data, piece.seconds)
             checkpoint(Point.SUMMARY_HEARD)
             segments = [Segment(s.start + known.seconds, s.end + known.seconds, s.text) for s in heard]
             seconds = known.seconds + piece.seconds
-            known = self._append(claim, known, segments, offset=piece.end, seconds=seconds, complete=False)
+            known = self._append(lease, known, segments, offset=piece.end, seconds=seconds, complete=False)
             checkpoint(Point.SUMMARY_APPENDED)
-            turn.step(claim)
-        return self._append(claim, known, [], offset=known.offset, seconds=known.seconds, complete=True)
+            turn.step(lease)
+        return self._append(lease, known, [], offset=known.offset, seconds=known.seconds, complete=True)
 
     def _append(
         self,
-        claim: SummaryClaim,
+        lease: SummaryLease,
         known: Transcript,
         segments: list[Segment],
         *,
@@ -189,33 +189,33 @@ class Summarising:
     ) -> Transcript:
         if not self._transcripts.append(known, segments, offset=offset, seconds=seconds, complete=complete):
             # Whoever continued it may have lost the summary to this worker, which then has to come back to it.
-            self._claims.change(claim, status=Stage.TRANSCRIBING.value)
+            self._leases.change(lease, status=Stage.TRANSCRIBING.value)
             raise Busy("another worker has continued the transcript")
         return Transcript(known.mp3_fid, (*known.segments, *segments), offset, seconds, complete)
 
-    def _summarise(self, text: str, claim: SummaryClaim, turn: _Turn, done: int) -> tuple[dict[str, str], bool]:
+    def _summarise(self, text: str, lease: SummaryLease, turn: _Turn, done: int) -> tuple[dict[str, str], bool]:
         settings = self._settings
         found = parts(text, settings.ai_summary_max_chars)
         chosen, truncated = found[: settings.ai_summary_max_parts], len(found) > settings.ai_summary_max_parts
         if len(chosen) > 1:
-            text, shortened = self._notes(chosen, claim, turn, done)
+            text, shortened = self._notes(chosen, lease, turn, done)
             truncated |= shortened
         else:
             text = chosen[0]
-        self._claims.change(claim, status=Stage.SUMMARISING.value, progress=max(done, 99 if len(chosen) > 1 else done))
+        self._leases.change(lease, status=Stage.SUMMARISING.value, progress=max(done, 99 if len(chosen) > 1 else done))
         log.info("Summarising...")
         return self._provider.summarise(text).model_dump(), truncated
 
-    def _notes(self, chosen: list[str], claim: SummaryClaim, turn: _Turn, done: int) -> tuple[str, bool]:
+    def _notes(self, chosen: list[str], lease: SummaryLease, turn: _Turn, done: int) -> tuple[str, bool]:
         """What is in each part, together short enough for one request; whether notes had to be cut."""
         room = self._settings.ai_summary_max_chars // len(chosen) - 1
-        notes = list(claim.summary.notes[: len(chosen)])
+        notes = list(lease.summary.notes[: len(chosen)])
         for number, part in enumerate(chosen[len(notes) :], start=len(notes) + 1):
             log.info("Summarising part %d of %d...", number, len(chosen))
             # Models count characters badly: they are asked for less than there is room for.
             notes.append(self._provider.note(part, room * 3 // 4))
             checkpoint(Point.SUMMARY_NOTED)
             progress = done + (99 - done) * number // (len(chosen) + 1)
-            self._claims.change(claim, status=Stage.SUMMARISING.value, progress=progress, notes=notes)
-            turn.step(claim)
+            self._leases.change(lease, status=Stage.SUMMARISING.value, progress=progress, notes=notes)
+            turn.step(lease)
         return "\n".join(note[:room] for note in notes), any(len(note) > room for note in notes)

@@ -15,7 +15,7 @@ from common.domain.summaries import Summaries
 from common.domain.transcripts import Transcripts
 from common.runtime.clock import now
 from common.storage.bucket import Bucket
-from converter.leases import JobClaims
+from converter.leases import JobLeases
 from gateway.housekeeping.retention import Housekeeping
 from gateway.jobs.outbox import Outbox
 from gateway.jobs.store import Store
@@ -100,13 +100,13 @@ def video(store: Store) -> ObjectId:
 
 
 def settle_jobs(jobs: Jobs, videos: list[ObjectId]) -> None:
-    claims = JobClaims(jobs, lease=60)
-    claim = claims.take(videos[0])
-    assert claim
-    claims.release(claim)
-    claim = claims.take(videos[0])
-    assert claim
-    claims.complete(claim, ObjectId(), stored.RESULT)
+    leases = JobLeases(jobs, duration=60)
+    lease = leases.take(videos[0])
+    assert lease
+    leases.release(lease)
+    lease = leases.take(videos[0])
+    assert lease
+    leases.complete(lease, ObjectId(), stored.RESULT)
     jobs.fail(videos[1], "a reason")
     jobs.cancel(videos[2])
     jobs.reopen(videos[1])
@@ -115,7 +115,7 @@ def settle_jobs(jobs: Jobs, videos: list[ObjectId]) -> None:
     jobs.page(OWNER, 10, videos[3])
     jobs.under_way(OWNER)
     jobs.changed([OWNER, "other@example.com"], now() - timedelta(minutes=1))
-    jobs.bury(videos[3])
+    jobs.mark_deleted(videos[3])
     assert jobs.owned(videos[0], OWNER).status is Status.COMPLETED
 
 

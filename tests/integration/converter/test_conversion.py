@@ -12,13 +12,13 @@ import pytest
 from bson import ObjectId
 
 from common.domain.jobs import Status
-from common.domain.leases import ClaimLost
+from common.domain.leases import LeaseLost
 from common.errors import TransientError
 from common.messaging.handler import Busy, HandedBack
 from common.messaging.message import InvalidMessage, Message
 from common.runtime.clock import now
 from converter.conversion import Conversion, mp3_name
-from converter.leases import JobClaims
+from converter.leases import JobLeases
 from converter.settings import ConverterSettings
 from converter.workspace import clear_leftovers
 from tests import media, stored
@@ -138,37 +138,37 @@ def test_a_worker_that_was_killed_before_it_said_so_is_made_good_by_the_next(sto
 
 def test_a_job_that_another_worker_holds_waits(store, conversion):
     message = queued(store, media.make("mp4"))
-    claim = JobClaims(store.jobs, lease=60).take(message.video_fid)
+    lease = JobLeases(store.jobs, duration=60).take(message.video_fid)
     with pytest.raises(Busy):
         conversion().handle(message)
-    JobClaims(store.jobs, lease=60).release(claim)
+    JobLeases(store.jobs, duration=60).release(lease)
     conversion().handle(message)
     assert store.jobs.get(message.video_fid).status is Status.COMPLETED
 
 
-def test_an_expired_claim_is_taken_over_and_its_holder_cannot_finish(store, conversion):
+def test_an_expired_lease_is_taken_over_and_its_holder_cannot_finish(store, conversion):
     message = queued(store, media.make("mp4"))
-    claims = JobClaims(store.jobs, lease=60)
-    stale = claims.take(message.video_fid)
+    leases = JobLeases(store.jobs, duration=60)
+    stale = leases.take(message.video_fid)
     store.jobs.update(message.video_fid, {}, {"claim.until": now() - timedelta(seconds=1)})
     conversion().handle(message)
     result = store.jobs.get(message.video_fid).mp3_fid
-    with pytest.raises(ClaimLost):
-        claims.complete(stale, ObjectId(), stored.RESULT)
+    with pytest.raises(LeaseLost):
+        leases.complete(stale, ObjectId(), stored.RESULT)
     assert store.jobs.get(message.video_fid).mp3_fid == result
 
 
-def test_a_kept_claim_does_not_expire_and_shows_the_progress(store):
+def test_a_kept_lease_does_not_expire_and_shows_the_progress(store):
     message = queued(store, media.make("mp4"))
-    claims = JobClaims(store.jobs, lease=1)
-    claim = claims.take(message.video_fid)
+    leases = JobLeases(store.jobs, duration=1)
+    lease = leases.take(message.video_fid)
     begun = now()
-    with claims.kept(claim, 0.2):
-        claim.progress = 42
+    with leases.kept(lease, 0.2):
+        lease.progress = 42
         eventually(lambda: (now() - begun).total_seconds() > 2)
-        assert claims.take(message.video_fid) is None
+        assert leases.take(message.video_fid) is None
         assert store.jobs.get(message.video_fid).progress == 42
-    assert not claim.lost
+    assert not lease.lost
 
 
 def test_a_video_without_sound_fails_with_the_reason(store, rabbit, taken, conversion):
@@ -192,7 +192,7 @@ def test_a_message_about_an_unknown_or_foreign_job_is_none(store, conversion):
 
 def test_a_strangers_message_does_nothing_to_a_job_under_way(store, conversion):
     message = queued(store, media.make("mp4"))
-    claim = JobClaims(store.jobs, lease=60).take(message.video_fid)
+    lease = JobLeases(store.jobs, duration=60).take(message.video_fid)
     stranger = Message(video_fid=message.video_fid, mp3_fid=None, username="other@example.com")
     with pytest.raises(InvalidMessage):
         conversion().handle(stranger)
@@ -202,7 +202,7 @@ def test_a_strangers_message_does_nothing_to_a_job_under_way(store, conversion):
     with pytest.raises(Busy):
         conversion().give_up(message, "after 5 attempts")
     assert store.jobs.get(message.video_fid).status is Status.CONVERTING
-    JobClaims(store.jobs, lease=60).release(claim)
+    JobLeases(store.jobs, duration=60).release(lease)
 
 
 def test_a_work_folder_that_cannot_be_is_no_fault_of_the_video(store, conversion, tmp_path):

@@ -76,9 +76,9 @@ def test_an_id3v2_title_that_claims_to_be_latin1_is_read(
     source = tmp_path / "name.mp3"
     source.write_bytes(media.make("mp3").read_bytes())
     tags = ID3()
-    claimed = text.encode(codec).decode("latin-1")
-    tags.add(TIT2(encoding=Encoding.LATIN1, text=claimed))
-    tags.add(TPE1(encoding=Encoding.LATIN1, text=claimed))
+    leased = text.encode(codec).decode("latin-1")
+    tags.add(TIT2(encoding=Encoding.LATIN1, text=leased))
+    tags.add(TPE1(encoding=Encoding.LATIN1, text=leased))
     tags.save(source)
     made = sounds.mp3(convert(source).path)
     assert (str(made["TIT2"]), str(made["TPE1"])) == (text, text)

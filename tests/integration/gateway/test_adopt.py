@@ -56,7 +56,7 @@ def test_a_video_with_an_mp3_is_completed_and_can_be_downloaded(store, db, other
     assert adopt().counts.completed == 1
     job = store.jobs.owned(fid, OWNER)
     assert (job.status, job.progress, job.mp3_fid) == (Status.COMPLETED, 100, mp3)
-    assert job.told
+    assert job.notified
     assert job.notice_sent
     # As GET /download asks for it, and as a deletion finds it.
     assert store.mp3s.find(mp3).metadata["username"] == OWNER
@@ -129,7 +129,7 @@ def test_an_upload_that_is_not_accepted_yet_is_left_alone(store, adopt):
 def test_a_file_of_a_deleted_job_is_not_adopted(store, db, adopt):
     fid = put(db, "talk.mp4", username=OWNER)
     store.jobs.create(fid, OWNER, "talk.mp4", {})
-    store.jobs.bury(fid)
+    store.jobs.mark_deleted(fid)
     adopt()
     assert store.jobs.get(fid).status is Status.DELETED
 
@@ -190,6 +190,18 @@ def test_the_migration_marks_the_files_of_the_jobs_and_no_others_once(store, db,
     previous_release(store, db, other_db)
     migrations.run(store)
     assert db["fs.files"].count_documents(ours) == 1
+
+
+def test_the_field_of_the_previous_release_that_says_who_was_notified_is_renamed(store):
+    jobs = store.jobs.collection
+    for fid, former in ((notified := ObjectId(), True), (waiting := ObjectId(), False)):
+        store.jobs.create(fid, OWNER, "old.mp4", {})
+        jobs.update_one({"_id": fid}, {"$unset": {"notified": ""}, "$set": {"told": former}})
+    # Understood before the migration too.
+    assert [store.jobs.get(fid).notified for fid in (notified, waiting)] == [True, False]
+    migrations.run(store)
+    assert [jobs.find_one({"_id": fid})["notified"] for fid in (notified, waiting)] == [True, False]
+    assert jobs.count_documents({"told": {"$exists": True}}) == 0
 
 
 def test_files_that_a_replica_of_the_previous_release_stored_late_are_marked_by_adoption(store, db, other_db, adopt):

@@ -15,7 +15,7 @@ from common.storage.mongo import StorageUnavailable
 from gateway.jobs import transitions
 from gateway.jobs.outbox import Outbox
 from gateway.jobs.store import Store
-from gateway.uploads.acceptance import Intake
+from gateway.uploads.acceptance import UploadAcceptance
 from gateway.uploads.resumable import Upload, Uploads
 
 OWNER = "owner@example.com"
@@ -33,8 +33,8 @@ def outbox(store, rabbit, publisher) -> Outbox:
 
 
 @pytest.fixture
-def intake(store, uploads, outbox) -> Intake:
-    return Intake(store, uploads, outbox)
+def intake(store, uploads, outbox) -> UploadAcceptance:
+    return UploadAcceptance(store, uploads, outbox)
 
 
 def whole(store: Store, uploads: Uploads) -> Upload:
@@ -153,7 +153,7 @@ def test_a_retry_of_what_was_seen_does_not_queue_a_later_round_again(store, outb
     store.jobs.fail(failed.video_fid, "another reason")
     with pytest.raises(Conflict):
         transitions.retry(store, outbox, failed, None)
-    assert store.jobs.get(failed.video_fid).round == 1
+    assert store.jobs.get(failed.video_fid).run == 1
 
 
 def test_a_cancellation_of_what_was_seen_does_not_cancel_a_later_round(store, failed):

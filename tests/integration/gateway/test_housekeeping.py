@@ -64,7 +64,7 @@ def completed(store, days_ago: int = 0) -> ObjectId:
             "$set": {
                 "status": "completed",
                 "mp3_fid": result,
-                "told": True,
+                "notified": True,
                 "notice_sent": True,
                 "published": True,
                 "updated_at": now() - timedelta(days=days_ago),
@@ -102,7 +102,7 @@ def test_a_job_that_stands_still_is_published_again(store, housekeeping, rabbit,
 
 def test_an_owner_nobody_was_asked_to_tell_is_told(store, housekeeping, rabbit, taken):
     fid = completed(store)
-    store.jobs.confirm(store.jobs.get(fid), told=False, notice_sent=False)
+    store.jobs.confirm(store.jobs.get(fid), notified=False, notice_sent=False)
     assert housekeeping().notify_forgotten() == 1
     assert json.loads(taken(rabbit.mp3_queue)[0])["mp3_fid"] == str(store.jobs.get(fid).mp3_fid)
 
@@ -111,7 +111,7 @@ def test_an_owner_whose_notice_got_lost_is_told_but_not_one_whose_mail_is_a_dead
     store, housekeeping, rabbit, taken
 ):
     lost, refused = completed(store), completed(store)
-    long_ago = {"told": False, "updated_at": now() - timedelta(hours=2)}
+    long_ago = {"notified": False, "updated_at": now() - timedelta(hours=2)}
     store.jobs.collection.update_one({"_id": lost}, {"$set": long_ago})
     store.jobs.collection.update_one({"_id": refused}, {"$set": {**long_ago, "undeliverable": True}})
     assert housekeeping().notify_forgotten() == 1
@@ -202,7 +202,7 @@ def test_what_is_known_of_a_deleted_job_goes_with_it(store, upkeep):
         store.summaries.create(OWNER, "talk.mp4", Recording(mp3_fid, mp3_fid, fid), published=True)
         store.transcripts.begin(mp3_fid, fid, OWNER)
     assert upkeep.delete_of_deleted_jobs() == 0
-    store.jobs.bury(gone)
+    store.jobs.mark_deleted(gone)
     assert upkeep.delete_of_deleted_jobs() == 2
     assert store.summaries.collection.count_documents({}) == store.transcripts.collection.count_documents({}) == 1
 

@@ -17,7 +17,7 @@ from gateway.housekeeping.orphans import Cleanup, OrphanCleanup
 from gateway.jobs.outbox import Outbox
 from gateway.jobs.store import Store
 from gateway.settings import HousekeepingSettings
-from gateway.uploads.acceptance import Intake
+from gateway.uploads.acceptance import UploadAcceptance
 from gateway.uploads.resumable import Uploads
 
 OWNER = "owner@example.com"
@@ -70,7 +70,7 @@ def completed(store: Store) -> ObjectId:
     fid = stored_video(store)
     store.jobs.create(fid, OWNER, "talk.mp4", {})
     assert store.videos.accept(fid)
-    change = {"status": "completed", "mp3_fid": stored_mp3(store, fid), "told": True, "notice_sent": True}
+    change = {"status": "completed", "mp3_fid": stored_mp3(store, fid), "notified": True, "notice_sent": True}
     store.jobs.collection.update_one({"_id": fid}, {"$set": change})
     return fid
 
@@ -202,7 +202,7 @@ def test_an_upload_whose_file_housekeeping_deletes_before_it_is_accepted_is_refu
     for _ in range(2):
         cleanup().run()
     with pytest.raises(StorageUnavailable):
-        Intake(store, Uploads(db, 3600), outbox).accept(fid, OWNER, "talk.mp4", {})
+        UploadAcceptance(store, Uploads(db, 3600), outbox).accept(fid, OWNER, "talk.mp4", {})
     assert store.jobs.get(fid).status is Status.DELETED
 
 
@@ -237,7 +237,7 @@ def test_an_mp3_of_a_job_that_is_being_converted_is_not_suspected(store, cleanup
 
 def test_the_files_of_a_deletion_that_was_interrupted_go_whatever_their_number(store, db, other_db, cleanup):
     for _ in range(3):
-        store.jobs.bury(completed(store))
+        store.jobs.mark_deleted(completed(store))
     assert deleted([cleanup(orphan_minimum=0, orphan_share=0).run() for _ in range(2)]) == [0, 6]
     assert (count(db), count(other_db)) == (0, 0)
 
@@ -297,7 +297,7 @@ def test_chunks_that_get_their_file_are_not_deleted(store, db, cleanup):
 def test_unmarked_chunks_of_a_video_whose_job_was_deleted_go(store, db, cleanup):
     fid = old_id()
     store.jobs.create(fid, OWNER, "talk.mp4", {})
-    store.jobs.bury(fid)
+    store.jobs.mark_deleted(fid)
     chunk(db, fid)
     assert deleted([cleanup().run() for _ in range(2)]) == [0, 1]
 

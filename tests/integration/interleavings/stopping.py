@@ -49,7 +49,7 @@ class Worker:
             action()
         if point is self._point:
             self._reached.set()
-        # The thread that renews its claim gets no further than its next point.
+        # The thread that renews its lease gets no further than its next point.
         if self._reached.is_set():
             assert self._resumed.wait(_LONGEST), "nobody resumed it"
 

@@ -78,7 +78,7 @@ class World:
             writer.write(FIRST_MP3)
             mp3_fid = writer.finish()
         store.jobs.create(fid, self.owner, "talk.wav", {})
-        ended = {"status": "completed", "mp3_fid": mp3_fid, "notice_sent": True, "told": True}
+        ended = {"status": "completed", "mp3_fid": mp3_fid, "notice_sent": True, "notified": True}
         store.jobs.update(fid, {}, ended)
         return fid
 
@@ -199,13 +199,13 @@ def _last_attempt(world: World) -> object:
 
 
 CASES = [
-    Case(Point.CONVERTER_CLAIMED, Status.COMPLETED, open=True),
+    Case(Point.CONVERTER_LEASED, Status.COMPLETED, open=True),
     Case(Point.CONVERTER_CONVERTED, Status.COMPLETED, open=True),
     Case(Point.CONVERTER_STORED, Status.COMPLETED, open=True),
     Case(Point.CONVERTER_COMPLETED, Status.COMPLETED),
     Case(Point.CONVERTER_PUBLISHED, Status.COMPLETED),
     Case(Point.CONVERTER_CONFIRMED, Status.COMPLETED),
-    Case(Point.CONVERTER_CLAIM_LOST, Status.FAILED, CANCELLED, on={Point.CONVERTER_STORED: World.cancels}),
+    Case(Point.CONVERTER_LEASE_LOST, Status.FAILED, CANCELLED, on={Point.CONVERTER_STORED: World.cancels}),
     Case(Point.CONVERTER_BEFORE_FAIL, Status.FAILED, TOO_LONG, open=True, work=_refused),
     Case(Point.CONVERTER_FAILED, Status.FAILED, TOO_LONG, work=_refused),
     Case(Point.CONVERTER_BEFORE_RELEASE, Status.COMPLETED, open=True, work=_without_disk),
@@ -317,7 +317,7 @@ def test_a_stopped_converter_that_goes_on_harms_nothing(world: World, case: Case
     with rival(world):
         error = victim.resume()
         # Nothing is noted about a run that has not ended.
-        assert world.job.status.terminal or not (world.job.notice_sent or world.job.told)
+        assert world.job.status.terminal or not (world.job.notice_sent or world.job.notified)
     # A message whose handler raised is delivered again.
     world.handles(*([world.message] if error else []))
     world.notifies()
@@ -325,7 +325,7 @@ def test_a_stopped_converter_that_goes_on_harms_nothing(world: World, case: Case
     job = world.job
     status, reason = expected(case, rival)
     assert job.status is status
-    assert job.told
+    assert job.notified
     assert (reason or "") in (job.error or "")
     files = world.store.mp3s.ids_of_video(world.fid)
     if status is Status.COMPLETED:

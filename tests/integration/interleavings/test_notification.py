@@ -53,7 +53,7 @@ class World:
         mp3_fid = ObjectId()
         done = {"status": Status.COMPLETED.value, "mp3_fid": mp3_fid, "notice_sent": True}
         assert self.store.jobs.update(self.fid, {"status": Status.QUEUED.value}, done)
-        return Message(video_fid=self.fid, mp3_fid=mp3_fid, username=self.owner, run=self.job.round)
+        return Message(video_fid=self.fid, mp3_fid=mp3_fid, username=self.owner, run=self.job.run)
 
     def retries(self) -> None:
         assert self.store.jobs.reopen(self.fid, {"bitrate": 64}, ended=(Status.COMPLETED,))
@@ -190,7 +190,7 @@ def test_a_stopped_notification_that_goes_on_harms_nothing(world: World, case: C
         assert emails == ([first] if sent_before else [])
         assert world.job.status is Status.DELETED
         return
-    assert world.job.told
+    assert world.job.notified
     last = str(world.job.mp3_fid)
     if "retried" in rival.__name__:
         assert emails.count(last) == 1

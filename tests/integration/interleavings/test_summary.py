@@ -64,14 +64,14 @@ class World:
     def summary(self) -> Summary | None:
         return self.store.summaries.get(self.id)
 
-    def claim_expires(self) -> None:
+    def lease_expires(self) -> None:
         past = now() - timedelta(seconds=1)
         self.store.summaries.collection.update_one(
             {"_id": self.id, "claim": {"$ne": None}}, {"$set": {"claim.until": past}}
         )
 
     def fails_and_is_asked_for_again(self) -> None:
-        """The run ends without its worker, which has lost its claim, and the owner begins the next one."""
+        """The run ends without its worker, which has lost its lease, and the owner begins the next one."""
         self.store.summaries.fail(self.id, "It was given up.")
         assert self.store.summaries.reopen(self.id)
         self.message = SummaryMessage(self.id, self.owner, run=1)
@@ -146,7 +146,7 @@ class Case:
 
 
 CASES = [
-    Case(Point.SUMMARY_CLAIMED),
+    Case(Point.SUMMARY_LEASED),
     Case(Point.SUMMARY_HEARD),
     Case(Point.SUMMARY_APPENDED),
     Case(Point.SUMMARY_NOTED, text=True),
@@ -165,16 +165,16 @@ def nobody(world: World) -> Iterator[None]:
 
 
 @contextmanager
-def claim_expired_and_rival_completed(world: World) -> Iterator[None]:
-    world.claim_expires()
+def lease_expired_and_rival_completed(world: World) -> Iterator[None]:
+    world.lease_expires()
     world.handles(world.message)
     yield
 
 
 @contextmanager
-def claim_expired_and_rival_has_begun(world: World) -> Iterator[None]:
+def lease_expired_and_rival_has_begun(world: World) -> Iterator[None]:
     """It is stopped with an answer in its hands, while the first worker may store the same one."""
-    world.claim_expires()
+    world.lease_expires()
     point = Point.SUMMARY_HEARD if world.mp3_fid else Point.SUMMARY_NOTED
     rival = Worker(lambda: world.work().handle(world.message), point)
     yield
@@ -204,8 +204,8 @@ def owner_deleted(world: World) -> Iterator[None]:
 
 RIVALS: list[Rival] = [
     nobody,
-    claim_expired_and_rival_completed,
-    claim_expired_and_rival_has_begun,
+    lease_expired_and_rival_completed,
+    lease_expired_and_rival_has_begun,
     owner_asked_again_and_rival_completed,
     owner_asked_again,
     owner_deleted,
@@ -214,7 +214,7 @@ RIVALS: list[Rival] = [
 
 def meaningful(case: Case, rival: Rival) -> bool:
     """With the first piece stored, or all of them, a rival has another first answer, or none."""
-    return rival is not claim_expired_and_rival_has_begun or case.point is not Point.SUMMARY_SUMMARISED
+    return rival is not lease_expired_and_rival_has_begun or case.point is not Point.SUMMARY_SUMMARISED
 
 
 @pytest.mark.parametrize(

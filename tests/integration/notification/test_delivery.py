@@ -63,7 +63,7 @@ def test_an_owner_is_told_once(store, delivery, mail_server):
     delivery().handle(message)
     delivery().handle(message)
     assert [email["Subject"] for email in mail_server.inbox] == ["MP3 Download"]
-    assert store.jobs.get(message.video_fid).told
+    assert store.jobs.get(message.video_fid).notified
 
 
 def test_the_owner_of_a_failed_job_gets_the_reason(store, delivery, mail_server):
@@ -105,7 +105,7 @@ def test_nobody_is_told_about_what_is_not_over(store, delivery, mail_server):
     store.jobs.create(fid, OWNER, "talk.mp4", {})
     delivery().handle(Message(video_fid=fid, mp3_fid=None, username=OWNER))
     deleted = ended(store.jobs)
-    store.jobs.bury(deleted.video_fid)
+    store.jobs.mark_deleted(deleted.video_fid)
     delivery().handle(deleted)
     assert mail_server.inbox == []
 
@@ -124,7 +124,7 @@ def test_what_may_pass_is_transient_and_works_later(store, delivery, mail_server
     mail_server.mood(mode)
     with pytest.raises(TransientError):
         delivery().handle(message)
-    assert not store.jobs.get(message.video_fid).told
+    assert not store.jobs.get(message.video_fid).notified
     mail_server.mood("ok")
     delivery().handle(message)
     assert len(mail_server.inbox) == 1

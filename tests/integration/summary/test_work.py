@@ -6,7 +6,7 @@ import pytest
 from bson import ObjectId
 
 from common.domain.jobs import Jobs
-from common.domain.leases import ClaimLost
+from common.domain.leases import LeaseLost
 from common.domain.summaries import Stage
 from common.errors import TransientError
 from common.messaging.handler import Busy, HandedBack
@@ -101,26 +101,26 @@ def test_another_worker_does_not_pay_at_the_same_time(worker, recording, provide
 def test_the_summary_of_a_worker_that_died_is_taken_over(worker, recording, summaries):
     asked = recording()
     dead = worker(claim_lease=0.2)
-    assert dead._claims.take(asked.id)
+    assert dead._leases.take(asked.id)
     eventually(lambda: not handled_busy(worker(), asked))
     assert summaries.get(asked.id).status is Stage.COMPLETED
 
 
-def test_a_claim_that_cannot_be_renewed_is_given_back_and_one_that_was_taken_is_not(worker, recording, summaries):
+def test_a_lease_that_cannot_be_renewed_is_given_back_and_one_that_was_taken_is_not(worker, recording, summaries):
     asked = recording()
-    first = worker(claim_lease=60)._claims
-    claim = first.take(asked.id)
-    claim.lost = True
+    first = worker(claim_lease=60)._leases
+    lease = first.take(asked.id)
+    lease.lost = True
     with pytest.raises(TransientError) as silence:
-        first.change(claim, progress=1)
-    assert not isinstance(silence.value, ClaimLost)
-    first.release(claim)
-    second = worker(claim_lease=60)._claims
+        first.change(lease, progress=1)
+    assert not isinstance(silence.value, LeaseLost)
+    first.release(lease)
+    second = worker(claim_lease=60)._leases
     assert second.take(asked.id)
-    claim.lost = False
-    with pytest.raises(ClaimLost):
-        first.change(claim, progress=1)
-    assert claim.taken
+    lease.lost = False
+    with pytest.raises(LeaseLost):
+        first.change(lease, progress=1)
+    assert lease.taken
     assert summaries.get(asked.id).progress == 0
 
 

@@ -18,7 +18,7 @@ PROGRAM = """
 from common.runtime import checkpoints
 from common.runtime.checkpoints import Point, checkpoint
 checkpoints.stop_process_at(Point.CONVERTER_STORED)
-checkpoint(Point.CONVERTER_CLAIMED)
+checkpoint(Point.CONVERTER_LEASED)
 checkpoint(Point.CONVERTER_STORED)
 checkpoint(Point.CONVERTER_STORED)
 """
