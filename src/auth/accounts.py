@@ -27,7 +27,7 @@ class Accounts:
         """Adds the account and returns its name; raises Conflict when the address is taken or reserved."""
         hashed = self._passwords.hash(registration.password.get_secret_value())
         if registration.email in self._reserved:
-            raise Conflict(TAKEN)
+            raise Conflict(TAKEN, code="account_exists")
         self._users.add(registration.email, hashed)
         log.info("Registered %s", registration.email)
         return registration.email
@@ -37,7 +37,7 @@ class Accounts:
         user = self._users.find(canonical(login.email))
         verdict = self._passwords.check(user.password if user else None, login.password)
         if user is None or not verdict.right:
-            raise Unauthorized("The email or the password is wrong.", scheme="Basic")
+            raise Unauthorized("The email or the password is wrong.", code="invalid_credentials", scheme="Basic")
         if verdict.replacement is not None:
             self._replace(user, verdict.replacement)
         return self._tokens.issue(user.email.lower())

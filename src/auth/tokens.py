@@ -50,7 +50,7 @@ class Tokens:
         """The claims of a token of ours; raises Unauthorized when it is expired, forged or not a token."""
         claims = self._verified(token)
         if claims.exp <= time.time():
-            raise Unauthorized(_REFUSAL)
+            raise Unauthorized(_REFUSAL, code="invalid_token")
         return claims
 
     def _verify(self, token: str) -> Claims:
@@ -65,4 +65,4 @@ class Tokens:
             )
             return Claims.model_validate(found)
         except (jwt.InvalidTokenError, ValidationError, UnicodeError, RecursionError):
-            raise Unauthorized(_REFUSAL) from None
+            raise Unauthorized(_REFUSAL, code="invalid_token") from None

@@ -39,7 +39,7 @@ class Users:
         try:
             self._database.write("INSERT INTO user (email, password) VALUES (%s, %s)", (email, password))
         except MySQLdb.IntegrityError:
-            raise Conflict(TAKEN) from None
+            raise Conflict(TAKEN, code="account_exists") from None
 
     def replace_password(self, user: User, password: str) -> None:
         """Stores another hash, unless the row was changed since `user` was read."""

@@ -1,19 +1,50 @@
 """The one error tree: every failure is permanent, transient or a rejected request.
 
     Video2MP3Error
-     ├── PermanentError            will never work: its text is told to the user
-     ├── TransientError            may work later: tried again with a delay
-     └── RejectedError             the request is wrong, or can't be served now: a 4xx or 503
+     ├── PermanentError            will never work: its text and code are shown to the user
+     ├── TransientError            may work later: retried after a delay
+     └── RejectedError             the request is wrong or cannot be served now: a 4xx or 503
           ├── BadRequest 400 · Unauthorized 401 · NotFound 404 · RequestTimeout 408
           ├── Conflict 409 · Gone 410 · LengthRequired 411 · PreconditionFailed 412 · TooLarge 413
           ├── UnsupportedType 415 · RangeNotSatisfiable 416 · Invalid 422 · Locked 423
           └── TooManyRequests 429 · ChecksumMismatch 460 · Unavailable 503
 
 Consumers handle the tree in `common.messaging.settlement`, Flask in `common.http.app`, and nothing else does.
+
+Codes are stable: clients branch on them and never on texts.
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import ClassVar
+
+
+class Failure(StrEnum):
+    """Why a job or a summary failed: its `error_code`."""
+
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    # The file.
+    EMPTY_FILE = "empty_file"
+    NOT_A_VIDEO = "not_a_video"
+    INCOMPLETE = "incomplete"
+    DAMAGED = "damaged"
+    UNSUPPORTED = "unsupported"
+    NO_LONGER_STORED = "no_longer_stored"
+    # The sound and the options.
+    NO_AUDIO = "no_audio"
+    NO_SUCH_TRACK = "no_such_track"
+    OUTSIDE_RECORDING = "outside_recording"
+    NO_SPEECH = "no_speech"
+    # The limits.
+    TOO_LONG = "too_long"
+    OUTPUT_TOO_LARGE = "output_too_large"
+    TIME_LIMIT = "time_limit"
+    MEMORY_LIMIT = "memory_limit"
+    # The provider of summaries.
+    PROVIDER_REFUSED = "provider_refused"
+    PROVIDER_UNAVAILABLE = "provider_unavailable"
 
 
 class Video2MP3Error(Exception):
@@ -22,6 +53,10 @@ class Video2MP3Error(Exception):
 
 class PermanentError(Video2MP3Error):
     """Raised when a job can never succeed; the text is a sentence for its owner."""
+
+    def __init__(self, message: str, code: Failure = Failure.FAILED) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class TransientError(Video2MP3Error):
@@ -36,9 +71,12 @@ class RejectedError(Video2MP3Error):
     """Raised when a request cannot be served; the text says what is wrong and what to do."""
 
     status: ClassVar[int] = 400
+    # The code of the class, for errors that need none of their own.
+    default_code: ClassVar[str] = "bad_request"
 
-    def __init__(self, message: str, *, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, message: str, *, code: str | None = None, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
+        self.code = code or self.default_code
         self.headers: Mapping[str, str] = headers or {}
 
 
@@ -47,96 +85,111 @@ class BadRequest(RejectedError):
 
 
 class Unauthorized(RejectedError):
-    """Raised when the caller did not prove who they are; `scheme` is what they should have used."""
+    """Raised when the caller is not authenticated; `scheme` is the one to use."""
 
     status = 401
+    default_code = "unauthorized"
 
-    def __init__(self, message: str, *, scheme: str = "Bearer") -> None:
-        super().__init__(message, headers={"WWW-Authenticate": f'{scheme} realm="video2mp3"'})
+    def __init__(self, message: str, *, code: str | None = None, scheme: str = "Bearer") -> None:
+        super().__init__(message, code=code, headers={"WWW-Authenticate": f'{scheme} realm="video2mp3"'})
 
 
 class NotFound(RejectedError):
-    """Raised for what does not exist, and for what belongs to somebody else."""
+    """Raised for what does not exist, and for what belongs to another user."""
 
     status = 404
+    default_code = "not_found"
 
 
 class RequestTimeout(RejectedError):
     """Raised when the client sends its request too slowly."""
 
     status = 408
+    default_code = "request_timeout"
 
 
 class Conflict(RejectedError):
-    """Raised when the state of the thing does not allow the request."""
+    """Raised when the current state does not allow the request."""
 
     status = 409
+    default_code = "conflict"
 
 
 class Gone(RejectedError):
-    """Raised for what has existed and has expired."""
+    """Raised for what existed and has expired."""
 
     status = 410
+    default_code = "gone"
 
 
 class LengthRequired(RejectedError):
     """Raised when a body has no length and needs one."""
 
     status = 411
+    default_code = "length_required"
 
 
 class PreconditionFailed(RejectedError):
-    """Raised when the request is made for another version, of the protocol or of what it asks for."""
+    """Raised when the request is for another version of the protocol or of the resource."""
 
     status = 412
+    default_code = "precondition_failed"
 
 
 class TooLarge(RejectedError):
     """Raised when a body exceeds its limit."""
 
     status = 413
+    default_code = "too_large"
 
 
 class UnsupportedType(RejectedError):
     """Raised when a body's type is not the expected one."""
 
     status = 415
+    default_code = "unsupported_media_type"
 
 
 class RangeNotSatisfiable(RejectedError):
     """Raised when a Range header names bytes that the file does not have."""
 
     status = 416
+    default_code = "range_not_satisfiable"
 
 
 class Invalid(RejectedError):
-    """Raised when a field's value is not acceptable; the text names the field and what it may be."""
+    """Raised when a field's value is not acceptable; the text names the field and its valid values."""
 
     status = 422
+    default_code = "invalid"
 
 
 class Locked(RejectedError):
-    """Raised when another request is changing the same thing."""
+    """Raised when another request is changing the same resource."""
 
     status = 423
+    default_code = "locked"
 
 
 class TooManyRequests(RejectedError):
-    """Raised when a caller exceeds a limit: of attempts in a time, or of requests at the same time."""
+    """Raised when a caller exceeds a rate limit or a concurrency limit."""
 
     status = 429
+    default_code = "too_many_requests"
 
 
 class ChecksumMismatch(RejectedError):
-    """Raised when a body is not what its checksum says (tus 1.0.0, "Checksum")."""
+    """Raised when a body does not match its checksum (tus 1.0.0, "Checksum")."""
 
     status = 460
+    default_code = "checksum_mismatch"
 
 
 class Unavailable(RejectedError):
-    """Raised when a dependency is down and the caller should try again."""
+    """Raised when a dependency is unavailable and the caller should retry after `retry_after` s."""
 
     status = 503
+    default_code = "unavailable"
 
-    def __init__(self, message: str, *, retry_after: int = 5) -> None:
-        super().__init__(message, headers={"Retry-After": str(retry_after)})
+    def __init__(self, message: str, *, code: str | None = None, retry_after: int = 5) -> None:
+        super().__init__(message, code=code, headers={"Retry-After": str(retry_after)})

@@ -11,7 +11,7 @@ from common.domain.jobs import Job, Jobs, Status
 from common.domain.leases import LeaseLost
 from common.domain.options import ConversionOptions
 from common.domain.results import Result
-from common.errors import PermanentError, TransientError
+from common.errors import Failure, PermanentError, TransientError
 from common.messaging.connection import BrokerUnavailable
 from common.messaging.handler import Busy, HandedBack
 from common.messaging.message import InvalidMessage, Message
@@ -76,7 +76,7 @@ class Conversion:
             self._convert(lease)
         except PermanentError as error:
             log.warning("The conversion failed: %s", error)
-            self._fail(lease, str(error))
+            self._fail(lease, error)
         except Cancelled as error:
             if lease.taken:
                 log.info("The job was cancelled, deleted, or taken by another worker")
@@ -115,10 +115,10 @@ class Conversion:
     def _convert(self, lease: JobLease) -> None:
         job = lease.job
         if job.attempts > self._settings.max_crashes:
-            raise PermanentError(_CRASHED)
+            raise PermanentError(_CRASHED, Failure.CRASHED)
         video = self._videos.find(job.video_fid)
         if video is None:
-            raise PermanentError("The video is no longer stored. Upload it again.")
+            raise PermanentError("The video is no longer stored. Upload it again.", Failure.NO_LONGER_STORED)
         options = ConversionOptions.model_validate(dict(job.options))
         with (
             self._leases.kept(lease, self._settings.progress_interval),
@@ -208,9 +208,9 @@ class Conversion:
         if lease.lost or self._must_stop():
             raise Cancelled("the worker stops, or the job was taken away")
 
-    def _fail(self, lease: JobLease, reason: str) -> None:
+    def _fail(self, lease: JobLease, reason: PermanentError) -> None:
         checkpoint(Point.CONVERTER_BEFORE_FAIL)
-        failed = self._jobs.fail(lease.id, reason, lease.token)
+        failed = self._jobs.fail(lease.id, str(reason), reason.code, token=lease.token)
         checkpoint(Point.CONVERTER_FAILED)
         if failed is not None:
             self._publish(failed)

@@ -38,10 +38,12 @@ class JobLeases:
 
         Raises LeaseLost when the job is not ours any more.
         """
-        change = {"status": Status.COMPLETED.value, "progress": 100, "mp3_fid": mp3_fid, "error": None,
-                  "result": result.as_document()}  # fmt: skip
+        change = {"status": Status.COMPLETED.value, "progress": 100, "mp3_fid": mp3_fid,
+                  "error": None, "error_code": None, "result": result.as_document()}  # fmt: skip
         before = job_from(self._leases.end(lease, change))
-        job = replace(before, status=Status.COMPLETED, progress=100, mp3_fid=mp3_fid, error=None, result=result)
+        job = replace(
+            before, status=Status.COMPLETED, progress=100, mp3_fid=mp3_fid, error=None, error_code=None, result=result
+        )
         return job, before.mp3_fid
 
     def release(self, lease: JobLease) -> None:

@@ -32,7 +32,7 @@ def limiter(app: Flask, settings: GatewaySettings) -> Limiter:
     def too_many(_error: RateLimitExceeded) -> Response:
         seconds = _seconds_left(made)
         wait = f"{seconds} seconds" if seconds < _MINUTES_FROM else f"{-(-seconds // 60)} minutes"
-        response = error_response(429, f"Too many attempts. Wait {wait} and try again.")
+        response = error_response(429, f"Too many attempts. Wait {wait} and try again.", "too_many_attempts")
         response.headers["Retry-After"] = str(seconds)
         return response
 

@@ -16,6 +16,7 @@ from pymongo.errors import DuplicateKeyError
 
 from common.domain.leases import without_lease
 from common.domain.results import Result
+from common.errors import Failure
 from common.runtime.clock import iso, now
 from common.storage.mongo import Db, Document, failures
 
@@ -60,6 +61,7 @@ class Job:
     error: str | None
     created_at: datetime
     updated_at: datetime
+    error_code: Failure | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     # How often a worker has begun it.
     attempts: int = 0
@@ -85,6 +87,7 @@ class Job:
             "progress": self.progress,
             "mp3_fid": str(self.mp3_fid) if self.mp3_fid else None,
             "error": self.error,
+            "error_code": self.error_code.value if self.error_code else None,
             "options": dict(self.options),
             "result": self.result.public() if self.result else None,
             "created_at": iso(self.created_at),
@@ -97,6 +100,14 @@ def _stored_run(run: int) -> int | Document:
     return run or {"$in": [0, None]}
 
 
+def failure_from(document: Mapping[str, Any]) -> Failure | None:
+    """Why a job or summary failed; None when it did not. Those of earlier releases have a text and no code."""
+    if document["status"] != Status.FAILED.value:
+        return None
+    known = Failure.CANCELLED if document.get("error") == CANCELLED else Failure.FAILED
+    return Failure(document.get("error_code") or known)
+
+
 def job_from(document: Mapping[str, Any]) -> Job:
     """Reads a job from its document."""
     return Job(
@@ -107,6 +118,7 @@ def job_from(document: Mapping[str, Any]) -> Job:
         progress=document.get("progress", 0),
         mp3_fid=document.get("mp3_fid"),
         error=document.get("error"),
+        error_code=failure_from(document),
         created_at=document["created_at"],
         updated_at=document["updated_at"],
         options=document.get("options") or {},
@@ -224,7 +236,15 @@ class Jobs:
             result = self.collection.update_one({"_id": video_fid, **where}, {"$set": {**change, "updated_at": now()}})
         return result.matched_count == 1
 
-    def fail(self, video_fid: ObjectId, reason: str, token: str | None = None, *, run: int | None = None) -> Job | None:
+    def fail(
+        self,
+        video_fid: ObjectId,
+        reason: str,
+        code: Failure = Failure.FAILED,
+        *,
+        token: str | None = None,
+        run: int | None = None,
+    ) -> Job | None:
         """Ends a job that has not ended yet with a reason for its owner; returns it as it is then, None if it did not.
 
         With the token of a lease, only while that lease is in the job; without, only when no worker holds one and, if
@@ -237,7 +257,7 @@ class Jobs:
             where |= without_lease()
         if run is not None:
             where["round"] = _stored_run(run)
-        change = {"status": Status.FAILED.value, "error": reason, "updated_at": now()}
+        change = {"status": Status.FAILED.value, "error": reason, "error_code": code.value, "updated_at": now()}
         with failures():
             document = self.collection.find_one_and_update(
                 where, {"$set": change, "$unset": {"claim": ""}}, return_document=ReturnDocument.AFTER
@@ -264,8 +284,8 @@ class Jobs:
         The MP3 that it may have, and what is known about it, stay until the next one is stored.
         """
         change: Document = {
-            "status": Status.QUEUED.value, "error": None, "progress": 0, "attempts": 0, "published": False,
-            "notice_sent": False, "notified": False, "undeliverable": False, "telling_until": None,
+            "status": Status.QUEUED.value, "error": None, "error_code": None, "progress": 0, "attempts": 0,
+            "published": False, "notice_sent": False, "notified": False, "undeliverable": False, "telling_until": None,
             "notice_expected_until": None, "claim": None, "updated_at": now(),
         }  # fmt: skip
         if options is not None:
@@ -283,6 +303,7 @@ class Jobs:
         change = {
             "status": Status.FAILED.value,
             "error": CANCELLED,
+            "error_code": Failure.CANCELLED.value,
             "claim": None,
             "notice_sent": True,
             "notified": True,

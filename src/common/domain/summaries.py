@@ -14,6 +14,8 @@ from typing import Any
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
+from common.domain.jobs import failure_from
+from common.errors import Failure
 from common.runtime.clock import iso, now
 from common.storage.mongo import Db, Document, failures
 
@@ -58,6 +60,7 @@ class Summary:
     error: str | None
     created_at: datetime
     updated_at: datetime
+    error_code: Failure | None = None
     # What is known of the parts of a long text so far.
     notes: tuple[str, ...] = ()
     # How often it was queued again after it had failed: a message of one run is not one of the next.
@@ -82,6 +85,7 @@ class Summary:
             "category": self.category,
             "context_truncated": self.context_truncated,
             "error": self.error,
+            "error_code": self.error_code.value if self.error_code else None,
             "created_at": iso(self.created_at),
             "updated_at": iso(self.updated_at),
         }
@@ -107,6 +111,7 @@ def summary_from(document: Mapping[str, Any]) -> Summary:
         category=document.get("category"),
         context_truncated=document.get("context_truncated", False),
         error=document.get("error"),
+        error_code=failure_from(document),
         created_at=document["created_at"],
         updated_at=document["updated_at"],
         notes=tuple(document.get("notes") or ()),
@@ -182,16 +187,23 @@ class Summaries:
             result = self.collection.update_one({"_id": summary_id, **where}, {"$set": {**change, "updated_at": now()}})
         return result.matched_count == 1
 
-    def fail(self, summary_id: ObjectId, reason: str, where: Mapping[str, Any] | None = None) -> bool:
+    def fail(
+        self,
+        summary_id: ObjectId,
+        reason: str,
+        code: Failure = Failure.FAILED,
+        *,
+        where: Mapping[str, Any] | None = None,
+    ) -> bool:
         """Ends a summary that is under way with a reason for its owner; tells whether it did."""
-        change = {"status": Stage.FAILED.value, "error": reason, "claim": None}
+        change = {"status": Stage.FAILED.value, "error": reason, "error_code": code.value, "claim": None}
         return self.update(summary_id, {"status": {"$in": UNDER_WAY}, **(where or {})}, change)
 
     def reopen(self, summary_id: ObjectId) -> bool:
         """Queues a failed summary again; what is known of its parts stays. Returns whether it was failed."""
         change = {
-            "status": Stage.QUEUED.value, "error": None, "published": False, "attempts": 0, "claim": None,
-            "updated_at": now(),
+            "status": Stage.QUEUED.value, "error": None, "error_code": None, "published": False, "attempts": 0,
+            "claim": None, "updated_at": now(),
         }  # fmt: skip
         where = {"_id": summary_id, "status": Stage.FAILED.value}
         with failures():

@@ -69,15 +69,15 @@ def _quality(value: str) -> float:
     return float(value) if re.fullmatch(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?", value) else 0.0
 
 
-def error_response(status: int, message: str) -> Response:
-    """The JSON body that every error has."""
-    response = jsonify(error=message)
+def error_response(status: int, message: str, code: str) -> Response:
+    """The JSON body of every error: a text for people and a stable code for programs."""
+    response = jsonify(error=message, code=code)
     response.status_code = status
     return response
 
 
 def _rejected(error: RejectedError) -> Response:
-    response = error_response(error.status, str(error))
+    response = error_response(error.status, str(error), error.code)
     response.headers.extend(dict(error.headers))
     return response
 
@@ -88,22 +88,28 @@ def _transient(error: TransientError) -> Response:
 
 
 def _permanent(error: PermanentError) -> Response:
-    log.error("What was asked for cannot be had any more: %s", error)
-    return _rejected(NotFound(str(error)))
+    log.error("Resource no longer available: %s", error)
+    return _rejected(NotFound(str(error), code=error.code))
 
 
 def _http_exception(error: HTTPException) -> Response:
     status = error.code or 500
-    response = error_response(status, _SENTENCES.get(status) or error.description or error.name)
+    response = error_response(status, _SENTENCES.get(status) or error.description or error.name, _code(error))
     for name, value in error.get_headers():
         if name.lower() not in {"content-type", "content-length"}:
             response.headers[name] = value
     return response
 
 
+def _code(error: HTTPException) -> str:
+    """`Method Not Allowed` as `method_not_allowed`; those that our own errors have too, as they do."""
+    codes = {each.status: each.default_code for each in RejectedError.__subclasses__()}
+    return codes.get(error.code or 500) or re.sub(r"[^a-z]+", "_", error.name.lower())
+
+
 def _bug(error: Exception) -> Response:
     log.error("Unexpected error", exc_info=error)
-    return error_response(500, _BUG)
+    return error_response(500, _BUG, "internal_error")
 
 
 def _begin() -> None:

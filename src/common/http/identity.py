@@ -13,6 +13,7 @@ from common.runtime.settings import LoginServiceSettings
 
 # Far above any token of ours (about 200 bytes).
 _MAX_TOKEN = 4096
+_INVALID = "The token is not valid or has expired. Log in again: POST /login."
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class LoginService:
         """The owner of a valid token; raises Unauthorized for any other."""
         answer = self.ask("POST", "/validate", headers={"Authorization": f"Bearer {token}"})
         if answer.status != 200:
-            raise Unauthorized("The token is not valid or has expired. Log in again: POST /login.")
+            raise Unauthorized(_INVALID, code="invalid_token")
         claims = json.loads(answer.body)
         return str(claims["username"])
 
@@ -93,5 +94,5 @@ class Identity:
                 "This needs a token: log in (POST /login) and send it as 'Authorization: Bearer <token>'."
             )
         if len(token) > _MAX_TOKEN or not token.isascii() or not token.isprintable():
-            raise Unauthorized("The token is not valid or has expired. Log in again: POST /login.")
+            raise Unauthorized(_INVALID, code="invalid_token")
         return self._auth.username(token)

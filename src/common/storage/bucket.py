@@ -13,7 +13,7 @@ from gridfs import DEFAULT_CHUNK_SIZE
 from pymongo import WriteConcern
 from pymongo.cursor import Cursor, CursorType
 
-from common.errors import PermanentError
+from common.errors import Failure, PermanentError
 from common.storage.adoption import Adoption
 from common.storage.mongo import Db, Document, failures
 from common.storage.orphaned_chunks import OrphanedChunks
@@ -95,7 +95,7 @@ class Bucket:
             known = {"files_id": file_id, "n": whole, "turn": {"$not": {"$gt": turn}}}
             last = self._chunks.find_one_and_update(known, mine) if rest else None
         if rest and (last is None or len(last["data"]) < rest):
-            raise DamagedFile("The stored file is damaged. Upload it again.")
+            raise DamagedFile("The stored file is damaged. Upload it again.", Failure.NO_LONGER_STORED)
         tail = bytes(last["data"][:rest]) if last else b""
         return GridWriter(self._db, filename, content_type, metadata, Beginning(file_id, size, tail, writer, turn))
 
@@ -158,10 +158,10 @@ class Bucket:
                         number, data = row["n"], row["data"]
                         offset = number * file.chunk_size
                         if number != next(expected, None) or len(data) != min(file.chunk_size, file.length - offset):
-                            raise DamagedFile("The stored file is damaged. Upload it again.")
+                            raise DamagedFile("The stored file is damaged. Upload it again.", Failure.NO_LONGER_STORED)
                         yield number, data
                 if next(expected, None) is not None:
-                    raise DamagedFile("The stored file is damaged. Upload it again.")
+                    raise DamagedFile("The stored file is damaged. Upload it again.", Failure.NO_LONGER_STORED)
 
     @contextmanager
     def _stream(self) -> Iterator[int]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from common.domain import notes
 from common.domain.notes import Note
-from common.errors import PermanentError, TransientError
+from common.errors import Failure, PermanentError, TransientError
 from converter.encoding import loudness, splicing, verification
 from converter.encoding.splicing import Decoded, Section
 from converter.encoding.verification import Mp3
@@ -132,7 +132,7 @@ class Encoder:
 
         finished, decoded = self._splice(command, Progress(share.of(self._wanted.expected, begin)))
         if not decoded.written:
-            raise Undecodable(verification.NO_SOUND)
+            raise Undecodable(verification.NO_SOUND, Failure.NO_AUDIO)
         if finished.code:
             raise TransientError(f"ffmpeg could not encode: {finished.log[-200:]}")
         mp3 = self._result()
@@ -166,7 +166,8 @@ class Encoder:
             promised = self._selection.duration
             if decoded.errors and lost > _MOST_LOST * promised:
                 raise PermanentError(
-                    f"This video is damaged: {lost:.1f} of its {promised:.1f} seconds of sound cannot be decoded"
+                    f"This video is damaged: {lost:.1f} of its {promised:.1f} seconds of sound cannot be decoded",
+                    Failure.DAMAGED,
                 )
             found.append(Note(notes.SOUND_DAMAGED, {"seconds": round(lost, 1)}))
         gaps = silence.inserted - lost
@@ -193,4 +194,4 @@ class Encoder:
     def _refuse_long(self, duration: float) -> None:
         limit = self._how.limits.max_duration
         if duration > limit:
-            raise PermanentError(f"This video is longer than the limit of {limit / 60:.4g} minutes")
+            raise PermanentError(f"This video is longer than the limit of {limit / 60:.4g} minutes", Failure.TOO_LONG)

@@ -10,7 +10,7 @@ from pathlib import Path
 from common.domain import notes
 from common.domain.notes import Note
 from common.domain.options import ConversionOptions
-from common.errors import PermanentError
+from common.errors import Failure, PermanentError
 from converter.copying import copier
 from converter.encoding.encoder import RESULT, Encoder, Wanted
 from converter.encoding.verification import Mp3
@@ -93,7 +93,7 @@ class _Conversion:
                 refused = refused or error
                 continue
             return Transcode(mp3.path, mp3.duration, (*self._skipped(selection), *found))
-        raise refused or Undecodable(probe.UNDECODABLE)
+        raise refused or Undecodable(probe.UNDECODABLE, Failure.UNSUPPORTED)
 
     def _skipped(self, selection: Selection) -> tuple[Note, ...]:
         wanted = self._recording.preferred(self._options.track)
@@ -128,16 +128,18 @@ class _Conversion:
         total = selection.late + selection.duration
         if start and start >= total:
             raise PermanentError(
-                f"This video's sound ends after {total:.1f} seconds, before the chosen start at {start:g} seconds"
+                f"This video's sound ends after {total:.1f} seconds, before the chosen start at {start:g} seconds",
+                Failure.OUTSIDE_RECORDING,
             )
         if end is not None and end <= selection.late:
             raise PermanentError(
-                f"This video's sound begins after {selection.late:.1f} seconds, after the chosen end at {end:g} seconds"
+                f"This video's sound begins after {selection.late:.1f} seconds, later than the chosen end at {end:g}",
+                Failure.OUTSIDE_RECORDING,
             )
         wanted = Wanted(selection, start, end)
         limit = self._how.limits.max_duration
         if wanted.expected > limit:
-            raise PermanentError(f"This video is longer than the limit of {limit / 60:.4g} minutes")
+            raise PermanentError(f"This video is longer than the limit of {limit / 60:.4g} minutes", Failure.TOO_LONG)
         return wanted
 
     def _encoding(self, selection: Selection, filename: str) -> commands.Encoding:

@@ -7,7 +7,7 @@ from typing import Any
 from mutagen import MutagenError
 from mutagen.mp3 import MP3, BitrateMode
 
-from common.errors import PermanentError, TransientError
+from common.errors import Failure, PermanentError, TransientError
 
 # Seconds by which the MP3 may be longer than what went in: encoder delay and padding (3 frames of 26 ms), and the
 # last packet of the source, which decodes to whole frames.
@@ -35,12 +35,12 @@ def read(path: Path, bitrate: int | None) -> Mp3:
     try:
         info: Any = MP3(path).info  # type: ignore[no-untyped-call]
     except MutagenError as error:
-        raise PermanentError(NO_SOUND) from error
+        raise PermanentError(NO_SOUND, Failure.NO_AUDIO) from error
     # The size of the frames, against the number that ffmpeg went back to write when it was done.
     expected, mode = (info.bitrate, BitrateMode.VBR) if bitrate is None else (bitrate * 1000, BitrateMode.CBR)
     by_size = (path.stat().st_size - info.frame_offset) * 8 / max(1, expected)
     if info.length <= 0:
-        raise PermanentError(NO_SOUND)
+        raise PermanentError(NO_SOUND, Failure.NO_AUDIO)
     if info.bitrate_mode is not mode or abs(by_size - info.length) > 0.1:
         raise TransientError(f"The MP3 is not whole: {info.length:.3f} s announced, {by_size:.3f} s there")
     return Mp3(path, info.length)
@@ -66,4 +66,6 @@ def is_short(end: float, declared: float, frame: float) -> bool:
 
 def incomplete(end: float) -> PermanentError:
     """The error of a file that was cut; it ends after so many seconds."""
-    return PermanentError(f"This video is incomplete: it breaks off after {end:.1f} seconds; please upload it again")
+    return PermanentError(
+        f"This video is incomplete: it breaks off after {end:.1f} seconds; please upload it again", Failure.INCOMPLETE
+    )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from common.errors import PermanentError
+from common.errors import Failure, PermanentError
 
 MEGABYTE = 1 << 20
 # What every file may become, three hours at 192 kbit/s, and how many times its own size more.
@@ -44,4 +44,6 @@ class Limits:
 
     def too_large(self) -> PermanentError:
         """The error of an MP3 that reaches `max_output_mb`."""
-        return PermanentError(f"The MP3 would be larger than the limit of {self.max_output_mb} MB")
+        return PermanentError(
+            f"The MP3 would be larger than the limit of {self.max_output_mb} MB", Failure.OUTPUT_TOO_LARGE
+        )

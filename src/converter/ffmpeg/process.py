@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol, Self
 
-from common.errors import PermanentError, TransientError
+from common.errors import Failure, PermanentError, TransientError
 from converter.ffmpeg.cpu_affinity import CpuAffinity
 from converter.ffmpeg.limits import MEGABYTE, Limits
 from converter.ffmpeg.output import Lines, Log
@@ -202,7 +202,8 @@ def _check(how: Run, alive_at: float) -> None:
     now = time.monotonic()
     if now > how.deadline:
         raise PermanentError(
-            f"Converting took longer than the limit of {limits.timeout:g} seconds; try a shorter video"
+            f"Converting took longer than the limit of {limits.timeout:g} seconds; try a shorter video",
+            Failure.TIME_LIMIT,
         )
     if now - alive_at > limits.stall:
         raise TransientError(f"ffmpeg made no progress for {limits.stall:g} seconds")
@@ -219,7 +220,9 @@ def _kill_group(process: "subprocess.Popen[bytes]") -> None:
 
 def _judge(finished: Finished, limits: Limits) -> Finished:
     if finished.code == -signal.SIGXCPU:
-        raise PermanentError("Converting took more processor time than allowed; try a shorter video")
+        raise PermanentError(
+            "Converting took more processor time than allowed; try a shorter video", Failure.TIME_LIMIT
+        )
     if finished.code == -signal.SIGXFSZ:
         raise limits.too_large()
     if finished.code < 0:
@@ -229,5 +232,7 @@ def _judge(finished: Finished, limits: Limits) -> Finished:
     if "No space left on device" in finished.log:
         raise TransientError("The converter's disk is full")
     if finished.code and any(sign in finished.log for sign in NO_MEMORY):
-        raise PermanentError(f"Converting this file needs more than the {limits.memory_mb} MB of memory allowed")
+        raise PermanentError(
+            f"Converting this file needs more than the {limits.memory_mb} MB of memory allowed", Failure.MEMORY_LIMIT
+        )
     return finished

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from common.errors import PermanentError
+from common.errors import Failure, PermanentError
 
 _CAPTURE = b"OggS"
 _HEADER = 27  # bytes before the table of segments
@@ -58,7 +58,8 @@ def stretches(source: BinaryIO) -> list[Stretch]:
                     start = streams
                     if len(found) > _MOST:
                         raise PermanentError(
-                            "This recording changes its sample rate or codec too often to be converted"
+                            "This recording changes its sample rate or codec too often to be converted",
+                            Failure.UNSUPPORTED,
                         )
                 kind = tuple(heads)
             at = end

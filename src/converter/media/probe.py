@@ -6,7 +6,7 @@ The given ffmpeg has no ffprobe. The listing is read line by line, in time that 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from common.errors import PermanentError
+from common.errors import Failure, PermanentError
 
 NOT_A_VIDEO = "This file is not a video or audio file that can be converted"
 INCOMPLETE = "This video is incomplete: its index is missing, as after an upload or recording that broke off"
@@ -85,7 +85,9 @@ def container(listing: str) -> Container:
             rates = [_number(part.removesuffix(" fps")) for part in line.split(", ") if part.endswith(" fps")]
             frame = 1 / rates[0] if rates and rates[0] > 0 else 0.0
     if not name:
-        raise PermanentError(INCOMPLETE if any(sign in listing for sign in NO_INDEX) else NOT_A_VIDEO)
+        if any(sign in listing for sign in NO_INDEX):
+            raise PermanentError(INCOMPLETE, Failure.INCOMPLETE)
+        raise PermanentError(NOT_A_VIDEO, Failure.NOT_A_VIDEO)
     return Container(name, duration, start, frame, tags)
 
 
@@ -114,11 +116,12 @@ def candidates(found: Sequence[Track], wanted: int | None) -> list[Track]:
     Raises `PermanentError` when there is none, or no track of the wanted number.
     """
     if not found:
-        raise PermanentError(NO_AUDIO)
+        raise PermanentError(NO_AUDIO, Failure.NO_AUDIO)
     if wanted is not None:
         if wanted > len(found):
             raise PermanentError(
-                f"This video has no audio track {wanted}: it has {len(found)}. Choose another one and convert it again"
+                f"This video has no audio track {wanted}: it has {len(found)}. Choose another one and convert it again",
+                Failure.NO_SUCH_TRACK,
             )
         return [found[wanted - 1]]
     # ffmpeg itself would take the track with the most channels: a commentary may have more than the film.

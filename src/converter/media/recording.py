@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from common.errors import PermanentError
+from common.errors import Failure, PermanentError
 from converter.encoding import verification
 from converter.ffmpeg import commands
 from converter.ffmpeg.commands import Piece, Source
@@ -81,7 +81,7 @@ class Recording:
         self._how = how
         self.size = os.fstat(file.fileno()).st_size
         if not self.size:
-            raise PermanentError("This file is empty")
+            raise PermanentError("This file is empty", Failure.EMPTY_FILE)
         pcm_headers.correct(file)
         self.source = Source(Path(file.name))
         listing = self.run(commands.listing, Progress()).log
@@ -138,7 +138,7 @@ class Recording:
             parts = self._continued(track, parts)
         parts = [part for part in parts if part.packets.count]
         if not parts:
-            raise self._cut(0.0) or Undecodable(verification.NO_SOUND)
+            raise self._cut(0.0) or Undecodable(verification.NO_SOUND, Failure.NO_AUDIO)
         self._refuse_cut(parts[-1].packets)
         late = max(0.0, (parts[0].packets.timeline.start or 0.0) - self.container.start)
         return Selection(track, tuple(parts), late)
@@ -177,7 +177,8 @@ class Recording:
         """The track, and those that begin when it has ended: a programme's sound that moved to another one."""
         if parts[-1].packets.new_track and not self._look_further():
             raise PermanentError(
-                "This video's sound continues on another track that begins too late in the file to be found"
+                "This video's sound continues on another track that begins too late in the file to be found",
+                Failure.UNSUPPORTED,
             )
         end = parts[-1].packets.timeline.end
         for other in self.tracks:
@@ -197,7 +198,9 @@ class Recording:
             raise error
         if packets.failed and not self._reaches(timeline.end):
             seconds = timeline.end - self.container.start
-            raise PermanentError(f"This video is damaged: it can be read for the first {seconds:.1f} seconds only")
+            raise PermanentError(
+                f"This video is damaged: it can be read for the first {seconds:.1f} seconds only", Failure.DAMAGED
+            )
 
     def _cut(self, end: float) -> PermanentError | None:
         """The error of a file that is cut, if it is; its sound ends after so many seconds."""

@@ -23,11 +23,12 @@ def rejected(answer: Answer) -> RejectedError | None:
     if answer.status < 400:
         return None
     try:
-        message = str(json.loads(answer.body)["error"])
+        body = json.loads(answer.body)
+        message, code = str(body["error"]), str(body["code"])
     except (ValueError, KeyError, TypeError):
-        message = "The login service refused the request."
+        message, code = "The login service refused the request.", "refused"
     if answer.status == 401:
-        return Unauthorized(message, scheme="Basic")
-    error = RejectedError(message)
+        return Unauthorized(message, code=code, scheme="Basic")
+    error = RejectedError(message, code=code)
     error.status = answer.status  # type: ignore[misc]
     return error

@@ -27,7 +27,9 @@ def blueprint(identity: Identity, store: Store, links: DownloadLinks, transfers:
         if token is not None:
             mp3_fid = object_id(fid)
             if not links.allows(token, str(mp3_fid)):
-                raise Unauthorized("The link is not valid or has expired. Log in and download with your token.")
+                raise Unauthorized(
+                    "The link is not valid or has expired. Sign in to download the MP3.", code="invalid_link"
+                )
             file = store.mp3s.find(mp3_fid)
         else:
             username = identity.username()
@@ -45,7 +47,9 @@ def blueprint(identity: Identity, store: Store, links: DownloadLinks, transfers:
         if job is None:
             raise NotFound("There is no such job.")
         if job.mp3_fid is None:
-            raise Conflict("There is no MP3 yet. Wait until the job is completed: GET /jobs/<id>.")
+            raise Conflict(
+                "There is no MP3 yet. Wait until the job is completed: GET /jobs/<id>.", code="not_completed"
+            )
         return jsonify(url=links.url(str(job.mp3_fid)))
 
     return routes

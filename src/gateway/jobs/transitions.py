@@ -16,13 +16,18 @@ def retry(store: Store, outbox: Outbox, job: Job, fields: Mapping[str, object] |
     """
     options = dict(job.options) if fields is None else ConversionOptions.parse(fields).as_document()
     if not job.status.terminal:
-        raise Conflict(f"The job is {job.status.value}. Wait for its end, or cancel it first.")
+        raise Conflict(
+            f"The job is {job.status.value}. Wait until it ends, or cancel it first.", code="job_in_progress"
+        )
     if job.status is Status.COMPLETED and options == job.options:
-        raise Conflict("The MP3 was made with these options already. Choose others to convert the video again.")
+        raise Conflict(
+            "The MP3 was made with these options already. Choose others to convert the video again.",
+            code="same_options",
+        )
     if store.videos.find(job.video_fid) is None:
-        raise Conflict("The video is no longer stored. Upload it again.")
+        raise Conflict("The video is no longer stored. Upload it again.", code="no_longer_stored")
     if not store.jobs.reopen(job.video_fid, options, ended=(job.status,), where=job.this_run):
-        raise Conflict("The job was modified; reload it.")
+        raise Conflict("The job was modified; reload it.", code="job_modified")
     queued = _current(store, job)
     outbox.announce(queued)
     return queued
@@ -31,7 +36,7 @@ def retry(store: Store, outbox: Outbox, job: Job, fields: Mapping[str, object] |
 def cancel(store: Store, job: Job) -> Job:
     """Ends a job that is under way; returns it. Raises Conflict when it has ended."""
     if not store.jobs.cancel(job.video_fid, job.this_run):
-        raise Conflict("The job has ended already. Delete it if you do not want it.")
+        raise Conflict("The job has ended already. Delete it if you do not want it.", code="job_ended")
     return _current(store, job)
 
 

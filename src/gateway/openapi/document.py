@@ -7,7 +7,7 @@ from common.domain import notes
 from common.domain.jobs import Status
 from common.domain.options import ConversionOptions
 from gateway.openapi import summaries, tus
-from gateway.openapi.parts import BEARER, FID, answer, body, header, object_of, operation, query
+from gateway.openapi.parts import BEARER, FID, answer, body, error, failure, header, object_of, operation, query
 
 _JOB = {"$ref": "#/components/schemas/Job"}
 
@@ -31,7 +31,7 @@ def document() -> dict[str, Any]:
             "schemas": {
                 "Job": _job(),
                 "Summary": summaries.schema(),
-                "Error": object_of({"error": {"type": "string"}}, ["error"]),
+                "Error": error(),
             },
         },
     }
@@ -170,6 +170,7 @@ def _job() -> dict[str, Any]:
         "progress": {"type": "integer", "minimum": 0, "maximum": 100},
         "mp3_fid": nullable,
         "error": nullable,
+        "error_code": failure(),
         "options": _options(),
         "result": {"anyOf": [_result(), {"type": "null"}]},
         "created_at": moment,

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from common.errors import Failure
+
 ERRORS = {
     400: "The request cannot be understood",
     401: "The token, password or link is missing, wrong or expired",
@@ -58,3 +60,15 @@ def header(name: str, schema: dict[str, Any], description: str = "", *, required
 def object_of(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
     """The schema of an object."""
     return {"type": "object", "properties": properties, "required": required}
+
+
+def error() -> dict[str, Any]:
+    """The body of every error."""
+    code = {"type": "string", "description": "Stable: what a program should branch on", "examples": ["invalid_token"]}
+    return object_of({"error": {"type": "string", "description": "What is wrong and what to do"}, "code": code},
+                     ["error", "code"])  # fmt: skip
+
+
+def failure() -> dict[str, Any]:
+    """Why a job or a summary failed."""
+    return {"enum": [*(each.value for each in Failure), None], "description": "Stable; null unless it failed"}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from common.domain.summaries import Stage
-from gateway.openapi.parts import BEARER, FID, answer, body, object_of, operation, query
+from gateway.openapi.parts import BEARER, FID, answer, body, failure, object_of, operation, query
 
 _SUMMARY = {"$ref": "#/components/schemas/Summary"}
 _CURL = 'curl -H "Authorization: Bearer $TOKEN"'
@@ -68,6 +68,7 @@ def schema() -> dict[str, Any]:
         "category": nullable,
         "context_truncated": {"type": "boolean", "description": "Whether something of a very long text was left out"},
         "error": nullable,
+        "error_code": failure(),
         "created_at": moment,
         "updated_at": moment,
     }

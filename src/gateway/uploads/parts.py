@@ -49,7 +49,7 @@ class Parts:
         """
         upload = self.take(seen)
         if upload is None:
-            raise Gone("The upload has ended meanwhile.")
+            raise Gone("The upload has ended.")
         try:
             offset = self._store_part(upload, seen.offset, checksum)
         except UnsupportedType:
@@ -139,9 +139,9 @@ class _Part:
                     raise TooLarge("The body is longer than the upload, as its Upload-Length says.")
                 self._take(data)
         except RequestTimeout:
-            return RequestTimeout("The upload came too slowly and was ended. Go on from where it is.")
+            return RequestTimeout("The upload was too slow and was ended. Ask for its offset and continue.")
         except BadRequest:
-            return BadRequest("The body broke off. Go on from where the upload is.")
+            return BadRequest("The body ended early. Ask for the offset of the upload and continue.")
         return None
 
     def check(self, broken: RejectedError | None) -> None:
@@ -180,4 +180,8 @@ class _Part:
 
 def moved_on(offset: int) -> Conflict:
     """The refusal of bytes for another place than where the upload is."""
-    return Conflict(f"The upload is at byte {offset}. Go on from there.", headers={"Upload-Offset": str(offset)})
+    return Conflict(
+        f"The upload is at byte {offset}. Continue from there.",
+        code="offset_mismatch",
+        headers={"Upload-Offset": str(offset)},
+    )

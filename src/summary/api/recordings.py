@@ -23,7 +23,9 @@ def job_of(jobs: Jobs, file_id: ObjectId, username: str) -> Job:
 def recording_of(job: Job, file_id: ObjectId) -> Recording:
     """The job's MP3; raises Conflict when there is none yet, or never will be."""
     if job.status is Status.FAILED:
-        raise Conflict("The conversion of this file failed: there is no sound to summarise.")
+        raise Conflict("The conversion of this file failed: there is no sound to summarise.", code="conversion_failed")
     if job.status is not Status.COMPLETED or job.mp3_fid is None:
-        raise Conflict("This file is not converted yet. Wait until its job is completed: GET /jobs/<id>.")
+        raise Conflict(
+            "This file is not converted yet. Wait until its job is completed: GET /jobs/<id>.", code="not_completed"
+        )
     return Recording(file_id=file_id, mp3_fid=job.mp3_fid, video_fid=job.video_fid)

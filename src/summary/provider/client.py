@@ -11,7 +11,7 @@ from openai import OpenAI
 from pydantic import BaseModel
 
 from common.domain.transcripts import Segment
-from common.errors import PermanentError, TransientError
+from common.errors import Failure, PermanentError, TransientError
 from summary.provider import answers, prompts
 from summary.provider.answers import Digest, Notes, Unfit
 from summary.settings import SummarySettings
@@ -29,6 +29,9 @@ _PASSING = {408, 409, 425, 429}
 
 class ProviderRefused(PermanentError):
     """Raised when the provider will not do it, now or later: a wrong key, an unknown model, no credit."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, Failure.PROVIDER_REFUSED)
 
 
 class ProviderUnavailable(TransientError):
@@ -102,7 +105,7 @@ class Provider:
             choices = getattr(completion, "choices", None)
             message = getattr(choices[0], "message", None) if choices else None
             if getattr(message, "refusal", None) or (choices and choices[0].finish_reason == "content_filter"):
-                raise PermanentError("The provider declines to summarise this.")
+                raise PermanentError("The provider declines to summarise this.", Failure.PROVIDER_REFUSED)
             content = getattr(message, "content", None)
             if not isinstance(content, str):
                 raise Unfit("the answer has no content")
@@ -159,7 +162,9 @@ def _twice(ask: Callable[[str | None], Result], variables: str) -> Result:
         except openai.OpenAIError as error:
             raise ProviderUnavailable(f"the provider's answer cannot be read ({type(error).__name__})") from None
         log.warning("The provider's answer does not fit: %s", problem)
-    raise PermanentError("The provider's answer was of no use, twice. Try again later.")
+    raise PermanentError(
+        "The provider returned an invalid response twice. Try again later.", Failure.PROVIDER_UNAVAILABLE
+    )
 
 
 def _status_error(error: openai.APIStatusError, variables: str) -> PermanentError | TransientError:

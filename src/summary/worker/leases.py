@@ -44,7 +44,7 @@ class SummaryLeases:
 
     def complete(self, lease: SummaryLease, summary: Mapping[str, Any]) -> None:
         """Ends the summary with its result; raises LeaseLost when it is not ours any more."""
-        ended = {"status": Stage.COMPLETED.value, "progress": 100, "error": None, "claim": None}
+        ended = {"status": Stage.COMPLETED.value, "progress": 100, "error": None, "error_code": None, "claim": None}
         self._leases.change(lease, {**summary, **ended}, drop=("text", "notes"))
 
     def release(self, lease: SummaryLease) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from common.domain.leases import LeaseLost, without_lease
 from common.domain.summaries import Recording, Stage, Summaries, Summary
 from common.domain.transcripts import Segment, Transcript, Transcripts
-from common.errors import PermanentError, TransientError
+from common.errors import Failure, PermanentError, TransientError
 from common.messaging.handler import Busy, HandedBack
 from common.messaging.message import InvalidMessage, SummaryMessage
 from common.runtime.checkpoints import Point, checkpoint
@@ -109,7 +109,9 @@ class Summarising:
         if found is None:
             return
         checkpoint(Point.SUMMARY_BEFORE_GIVE_UP)
-        self._summaries.fail(message.summary_id, sentence, {**found.this_run, **without_lease()})
+        self._summaries.fail(
+            message.summary_id, sentence, Failure.PROVIDER_UNAVAILABLE, where={**found.this_run, **without_lease()}
+        )
         self._settle_without_lease(message)
 
     def _release(self, lease: SummaryLease) -> None:
@@ -118,7 +120,7 @@ class Summarising:
 
     def _fail(self, lease: SummaryLease, error: PermanentError) -> None:
         checkpoint(Point.SUMMARY_BEFORE_FAIL)
-        self._summaries.fail(lease.id, str(error), {"claim.token": lease.token})
+        self._summaries.fail(lease.id, str(error), error.code, where={"claim.token": lease.token})
 
     def _current(self, message: SummaryMessage) -> Summary | None:
         """The message's summary, None when the message has nothing to do; raises InvalidMessage."""
@@ -141,14 +143,14 @@ class Summarising:
     def _make(self, lease: SummaryLease, turn: _Turn) -> None:
         found = lease.summary
         if lease.attempts > self._settings.max_crashes + 1:
-            raise PermanentError(_CRASHED)
+            raise PermanentError(_CRASHED, Failure.CRASHED)
         self._provider.check_configured()
         if found.recording is None:
             text, done = found.text or "", 0
         else:
             text, done = self._transcribe(found.recording, lease, turn).text, _TRANSCRIPT_SHARE
         if not text.strip():
-            raise PermanentError(_SILENT)
+            raise PermanentError(_SILENT, Failure.NO_SPEECH)
         digest, truncated = self._summarise(text, lease, turn, done)
         checkpoint(Point.SUMMARY_SUMMARISED)
         self._leases.complete(lease, {**digest, "context_truncated": truncated})
@@ -159,7 +161,7 @@ class Summarising:
             return known
         file = self._mp3s.find(recording.mp3_fid)
         if file is None:
-            raise PermanentError("The MP3 is no longer stored.")
+            raise PermanentError("The MP3 is no longer stored.", Failure.NO_LONGER_STORED)
         limits = {
             "max_bytes": self._settings.ai_transcription_max_mb * 1_000_000,
             "max_seconds": float(self._settings.ai_transcription_max_seconds),

@@ -15,7 +15,7 @@ def client():
 
     @app.get("/conflict")
     def conflict():
-        raise Conflict("It is there already.")
+        raise Conflict("It is there already.", code="already_there")
 
     @app.get("/busy")
     def busy():
@@ -37,19 +37,25 @@ def client():
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "text"),
+    ("path", "status", "code", "text"),
     [
-        ("/conflict", 409, "It is there already."),
-        ("/busy", 429, "Wait."),
-        ("/stranger", 401, "Who are you?"),
-        ("/nowhere", 404, "/docs"),
-        ("/down", 503, "Try again"),
+        ("/conflict", 409, "already_there", "It is there already."),
+        ("/busy", 429, "too_many_requests", "Wait."),
+        ("/stranger", 401, "unauthorized", "Who are you?"),
+        ("/nowhere", 404, "not_found", "/docs"),
+        ("/down", 503, "unavailable", "Try again"),
+        ("/bug", 500, "internal_error", "request id"),
     ],
 )
-def test_an_error_is_json_with_its_status(client, path, status, text):
+def test_an_error_is_json_with_its_status_and_a_stable_code(client, path, status, code, text):
     response = client.get(path)
     assert response.status_code == status
+    assert response.get_json()["code"] == code
     assert text in response.get_json()["error"]
+
+
+def test_a_method_that_is_not_allowed_has_a_code(client):
+    assert client.post("/busy").get_json()["code"] == "method_not_allowed"
 
 
 def test_headers_of_an_error_arrive(client):
