@@ -1,5 +1,5 @@
-// Creates the accounts of accounts.sh, or gives them the passwords and roles that they have here. The passwords come by
-// the environment: arguments can be seen in the list of processes.
+// Creates the accounts, or updates their passwords and roles. Passwords come from environment variables, because arguments
+// are visible in the process list.
 const admin = db.getSiblingDB("admin");
 
 function account(user, variable, roles) {
@@ -16,7 +16,7 @@ function account(user, variable, roles) {
 
 const writes = (name) => ({role: "readWrite", db: name});
 account(process.env.MONGO_INITDB_ROOT_USERNAME, "MONGO_INITDB_ROOT_PASSWORD", [{role: "root", db: "admin"}]);
-// No service needs more than these two databases, and the gateway the counters of its rate limits.
+// The database limits contains the counters of the gateway's rate limits.
 account("gateway", "MONGODB_GATEWAY_PASSWORD", [writes("videos"), writes("mp3s"), writes("limits")]);
 account("converter", "MONGODB_CONVERTER_PASSWORD", [writes("videos"), writes("mp3s")]);
 account("summary", "MONGODB_SUMMARY_PASSWORD", [writes("videos"), {role: "read", db: "mp3s"}]);

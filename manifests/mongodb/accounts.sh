@@ -1,11 +1,11 @@
 #!/bin/bash
-# Runs before mongod listens on the network: creates the administrator and one account for each service, or sets their
-# passwords to what mongodb-secret holds now. It runs at each start, so an interrupted first start and a changed password
-# need no manual step.
+# Creates the administrator and an account for each service before mongod listens on the network, or updates their
+# passwords from mongodb-secret. It runs at each start, so that an interrupted first start and a changed password need no
+# manual step.
 set -euo pipefail
 port=27018
 
-# No access control while it is reachable from inside this container only.
+# Without access control, because only this container can reach it.
 mongod --dbpath /data/db --bind_ip 127.0.0.1 --port "$port" --unixSocketPrefix /tmp --wiredTigerCacheSizeGB 0.25 \
     --quiet --logpath /tmp/accounts.log &
 mongod=$!
@@ -22,7 +22,7 @@ if ! listens; then
     exit 1
 fi
 
-# As a file: mongosh exits with 0 after an error in a script that it reads from standard input.
+# From a file, because mongosh exits with 0 after an error in a script on standard input.
 mongosh --quiet --norc --port "$port" admin --file "$(dirname "$0")/accounts.js"
 
 kill "$mongod"

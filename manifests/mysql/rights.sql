@@ -1,3 +1,3 @@
--- The image gives MYSQL_USER everything in its database; the auth service reads, inserts and updates rows.
+-- The image grants MYSQL_USER all privileges. The auth service only reads, inserts and updates rows.
 REVOKE ALL PRIVILEGES ON auth.* FROM 'auth'@'%';
 GRANT SELECT, INSERT, UPDATE ON auth.* TO 'auth'@'%';
