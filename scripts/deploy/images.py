@@ -60,14 +60,21 @@ class ImageTarget:
 
 def services() -> list[str]:
     """The services that have an image."""
-    return sorted(path.parent.name for path in files.SOURCE.glob("*/Dockerfile"))
+    python = {
+        path.parent.name for path in files.SOURCE.glob("*/requirements.lock") if (path.parent / "settings.py").exists()
+    }
+    return sorted(python | {path.parent.name for path in files.SOURCE.glob("*/Dockerfile")})
 
 
 def build(service: str) -> str:
     """Builds a service's image; returns its tag. Raises DeployError."""
     programs.say(f"Building the image of {service}...")
     with tempfile.NamedTemporaryFile("r") as id_file:
-        build = ["docker", "build", "--file", str(files.SOURCE / service / "Dockerfile"), "--iidfile", id_file.name]
+        own = files.SOURCE / service / "Dockerfile"
+        dockerfile = own if own.exists() else files.SOURCE / "Dockerfile"
+        build = ["docker", "build", "--file", str(dockerfile), "--iidfile", id_file.name]
+        if dockerfile is not own:
+            build += ["--build-arg", f"SERVICE={service}"]
         try:
             programs.show([*build, "--tag", f"{PREFIX}/{service}:latest", str(files.SOURCE)], timeout=_BUILD_TIMEOUT)
         except programs.ProgramFailed:

@@ -14,37 +14,46 @@ _SOURCE = ROOT / "src"
 _SERVICES = ("auth", "converter", "gateway", "notification", "summary")
 
 
-def _stages(service: str) -> list[str]:
-    """The text of each stage, comments and continued lines gone."""
-    text = (_SOURCE / service / "Dockerfile").read_text()
+def _stages(dockerfile: str) -> list[str]:
+    """The text of each stage without comments, each instruction in one line."""
+    text = (_SOURCE / dockerfile).read_text()
     text = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", " ")
     return re.split(r"^FROM ", text, flags=re.MULTILINE)[1:]
 
 
-def test_each_service_has_a_dockerfile() -> None:
-    assert {path.parent.name for path in _SOURCE.glob("*/Dockerfile")} == {*_SERVICES, "nginx"}
+def _final(service: str) -> str:
+    """The instructions that an image is made of: its own stage, and those before and after it."""
+    if service == "nginx":
+        return _stages("nginx/Dockerfile")[-1]
+    _, base, *services, last = _stages("Dockerfile")
+    own = next(stage for stage in services if stage.startswith(f"base AS {service}\n"))
+    return "\n".join((base, own, last))
 
 
-@pytest.mark.parametrize("service", _SERVICES)
-def test_an_image_and_what_builds_it_start_from_the_pinned_python(service: str) -> None:
-    text = (_SOURCE / service / "Dockerfile").read_text()
-    assert "ARG PYTHON_IMAGE=python:3.13-slim-bookworm\n" in text
-    assert [stage.split()[0] for stage in _stages(service)] == ["$PYTHON_IMAGE", "$PYTHON_IMAGE"]
+def test_each_service_has_an_image() -> None:
+    names = {stage.split()[2] for stage in _stages("Dockerfile") if stage.startswith("base AS")}
+    assert names == set(_SERVICES)
+    assert [path.parent.name for path in _SOURCE.glob("*/Dockerfile")] == ["nginx"]
 
 
-@pytest.mark.parametrize("service", _SERVICES)
-def test_an_image_has_the_locked_packages_of_its_service_alone(service: str) -> None:
-    build, final = _stages(service)[-2:]
-    assert f"COPY {service}/requirements.lock" in build
+def test_the_images_and_what_builds_them_start_from_the_pinned_python() -> None:
+    assert "ARG PYTHON_IMAGE=python:3.13-slim-bookworm\n" in (_SOURCE / "Dockerfile").read_text()
+    froms = [stage.split()[0] for stage in _stages("Dockerfile")]
+    assert froms == ["$PYTHON_IMAGE", "$PYTHON_IMAGE", *["base"] * len(_SERVICES), "$SERVICE"]
+
+
+def test_an_image_has_the_locked_packages_of_its_service_alone() -> None:
+    build = _stages("Dockerfile")[0]
     assert "uv pip sync" in build
     assert build.count("--require-hashes") == 2
     copied = re.findall(r"^COPY (?!--from)(.*) \S+$", build, re.MULTILINE)
-    assert set(copied) == {"build.lock", f"{service}/requirements.lock", "common", service}
-    assert re.findall(r"^COPY (?!--from)", final, re.MULTILINE) == []
+    assert set(copied) == {"build.lock", "$SERVICE/requirements.lock", "common", "$SERVICE"}
+    for service in _SERVICES:
+        assert re.findall(r"^COPY (?!--from)", _final(service), re.MULTILINE) == []
 
 
 def test_the_image_of_nginx_has_the_page_built_from_locked_packages() -> None:
-    page, final = _stages("nginx")
+    page, final = _stages("nginx/Dockerfile")
     text = (_SOURCE / "nginx" / "Dockerfile").read_text()
     assert "ARG NODE_IMAGE=node:24-slim\n" in text
     assert "ARG DEBIAN_IMAGE=debian:trixie-slim\n" in text
@@ -58,7 +67,7 @@ def test_the_image_of_nginx_has_the_page_built_from_locked_packages() -> None:
 
 @pytest.mark.parametrize("service", sorted(environment.IMAGES))
 def test_a_stack_without_containers_sets_what_the_image_sets(service: str) -> None:
-    words = " ".join(re.findall(r"^ENV (.*)$", _stages(service)[-1], re.MULTILINE)).split()
+    words = " ".join(re.findall(r"^ENV (.*)$", _final(service), re.MULTILINE)).split()
     image = dict(word.split("=", 1) for word in words)
     assert environment.IMAGES[service].items() <= image.items()
     unset = {name for name in image if name.startswith("MALLOC_")} - set(environment.IMAGES[service])
@@ -67,7 +76,7 @@ def test_a_stack_without_containers_sets_what_the_image_sets(service: str) -> No
 
 @pytest.mark.parametrize("service", [*_SERVICES, "nginx"])
 def test_no_compiler_and_no_cache_stay_in_an_image(service: str) -> None:
-    final = _stages(service)[-1]
+    final = _final(service)
     assert re.findall(r"\b(gcc|libc6-dev|build-essential|pip|uv)\b", final) == []
     for line in re.findall(r"^RUN (.*)$", final, re.MULTILINE):
         if "apt-get install" in line:
@@ -77,7 +86,7 @@ def test_no_compiler_and_no_cache_stay_in_an_image(service: str) -> None:
 
 @pytest.mark.parametrize("service", [*_SERVICES, "nginx"])
 def test_an_image_runs_one_process_that_is_not_root_and_gets_signals(service: str) -> None:
-    final = _stages(service)[-1]
+    final = _final(service)
     assert "\nUSER 10001:10001\n" in final
     assert re.search(r'^CMD \["', final, re.MULTILINE), "the shell form would keep SIGTERM"
     assert "ENTRYPOINT" not in final
@@ -92,7 +101,7 @@ def test_the_pods_run_as_the_user_of_the_images() -> None:
 
 
 def test_the_auth_image_has_the_client_library_and_tries_to_load_its_plugin_for_mysql_8() -> None:
-    final = _stages("auth")[-1]
+    final = _final("auth")
     assert "libmariadb3" in final
     assert "mysql_client_find_plugin" in final
     assert "caching_sha2_password" in final

@@ -151,8 +151,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (project / "src" / module).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(_ROOT / "src" / module, project / "src" / module)
     shutil.copy(_ROOT / "src/auth/init.sql", project / "src/auth")
+    (project / "src/Dockerfile").write_text("FROM scratch\nARG SERVICE\nCOPY common $SERVICE /app\n")
     for name in ("auth", "converter"):  # two images show all that four would
-        (project / "src" / name / "Dockerfile").write_text(f"FROM scratch\nCOPY common /app\nCOPY {name} /app\n")
+        (project / "src" / name / "requirements.lock").touch()
     for name in ("auth", "gateway"):
         (project / "src" / name / "wsgi.py").write_text('"""Served by gunicorn."""\n')
     return project

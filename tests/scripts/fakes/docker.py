@@ -21,7 +21,7 @@ def main(words: list[str]) -> None:
             case ["build", *_]:
                 if world.is_set("broken-build"):
                     world.fail("ERROR: failed to solve")
-                image_id = f"sha256:{_digest(Path(words[-1]), Path(words[words.index('--file') + 1]).parent)}"
+                image_id = f"sha256:{_digest(words)}"
                 Path(words[words.index("--iidfile") + 1]).write_text(image_id)
                 images.extend([image_id, words[words.index("--tag") + 1]])
             case ["tag", old, name]:
@@ -33,8 +33,10 @@ def main(words: list[str]) -> None:
                 world.fail(f"docker {words}: not expected")
 
 
-def _digest(context: Path, service: Path) -> str:
+def _digest(words: list[str]) -> str:
     """An image ID: it changes when, and only when, a file that goes into the image does."""
+    context = Path(words[-1])
+    service = context / words[words.index("--build-arg") + 1].removeprefix("SERVICE=")
     total = hashlib.sha256()
     for path in sorted(path for folder in (context / "common", service) for path in folder.rglob("*.py")):
         total.update(path.read_bytes())
