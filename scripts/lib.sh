@@ -139,25 +139,25 @@ ensure_uv() {
         die "uv cannot be installed from PyPI. Check the network and pip's settings, then try again."
 }
 
-# ensure_environment FOLDER LOCK: a virtual environment with exactly the packages of LOCK.
+# ensure_environment FOLDER UV-PIP-ARGUMENT...: a virtual environment with packages of requirements.lock.
 ensure_environment() {
-    local folder="$1" lock="$2" stamp="$1/.lock.sha256" wanted
+    local folder="$1" stamp="$1/.lock.sha256" wanted
     [ -n "${PYTHON:-}" ] || find_python
     [ -n "$PYTHON" ] || die "Python 3.11 or newer is needed. Install it, or name it in V2M_PYTHON, then try again."
-    wanted="$("$PYTHON" -V) $(sha256sum <"$lock")"
+    wanted="$("$PYTHON" -V) $(sha256sum <"$ROOT/requirements.lock")"
     [ -x "$folder/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
     ensure_uv
-    say "Installing the Python packages of ${lock#"$ROOT"/} into ${folder#"$ROOT"/}..."
+    say "Installing Python packages of requirements.lock into ${folder#"$ROOT"/}..."
     if ! [ "$("$folder/bin/python" -V 2>/dev/null)" = "$("$PYTHON" -V)" ]; then
         "$UV" venv --quiet --clear --python "$PYTHON" "$folder" || die "uv cannot create $folder. Remove it, then try again."
     fi
-    "$UV" pip sync --quiet --require-hashes --python "$folder/bin/python" "$lock" ||
-        die "The packages of $lock cannot be installed; see the lines above. Then try again."
+    "$UV" pip "${@:2}" --quiet --python "$folder/bin/python" ||
+        die "The packages of requirements.lock cannot be installed; see the lines above. Then try again."
     printf '%s\n' "$wanted" >"$stamp"
 }
 
-# ensure_python: .venv with the packages of requirements.lock. Sets PYTHON if nothing did.
-ensure_python() { ensure_environment "$ROOT/.venv" "$ROOT/requirements.lock"; }
+# ensure_python: .venv with exactly the packages of requirements.lock. Sets PYTHON if it is not set.
+ensure_python() { ensure_environment "$ROOT/.venv" sync --require-hashes "$ROOT/requirements.lock"; }
 
 # run_deploy COMMAND ARGUMENT...: runs a command of scripts/deploy in place of this shell.
 run_deploy() {
@@ -167,7 +167,9 @@ run_deploy() {
 import importlib.util, sys
 names = ["dotenv", "email_validator", "psutil", "pydantic_settings", "requests", "yaml"]
 sys.exit(None in map(importlib.util.find_spec, names))'; then
-        ensure_environment "$ROOT/.local/deploy-venv" "$ROOT/scripts/deploy/requirements.lock"
+        # Versions and hashes are those of the lock.
+        ensure_environment "$ROOT/.local/deploy-venv" \
+            install --constraint "$ROOT/requirements.lock" --group "$ROOT/pyproject.toml:deploy"
         PYTHON="$ROOT/.local/deploy-venv/bin/python"
     fi
     exec env PYTHONSAFEPATH=1 PYTHONPATH="$ROOT:$ROOT/src" "$PYTHON" -m scripts.deploy "$@"
@@ -210,4 +212,28 @@ ensure_chromium() {
     have apt-get || die "Chromium is missing: install it as /usr/bin/chromium, then try again."
     say "Installing chromium (once)..."
     install_packages chromium
+}
+
+# run_in_gateway [--stack NAME | --kubernetes [--namespace NAME]] COMMAND...: runs a script's command in the gateway, in
+# place of this shell. The script defines `gateway_command COMMAND...`, which sets the array `command`.
+run_in_gateway() {
+    local stack=dev namespace=video2mp3 kubernetes="" command=()
+    while [ $# -gt 0 ]; do
+        case "$1" in
+            --help | -h)
+                sed -n '2,/^set /{s/^# //p}' "$0"
+                exit 0
+                ;;
+            --stack) stack="${2:?--stack needs a name}" && shift ;;
+            --namespace) namespace="${2:?--namespace needs a name}" && shift ;;
+            --kubernetes) kubernetes=1 ;;
+            *) break ;;
+        esac
+        shift
+    done
+    gateway_command "$@"
+    if [ -n "$kubernetes" ]; then
+        exec kubectl --namespace "$namespace" exec deployment/gateway -- python -m "${command[@]}"
+    fi
+    exec "$ROOT/scripts/local.sh" exec --name "$stack" gateway python -m "${command[@]}"
 }

@@ -20,8 +20,8 @@ case "${1:-}" in
     *) die "unknown option $1: see --help" ;;
 esac
 
-compile src/*/pyproject.toml scripts/deploy/pyproject.toml --group dev --output-file requirements.lock
+compile src/*/pyproject.toml --group dev --output-file requirements.lock
 upgrade=()
-for service in src/*/pyproject.toml scripts/deploy/pyproject.toml; do
+for service in src/*/pyproject.toml; do
     compile "$service" --constraint requirements.lock --output-file "$(dirname "$service")/requirements.lock"
 done

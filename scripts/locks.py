@@ -24,16 +24,17 @@ def pins(lock: Path) -> set[tuple[str, Version]]:
 
 
 def wanted(project: Path) -> list[Requirement]:
-    """What a pyproject file asks for itself, its development group included."""
+    """What a pyproject file asks for itself, its dependency groups included."""
     content = tomllib.loads(project.read_text())
-    texts = [*content["project"].get("dependencies", []), *content.get("dependency-groups", {}).get("dev", [])]
-    return [Requirement(text) for text in texts]
+    groups = content.get("dependency-groups", {}).values()
+    texts = [*content["project"].get("dependencies", []), *(text for group in groups for text in group)]
+    return [Requirement(text) for text in texts if isinstance(text, str)]  # not `include-group`
 
 
 def problems() -> Iterator[str]:
     """One sentence a disagreement."""
     everything = pins(_ROOT / "requirements.lock")
-    projects = [_ROOT / "pyproject.toml", *sorted(_ROOT.glob("s*/*/pyproject.toml"))]
+    projects = [_ROOT / "pyproject.toml", *sorted(_ROOT.glob("src/*/pyproject.toml"))]
     for project in projects:
         lock = project.with_name("requirements.lock")
         if not lock.exists():
@@ -49,7 +50,6 @@ def problems() -> Iterator[str]:
 
 
 def main() -> int:
-    """Prints the disagreements; 1 when there are any."""
     found = list(problems())
     for problem in found:
         print(f"{problem}. Run ./scripts/lock.sh and commit the locks.", file=sys.stderr)

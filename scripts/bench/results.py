@@ -1,8 +1,14 @@
-"""What a benchmark found: pairs of this project's figure and its peer's, and whether the target is met."""
+"""Measures interleaved pairs of this project's figure and its peer's, and says whether the target is met."""
 
 import statistics
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+Figure = TypeVar("Figure")
+Other = TypeVar("Other")
 
 
 @dataclass(frozen=True)
@@ -13,7 +19,6 @@ class Target:
     least: float | None = None
 
     def met(self, value: float) -> bool:
-        """Whether the value is within the bound."""
         return (self.most is None or value <= self.most) and (self.least is None or value >= self.least)
 
     def __str__(self) -> str:
@@ -22,8 +27,6 @@ class Target:
 
 @dataclass(frozen=True)
 class Result:
-    """One row of the table."""
-
     name: str
     unit: str
     ours: Sequence[float]
@@ -35,7 +38,6 @@ class Result:
 
     @property
     def ratios(self) -> list[float]:
-        """Of each pair."""
         return [mine / other for mine, other in zip(self.ours, self.peer, strict=True)] if self.peer else []
 
     @property
@@ -45,7 +47,6 @@ class Result:
 
     @property
     def met(self) -> bool:
-        """Whether the target is met."""
         return self.target.met(self.value)
 
     def cells(self) -> list[str]:
@@ -69,3 +70,34 @@ HEADINGS = ["benchmark", "what", "this project", "peer", "ratio, or figure (spre
 
 def _figure(number: float) -> str:
     return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}" if abs(number) < 1 else f"{number:.2f}"
+
+
+def seconds(action: Callable[[], object]) -> float:
+    begin = time.monotonic()
+    action()
+    return time.monotonic() - begin
+
+
+def interleaved(pairs: int, ours: Callable[[], Figure], peer: Callable[[], Other]) -> tuple[list[Figure], list[Other]]:
+    """Runs both `pairs` times, in turn, so that other load on the machine affects both alike.
+
+    Each is first every other time. One more pair before these does not count.
+    """
+    mine: list[Figure] = []
+    others: list[Other] = []
+    for number in range(-1, pairs):
+        if number % 2:
+            first, second = ours(), peer()
+        else:
+            second = peer()
+            first = ours()
+        if number >= 0:
+            mine.append(first)
+            others.append(second)
+        progress(f"{number + 1}/{pairs}")
+    return mine, others
+
+
+def progress(text: str) -> None:
+    """Shows progress on standard error; the table goes to standard output."""
+    print(f"  {text}", file=sys.stderr, flush=True)

@@ -11,15 +11,13 @@ from pathlib import Path
 
 import psutil
 
-# s between two looks.
+# Seconds between two looks.
 _EVERY = 0.05
 _MEGABYTE = 1e6
 
 
 @dataclass
 class Usage:
-    """The peaks of a block."""
-
     memory: float = 0.0
     """Megabytes: the highest sum of the processes' proportional set sizes (PSS: what several share counts once)."""
     disk: float = 0.0

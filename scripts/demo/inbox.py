@@ -24,7 +24,6 @@ def wait_for(maildir: str, address: str, timeout: float = _TIMEOUT) -> EmailMess
 
 
 def main() -> int:
-    """Prints the headers that matter and the text."""
     maildir, address = sys.argv[1:3]
     try:
         message = wait_for(maildir, address)

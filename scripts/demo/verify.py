@@ -25,7 +25,6 @@ def sound_length(path: str) -> float:
 
 
 def main() -> int:
-    """Compares the two; 1 when the MP3 is not what it should be."""
     video, mp3 = sys.argv[1:3]
     try:
         wanted = sound_length(video)

@@ -4,8 +4,9 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pydantic.fields import FieldInfo
+
 from scripts.deploy import credentials, dotenv_file
-from scripts.deploy.dotenv_file import Variable
 from scripts.deploy.manifests import Overlay
 from scripts.deploy.programs import DeployError, say
 
@@ -53,7 +54,9 @@ def configure(dotenv: Mapping[str, str], overlay: Overlay) -> Configuration:
     for service, known in services.items():
         # MongoDB's variables are always part of the Secret's MONGO_URI.
         names = [
-            name for name in known if name in values and not known[name].secret and name not in _SERVERS["mongodb"]
+            name
+            for name in known
+            if name in values and not dotenv_file.is_secret(known[name]) and name not in _SERVERS["mongodb"]
         ]
         if names:
             result.changes[f"{service}-configmap"] = {name: values[name] for name in names}
@@ -66,9 +69,9 @@ def configure(dotenv: Mapping[str, str], overlay: Overlay) -> Configuration:
 
 
 def _check_values(
-    values: Mapping[str, str], services: Mapping[str, Mapping[str, Variable]], result: Configuration
+    values: Mapping[str, str], services: Mapping[str, Mapping[str, FieldInfo]], result: Configuration
 ) -> None:
-    known = {name: variable for service in services.values() for name, variable in service.items()}
+    known = {name: setting for service in services.values() for name, setting in service.items()}
     everything = known.keys() | _INGRESS | credentials.GIVEN | dotenv_file.FIXED
     for name, value in values.items():
         if name in dotenv_file.FIXED:
@@ -77,8 +80,8 @@ def _check_values(
             close = difflib.get_close_matches(name, everything, n=1, cutoff=0.8)
             hint = f" Did you mean {close[0]}?" if close else ""
             result.notes.append(f"{name} in .env is unknown and ignored.{hint}")
-        elif name in known and (problem := known[name].problem(value)):
-            result.problems.append(f"{problem}.")
+        elif name in known and (problem := dotenv_file.problem(name, known[name], value)):
+            result.problems.append(problem)
     if 0 < len(values.get("JWT_SECRET", "").encode()) < _MIN_JWT_SECRET:
         result.problems.append(
             f"JWT_SECRET must have at least {_MIN_JWT_SECRET} bytes. Remove it to have one generated."

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from scripts.deploy import programs
@@ -29,10 +29,9 @@ def wait(cluster: Cluster, workloads: Sequence[Object], *, timeout: float) -> No
         results = list(pool.map(lambda item: _status(cluster, item, timeout), workloads))
     failed = [(item, reason) for item, reason in zip(workloads, results, strict=True) if reason]
     for item, _ in failed:
-        for line in _diagnosis(cluster, item):
-            say(line)
+        _show_diagnosis(cluster, item)
     if failed:
-        reasons = "; ".join(f"{item['kind']}/{item['metadata']['name']}: {reason}" for item, reason in failed)
+        reasons = "; ".join(f"{label(item)}: {reason}" for item, reason in failed)
         raise DeployError(f"The rollout failed. {reasons}")
 
 
@@ -60,7 +59,6 @@ def _unreachable(cluster: Cluster, service: str) -> str | None:
 
 
 def _status(cluster: Cluster, item: Object, timeout: float) -> str | None:
-    """Why the rollout failed; None when it is complete."""
     try:
         cluster.run("rollout", "status", label(item), f"--timeout={timeout:.0f}s", timeout=timeout + 30)
     except DeployError as error:
@@ -75,56 +73,48 @@ def _replace_stuck_pods(cluster: Cluster) -> None:
     A StatefulSet waits for such a pod forever, even if the new version fixes it: "Forced rollback" in
     https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/.
     """
-    newest = {
-        item["metadata"].get("uid"): item.get("status", {}).get("updateRevision")
-        for item in cluster.ours("statefulsets.apps")
-    }
+    statefulsets = cluster.get("statefulsets.apps")
+    newest = {item["metadata"].get("uid"): item.get("status", {}).get("updateRevision") for item in statefulsets}
     for pod in _unready_pods(cluster):
         revision = pod["metadata"].get("labels", {}).get("controller-revision-hash")
         owners = [owner["uid"] for owner in pod["metadata"].get("ownerReferences", [])]
         if any(newest.get(owner) not in (None, revision) for owner in owners):
-            cluster.delete([pod])
+            cluster.delete("pod", pod["metadata"]["name"])
 
 
-def _unready_pods(cluster: Cluster) -> Iterator[Object]:
-    for pod in cluster.ours("pods"):
-        conditions = pod.get("status", {}).get("conditions", [])
-        ready = any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
-        if not ready and "deletionTimestamp" not in pod["metadata"]:
-            yield pod
+def _unready_pods(cluster: Cluster) -> list[Object]:
+    return [
+        pod for pod in cluster.get("pods")
+        if "deletionTimestamp" not in pod["metadata"] and not any(
+            condition["type"] == "Ready" and condition["status"] == "True"
+            for condition in pod.get("status", {}).get("conditions", [])
+        )
+    ]  # fmt: skip
 
 
-def _diagnosis(cluster: Cluster, item: Object) -> Iterator[str]:
-    """Events and last log lines of a workload's pods that are not ready."""
+def _show_diagnosis(cluster: Cluster, item: Object) -> None:
+    """Prints the events of a workload, and the events and last log lines of its pods that are not ready."""
     name = item["metadata"]["name"]
     pods = [pod for pod in _unready_pods(cluster) if pod["metadata"].get("labels", {}).get("app") == name]
-    yield f"--- events of {label(item)}:"
-    yield from _events(cluster, name)
+    _show(cluster, "events", "--for", label(item))
     for pod in pods[:_PODS]:
         pod_name = pod["metadata"]["name"]
-        yield f"--- events of pod {pod_name}:"
-        yield from _events(cluster, pod_name)
+        _show(cluster, "events", "--for", f"pod/{pod_name}")
         status = pod.get("status", {})
         for container in (*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])):
             if not container.get("ready"):
-                options = [f"--container={container['name']}", f"--tail={_LINES}"]
+                logs = ["logs", pod_name, f"--container={container['name']}", f"--tail={_LINES}"]
                 if container.get("restartCount"):
-                    yield f"--- last lines of {pod_name}, container {container['name']}, before its last restart:"
-                    yield from _lines(cluster, "logs", pod_name, *options, "--previous")
-                yield f"--- last lines of {pod_name}, container {container['name']}:"
-                yield from _lines(cluster, "logs", pod_name, *options)
+                    _show(cluster, *logs, "--previous")
+                _show(cluster, *logs)
 
 
-def _events(cluster: Cluster, name: str) -> Iterator[str]:
-    columns = "--output=custom-columns=TYPE:.type,REASON:.reason,MESSAGE:.message"
-    selector = f"--field-selector=involvedObject.name={name}"
-    return _lines(cluster, "get", "events", selector, "--sort-by=.lastTimestamp", columns)
-
-
-def _lines(cluster: Cluster, *words: str) -> Iterator[str]:
+def _show(cluster: Cluster, *words: str) -> None:
+    """Prints the last lines of a kubectl command's output."""
+    say(f"--- kubectl {' '.join(words)}")
     try:
         text = cluster.run(*words)
     except DeployError as error:
         text = str(error)
     for line in text.strip().splitlines()[-_LINES:]:
-        yield f"    {line}"
+        say(f"    {line}")

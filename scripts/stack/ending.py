@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 
 from scripts.stack import environment, supervision
-from scripts.stack.errors import StackError
+from scripts.stack.program import StackError
 from scripts.stack.stack import Stack
 from scripts.stack.state import State
 

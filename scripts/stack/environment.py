@@ -4,8 +4,7 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
-from scripts.stack.paths import ROOT
-from scripts.stack.state import State
+from scripts.stack.state import ROOT, State
 
 # In the environment of every process of a stack and of nothing else: how `down` knows them, whatever became of their
 # parents.
@@ -46,7 +45,6 @@ def complete(state: State) -> dict[str, str]:
 
 
 def own(state: State) -> dict[str, str]:
-    """The addresses and accounts of the stack's own servers."""
     ports, secrets = state.ports, state.secrets
     rabbitmq_password = quote(secrets["rabbitmq"], safe="")
     gateway = f"http://127.0.0.1:{ports['gateway']}"
@@ -111,7 +109,6 @@ def base(state: State) -> dict[str, str]:
 
 
 def service(state: State, name: str, like: str) -> dict[str, str]:
-    """The environment of the service `name`, which runs the code of `like`."""
     everything = complete(state)
     share = {key: everything[key] for key in SHARES[like] if key in everything}
     listen: dict[str, str] = {}
@@ -141,7 +138,6 @@ def listening(name: str, like: str) -> dict[str, str]:
 
 
 def ports(name: str, like: str) -> list[str]:
-    """The names of all ports of the service `name`, which runs the code of `like`."""
     before = [name, f"{name}-nginx"] if like == "gateway" else []
     return [*before, *listening(name, like).values()]
 

@@ -67,7 +67,6 @@ class Inbox:
     async def handle_RCPT(  # noqa: N802  the name is aiosmtpd's
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Refuses the recipient when a refusal is asked for."""
         fault = Fault.read(self._control)
         if address in fault.replies:
             return fault.replies[address]
@@ -113,14 +112,12 @@ class Server(SMTP):
             await self.push(reply)
 
     async def push(self, status: AnyStr) -> None:
-        """Sends a reply, or never does."""
         if Fault.read(self._control).mode == "hang":
             await _hang()
         await super().push(status)
 
 
 async def serve(folder: Path, port: int) -> None:
-    """Serves until SIGTERM."""
     control = folder / "control.json"
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
@@ -161,7 +158,6 @@ async def serve(folder: Path, port: int) -> None:
 
 
 def main() -> None:
-    """Reads the command line and serves."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)

@@ -10,8 +10,7 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from scripts.stack import environment
-from scripts.stack.errors import StackError
-from scripts.stack.program import Program, find
+from scripts.stack.program import Program, StackError, find
 from scripts.stack.state import State
 
 _AUTHENTICATION_FAILED = 18  # MongoDB's error code of that name
@@ -52,7 +51,6 @@ def program(state: State) -> Program:
 
 
 def prepare(state: State) -> None:
-    """Makes the data folder."""
     (state.folder / "mongodb").mkdir(mode=0o700, exist_ok=True)
 
 
@@ -82,11 +80,10 @@ def initialise(state: State, timeout: float) -> None:
                 client.admin.command("createUser", names["MONGODB_USER"], pwd=names["MONGODB_PASSWORD"], roles=["root"])
     except PyMongoError as error:
         raise StackError(
-            f"mongodb does not take its account: {error}. Its log is {state.logs / 'mongodb.log'}."
+            f"The account of mongodb cannot be created: {error}. Its log is {state.logs / 'mongodb.log'}."
         ) from None
 
 
 def check(state: State) -> None:
-    """Logs in and asks for a sign of life."""
     with _client(environment.own(state)["MONGO_URI"]) as client:
         client.admin.command("ping")

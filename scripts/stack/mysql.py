@@ -10,12 +10,10 @@ from pathlib import Path
 import MySQLdb
 
 from scripts.stack import environment
-from scripts.stack.errors import StackError
-from scripts.stack.paths import ROOT
-from scripts.stack.program import Program, find
-from scripts.stack.state import State
+from scripts.stack.program import Program, StackError, find
+from scripts.stack.state import ROOT, State
 
-# s. Making the system tables takes about three on an idle machine.
+# Seconds. Making the system tables takes about three on an idle machine.
 _INSTALL_TIMEOUT = 120
 _SCHEMA = ROOT / "src" / "auth" / "init.sql"
 
@@ -58,7 +56,7 @@ def program(state: State) -> Program:
 
 
 def _user() -> list[str]:
-    # The server refuses to run as root unless it is told so by name.
+    # The server refuses to run as root unless the user is named.
     return [f"--user={getpass.getuser()}"] if os.geteuid() == 0 else []
 
 
@@ -78,7 +76,7 @@ def prepare(state: State) -> None:
             f"--datadir={draft}",
             f"--tmpdir={state.tmp}",
             "--skip-test-db",
-            # No account without a password: root only through the socket, by who one is.
+            # No account without a password: root only through the socket, by the name of the system's user.
             "--auth-root-authentication-method=socket",
             f"--auth-root-socket-user={getpass.getuser()}",
             *_user(),
@@ -95,7 +93,7 @@ def prepare(state: State) -> None:
 
 
 def _write_accounts(state: State) -> None:
-    # The server runs it before it accepts connections: nobody finds it without passwords. One statement a line.
+    # The server runs it before it accepts connections, so that no account is without a password. One statement a line.
     names = _names(state)
     statements = [
         f"CREATE DATABASE IF NOT EXISTS `{names['MYSQL_DB']}`;",
@@ -115,25 +113,13 @@ def _names(state: State) -> dict[str, str]:
 
 
 def initialise(state: State) -> None:
-    """Creates the auth service's tables where there are none."""
+    """Creates the auth service's tables unless they exist."""
     names = _names(state)
     with closing(_connect(names["MYSQL_ROOT_USER"], names["MYSQL_ROOT_PASSWORD"], state)) as connection:
         cursor = connection.cursor()
-        if cursor.execute("SHOW TABLES FROM `auth`") or not _SCHEMA.exists():
-            return
-    with _SCHEMA.open() as schema:
-        result = subprocess.run(
-            [find("mariadb", package="mariadb-client"), "--no-defaults", "--host=127.0.0.1",
-             f"--port={state.ports['mysql']}", f"--user={names['MYSQL_ROOT_USER']}", names["MYSQL_DB"]],
-            env={**environment.base(state), "MYSQL_PWD": names["MYSQL_ROOT_PASSWORD"]},
-            stdin=schema,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )  # fmt: skip
-    if result.returncode != 0:
-        raise StackError(f"{_SCHEMA.name} does not run: {result.stderr}")
+        cursor.execute(_SCHEMA.read_text())
+        while cursor.nextset() is not None:
+            pass
 
 
 def _connect(user: str, password: str, state: State) -> "MySQLdb.Connection":

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from scripts.stack.errors import StackError
+from scripts.stack.program import StackError
 
 _FIRST = 20_000
 # Ports of outgoing connections begin here by default on Linux (ip(7)). One of those could take a server's port while

@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.stack.errors import StackError
+
+class StackError(Exception):
+    """The stack cannot do what was asked: `str(error)` says why and what to do."""
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,6 @@ class Server:
         self._lock = threading.Lock()
 
     def app(self) -> Flask:
-        """The server, and a route that says that it is there."""
         app = Flask(__name__, static_folder=None)
         app.add_url_rule("/healthz", "healthz", lambda: "ok")
         app.add_url_rule("/v1/chat/completions", "chat", self.chat, methods=["POST"])
@@ -98,7 +97,6 @@ class Server:
         return app
 
     def chat(self) -> Response:
-        """A completion of the schema that is asked for."""
         body = request.get_json()
         fault, refusal = self._begin("chat", messages=body.get("messages"), model=body.get("model"))
         if refusal is not None:
@@ -120,7 +118,6 @@ class Server:
         )  # fmt: skip
 
     def audio(self) -> Response:
-        """A transcript that says when each of its segments is."""
         file = request.files.get("file")
         data = file.read() if file else b""
         noted = {"bytes": len(data), "model": request.form.get("model"), "filename": file.filename if file else None}
@@ -247,7 +244,6 @@ class _Handler(WSGIRequestHandler):
 
 
 def main() -> None:
-    """Reads the command line and serves until SIGTERM."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)

@@ -74,7 +74,6 @@ def epmd(state: State) -> Program:
 
 
 def program(state: State) -> Program:
-    """The broker."""
     port = state.ports["rabbitmq"]
     return Program(
         name="rabbitmq",
@@ -89,7 +88,6 @@ def program(state: State) -> Program:
 
 
 def configuration(state: State) -> str:
-    """The content of rabbitmq.conf."""
     names = environment.own(state)
     settings = {
         "listeners.tcp.default": f"127.0.0.1:{state.ports['rabbitmq']}",
@@ -110,7 +108,6 @@ def configuration(state: State) -> str:
 
 
 def prepare(state: State) -> None:
-    """Writes the node's configuration."""
     folder = _folder(state)
     folder.mkdir(mode=0o700, exist_ok=True)
     # Present and empty, so that nothing of the machine's own broker is read.
@@ -122,7 +119,6 @@ def prepare(state: State) -> None:
 
 
 def check(state: State) -> None:
-    """Logs in by AMQP and at the management API."""
     names = environment.own(state)
     parameters = pika.URLParameters(names["RABBITMQ_URI"])
     parameters.socket_timeout = parameters.stack_timeout = parameters.blocked_connection_timeout = 5

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from scripts.stack import environment, mail, mongodb, mysql, ports, provider, rabbitmq, services, supervision
-from scripts.stack.control import IgnorableFault, call
-from scripts.stack.errors import StackError
-from scripts.stack.program import Program
+from scripts.stack import environment, fake_servers, mongodb, mysql, ports, rabbitmq, services, supervision
+from scripts.stack.program import Program, StackError
 from scripts.stack.state import State, Variant, locked
+from scripts.stack.supervision import IgnorableFault, call
 
 # http://supervisord.org/subprocess.html#process-states: it ended too quickly too often.
 _FATAL = 200
@@ -37,7 +36,6 @@ class Stack:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Every variable that a service or a test needs."""
         return environment.complete(self.state)
 
     @property
@@ -45,13 +43,12 @@ class Stack:
         """All programs by name, servers first, in the order in which they start."""
         state = self.state
         servers = [mysql.program(state), rabbitmq.epmd(state), rabbitmq.program(state), mongodb.program(state)]
-        servers.append(mail.program(state))
+        servers.append(fake_servers.mailserver(state))
         if state.provider:
-            servers.append(provider.program(state))
+            servers.append(fake_servers.provider(state))
         return {program.name: program for program in [*servers, *services.programs(state)]}
 
     def program(self, name: str) -> Program:
-        """One program. Raises StackError when there is none of that name."""
         try:
             return self.programs[name]
         except KeyError:
@@ -66,7 +63,7 @@ class Stack:
 
     def describe(self, name: str) -> dict[str, Any]:
         """What the process manager knows: `statename`, `pid`, `spawnerr`, … (getProcessInfo of its API)."""
-        answer: dict[str, Any] | None = self._call("getProcessInfo", name, harmless=IgnorableFault.UNKNOWN)
+        answer: dict[str, Any] | None = self._call("getProcessInfo", name, ignored=IgnorableFault.UNKNOWN)
         return answer or {"statename": "STOPPED", "pid": 0, "state": 0}
 
     def pid(self, name: str) -> int:
@@ -77,7 +74,6 @@ class Stack:
         return pid
 
     def pids(self) -> dict[str, int]:
-        """The process ids of the programs that run."""
         return {info["name"]: info["pid"] for info in self._call("getAllProcessInfo") if info["pid"]}
 
     def kill(self, name: str, signal_number: int = signal.SIGKILL) -> int:
@@ -87,8 +83,7 @@ class Stack:
         return pid
 
     def start(self, name: str) -> None:
-        """Starts the program, without waiting for it to be ready."""
-        self._call("startProcess", name, False, harmless=IgnorableFault.RUNNING)
+        self._call("startProcess", name, False, ignored=IgnorableFault.RUNNING)
 
     def stop(self, name: str) -> None:
         """Stops the program and waits for its end; killed if it takes longer than Kubernetes would allow it."""
@@ -96,13 +91,12 @@ class Stack:
         while (state := self.describe(name)["statename"]) not in _ENDED:
             # Again and again: what was killed a moment ago is neither running nor stopped, but about to be started.
             if state != _STOPPING:
-                self._call("stopProcess", name, False, harmless=IgnorableFault.NOT_RUNNING)
+                self._call("stopProcess", name, False, ignored=IgnorableFault.NOT_RUNNING)
             if time.monotonic() > deadline:
                 raise StackError(f"{name} does not end. Its last lines:\n{self.tail(name)}")
             time.sleep(_PAUSE)
 
     def stop_all(self, names: Sequence[str]) -> None:
-        """Stops several programs at once and waits for their end."""
         with ThreadPoolExecutor(max_workers=8) as pool:
             list(pool.map(self.stop, names))
 
@@ -145,7 +139,6 @@ class Stack:
             time.sleep(_PAUSE)
 
     def log_path(self, name: str) -> Path:
-        """The file of the program's output."""
         return self.state.logs / f"{name}.log"
 
     def log(self, name: str) -> str:
@@ -154,7 +147,6 @@ class Stack:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def tail(self, name: str, lines: int = 30) -> str:
-        """The last lines of what the program said."""
         return "\n".join(f"  {line}" for line in self.log(name).splitlines()[-lines:])
 
     def add(
@@ -195,10 +187,9 @@ class Stack:
         """Makes the process manager know these programs as they are configured now. The caller holds the lock."""
         self._call("reloadConfig")
         for name in names:
-            self._call("addProcessGroup", name, harmless=IgnorableFault.KNOWN)
+            self._call("addProcessGroup", name, ignored=IgnorableFault.KNOWN)
 
     def save(self) -> None:
-        """Writes the state."""
         self.state.save(self.environment)
 
     @contextmanager
@@ -212,5 +203,5 @@ class Stack:
             yield
             self.save()
 
-    def _call(self, method: str, *arguments: Any, harmless: IgnorableFault | None = None) -> Any:
-        return call(self.state, method, *arguments, harmless=harmless)
+    def _call(self, method: str, *arguments: Any, ignored: IgnorableFault | None = None) -> Any:
+        return call(self.state, method, *arguments, ignored=ignored)

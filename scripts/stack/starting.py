@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from scripts.stack import ending, mail, mongodb, mysql, paths, ports, provider, rabbitmq, supervision
-from scripts.stack.errors import StackError
+from scripts.stack import ending, fake_servers, mongodb, mysql, ports, rabbitmq, supervision
+from scripts.stack.program import StackError
 from scripts.stack.stack import Stack
-from scripts.stack.state import PORTS, SECRETS, State, Variant, locked
+from scripts.stack.state import SECRETS, State, Variant, locked, socket_folder
 
-# s. From nothing to everything answering.
+# Seconds until everything answers.
 _DEADLINE = 90
 
 _Step = Callable[[], None]
@@ -25,7 +25,8 @@ def bring_up(
     overrides: Mapping[str, str] | None = None,
     coverage: bool = False,
     with_provider: bool = False,
-    tell: Callable[[str], None] = print,
+    reload: bool = False,
+    report: Callable[[str], None] = print,
 ) -> Stack:
     """Starts whatever of the stack of the file `path` does not run yet, and returns when everything answers.
 
@@ -36,6 +37,7 @@ def bring_up(
         stack.state.overrides |= overrides or {}
         stack.state.coverage |= coverage
         stack.state.provider |= with_provider
+        stack.state.reload |= reload
         if converters is not None:
             _set_converters(stack.state, converters)
         stack.save()
@@ -47,22 +49,19 @@ def bring_up(
         else:
             stack.stop_all([name for name in changed if not stack.program(name).is_server])
         stack.register(stack.programs)
-        _start_servers(stack, deadline, tell)
+        _start_servers(stack, deadline, report)
     if not servers_only:
         for name in _surplus_converters(stack.state, converters):
             stack.remove(name)
         names = [program.name for program in stack.programs.values() if not program.is_server]
-        _together([lambda name=name: _start(stack, name, deadline, tell) for name in names])  # type: ignore[misc]
+        _together([lambda name=name: _start(stack, name, deadline, report) for name in names])  # type: ignore[misc]
     return stack
 
 
 def _state(path: Path) -> State:
-    """The stack's state, made fit for a start: its folders are there and its ports are free."""
+    """The stack's state, prepared for a start: its folders exist and its ports are free."""
     state = State.load(path) if path.exists() else State.create(path)
-    # A stack of an earlier checkout has fewer.
-    for name in PORTS:
-        if name not in state.ports:
-            state.ports[name] = ports.choose(1, state.ports.values())[0]
+    # A stack of an older version may lack some.
     for name in SECRETS:
         state.secrets.setdefault(name, secrets.token_urlsafe(32))
     if supervision.process(state) is None:
@@ -70,7 +69,7 @@ def _state(path: Path) -> State:
         ending.end_leftovers(state)
         state.supervisor = None
         if not Path(state.run).is_dir():
-            state.run = str(paths.socket_folder(state.folder))
+            state.run = str(socket_folder(state.folder))
         for name, port in state.ports.items():
             if not ports.is_free(port):
                 state.ports[name] = ports.choose(1, state.ports.values())[0]
@@ -88,47 +87,47 @@ def _set_converters(state: State, count: int) -> None:
 
 
 def _surplus_converters(state: State, count: int | None) -> list[str]:
-    """Those that an earlier start asked for and this one does not; None asks for as many as there are."""
+    """The converters that an earlier start added and this one does not need; with None, there are none."""
     numbered = {name: name.removeprefix("converter-") for name in state.variants}
     return [name for name, number in numbered.items() if number.isdecimal() and count and int(number) > count]
 
 
-def _start_servers(stack: Stack, deadline: float, tell: Callable[[str], None]) -> None:
+def _start_servers(stack: Stack, deadline: float, report: Callable[[str], None]) -> None:
     state = stack.state
 
     def start_mysql() -> None:
         mysql.prepare(state)
-        _start(stack, "mysql", deadline, tell)
+        _start(stack, "mysql", deadline, report)
         mysql.initialise(state)
 
     def start_rabbitmq() -> None:
         rabbitmq.prepare(state)
-        _start(stack, "epmd", deadline, tell)
-        _start(stack, "rabbitmq", deadline, tell)
+        _start(stack, "epmd", deadline, report)
+        _start(stack, "rabbitmq", deadline, report)
 
     def start_mongodb() -> None:
         mongodb.prepare(state)
         stack.start("mongodb")
         mongodb.initialise(state, timeout=deadline - time.monotonic())
-        _start(stack, "mongodb", deadline, tell)
+        _start(stack, "mongodb", deadline, report)
 
     def start_mailserver() -> None:
-        mail.prepare(state)
-        _start(stack, "mailserver", deadline, tell)
+        fake_servers.prepare_mail(state)
+        _start(stack, "mailserver", deadline, report)
 
     def start_provider() -> None:
         if state.provider:
-            provider.prepare(state)
-            _start(stack, "provider", deadline, tell)
+            fake_servers.prepare_provider(state)
+            _start(stack, "provider", deadline, report)
 
     _together([start_mysql, start_rabbitmq, start_mongodb, start_mailserver, start_provider])
 
 
-def _start(stack: Stack, name: str, deadline: float, tell: Callable[[str], None]) -> None:
+def _start(stack: Stack, name: str, deadline: float, report: Callable[[str], None]) -> None:
     started = time.monotonic()
     stack.start(name)
     stack.wait_ready(name, max(1.0, deadline - time.monotonic()))
-    tell(f"  {name} answers ({time.monotonic() - started:.1f} s)")
+    report(f"  {name} answers ({time.monotonic() - started:.1f} s)")
 
 
 def _together(steps: Iterable[_Step]) -> None:

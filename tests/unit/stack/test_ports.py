@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts.stack import ports
-from scripts.stack.errors import StackError
+from scripts.stack.program import StackError
 
 
 def test_chosen_ports_are_different_and_free() -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.stack import environment, paths
-from scripts.stack.errors import StackError
-from scripts.stack.state import State, Variant
+from scripts.stack import environment
+from scripts.stack.program import StackError
+from scripts.stack.state import State, Variant, socket_folder
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_a_stack_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_sockets_move_to_a_short_folder_when_the_checkout_is_deep(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 100)
-    folder = paths.socket_folder(deep)
+    folder = socket_folder(deep)
     try:
         assert len(bytes(folder / "supervisor.sock.1234567")) < 107
         assert folder.stat().st_mode & 0o777 == 0o700

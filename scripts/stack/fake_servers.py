@@ -1,43 +1,54 @@
-"""The stack's mail server as a program: its certificate, its command and whether it answers."""
+"""The mail server and the provider of summaries that the stack has for development, as programs of it."""
 
 import smtplib
 import ssl
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import requests
+
 from scripts.stack import environment
-from scripts.stack.errors import StackError
-from scripts.stack.program import Program, find
+from scripts.stack.program import Program, StackError, find
 from scripts.stack.state import State
 
-_SERVER = Path(__file__).with_name("mailserver.py")
 
-
-def program(state: State) -> Program:
-    """The server; its certificate must have been prepared."""
-    port = state.ports["mailserver"]
+def mailserver(state: State) -> Program:
+    """The mail server; its certificate must have been prepared."""
     names = environment.own(state)
+    accounts = {name: names[name] for name in ("SMTP_USER", "SMTP_PASSWORD")}
+    return _program(state, "mailserver", "smtp", accounts, lambda: check_mail(state))
+
+
+def provider(state: State) -> Program:
+    """The provider of summaries, which is part of a stack on request."""
+    url = f"http://127.0.0.1:{state.ports['provider']}/healthz"
+    key = {"PROVIDER_KEY": state.secrets["provider"]}
+    return _program(state, "provider", "http", key, lambda: requests.get(url, timeout=5).raise_for_status())
+
+
+def _program(state: State, name: str, scheme: str, variables: Mapping[str, str], check: Callable[[], None]) -> Program:
+    port, server = state.ports[name], Path(__file__).with_name(f"{name.removesuffix('server')}server.py")
     return Program(
-        name="mailserver",
+        name=name,
         # -P: the folder of the script is not searched for modules.
-        command=(sys.executable, "-P", str(_SERVER), "--folder", str(state.folder / "mailserver"), "--port", str(port)),
-        environment={
-            **environment.base(state),
-            "PYTHONUNBUFFERED": "1",
-            "SMTP_USER": names["SMTP_USER"],
-            "SMTP_PASSWORD": names["SMTP_PASSWORD"],
-        },
-        check=lambda: check(state),
+        command=(sys.executable, "-P", str(server), "--folder", str(state.folder / name), "--port", str(port)),
+        environment={**environment.base(state), "PYTHONUNBUFFERED": "1", **variables},
+        check=check,
         port=port,
-        url=f"smtp://127.0.0.1:{port}",
+        url=f"{scheme}://127.0.0.1:{port}",
         is_server=True,
         stop_seconds=5,
     )
 
 
-def prepare(state: State) -> None:
-    """Makes the certificate at the first start; it names the loopback addresses and vouches for itself."""
+def prepare_provider(state: State) -> None:
+    (state.folder / "provider").mkdir(mode=0o700, exist_ok=True)
+
+
+def prepare_mail(state: State) -> None:
+    """Makes the certificate at the first start; it names the loopback addresses and is self-signed."""
     folder = state.folder / "mailserver"
     folder.mkdir(mode=0o700, exist_ok=True)
     certificate = folder / "certificate.pem"
@@ -59,7 +70,7 @@ def prepare(state: State) -> None:
     draft.rename(certificate)
 
 
-def check(state: State) -> None:
+def check_mail(state: State) -> None:
     """Starts TLS and logs in as the notification service does."""
     names = environment.own(state)
     with smtplib.SMTP(names["SMTP_HOST"], int(names["SMTP_PORT"]), timeout=5) as client:
