@@ -52,7 +52,7 @@ def own(state: State) -> dict[str, str]:
     model = {
         "AI_SUMMARY_URL": f"http://127.0.0.1:{ports['provider']}/v1",
         "AI_SUMMARY_API_KEY": secrets["provider"],
-        "AI_SUMMARY_MODEL": "for-trying-out",
+        "AI_SUMMARY_MODEL": "fake",
         "PROVIDER_CONTROL": str(provider / "control.json"),
         "PROVIDER_REQUESTS": str(provider / "requests.jsonl"),
     }

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from scripts.stack import environment, fake_servers, mongodb, mysql, ports, rabbitmq, services, supervision
+from scripts.stack import environment, mongodb, mysql, ports, rabbitmq, servers, services, supervision
 from scripts.stack.program import Program, StackError
 from scripts.stack.state import State, Variant, locked
 from scripts.stack.supervision import IgnorableFault, call
@@ -42,11 +42,11 @@ class Stack:
     def programs(self) -> dict[str, Program]:
         """All programs by name, servers first, in the order in which they start."""
         state = self.state
-        servers = [mysql.program(state), rabbitmq.epmd(state), rabbitmq.program(state), mongodb.program(state)]
-        servers.append(fake_servers.mailserver(state))
+        found = [mysql.program(state), rabbitmq.epmd(state), rabbitmq.program(state), mongodb.program(state)]
+        found.append(servers.mailserver(state))
         if state.provider:
-            servers.append(fake_servers.provider(state))
-        return {program.name: program for program in [*servers, *services.programs(state)]}
+            found.append(servers.provider(state))
+        return {program.name: program for program in [*found, *services.programs(state)]}
 
     def program(self, name: str) -> Program:
         try:

@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from scripts.stack import ending, fake_servers, mongodb, mysql, ports, rabbitmq, supervision
-from scripts.stack.program import StackError
+from scripts.stack import ending, ports, supervision
+from scripts.stack.program import Program, StackError
 from scripts.stack.stack import Stack
 from scripts.stack.state import SECRETS, State, Variant, locked, socket_folder
 
 # Seconds until everything answers.
 _DEADLINE = 90
-
-_Step = Callable[[], None]
 
 
 def bring_up(
@@ -49,12 +47,16 @@ def bring_up(
         else:
             stack.stop_all([name for name in changed if not stack.program(name).is_server])
         stack.register(stack.programs)
-        _start_servers(stack, deadline, report)
+        programs = stack.programs
+        # RabbitMQ registers at epmd when it starts.
+        _start(stack, programs["epmd"], deadline, report)
+        servers = [program for program in programs.values() if program.is_server]
+        _start_all(stack, servers, deadline, report)
     if not servers_only:
         for name in _surplus_converters(stack.state, converters):
             stack.remove(name)
-        names = [program.name for program in stack.programs.values() if not program.is_server]
-        _together([lambda name=name: _start(stack, name, deadline, report) for name in names])  # type: ignore[misc]
+        others = [program for program in stack.programs.values() if not program.is_server]
+        _start_all(stack, others, deadline, report)
     return stack
 
 
@@ -92,52 +94,22 @@ def _surplus_converters(state: State, count: int | None) -> list[str]:
     return [name for name, number in numbered.items() if number.isdecimal() and count and int(number) > count]
 
 
-def _start_servers(stack: Stack, deadline: float, report: Callable[[str], None]) -> None:
-    state = stack.state
-
-    def start_mysql() -> None:
-        mysql.prepare(state)
-        _start(stack, "mysql", deadline, report)
-        mysql.initialise(state)
-
-    def start_rabbitmq() -> None:
-        rabbitmq.prepare(state)
-        _start(stack, "epmd", deadline, report)
-        _start(stack, "rabbitmq", deadline, report)
-
-    def start_mongodb() -> None:
-        mongodb.prepare(state)
-        stack.start("mongodb")
-        mongodb.initialise(state, timeout=deadline - time.monotonic())
-        _start(stack, "mongodb", deadline, report)
-
-    def start_mailserver() -> None:
-        fake_servers.prepare_mail(state)
-        _start(stack, "mailserver", deadline, report)
-
-    def start_provider() -> None:
-        if state.provider:
-            fake_servers.prepare_provider(state)
-            _start(stack, "provider", deadline, report)
-
-    _together([start_mysql, start_rabbitmq, start_mongodb, start_mailserver, start_provider])
-
-
-def _start(stack: Stack, name: str, deadline: float, report: Callable[[str], None]) -> None:
-    started = time.monotonic()
-    stack.start(name)
-    stack.wait_ready(name, max(1.0, deadline - time.monotonic()))
-    report(f"  {name} answers ({time.monotonic() - started:.1f} s)")
-
-
-def _together(steps: Iterable[_Step]) -> None:
-    """Does all steps at once and raises what went wrong, all of it in one StackError."""
+def _start_all(stack: Stack, programs: Iterable[Program], deadline: float, report: Callable[[str], None]) -> None:
+    """Starts programs at the same time. Raises one StackError for all failures."""
     failures = []
     with ThreadPoolExecutor(max_workers=8) as pool:
-        for future in [pool.submit(step) for step in steps]:
+        for future in [pool.submit(_start, stack, program, deadline, report) for program in programs]:
             try:
                 future.result()
             except StackError as error:
                 failures.append(str(error))
     if failures:
         raise StackError("\n".join(failures))
+
+
+def _start(stack: Stack, program: Program, deadline: float, report: Callable[[str], None]) -> None:
+    started = time.monotonic()
+    program.prepare()
+    stack.start(program.name)
+    stack.wait_ready(program.name, max(1.0, deadline - time.monotonic()))
+    report(f"  {program.name} answers ({time.monotonic() - started:.1f} s)")

@@ -5,7 +5,6 @@ import json
 import os
 import shlex
 import socket
-import subprocess
 import sys
 import time
 import xmlrpc.client
@@ -17,7 +16,7 @@ from typing import Any
 import psutil
 
 from scripts.stack import environment
-from scripts.stack.program import Program, StackError
+from scripts.stack.program import Program, StackError, run
 from scripts.stack.state import ROOT, State
 
 _LAUNCH = Path(__file__).with_name("launch.py")
@@ -103,12 +102,12 @@ def section(state: State, program: Program) -> str:
 
 
 def configuration(state: State) -> str:
-    folder, run = state.folder, Path(state.run)
+    folder, socket_folder = state.folder, Path(state.run)
     user = "user=root\n" if os.geteuid() == 0 else ""
     return (
         f"[unix_http_server]\nfile={_escape(socket_path(state))}\nchmod=0700\n\n"
         f"[supervisord]\nlogfile={_escape(state.logs / 'supervisord.log')}\nlogfile_maxbytes=5MB\nlogfile_backups=1\n"
-        f"pidfile={_escape(run / 'supervisord.pid')}\nchildlogdir={_escape(state.logs)}\n"
+        f"pidfile={_escape(socket_folder / 'supervisord.pid')}\nchildlogdir={_escape(state.logs)}\n"
         f"identifier=video2mp3-{_escape(state.name)}\n{user}\n"
         "[rpcinterface:supervisor]\n"
         "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n\n"
@@ -152,20 +151,10 @@ def process(state: State) -> psutil.Process | None:
 
 def start(state: State) -> tuple[int, float]:
     """Starts the process manager, which starts nothing yet; returns its pid and start time."""
-    run = Path(state.run)
-    for stale in (socket_path(state), run / "supervisord.pid"):
+    for stale in (socket_path(state), Path(state.run) / "supervisord.pid"):
         Path(stale).unlink(missing_ok=True)
-    result = subprocess.run(
-        [sys.executable, "-m", "supervisor.supervisord", "-c", str(state.folder / "supervisord.conf")],
-        env=environment.base(state),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=_START_TIMEOUT,
-        check=False,
-    )
-    if result.returncode != 0:
-        raise StackError(f"The process manager does not start: {result.stderr or result.stdout}")
+    command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(state.folder / "supervisord.conf")]
+    run(command, environment.base(state), cwd=ROOT)
     deadline = time.monotonic() + _START_TIMEOUT
     while time.monotonic() < deadline:
         try:
