@@ -1,17 +1,17 @@
 # shellcheck shell=bash
-# What every script of the project needs: how it speaks, and how it gets the machine ready.
-# Source it from the checkout's root; every ensure_* function is quick when there is nothing to do.
+# What every script of the project needs: messages, and the programs and packages that must be installed.
+# Source it from the checkout's root; every ensure_* function is quick when everything is installed.
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 # Debian keeps servers in sbin, which is not on the PATH of an ordinary user.
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
-# One Python for everything: never one that uv fetches from elsewhere.
+# One Python for everything: uv must not download another one.
 export PATH UV_PYTHON_DOWNLOADS=never
 
-# say SENTENCE: tells what happens next.
+# say SENTENCE: prints a progress line to standard error.
 say() { printf '%s\n' "$*" >&2; }
 
-# die SENTENCE: what is wrong and what to do about it.
+# die SENTENCE: ends with an error, which says what is wrong and what to do.
 die() {
     printf 'error: %s\n' "$*" >&2
     exit 1
@@ -19,7 +19,7 @@ die() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# as_root COMMAND...: runs it as root, with sudo where we are not.
+# as_root COMMAND...: runs it as root, with sudo unless this is root.
 as_root() {
     if [ "$(id -u)" = 0 ]; then
         "$@"
@@ -30,7 +30,7 @@ as_root() {
     fi
 }
 
-# find_python: sets PYTHON to the first interpreter that is new enough (3.11), or to nothing.
+# find_python: sets PYTHON to the first interpreter that is new enough (3.11), or to an empty string.
 find_python() {
     local name
     PYTHON=""
@@ -46,7 +46,7 @@ find_python() {
 missing_packages() {
     local has_headers has_venv python_package=python3
     if [ -z "$PYTHON" ]; then
-        # Where python3 is too old (Ubuntu 22.04), a newer one has a package of its own.
+        # Where python3 is too old (Ubuntu 22.04), a newer one has a separate package.
         if have apt-cache && apt-cache show python3.11 >/dev/null 2>&1; then python_package=python3.11; fi
         printf '%s\n' "$python_package" "$python_package-dev" "$python_package-venv"
     else
@@ -98,7 +98,7 @@ install_packages() (
         die "apt-get update failed. Check the network and /etc/apt/sources.list, then try again."
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends "$@" >&2 ||
         die "apt-get could not install: $*. Install them by hand, then try again."
-    # What we installed for a private stack must not come up by itself at the next boot either.
+    # Servers for a private stack must not start at the next boot either.
     if have systemctl && [ -d /run/systemd/system ]; then
         for package in "$@"; do
             case "$package" in
@@ -110,7 +110,7 @@ install_packages() (
     fi
 )
 
-# ensure_system: the programs that no Python package brings. Sets PYTHON.
+# ensure_system: the programs that are not in Python packages. Sets PYTHON.
 ensure_system() {
     local missing
     find_python
@@ -126,7 +126,7 @@ ensure_system() {
     [ -n "$PYTHON" ] || die "Python 3.11 or newer is needed. Install it, or name it in V2M_PYTHON, then try again."
 }
 
-# ensure_uv: uv in an environment of its own, so that it cannot clash with anything. Sets UV.
+# ensure_uv: uv in a separate environment, so that it cannot conflict with other packages. Sets UV.
 ensure_uv() {
     UV="$ROOT/.local/uv/bin/uv"
     [ -x "$UV" ] && return
@@ -184,13 +184,13 @@ ensure_web() {
         LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)"
     [ "$(cat "$web/dist/.sources" 2>/dev/null)" = "$sources" ] && return
     (
-        # Two stacks may come up at the same time.
+        # Two stacks may start at the same time.
         flock 8
         [ "$(cat "$web/dist/.sources" 2>/dev/null)" = "$sources" ] && exit
         cd "$web" || exit
         if [ "$(cat node_modules/.packages 2>/dev/null)" != "$packages" ]; then
             say "Installing the packages that build the page..."
-            # No package's own scripts: nothing that we use needs them.
+            # Without install scripts, which none of these packages needs.
             env PATH="$bin:$PATH" "$bin/npm" ci --ignore-scripts --no-progress >"$log" 2>&1 || {
                 cat "$log" >&2
                 die "The packages of src/web/package-lock.json cannot be installed. The lines above say why; then try again."

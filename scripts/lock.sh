@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Renews the locks: requirements.lock (everything, for development) and src/<service>/requirements.lock (for the images).
+# Updates the locks: requirements.lock (everything, for development) and src/<service>/requirements.lock (for the images).
 # They hold hashes and no registry address, so that any mirror serves them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -1,4 +1,4 @@
-"""`python scripts/locks.py`: says whether the locks still fit what the pyproject files ask for; needs no network.
+"""`python scripts/locks.py`: checks that the locks match the pyproject files, without network access.
 
 It does not look for newer versions: it finds a dependency that was added or changed without `./scripts/lock.sh`, and a
 service whose lock disagrees with the one that is tested.
@@ -24,7 +24,7 @@ def pins(lock: Path) -> set[tuple[str, Version]]:
 
 
 def wanted(project: Path) -> list[Requirement]:
-    """What a pyproject file asks for itself, its dependency groups included."""
+    """The direct requirements of a pyproject file, its dependency groups included."""
     content = tomllib.loads(project.read_text())
     groups = content.get("dependency-groups", {}).values()
     texts = [*content["project"].get("dependencies", []), *(text for group in groups for text in group)]
@@ -32,7 +32,7 @@ def wanted(project: Path) -> list[Requirement]:
 
 
 def problems() -> Iterator[str]:
-    """One sentence a disagreement."""
+    """One sentence for each mismatch."""
     everything = pins(_ROOT / "requirements.lock")
     projects = [_ROOT / "pyproject.toml", *sorted(_ROOT.glob("src/*/pyproject.toml"))]
     for project in projects:
@@ -46,7 +46,7 @@ def problems() -> Iterator[str]:
             if not any(name == pinned and requirement.specifier.contains(version, True) for pinned, version in locked):
                 yield f"{lock.relative_to(_ROOT)} has no {requirement}"
         for stray, version in sorted(locked - everything):
-            yield f"{lock.relative_to(_ROOT)} has {stray} {version}, requirements.lock has not"
+            yield f"{lock.relative_to(_ROOT)} has {stray} {version}, requirements.lock does not"
 
 
 def main() -> int:

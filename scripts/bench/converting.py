@@ -24,7 +24,7 @@ from scripts.bench.results import Result, Target, interleaved, progress, seconds
 from scripts.bench.system import TIMEOUT, Scale, System
 from scripts.bench.usage import Usage, processor_time, watching
 
-# How much larger the peak of the largest may be than that of the smallest.
+# The greatest ratio of the peak of the largest video to that of the smallest.
 _FLAT = Target(most=1.25)
 
 
@@ -127,7 +127,7 @@ def measure_flat(system: System, scale: Scale) -> Iterator[Result]:
         memory = [cost.memory for cost in found]
         yield Result(f"{name}, memory, {span}", "MB", memory[-1:], memory[:1], small, _FLAT)
         yield Result(f"{name}, memory at {sizes[-1]:.0f} MB", "MB", memory[-1:], [], "", Target(most=150))
-        # The video itself has to be there as a whole, or its sound; the MP3 and its parts are beside it.
+        # Without the video itself, which has to be on the disk as a whole.
         beside = max(0.0, found[-1].disk - sizes[-1])
         yield Result(f"{name}, disk beside {sizes[-1]:.0f} MB", "MB", [beside], [], "", Target(most=300))
 

@@ -37,7 +37,7 @@ finish() {
     "$root/scripts/local.sh" down --wipe --name bench >&2 || code=1
     exit "$code"
 }
-# A stack that somebody else started stays: V2M_STACK names its state file.
+# V2M_STACK names the state file of a stack that is running already, which is not ended.
 if [ -z "${V2M_STACK:-}" ]; then
     "$root/scripts/local.sh" down --wipe --name bench >/dev/null
     trap finish EXIT

@@ -1,4 +1,4 @@
-"""`python -m scripts.demo.inbox MAILDIR ADDRESS`: waits for the email to ADDRESS and prints it as a person reads it."""
+"""`python -m scripts.demo.inbox MAILDIR ADDRESS`: waits for the email to ADDRESS and prints it."""
 
 import email
 import email.policy

@@ -15,7 +15,7 @@ from scripts.deploy.cluster import LABELS, Cluster
 from scripts.deploy.manifests import Overlay
 from scripts.deploy.programs import DeployError
 
-# Each service has a user of its own, unless an external MongoDB is given.
+# Each service has its own user, unless an external MongoDB is given.
 MONGODB_SERVICES = ("gateway", "converter", "notification", "summary")
 _MONGODB_USERS = frozenset(f"MONGODB_{name.upper()}_PASSWORD" for name in MONGODB_SERVICES)
 # The passwords of each server.
@@ -33,7 +33,7 @@ GIVEN = GENERATED | {
     "SMTP_PASSWORD", "GMAIL_PASSWORD", "AI_SUMMARY_API_KEY", "AI_TRANSCRIPTION_API_KEY", "MONGO_URI", "MONGODB_HOST",
     "MONGODB_PORT", "MONGODB_USER", "MONGODB_PASSWORD", "MONGODB_AUTH_SOURCE", "RABBITMQ_URI",
 }  # fmt: skip
-# What each service needs and no more, beside its connection string for MongoDB; values that do not exist are left out.
+# Only what each service needs, without its connection string for MongoDB; values that do not exist are left out.
 _CONTENTS: Mapping[str, tuple[str, ...]] = {
     "auth": ("MYSQL_PASSWORD", "JWT_SECRET"),
     "gateway": ("RABBITMQ_PASSWORD", "RABBITMQ_URI", "LINK_SECRET"),

@@ -9,8 +9,8 @@ from pathlib import Path
 from scripts.stack.program import StackError
 
 _FIRST = 20_000
-# Ports of outgoing connections begin here by default on Linux (ip(7)). One of those could take a server's port while
-# it is down, so servers live below.
+# Ports of outgoing connections begin here by default on Linux (ip(7)). Servers have lower ports, because an outgoing
+# connection could take the port of a server that is down.
 _EPHEMERAL_FIRST = 32_768
 
 
@@ -29,8 +29,7 @@ def is_free(port: int) -> bool:
 def choose(count: int, taken: Collection[int] = ()) -> list[int]:
     """Returns `count` different free ports, none of them in `taken`.
 
-    The order is random, so that checkouts side by side, which know nothing of each other's idle stacks, do not
-    collide. Raises StackError when there are not enough.
+    The order is random, so that stacks of different checkouts, which may be down at present, do not collide. Raises StackError when there are not enough.
     """
     chosen: list[int] = []
     candidates = _candidates()

@@ -1,4 +1,4 @@
-"""The stack's RabbitMQ: a private node with its own port mapper, cookie and folders, so that it meets no other."""
+"""The stack's RabbitMQ: a private node with its own port mapper, cookie and folders, separate from other nodes."""
 
 import hashlib
 import logging
@@ -84,7 +84,7 @@ def configuration(state: State) -> str:
         "log.console": "true",
         "log.console.level": "info",
         # RabbitMQ's defaults ask for half a gigabyte for the quorum queues' log, and stop publishers on a machine that
-        # is short of disk or memory for reasons of its own.
+        # is short of disk or memory for other reasons.
         "raft.wal_max_size_bytes": str(32 * 1024**2),
         "disk_free_limit.absolute": "64MB",
         "vm_memory_high_watermark.absolute": "1GB",
@@ -94,7 +94,7 @@ def configuration(state: State) -> str:
 
 def _prepare(state: State) -> None:
     folder = state.folder / "rabbitmq"
-    # Present and empty, so that nothing of the machine's own broker is read.
+    # An empty file, so that the configuration of the machine's broker is not read.
     (folder / "rabbitmq-env.conf").touch()
     (folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
     path = folder / "rabbitmq.conf"

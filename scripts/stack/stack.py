@@ -1,4 +1,4 @@
-"""The remote control of one stack, for scripts and tests."""
+"""Controls the programs of one stack, for scripts and tests."""
 
 import os
 import signal
@@ -16,15 +16,15 @@ from scripts.stack.supervision import IgnorableFault, call
 
 # http://supervisord.org/subprocess.html#process-states: it ended too quickly too often.
 _FATAL = 200
-# The names of its states that a program leaves only when it is asked to.
+# The states that a program leaves only on request.
 _ENDED = {"STOPPED", "FATAL"}
 _STOPPING = "STOPPING"
-# s. Between two looks at a program that is not ready yet.
+# Seconds between two checks of a program that is not ready yet.
 _PAUSE = 0.2
 
 
 class Stack:
-    """A stack that was brought up; see `python -m scripts.stack --help`."""
+    """A stack that exists; see `./scripts/local.sh --help`."""
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -58,7 +58,7 @@ class Stack:
         """Where the program listens; a worker's is that of its health routes."""
         url = self.program(name).url
         if url is None:
-            raise StackError(f"{name} listens nowhere.")
+            raise StackError(f"{name} has no address.")
         return url
 
     def describe(self, name: str) -> dict[str, Any]:
@@ -89,7 +89,7 @@ class Stack:
         """Stops the program and waits for its end; killed if it takes longer than Kubernetes would allow it."""
         deadline = time.monotonic() + self.program(name).stop_seconds + 30
         while (state := self.describe(name)["statename"]) not in _ENDED:
-            # Again and again: what was killed a moment ago is neither running nor stopped, but about to be started.
+            # Repeatedly: a program that was just killed is neither running nor stopped, but about to be started.
             if state != _STOPPING:
                 self._call("stopProcess", name, False, ignored=IgnorableFault.NOT_RUNNING)
             if time.monotonic() > deadline:
@@ -101,23 +101,23 @@ class Stack:
             list(pool.map(self.stop, names))
 
     def restart(self, name: str, env: Mapping[str, str] | None = None, timeout: float = 60) -> None:
-        """Stops, starts and waits for readiness; `env` becomes the service's deviation, `{}` takes it back."""
+        """Stops, starts and waits for readiness; `env` replaces the variables that were set before."""
         self.program(name)
         self.stop(name)
-        beside: list[str] = []
+        changed: list[str] = []
         if env is not None:
             with self._changed():
                 like = self.state.variants[name].like if name in self.state.variants else name
                 self.state.variants[name] = Variant(like=like, env=dict(env))
-                beside = supervision.write(self.state, services.group(self.state, name, like))
-        for one in beside:
+                changed = supervision.write(self.state, services.group(self.state, name, like))
+        for one in changed:
             self.stop(one)
-        for one in {*beside, name}:
+        for one in {*changed, name}:
             self.start(one)
         self.wait_ready(name, timeout)
 
     def wait_ready(self, name: str, timeout: float = 60) -> None:
-        """Returns when the program does its work. Raises StackError with its last log lines after `timeout` seconds."""
+        """Returns when the program is ready. Raises StackError with its last log lines after `timeout` seconds."""
         program = self.program(name)
         deadline = time.monotonic() + timeout
         reason = "it does not run"
@@ -142,7 +142,7 @@ class Stack:
         return self.state.logs / f"{name}.log"
 
     def log(self, name: str) -> str:
-        """What the program said since its log was last rotated."""
+        """The program's output since its log was last rotated."""
         path = self.log_path(name)
         return path.read_text(errors="replace") if path.exists() else ""
 
@@ -160,7 +160,7 @@ class Stack:
                 if port not in self.state.ports:
                     self.state.ports[port] = ports.choose(1, self.state.ports.values())[0]
             self.state.variants[name] = Variant(like=like, env=dict(env or {}))
-            # Before anything can fail: what is known can be removed.
+            # Before anything can fail, so that it can be removed.
             self.save()
             programs = services.group(self.state, name, like)
             supervision.write(self.state, programs)

@@ -30,7 +30,7 @@ SECRETS = ("mysql_root", "mysql", "mongodb", "rabbitmq", "smtp", "jwt", "link", 
 
 @dataclass
 class Variant:
-    """A program beyond the fixed ones (`like` names what it copies), or a deviation of a fixed one's environment."""
+    """A program beyond the fixed ones (`like` names what it copies), or other variables for a fixed one."""
 
     like: str
     env: dict[str, str] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Variant:
 
 @dataclass
 class State:
-    """The content of `state.json`; the services' environment is derived from it and written beside for readers."""
+    """The content of `state.json`, which also gets the environment that is derived from it, for other readers."""
 
     name: str
     run: str

@@ -84,7 +84,7 @@ def section(state: State, program: Program) -> str:
         "directory": _escape(ROOT),
         "autostart": "false",
         "autorestart": "true",
-        # One second of life counts as a start; a program whose dependency is away for a while may fail many times.
+        # A program that runs for a second has started; one whose dependency is unavailable may fail many times.
         "startsecs": "1",
         "startretries": "20",
         "stopsignal": "TERM",

@@ -73,7 +73,7 @@ def test_each_service_gets_its_port_and_the_addresses_are_printed(
     assert "video2mp3.invalid does not lead to this machine" in said
 
 
-def test_a_forward_comes_back_when_its_pod_is_replaced(
+def test_a_forward_is_restarted_when_its_pod_is_replaced(
     deployed: Machine, ports: dict[str, int], words: list[str]
 ) -> None:
     deployed.succeeds("start-services.sh", *words)
@@ -90,7 +90,7 @@ def test_a_forward_comes_back_when_its_pod_is_replaced(
     eventually(back, what="the gateway's forward")
 
 
-def test_a_forward_that_leads_nowhere_is_started_again(
+def test_a_forward_that_does_not_answer_is_restarted(
     deployed: Machine, ports: dict[str, int], words: list[str]
 ) -> None:
     deployed.succeeds("start-services.sh", *words)
@@ -107,7 +107,7 @@ def test_a_forward_that_leads_nowhere_is_started_again(
     eventually(back, what="the gateway's forward")
 
 
-def test_starting_again_keeps_what_runs(deployed: Machine, ports: dict[str, int], words: list[str]) -> None:
+def test_a_second_start_keeps_the_running_forwards(deployed: Machine, ports: dict[str, int], words: list[str]) -> None:
     deployed.succeeds("start-services.sh", *words)
     before = {name: answer(port) for name, port in ports.items()}
 
@@ -133,9 +133,7 @@ def test_stop_ends_exactly_what_was_started(deployed: Machine, ports: dict[str, 
             other.kill()
 
 
-def test_a_forward_of_another_checkout_is_left_alone(
-    deployed: Machine, ports: dict[str, int], words: list[str]
-) -> None:
+def test_a_forward_of_another_checkout_is_not_ended(deployed: Machine, ports: dict[str, int], words: list[str]) -> None:
     deployed.succeeds("start-services.sh", *words)
     mark = json.loads(psutil.Process(int(answer(ports["gateway"]))).environ()["VIDEO2MP3_FORWARD"])
     mark["checkout"] = "/another/checkout"
@@ -171,7 +169,7 @@ def test_a_port_that_another_program_uses_is_refused(deployed: Machine, words: l
     assert f"port {port} cannot be used for gateway: Address already in use" in said
 
 
-def test_without_a_choice_a_usual_or_the_next_free_port_is_taken(deployed: Machine) -> None:
+def test_the_default_or_the_next_free_port_is_used(deployed: Machine) -> None:
     said = deployed.succeeds("start-services.sh")
 
     found = re.findall(r"^(?:Gateway|Auth|RabbitMQ|Mailpit) +http://localhost(?::(\d+))?$", said, re.MULTILINE)
@@ -179,7 +177,7 @@ def test_without_a_choice_a_usual_or_the_next_free_port_is_taken(deployed: Machi
     assert all(answer(int(port or 80)) for port in found)
 
 
-def test_without_a_deployment_it_says_so(machine: Machine) -> None:
+def test_without_a_deployment_it_asks_for_deploy_sh(machine: Machine) -> None:
     assert "./deploy.sh first" in machine.fails("start-services.sh")
 
 

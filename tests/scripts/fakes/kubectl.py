@@ -113,7 +113,7 @@ class _Cluster:
         items = [item for item in self.objects.values() if item["kind"] in wanted]
         items = [item for item in items if item["metadata"].get("namespace", self.namespace) == self.namespace]
         for option in options:
-            if option.startswith("--selector="):
+            if option.startswith("--selector=") and option != "--selector=":
                 items = [item for item in items if _selected(item, option.removeprefix("--selector="))]
         return items
 

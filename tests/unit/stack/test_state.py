@@ -1,4 +1,4 @@
-"""What a stack remembers."""
+"""The saved state of a stack."""
 
 import json
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_only_its_owner_can_read_the_state(state: State) -> None:
     assert state.path.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_environment_stands_in_the_file_for_other_readers(state: State) -> None:
+def test_the_environment_is_in_the_file_for_other_readers(state: State) -> None:
     state.save(environment.complete(state))
     written = json.loads(state.path.read_text())["environment"]
     assert written["GATEWAY_URL"] == f"http://127.0.0.1:{state.ports['gateway']}"
@@ -50,7 +50,7 @@ def test_secrets_are_long_and_different(state: State) -> None:
     assert min(map(len, secrets)) >= 32
 
 
-def test_a_stack_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_stack_is_an_error_that_says_how_to_start_one(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"local\.sh up"):
         State.load(tmp_path / "state.json")
 
