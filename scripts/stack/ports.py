@@ -29,7 +29,8 @@ def is_free(port: int) -> bool:
 def choose(count: int, taken: Collection[int] = ()) -> list[int]:
     """Returns `count` different free ports, none of them in `taken`.
 
-    The order is random, so that stacks of different checkouts, which may be down at present, do not collide. Raises StackError when there are not enough.
+    The order is random, so that stacks of different checkouts, which may be down at present, do not collide. Raises
+    StackError when there are not enough.
     """
     chosen: list[int] = []
     candidates = _candidates()

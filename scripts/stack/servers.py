@@ -43,6 +43,7 @@ def mailserver(state: State) -> Program:
     return server(
         state, "mailserver", _script(state, "mailserver", "mailserver.py"),
         lambda: _check_mail(state), lambda: _make_certificate(state),
+        url=f"smtp://127.0.0.1:{state.ports['mailserver']}",
         variables={name: names[name] for name in ("SMTP_USER", "SMTP_PASSWORD")}, stop_seconds=5,
     )  # fmt: skip
 
