@@ -144,15 +144,8 @@ def _rows(stack: Stack) -> list[dict[str, Any]]:
     rows = []
     for program in stack.programs.values():
         info = stack.describe(program.name) if running else {"statename": "STOPPED", "pid": 0}
-        rows.append(
-            {
-                "name": program.name,
-                "pid": info["pid"] or None,
-                "port": program.port,
-                "url": program.url,
-                "state": info["statename"],
-            }
-        )
+        listed = {"name": program.name, "pid": info["pid"] or None, "port": program.port, "url": program.url}
+        rows.append({**listed, "state": info["statename"]})
     return rows
 
 
@@ -162,19 +155,12 @@ def _table(rows: Sequence[dict[str, Any]]) -> str:
 
 def _welcome(stack: Stack, *, servers_only: bool) -> str:
     names = stack.environment
-    lines = []
-    if not servers_only:
-        lines.append(f"gateway      {names['GATEWAY_URL']}  (the page and the API)")
-    lines += [
-        (
-            f"RabbitMQ     {names['RABBITMQ_MANAGEMENT_URL']}"
-            f"  user {names['RABBITMQ_USER']}  password {names['RABBITMQ_PASSWORD']}"
-        ),
-        f"mail         {names['MAILDIR']}",
-        f"logs         {stack.state.logs}",
-        f"environment  {stack.state.path}",
-    ]
-    return "\n".join(lines)
+    gateway = "" if servers_only else f"gateway      {names['GATEWAY_URL']}  (the page and the API)\n"
+    return (
+        f"{gateway}RabbitMQ     {names['RABBITMQ_MANAGEMENT_URL']}"
+        f"  user {names['RABBITMQ_USER']}  password {names['RABBITMQ_PASSWORD']}\n"
+        f"mail         {names['MAILDIR']}\nlogs         {stack.state.logs}\nenvironment  {stack.state.path}"
+    )
 
 
 _COMMANDS = {"up": _up, "status": _status, "logs": _logs, "exec": _exec, "down": _down}

@@ -50,7 +50,7 @@ def bring_up(
         programs = stack.programs
         # RabbitMQ registers at epmd when it starts.
         _start(stack, programs["epmd"], deadline, report)
-        servers = [program for program in programs.values() if program.is_server]
+        servers = [program for name, program in programs.items() if program.is_server and name != "epmd"]
         _start_all(stack, servers, deadline, report)
     if not servers_only:
         for name in _surplus_converters(stack.state, converters):
