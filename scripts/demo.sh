@@ -68,12 +68,17 @@ run() {
     eval "$1" || die "This step failed: $1 ${ANSWER}"
 }
 
-state="$root/.local/stack/demo/state.json"
+# stack_variable NAME: the value of an environment variable of the stack.
+stack_variable() {
+    python -c 'import json, sys; print(json.load(open(sys.argv[1]))["environment"][sys.argv[2]])' \
+        "$root/.local/stack/demo/state.json" "$1"
+}
+
 # The lines below read these by name.
 # shellcheck disable=SC2034
 {
-    GATEWAY="$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["environment"]["GATEWAY_URL"])' "$state")"
-    MAILDIR="$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["environment"]["MAILDIR"])' "$state")"
+    GATEWAY="$(stack_variable GATEWAY_URL)"
+    MAILDIR="$(stack_variable MAILDIR)"
     VIDEO="$video"
     name="$(basename "$video")"
     MP3="$folder/${name%.*}.mp3"

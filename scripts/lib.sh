@@ -42,6 +42,12 @@ find_python() {
     done
 }
 
+# require_python: ends with an error unless there is such an interpreter.
+require_python() {
+    [ -n "${PYTHON:-}" ] || find_python
+    [ -n "$PYTHON" ] || die "Python 3.11 or newer is needed. Install it, or name it in V2M_PYTHON, then try again."
+}
+
 # missing_packages: prints the Debian packages that hold what this machine lacks (with NEED_LINT=1 the linters' too).
 missing_packages() {
     local has_headers has_venv python_package=python3
@@ -123,15 +129,14 @@ ensure_system() {
         mapfile -t missing < <(missing_packages)
         [ "${#missing[@]}" = 0 ] || die "Still missing after the installation: ${missing[*]}. Install them by hand, then try again."
     fi
-    [ -n "$PYTHON" ] || die "Python 3.11 or newer is needed. Install it, or name it in V2M_PYTHON, then try again."
+    require_python
 }
 
 # ensure_uv: uv in a separate environment, so that it cannot conflict with other packages. Sets UV.
 ensure_uv() {
     UV="$ROOT/.local/uv/bin/uv"
     [ -x "$UV" ] && return
-    [ -n "${PYTHON:-}" ] || find_python
-    [ -n "$PYTHON" ] || die "Python 3.11 or newer is needed. Install it, or name it in V2M_PYTHON, then try again."
+    require_python
     say "Installing uv..."
     "$PYTHON" -m venv --clear "$ROOT/.local/uv" ||
         die "$PYTHON cannot make an environment. Install its venv package (python3-venv), then try again."
@@ -142,8 +147,7 @@ ensure_uv() {
 # ensure_environment FOLDER UV-PIP-ARGUMENT...: a virtual environment with packages of requirements.lock.
 ensure_environment() {
     local folder="$1" stamp="$1/.lock.sha256" wanted
-    [ -n "${PYTHON:-}" ] || find_python
-    [ -n "$PYTHON" ] || die "Python 3.11 or newer is needed. Install it, or name it in V2M_PYTHON, then try again."
+    require_python
     wanted="$("$PYTHON" -V) $(sha256sum <"$ROOT/requirements.lock")"
     [ -x "$folder/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
     ensure_uv
@@ -206,12 +210,12 @@ ensure_web() {
     ) 8>"$ROOT/.local/web.lock"
 }
 
-# ensure_chromium: the browser that tests the page, from Debian.
-ensure_chromium() {
-    [ -x /usr/bin/chromium ] && return
-    have apt-get || die "Chromium is missing: install it as /usr/bin/chromium, then try again."
-    say "Installing chromium (once)..."
-    install_packages chromium
+# ensure_program NAME: a program whose Debian package has the same name, such as chromium.
+ensure_program() {
+    have "$1" && return
+    have apt-get || die "$1 is missing. Install it, then try again."
+    say "Installing $1 (once)..."
+    install_packages "$1"
 }
 
 # run_in_gateway [--stack NAME | --kubernetes [--namespace NAME]] COMMAND...: runs a script's command in the gateway, in

@@ -163,7 +163,7 @@ tier_integration() { shared_stack && measured pytest -n 2 tests/integration "${p
 tier_e2e() { shared_stack && measured pytest -n 2 tests/e2e "${pytest_arguments[@]}"; }
 tier_browser() {
     # In subshells: a missing program fails only this tier.
-    (ensure_web) && (ensure_chromium) && shared_stack && run pytest -n 2 tests/browser "${pytest_arguments[@]}"
+    (ensure_web) && (ensure_program chromium) && shared_stack && run pytest -n 2 tests/browser "${pytest_arguments[@]}"
 }
 tier_faults() {
     local code=0

@@ -17,17 +17,8 @@ case " $* " in
         ;;
 esac
 
-# What measures requests per second, if it is asked for.
-names=" $* "
-missing=()
-if [[ "$names" == *" serving "* || ! "$names" =~ \ [a-z] ]]; then
-    have wrk || missing+=(wrk)
-fi
-if [ "${#missing[@]}" -gt 0 ]; then
-    have apt-get || die "These programs are missing (named as on Debian): ${missing[*]}. Install them, then try again."
-    say "Installing ${missing[*]} (once)..."
-    install_packages "${missing[@]}"
-fi
+# `serving`, which is measured by default, needs wrk.
+if [[ " $* " == *" serving "* || ! " $* " =~ \ [a-z] ]]; then ensure_program wrk; fi
 
 # Called by the trap.
 # shellcheck disable=SC2317

@@ -75,12 +75,12 @@ def _apply(options: Options, overlay: Overlay, config: Configuration, cluster: C
         if not line.endswith(" unchanged"):
             say(f"  {line}")
     say("Waiting for the rollouts...")
-    rollout.wait(cluster, [item for item in objects if item["kind"] in manifests.ROLLED_OUT], timeout=options.timeout)
+    content = objects[0]["metadata"]["labels"][manifests.CONTENT]
+    rollout.wait(cluster, f"{manifests.CONTENT}={content}", timeout=options.timeout)
     running = [item for item in objects if item["kind"] == "Deployment" and item["spec"].get("replicas") != 0]
     names = {item["metadata"]["name"] for item in running}
     rollout.check_dependencies(cluster, sorted(names & set(images.services())))
     # What an earlier deployment applied and this one does not contain.
-    content = objects[0]["metadata"]["labels"][manifests.CONTENT]
     cluster.delete(cluster.kinds(), f"--selector={MANAGED_BY},{manifests.CONTENT}!={content}")
 
 

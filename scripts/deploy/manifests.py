@@ -27,7 +27,7 @@ REPLICAS = "video2mp3.com/replicas"
 # A label of every object, the same for all objects of a deployment: those with another value are left over from an
 # earlier deployment.
 CONTENT = "video2mp3.com/content"
-ROLLED_OUT = ("Deployment", "StatefulSet", "DaemonSet")
+_ROLLED_OUT = ("Deployment", "StatefulSet", "DaemonSet")
 
 
 class Overlay:
@@ -146,7 +146,7 @@ def _set_checksums(objects: Sequence[Object], secrets: Sequence[Object]) -> None
     """Secrets are included whole, and each holds a random value: nothing can be derived from a checksum."""
     contents = [item for item in (*objects, *secrets) if item["kind"] in {"ConfigMap", "Secret"}]
     for item in objects:
-        if item["kind"] in ROLLED_OUT:
+        if item["kind"] in _ROLLED_OUT:
             template = item["spec"]["template"]
             text = json.dumps(template)
             used = sorted((each for each in contents if f'"{each["metadata"]["name"]}"' in text), key=identity)

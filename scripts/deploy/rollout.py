@@ -3,10 +3,9 @@
 import json
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from scripts.deploy import programs
-from scripts.deploy.cluster import Cluster, Object, label
+from scripts.deploy.cluster import Cluster, Object
 from scripts.deploy.programs import DeployError, say
 
 # Seconds until the services must reach their servers: a new database is initialised first.
@@ -17,22 +16,22 @@ import os, urllib.request
 port = os.environ.get("HEALTH_PORT", "8081")
 print(urllib.request.urlopen(f"http://127.0.0.1:{port}/status", timeout=10).read().decode())
 """
-# Shown of a failed workload.
+# Shown after a failed rollout: the last lines of each log, and how many pods.
 _LINES = 20
-_PODS = 3
+_PODS = 6
+_WORKLOADS = "deployments.apps,statefulsets.apps,daemonsets.apps"
 
 
-def wait(cluster: Cluster, workloads: Sequence[Object], *, timeout: float) -> None:
-    """Returns when all workloads run their newest version. Raises DeployError after `timeout` seconds."""
+def wait(cluster: Cluster, selector: str, *, timeout: float) -> None:
+    """Returns when all selected workloads run their newest version. Raises DeployError after `timeout` seconds."""
     _replace_stuck_pods(cluster)
-    with ThreadPoolExecutor(len(workloads) or 1) as pool:
-        results = list(pool.map(lambda item: _status(cluster, item, timeout), workloads))
-    failed = [(item, reason) for item, reason in zip(workloads, results, strict=True) if reason]
-    for item, _ in failed:
-        _show_diagnosis(cluster, item)
-    if failed:
-        reasons = "; ".join(f"{label(item)}: {reason}" for item, reason in failed)
-        raise DeployError(f"The rollout failed. {reasons}")
+    options = [f"--selector={selector}", f"--timeout={timeout:.0f}s"]
+    try:
+        # kubectl prints the progress of each.
+        programs.run(cluster.command("rollout", "status", _WORKLOADS, *options), timeout=timeout + 30, capture=False)
+    except DeployError as error:
+        _show_diagnosis(cluster)
+        raise DeployError(f"The rollout failed: {error}") from None
 
 
 def check_dependencies(cluster: Cluster, services: Sequence[str]) -> None:
@@ -56,15 +55,6 @@ def _unreachable(cluster: Cluster, service: str) -> str | None:
         return f"{service} does not report its state ({error})"
     down = [name for name, state in dependencies.items() if state != "up"]
     return f"{service} does not reach {', '.join(down)}" if down else None
-
-
-def _status(cluster: Cluster, item: Object, timeout: float) -> str | None:
-    try:
-        cluster.run("rollout", "status", label(item), f"--timeout={timeout:.0f}s", timeout=timeout + 30)
-    except DeployError as error:
-        return error.stderr if isinstance(error, programs.ProgramFailed) else str(error)
-    say(f"  {label(item)}: ready")
-    return None
 
 
 def _replace_stuck_pods(cluster: Cluster) -> None:
@@ -92,18 +82,15 @@ def _unready_pods(cluster: Cluster) -> list[Object]:
     ]  # fmt: skip
 
 
-def _show_diagnosis(cluster: Cluster, item: Object) -> None:
-    """Prints the events of a workload, and the events and last log lines of its pods that are not ready."""
-    name = item["metadata"]["name"]
-    pods = [pod for pod in _unready_pods(cluster) if pod["metadata"].get("labels", {}).get("app") == name]
-    _show(cluster, "events", "--for", label(item))
-    for pod in pods[:_PODS]:
-        pod_name = pod["metadata"]["name"]
-        _show(cluster, "events", "--for", f"pod/{pod_name}")
+def _show_diagnosis(cluster: Cluster) -> None:
+    """Prints the warnings of the namespace, and the last log lines of pods that are not ready."""
+    _show(cluster, "events", "--types=Warning")
+    for pod in _unready_pods(cluster)[:_PODS]:
         status = pod.get("status", {})
         for container in (*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])):
             if not container.get("ready"):
-                logs = ["logs", pod_name, f"--container={container['name']}", f"--tail={_LINES}"]
+                name = pod["metadata"]["name"]
+                logs = ["logs", name, f"--container={container['name']}", f"--tail={_LINES}"]
                 if container.get("restartCount"):
                     _show(cluster, *logs, "--previous")
                 _show(cluster, *logs)

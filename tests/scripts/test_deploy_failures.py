@@ -87,7 +87,7 @@ def test_a_failed_rollout_shows_events_and_last_lines(machine: Machine) -> None:
 
     said = machine.fails("deploy.sh")
 
-    assert "deployment/converter: error: timed out" in said
+    assert "error: timed out" in said
     assert "the event that explains it" in said
     assert "the last line of converter-0" in said
 

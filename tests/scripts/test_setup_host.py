@@ -45,7 +45,8 @@ def test_a_dry_run_shows_all_and_changes_nothing(machine: Machine, etc: Path) ->
 
     said = machine.succeeds("setup-host.sh", "--dry-run", "--etc", str(etc))
 
-    assert "auth@127.0.0.0/24" in said
+    assert "the account auth" in said
+    assert "from 127.0.0.0/24 only" in said
     assert "bind-address = 127.0.0.1,127.0.0.2" in said
     assert "bindIp: 127.0.0.1,127.0.0.2" in said
     assert files(etc) == before

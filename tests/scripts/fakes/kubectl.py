@@ -89,8 +89,8 @@ class _Cluster:
                 self._apply(json.loads(given)["items"], server_side="--server-side" in options)
             case "delete", _:
                 self._delete(names, options)
-            case "rollout", ["status", name]:
-                self._rollout_status(name)
+            case "rollout", ["status", kinds]:
+                self._rollout_status(kinds, options)
             case "exec", [name, *_]:
                 down = world.is_set("unreachable") == name.removeprefix("deployment/")
                 print(json.dumps({"dependencies": {"mongodb": "down" if down else "up"}}))
@@ -176,12 +176,11 @@ class _Cluster:
                 "kind": "PersistentVolumeClaim", "apiVersion": "v1", "metadata": metadata,
             }  # fmt: skip
 
-    def _rollout_status(self, name: str) -> None:
-        kind, _, name = name.partition("/")
-        item = self.objects[self._key(kind, name)]
-        if item["status"]["readyReplicas"] < item["status"]["replicas"]:
-            world.fail("error: timed out waiting for the condition")
-        print(f"{kind} {name!r} successfully rolled out")
+    def _rollout_status(self, kinds: str, options: list[str]) -> None:
+        for item in self._found(kinds, options):
+            if item["status"]["readyReplicas"] < item["status"]["replicas"]:
+                world.fail("error: timed out waiting for the condition")
+            print(f"{item['kind']} {item['metadata']['name']!r} successfully rolled out")
 
     def _delete(self, names: list[str], options: list[str]) -> None:
         kinds, *names = names
