@@ -165,7 +165,7 @@ def _measured(
     """The rows of one file, with the targets of two of them."""
     converter = system.stack.pid("converter")
 
-    def ours() -> Cost:
+    def own() -> Cost:
         before = processor_time(converter)
         seconds = system.convert_again(fid)
         return Cost(seconds, processor_time(converter) - before)
@@ -173,7 +173,7 @@ def _measured(
     fid = system.upload(path)
     system.wait(fid)
     try:
-        mine, peer = interleaved(scale.pairs, ours, lambda: plain(path))
+        mine, peer = interleaved(scale.pairs, own, lambda: plain(path))
         found = peaks(system, fid)
     finally:
         system.delete(fid)
@@ -183,8 +183,8 @@ def _measured(
     yield Result(f"{name}: temporary disk", "MB", [found.disk], [], "", Target())
 
 
-def _row(name: str, ours: list[Cost], peer: list[Cost], of: Callable[[Cost], float], target: Target) -> Result:
-    return Result(name, "s", list(map(of, ours)), list(map(of, peer)), "ffmpeg", target)
+def _row(name: str, own: list[Cost], peer: list[Cost], of: Callable[[Cost], float], target: Target) -> Result:
+    return Result(name, "s", list(map(of, own)), list(map(of, peer)), "ffmpeg", target)
 
 
 def _threads(system: System, number: int | None) -> None:

@@ -29,21 +29,21 @@ class Target:
 class Result:
     name: str
     unit: str
-    ours: Sequence[float]
+    own: Sequence[float]
     peer: Sequence[float]
-    """One figure for each of `ours`, taken right before or after it; empty where the target is about `ours`."""
+    """One figure for each of `own`, taken right before or after it; empty where the target is about `own`."""
     against: str
     """What the peer is."""
     target: Target
 
     @property
     def ratios(self) -> list[float]:
-        return [mine / other for mine, other in zip(self.ours, self.peer, strict=True)] if self.peer else []
+        return [mine / other for mine, other in zip(self.own, self.peer, strict=True)] if self.peer else []
 
     @property
     def value(self) -> float:
         """What the target is about."""
-        return statistics.median(self.ratios or self.ours)
+        return statistics.median(self.ratios or self.own)
 
     @property
     def met(self) -> bool:
@@ -52,12 +52,12 @@ class Result:
     def cells(self) -> list[str]:
         """The row as the table shows it, behind its benchmark: medians, and the least and the greatest of them."""
         peer = f"{_figure(statistics.median(self.peer))} {self.unit}" if self.peer else "–"
-        spread = self.ratios or self.ours
+        spread = self.ratios or self.own
         value = f"{_figure(self.value)} ({_figure(min(spread))}–{_figure(max(spread))})"
         unit = "" if self.peer else f" {self.unit}"
         return [
             self.name,
-            f"{_figure(statistics.median(self.ours))} {self.unit}",
+            f"{_figure(statistics.median(self.own))} {self.unit}",
             f"{peer}{f' ({self.against})' if self.against else ''}",
             f"{value}{unit}",
             f"{self.target}{unit}",
@@ -78,7 +78,7 @@ def seconds(action: Callable[[], object]) -> float:
     return time.monotonic() - begin
 
 
-def interleaved(pairs: int, ours: Callable[[], Figure], peer: Callable[[], Other]) -> tuple[list[Figure], list[Other]]:
+def interleaved(pairs: int, own: Callable[[], Figure], peer: Callable[[], Other]) -> tuple[list[Figure], list[Other]]:
     """Runs both `pairs` times, in turn, so that other load on the machine affects both alike.
 
     Each is first every other time. One more pair before these does not count.
@@ -87,10 +87,10 @@ def interleaved(pairs: int, ours: Callable[[], Figure], peer: Callable[[], Other
     others: list[Other] = []
     for number in range(-1, pairs):
         if number % 2:
-            first, second = ours(), peer()
+            first, second = own(), peer()
         else:
             second = peer()
-            first = ours()
+            first = own()
         if number >= 0:
             mine.append(first)
             others.append(second)

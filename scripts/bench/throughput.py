@@ -34,7 +34,7 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
             # Rarely: polling takes processor time that the converters need.
             system.wait(fid, every=0.25)
 
-    def ours() -> float:
+    def own() -> float:
         fids: list[ObjectId] = []
         found = seconds(lambda: convert(fids))
         for fid in fids:
@@ -58,8 +58,8 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
 
     name = f"{number} videos, 2 converters"
     with two_converters(system):
-        yield Result(name, "s", *interleaved(scale.pairs, ours, peer), "xargs -P2 ffmpeg", Target(most=1.2))
-        pairs = interleaved(scale.pairs, ours, script)
+        yield Result(name, "s", *interleaved(scale.pairs, own, peer), "xargs -P2 ffmpeg", Target(most=1.2))
+        pairs = interleaved(scale.pairs, own, script)
         yield Result(name, "s", *pairs, "a script: GridFS, ffmpeg, GridFS", Target())
 
 

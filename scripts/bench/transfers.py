@@ -18,7 +18,7 @@ def measure_upload(system: System, scale: Scale) -> Iterator[Result]:
     megabytes = path.stat().st_size / 1e6
     files, bucket = GridFS(system.client["bench"]), Bucket(system.client["bench"])
 
-    def ours() -> float:
+    def own() -> float:
         # Converters would start, and fail because random bytes are no video.
         system.stack.stop("converter")
         found = megabytes / seconds(lambda: system.upload(path))
@@ -50,15 +50,15 @@ def measure_upload(system: System, scale: Scale) -> Iterator[Result]:
             return speed(lambda: system.curl("--fail-with-body", "-F", f"file=@{path}", f"{peer}/upload"))
 
         try:
-            pairs = interleaved(scale.pairs, ours, lambda: speed(put))
+            pairs = interleaved(scale.pairs, own, lambda: speed(put))
             yield Result("speed", "MB/s", *pairs, "GridFS.put", Target(least=0.9))
-            yield Result("speed", "MB/s", *interleaved(scale.pairs, ours, spooled), "Flask, spooled", Target(least=2))
+            yield Result("speed", "MB/s", *interleaved(scale.pairs, own, spooled), "Flask, spooled", Target(least=2))
             # The upper bound: the gateway's writer without a request.
             pairs = interleaved(scale.pairs, stored, spooled)
             yield Result("speed, the writer in a script", "MB/s", *pairs, "Flask, spooled", Target())
             # Separately: watching takes processor time from the watched process.
             with watching(system.stack.pid("gateway"), system.temporary) as usage:
-                ours()
+                own()
         finally:
             system.stack.start("converter")
             system.stack.wait_ready("converter")
@@ -84,11 +84,11 @@ def measure_download(system: System, scale: Scale) -> Iterator[Result]:
         return megabytes / seconds(lambda: download(url))
 
     try:
-        ours = f"{system.url}/download?fid={fid}"
+        own = f"{system.url}/download?fid={fid}"
         with servers.nginx(samples.CACHE) as nginx:
-            pairs = interleaved(scale.pairs, lambda: speed(ours), lambda: speed(f"{nginx}/{path.name}"))
+            pairs = interleaved(scale.pairs, lambda: speed(own), lambda: speed(f"{nginx}/{path.name}"))
         with watching(system.stack.pid("gateway"), system.temporary) as usage:
-            download(ours)
+            download(own)
     finally:
         bucket.delete(fid)
     yield Result("speed", "MB/s", *pairs, "nginx, sendfile", Target(least=0.3))

@@ -58,10 +58,10 @@ def test_pairs_take_turns_and_the_first_does_not_count() -> None:
 
         return call
 
-    ours, peer = interleaved(3, side("ours"), side("peer"))
-    assert (len(ours), len(peer)) == (3, 3)
-    assert min(ours + peer) > 2
-    assert [calls[at : at + 2] for at in range(2, 8, 2)] == [["peer", "ours"], ["ours", "peer"], ["peer", "ours"]]
+    own, peer = interleaved(3, side("own"), side("peer"))
+    assert (len(own), len(peer)) == (3, 3)
+    assert min(own + peer) > 2
+    assert [calls[at : at + 2] for at in range(2, 8, 2)] == [["peer", "own"], ["own", "peer"], ["peer", "own"]]
 
 
 def test_unnamed_temporary_files_are_counted(tmp_path: Path) -> None:
