@@ -42,8 +42,10 @@ def _port(text: str) -> tuple[str, int]:
 def _deploy(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     parser.description = "Installs or updates the system on the cluster of kubectl's current context."
     add = parser.add_argument
-    add("--overlay", help="a folder in manifests/overlays (default: minikube)")
-    add("--host-databases", action="store_true", help="use this machine's MySQL and MongoDB; see ./setup-host.sh")
+    overlay = parser.add_mutually_exclusive_group()
+    overlay.add_argument("--overlay", default="minikube", help="a folder in manifests/overlays (default: minikube)")
+    overlay.add_argument("--host-databases", dest="overlay", action="store_const", const=manifests.HOST_DATABASES,
+                         help="use this machine's MySQL and MongoDB; see ./setup-host.sh")  # fmt: skip
     add("--with", dest="components", metavar="COMPONENT", action="append", default=[],
         help="a folder in manifests/components, such as network-policies; can be repeated")  # fmt: skip
     add("--registry", type=_registry, metavar="HOST/PATH", help="push the images there instead of into minikube")
@@ -51,12 +53,6 @@ def _deploy(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     add("--dry-run", action="store_true", help="print what would be applied, without secrets; change nothing")
     add("--timeout", type=float, metavar="SECONDS", default=900, help="for the rollouts (default: 900)")
     arguments = parser.parse_args(words)
-    if arguments.host_databases:
-        if arguments.overlay not in (None, manifests.HOST_DATABASES):
-            parser.error("--host-databases is an overlay: use it without --overlay")
-        arguments.overlay = manifests.HOST_DATABASES
-    del arguments.host_databases
-    arguments.overlay = arguments.overlay or "minikube"
     arguments.components = tuple(dict.fromkeys(arguments.components))
     deploy.deploy(deploy.Options(**vars(arguments)))
     if not arguments.dry_run:

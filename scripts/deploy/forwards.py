@@ -95,8 +95,9 @@ def _open(cluster: Cluster, service: Service, wanted: int | None) -> int:
     """The local port of a service's forward, which is started unless it runs."""
     target = {"context": cluster.context, "namespace": cluster.namespace, "service": service.name}
     for process, mark in _running(**target):
-        if wanted in (None, mark["port"]) and "scripts.deploy.forwards" in process.cmdline():
-            return int(mark["port"])
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if wanted in (None, mark["port"]) and "scripts.deploy.forwards" in process.cmdline():
+                return int(mark["port"])
     stop(service=service.name)
     port = _free_port(service, wanted)
     own_mark = json.dumps({"checkout": str(files.ROOT), **target, "port": port})
