@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Shows the whole system at work: a video goes in by curl, an email arrives, an MP3 comes out.
+# Demonstrates the whole system: curl uploads a video, an email arrives, curl downloads the MP3.
 # usage: ./scripts/demo.sh [VIDEO] [--keep] [--summary]
 #   VIDEO   your own video; without it, one of 20 seconds is made
 #   --keep  leave the system running afterwards
-#   --summary  also summarise it, with a provider for trying out that understands nothing
+#   --summary  also summarise it, with a fake AI provider
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 # shellcheck source=scripts/lib.sh
@@ -54,26 +54,31 @@ trap 'exit 143' TERM
 folder="$root/.local/demo"
 mkdir -p "$folder"
 if [ -z "$video" ]; then
-    video="$folder/sample.mp4"
-    python -m scripts.demo.sample "$video" || die "ffmpeg could not make the sample video."
+    video="$(PYTHONPATH="$root:$root/src" python -c 'from scripts.bench import samples; print(samples.mp4(20))')" ||
+        die "ffmpeg could not make the sample video."
 fi
 
 # member NAME: the value of that name in the JSON on standard input.
 member() { python -c 'import json, sys; value = json.load(sys.stdin)[sys.argv[1]]; print("" if value is None else value)' "$1"; }
 
-# run COMMAND: prints a line as a person would type it, and runs it here. Secrets stay names in it.
+# run COMMAND: prints a command line and runs it. Variables with secrets are printed as names.
 run() {
     printf '\n$ %s\n' "$1"
     ANSWER=""
     eval "$1" || die "This step failed: $1 ${ANSWER}"
 }
 
-state="$root/.local/stack/demo/state.json"
+# stack_variable NAME: the value of an environment variable of the stack.
+stack_variable() {
+    python -c 'import json, sys; print(json.load(open(sys.argv[1]))["environment"][sys.argv[2]])' \
+        "$root/.local/stack/demo/state.json" "$1"
+}
+
 # The lines below read these by name.
 # shellcheck disable=SC2034
 {
-    GATEWAY="$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["environment"]["GATEWAY_URL"])' "$state")"
-    MAILDIR="$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["environment"]["MAILDIR"])' "$state")"
+    GATEWAY="$(stack_variable GATEWAY_URL)"
+    MAILDIR="$(stack_variable MAILDIR)"
     VIDEO="$video"
     name="$(basename "$video")"
     MP3="$folder/${name%.*}.mp3"

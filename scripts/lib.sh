@@ -1,17 +1,17 @@
 # shellcheck shell=bash
-# What every script of the project needs: how it speaks, and how it gets the machine ready.
-# Source it from the checkout's root; every ensure_* function is quick when there is nothing to do.
+# What every script of the project needs: messages, and the programs and packages that must be installed.
+# Source it from the checkout's root; every ensure_* function is quick when everything is installed.
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 # Debian keeps servers in sbin, which is not on the PATH of an ordinary user.
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
-# One Python for everything: never one that uv fetches from elsewhere.
+# One Python for everything: uv must not download another one.
 export PATH UV_PYTHON_DOWNLOADS=never
 
-# say SENTENCE: tells what happens next.
+# say SENTENCE: prints a progress line to standard error.
 say() { printf '%s\n' "$*" >&2; }
 
-# die SENTENCE: what is wrong and what to do about it.
+# die SENTENCE: ends with an error, which says what is wrong and what to do.
 die() {
     printf 'error: %s\n' "$*" >&2
     exit 1
@@ -19,7 +19,7 @@ die() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# as_root COMMAND...: runs it as root, with sudo where we are not.
+# as_root COMMAND...: runs it as root, with sudo unless this is root.
 as_root() {
     if [ "$(id -u)" = 0 ]; then
         "$@"
@@ -30,7 +30,7 @@ as_root() {
     fi
 }
 
-# find_python: sets PYTHON to the first interpreter that is new enough (3.11), or to nothing.
+# find_python: sets PYTHON to the first interpreter that is new enough (3.11), or to an empty string.
 find_python() {
     local name
     PYTHON=""
@@ -42,11 +42,17 @@ find_python() {
     done
 }
 
+# require_python: ends with an error unless there is such an interpreter.
+require_python() {
+    [ -n "${PYTHON:-}" ] || find_python
+    [ -n "$PYTHON" ] || die "Python 3.11 or newer is needed. Install it, or name it in V2M_PYTHON, then try again."
+}
+
 # missing_packages: prints the Debian packages that hold what this machine lacks (with NEED_LINT=1 the linters' too).
 missing_packages() {
     local has_headers has_venv python_package=python3
     if [ -z "$PYTHON" ]; then
-        # Where python3 is too old (Ubuntu 22.04), a newer one has a package of its own.
+        # Where python3 is too old (Ubuntu 22.04), a newer one has a separate package.
         if have apt-cache && apt-cache show python3.11 >/dev/null 2>&1; then python_package=python3.11; fi
         printf '%s\n' "$python_package" "$python_package-dev" "$python_package-venv"
     else
@@ -98,7 +104,7 @@ install_packages() (
         die "apt-get update failed. Check the network and /etc/apt/sources.list, then try again."
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends "$@" >&2 ||
         die "apt-get could not install: $*. Install them by hand, then try again."
-    # What we installed for a private stack must not come up by itself at the next boot either.
+    # Servers for a private stack must not start at the next boot either.
     if have systemctl && [ -d /run/systemd/system ]; then
         for package in "$@"; do
             case "$package" in
@@ -110,7 +116,7 @@ install_packages() (
     fi
 )
 
-# ensure_system: the programs that no Python package brings. Sets PYTHON.
+# ensure_system: the programs that are not in Python packages. Sets PYTHON.
 ensure_system() {
     local missing
     find_python
@@ -123,15 +129,14 @@ ensure_system() {
         mapfile -t missing < <(missing_packages)
         [ "${#missing[@]}" = 0 ] || die "Still missing after the installation: ${missing[*]}. Install them by hand, then try again."
     fi
-    [ -n "$PYTHON" ] || die "Python 3.11 or newer is needed. Install it, or name it in V2M_PYTHON, then try again."
+    require_python
 }
 
-# ensure_uv: uv in an environment of its own, so that it cannot clash with anything. Sets UV.
+# ensure_uv: uv in a separate environment, so that it cannot conflict with other packages. Sets UV.
 ensure_uv() {
     UV="$ROOT/.local/uv/bin/uv"
     [ -x "$UV" ] && return
-    [ -n "${PYTHON:-}" ] || find_python
-    [ -n "$PYTHON" ] || die "Python 3.11 or newer is needed. Install it, or name it in V2M_PYTHON, then try again."
+    require_python
     say "Installing uv..."
     "$PYTHON" -m venv --clear "$ROOT/.local/uv" ||
         die "$PYTHON cannot make an environment. Install its venv package (python3-venv), then try again."
@@ -139,25 +144,24 @@ ensure_uv() {
         die "uv cannot be installed from PyPI. Check the network and pip's settings, then try again."
 }
 
-# ensure_environment FOLDER LOCK: a virtual environment with exactly the packages of LOCK.
+# ensure_environment FOLDER UV-PIP-ARGUMENT...: a virtual environment with packages of requirements.lock.
 ensure_environment() {
-    local folder="$1" lock="$2" stamp="$1/.lock.sha256" wanted
-    [ -n "${PYTHON:-}" ] || find_python
-    [ -n "$PYTHON" ] || die "Python 3.11 or newer is needed. Install it, or name it in V2M_PYTHON, then try again."
-    wanted="$("$PYTHON" -V) $(sha256sum <"$lock")"
+    local folder="$1" stamp="$1/.lock.sha256" wanted
+    require_python
+    wanted="$("$PYTHON" -V) $(sha256sum <"$ROOT/requirements.lock")"
     [ -x "$folder/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
     ensure_uv
-    say "Installing the Python packages of ${lock#"$ROOT"/} into ${folder#"$ROOT"/}..."
+    say "Installing Python packages of requirements.lock into ${folder#"$ROOT"/}..."
     if ! [ "$("$folder/bin/python" -V 2>/dev/null)" = "$("$PYTHON" -V)" ]; then
         "$UV" venv --quiet --clear --python "$PYTHON" "$folder" || die "uv cannot create $folder. Remove it, then try again."
     fi
-    "$UV" pip sync --quiet --require-hashes --python "$folder/bin/python" "$lock" ||
-        die "The packages of $lock cannot be installed; see the lines above. Then try again."
+    "$UV" pip "${@:2}" --quiet --python "$folder/bin/python" ||
+        die "The packages of requirements.lock cannot be installed; see the lines above. Then try again."
     printf '%s\n' "$wanted" >"$stamp"
 }
 
-# ensure_python: .venv with the packages of requirements.lock. Sets PYTHON if nothing did.
-ensure_python() { ensure_environment "$ROOT/.venv" "$ROOT/requirements.lock"; }
+# ensure_python: .venv with exactly the packages of requirements.lock. Sets PYTHON if it is not set.
+ensure_python() { ensure_environment "$ROOT/.venv" sync --require-hashes "$ROOT/requirements.lock"; }
 
 # run_deploy COMMAND ARGUMENT...: runs a command of scripts/deploy in place of this shell.
 run_deploy() {
@@ -167,7 +171,9 @@ run_deploy() {
 import importlib.util, sys
 names = ["dotenv", "email_validator", "psutil", "pydantic_settings", "requests", "yaml"]
 sys.exit(None in map(importlib.util.find_spec, names))'; then
-        ensure_environment "$ROOT/.local/deploy-venv" "$ROOT/scripts/deploy/requirements.lock"
+        # Versions and hashes are those of the lock.
+        ensure_environment "$ROOT/.local/deploy-venv" \
+            install --constraint "$ROOT/requirements.lock" --group "$ROOT/pyproject.toml:deploy"
         PYTHON="$ROOT/.local/deploy-venv/bin/python"
     fi
     exec env PYTHONSAFEPATH=1 PYTHONPATH="$ROOT:$ROOT/src" "$PYTHON" -m scripts.deploy "$@"
@@ -182,13 +188,13 @@ ensure_web() {
         LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)"
     [ "$(cat "$web/dist/.sources" 2>/dev/null)" = "$sources" ] && return
     (
-        # Two stacks may come up at the same time.
+        # Two stacks may start at the same time.
         flock 8
         [ "$(cat "$web/dist/.sources" 2>/dev/null)" = "$sources" ] && exit
         cd "$web" || exit
         if [ "$(cat node_modules/.packages 2>/dev/null)" != "$packages" ]; then
             say "Installing the packages that build the page..."
-            # No package's own scripts: nothing that we use needs them.
+            # Without install scripts, which none of these packages needs.
             env PATH="$bin:$PATH" "$bin/npm" ci --ignore-scripts --no-progress >"$log" 2>&1 || {
                 cat "$log" >&2
                 die "The packages of src/web/package-lock.json cannot be installed. The lines above say why; then try again."
@@ -204,10 +210,34 @@ ensure_web() {
     ) 8>"$ROOT/.local/web.lock"
 }
 
-# ensure_chromium: the browser that tests the page, from Debian.
-ensure_chromium() {
-    [ -x /usr/bin/chromium ] && return
-    have apt-get || die "Chromium is missing: install it as /usr/bin/chromium, then try again."
-    say "Installing chromium (once)..."
-    install_packages chromium
+# ensure_program NAME: a program whose Debian package has the same name, such as chromium.
+ensure_program() {
+    have "$1" && return
+    have apt-get || die "$1 is missing. Install it, then try again."
+    say "Installing $1 (once)..."
+    install_packages "$1"
+}
+
+# run_in_gateway [--stack NAME | --kubernetes [--namespace NAME]] COMMAND...: runs a script's command in the gateway, in
+# place of this shell. The script defines `gateway_command COMMAND...`, which sets the array `command`.
+run_in_gateway() {
+    local stack=dev namespace=video2mp3 kubernetes="" command=()
+    while [ $# -gt 0 ]; do
+        case "$1" in
+            --help | -h)
+                sed -n '2,/^set /{s/^# //p}' "$0"
+                exit 0
+                ;;
+            --stack) stack="${2:?--stack needs a name}" && shift ;;
+            --namespace) namespace="${2:?--namespace needs a name}" && shift ;;
+            --kubernetes) kubernetes=1 ;;
+            *) break ;;
+        esac
+        shift
+    done
+    gateway_command "$@"
+    if [ -n "$kubernetes" ]; then
+        exec kubectl --namespace "$namespace" exec deployment/gateway -- python -m "${command[@]}"
+    fi
+    exec "$ROOT/scripts/local.sh" exec --name "$stack" gateway python -m "${command[@]}"
 }

@@ -9,10 +9,10 @@ case "${1:-}" in
     up)
         ensure_system
         ensure_python
-        # Without the page there is still the API.
-        [[ " $* " == *" --servers-only "* ]] || (ensure_web) || say "Going on without the page."
+        # The API works without the page.
+        [[ " $* " == *" --servers-only "* ]] || (ensure_web) || say "Continuing without the page."
         ;;
     *) [ -x "$root/.venv/bin/python" ] || { ensure_system && ensure_python; } ;;
 esac
-# The caller's directory stays, for `exec`; it must not be searched for Python modules.
+# `exec` runs in the caller's directory, which must not be searched for Python modules.
 exec env PYTHONSAFEPATH=1 PYTHONPATH="$root" "$root/.venv/bin/python" -m scripts.stack "$@"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Renews the locks: requirements.lock (everything, for development) and src/<service>/requirements.lock (for the images).
+# Updates the locks: requirements.lock (everything, for development) and src/<service>/requirements.lock (for the images).
 # They hold hashes and no registry address, so that any mirror serves them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -20,8 +20,8 @@ case "${1:-}" in
     *) die "unknown option $1: see --help" ;;
 esac
 
-compile src/*/pyproject.toml scripts/deploy/pyproject.toml --group dev --output-file requirements.lock
+compile src/*/pyproject.toml --group dev --output-file requirements.lock
 upgrade=()
-for service in src/*/pyproject.toml scripts/deploy/pyproject.toml; do
+for service in src/*/pyproject.toml; do
     compile "$service" --constraint requirements.lock --output-file "$(dirname "$service")/requirements.lock"
 done

@@ -1,4 +1,4 @@
-"""`python scripts/locks.py`: says whether the locks still fit what the pyproject files ask for; needs no network.
+"""`python scripts/locks.py`: checks that the locks match the pyproject files, without network access.
 
 It does not look for newer versions: it finds a dependency that was added or changed without `./scripts/lock.sh`, and a
 service whose lock disagrees with the one that is tested.
@@ -24,16 +24,17 @@ def pins(lock: Path) -> set[tuple[str, Version]]:
 
 
 def wanted(project: Path) -> list[Requirement]:
-    """What a pyproject file asks for itself, its development group included."""
+    """The direct requirements of a pyproject file, its dependency groups included."""
     content = tomllib.loads(project.read_text())
-    texts = [*content["project"].get("dependencies", []), *content.get("dependency-groups", {}).get("dev", [])]
-    return [Requirement(text) for text in texts]
+    groups = content.get("dependency-groups", {}).values()
+    texts = [*content["project"].get("dependencies", []), *(text for group in groups for text in group)]
+    return [Requirement(text) for text in texts if isinstance(text, str)]  # not `include-group`
 
 
 def problems() -> Iterator[str]:
-    """One sentence a disagreement."""
+    """One sentence for each mismatch."""
     everything = pins(_ROOT / "requirements.lock")
-    projects = [_ROOT / "pyproject.toml", *sorted(_ROOT.glob("s*/*/pyproject.toml"))]
+    projects = [_ROOT / "pyproject.toml", *sorted(_ROOT.glob("src/*/pyproject.toml"))]
     for project in projects:
         lock = project.with_name("requirements.lock")
         if not lock.exists():
@@ -45,11 +46,10 @@ def problems() -> Iterator[str]:
             if not any(name == pinned and requirement.specifier.contains(version, True) for pinned, version in locked):
                 yield f"{lock.relative_to(_ROOT)} has no {requirement}"
         for stray, version in sorted(locked - everything):
-            yield f"{lock.relative_to(_ROOT)} has {stray} {version}, requirements.lock has not"
+            yield f"{lock.relative_to(_ROOT)} has {stray} {version}, requirements.lock does not"
 
 
 def main() -> int:
-    """Prints the disagreements; 1 when there are any."""
     found = list(problems())
     for problem in found:
         print(f"{problem}. Run ./scripts/lock.sh and commit the locks.", file=sys.stderr)

@@ -2,17 +2,17 @@
 # Runs the tests, each tier against what it needs.
 # usage: ./scripts/test.sh [TIER...] [--all] [--with COMPONENT]... [-- PYTEST ARGUMENTS]
 #   lint         style, types, imports, security, shell, locks
-#   unit         parts by themselves
+#   unit         parts without servers
 #   scripts      the scripts
 #   manifests    the Kubernetes manifests
 #   integration  parts with real servers
-#   e2e          the whole system, as a person uses it
+#   e2e          the whole system, as a user sees it
 #   browser      the web page in a real browser
-#   faults       the whole system while parts of it die
+#   faults       the whole system while parts of it fail
 #   cluster      the manifests in a real cluster; runs only when it is named
 # --all: also the faults that take many minutes each
 # --with COMPONENT: for the tier cluster, deploy with this component too; can be repeated
-# Without a tier: all but cluster. Servers are started as needed and ended afterwards; the faults run beside the others.
+# Without a tier: all but cluster. Servers are started as needed and ended afterwards; the faults run in parallel with the other tiers.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 cd "$root"
@@ -58,19 +58,19 @@ if [ "${#tiers[@]}" = 0 ]; then
         if [ "$tier" != cluster ] && has_tests "$tier"; then tiers+=("$tier"); fi
     done
 fi
-asked() { [[ " ${tiers[*]} " == *" $1 "* ]]; }
+requested() { [[ " ${tiers[*]} " == *" $1 "* ]]; }
 
-if asked lint; then export NEED_LINT=1; fi
+if requested lint; then export NEED_LINT=1; fi
 ensure_system
 ensure_python
 export PATH="$root/.venv/bin:$PATH"
 
-# Total coverage means something only when everything that measures it runs, whole.
+# Total coverage is meaningful only when all tiers that measure it run completely.
 coverage=""
-if asked unit && asked integration && asked e2e && [ "${#pytest_arguments[@]}" = 0 ]; then coverage=1; fi
+if requested unit && requested integration && requested e2e && [ "${#pytest_arguments[@]}" = 0 ]; then coverage=1; fi
 
 child=""
-beside=""
+background=""
 stacks=()
 
 # run COMMAND...: runs it so that a signal to this script reaches it too; returns its exit code.
@@ -92,9 +92,9 @@ finish() {
         kill -TERM "$child" 2>/dev/null || true
         wait "$child" 2>/dev/null || true
     fi
-    if [ -n "$beside" ]; then
-        kill -TERM "$beside" 2>/dev/null || true
-        wait "$beside" 2>/dev/null || true
+    if [ -n "$background" ]; then
+        kill -TERM "$background" 2>/dev/null || true
+        wait "$background" 2>/dev/null || true
     fi
     for name in "${stacks[@]}"; do
         ./scripts/local.sh down --wipe --name "$name" >&2 || code=1
@@ -118,7 +118,7 @@ start_stack() {
     run ./scripts/local.sh up --provider --name "$1" "${options[@]}"
 }
 
-# one_at_a_time STACK: the stacks' names are the checkout's, so only one run at a time may use each.
+# one_at_a_time STACK: only one test run of a checkout at a time may use each stack.
 one_at_a_time() {
     mkdir -p .local
     exec 9>".local/test-$1.lock"
@@ -162,14 +162,14 @@ tier_manifests() { run pytest tests/manifests "${pytest_arguments[@]}"; }
 tier_integration() { shared_stack && measured pytest -n 2 tests/integration "${pytest_arguments[@]}"; }
 tier_e2e() { shared_stack && measured pytest -n 2 tests/e2e "${pytest_arguments[@]}"; }
 tier_browser() {
-    # In shells of their own: what they lack fails this tier and no other.
-    (ensure_web) && (ensure_chromium) && shared_stack && run pytest -n 2 tests/browser "${pytest_arguments[@]}"
+    # In subshells: a missing program fails only this tier.
+    (ensure_web) && (ensure_program chromium) && shared_stack && run pytest -n 2 tests/browser "${pytest_arguments[@]}"
 }
 tier_faults() {
     local code=0
-    if [ -n "$beside" ]; then
-        wait "$beside" || code=$?
-        beside=""
+    if [ -n "$background" ]; then
+        wait "$background" || code=$?
+        background=""
         cat .local/faults.log
         return "$code"
     fi
@@ -179,7 +179,7 @@ tier_faults() {
 }
 tier_cluster() { run pytest --capture=no --verbose tests/cluster "${cluster_arguments[@]}" "${pytest_arguments[@]}"; }
 
-# show_logs TIER: what the services said before the tier failed.
+# show_logs TIER: the last log lines of the services after the tier failed.
 show_logs() {
     local name=test service
     [ "$1" != faults ] || name=faults
@@ -197,10 +197,10 @@ total_coverage() {
 
 rm -rf .local/coverage
 mkdir -p .local/coverage
-# The faults mostly wait for what they broke: they run beside the other tiers, on a stack of their own.
-if asked faults && [ "${#tiers[@]}" -gt 1 ]; then
+# The faults mostly wait: they run in parallel with the other tiers, on a separate stack.
+if requested faults && [ "${#tiers[@]}" -gt 1 ]; then
     ./scripts/test.sh faults "${faults_arguments[@]}" -- "${pytest_arguments[@]}" >.local/faults.log 2>&1 </dev/null &
-    beside=$!
+    background=$!
 fi
 
 summary=()

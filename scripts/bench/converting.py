@@ -1,4 +1,7 @@
-"""`convert`: from the request to the stored MP3, against ffmpeg by itself on a file in the page cache."""
+"""`convert`, `convert-parallel`, `fetch` and `flat`: what one conversion costs.
+
+The time is from the request to the stored MP3, against ffmpeg alone on a file in the page cache.
+"""
 
 import os
 import shutil
@@ -17,10 +20,12 @@ from converter.ffmpeg import moviepy_parts
 from converter.ffmpeg.cpu_affinity import CpuAffinity
 from converter.ffmpeg.limits import Limits
 from scripts.bench import samples
-from scripts.bench.pairs import interleaved
-from scripts.bench.results import Result, Target
-from scripts.bench.system import PATIENCE, Scale, System
+from scripts.bench.results import Result, Target, interleaved, progress, seconds
+from scripts.bench.system import TIMEOUT, Scale, System
 from scripts.bench.usage import Usage, processor_time, watching
+
+# The greatest ratio of the peak of the largest video to that of the smallest.
+_FLAT = Target(most=1.25)
 
 
 @dataclass(frozen=True)
@@ -32,14 +37,13 @@ class Cost:
 
 
 def ffmpeg(source: Path) -> list[str]:
-    """The command of a person who wants the same MP3."""
+    """The command that makes the same MP3."""
     quiet = ["-nostdin", "-v", "error", "-y"]
     target = str(samples.CACHE / "peer.mp3")
     return [moviepy_parts.binary(), *quiet, "-i", str(source), "-vn", "-c:a", "libmp3lame", "-b:a", "192k", target]
 
 
 def plain(source: Path) -> Cost:
-    """ffmpeg by itself."""
     begin = time.monotonic()
     process = subprocess.Popen(ffmpeg(source))
     _, status, used = os.wait4(process.pid, 0)
@@ -60,7 +64,7 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
 
 
 def measure_parallel(system: System, scale: Scale) -> Iterator[Result]:
-    """All cores for one job; and of it the encoding, without what MongoDB has to do."""
+    """All cores for one job; and the encoding alone, without MongoDB."""
     _threads(system, None)
     path = samples.mp4(scale.of(600, 120))
     name = f"{path.name} on {os.cpu_count()} cores"
@@ -69,28 +73,87 @@ def measure_parallel(system: System, scale: Scale) -> Iterator[Result]:
     yield Result(f"{name}: wall, of a local file", "s", mine, alone, "ffmpeg", Target())
 
 
+def measure_fetch(system: System, scale: Scale) -> Iterator[Result]:
+    """How much of a video the converter reads from MongoDB for its sound, against the file's size."""
+    length = scale.of(60, 5)
+    for path, target in (
+        (samples.camera(length), Target(most=0.4)),
+        (samples.mp4(length), Target(most=1.05)),
+        (samples.matroska(length), Target(most=1.05)),
+    ):
+        fid = system.upload(path)
+        system.wait(fid)
+        sent = []
+        for _ in range(scale.pairs):
+            before = _bytes_sent(system)
+            system.convert_again(fid)
+            sent.append((_bytes_sent(system) - before) / 1e6)
+        system.delete(fid)
+        size = path.stat().st_size / 1e6
+        yield Result(path.name, "MB", sent, [size] * len(sent), "the file's size", target)
+
+
+def _bytes_sent(system: System) -> int:
+    return int(system.client.admin.command("serverStatus")["network"]["bytesOut"])
+
+
+def measure_flat(system: System, scale: Scale) -> Iterator[Result]:
+    """Whether memory and temporary disk stay the same from small to huge videos: 20 MB, 200 MB and 2 GB.
+
+    The gateway's peaks during the upload, and the converter's during the conversion.
+    """
+    system.stack.restart("gateway", {})
+    uploads, sizes = [], []
+    # By the encoders that may work on one video.
+    conversions: dict[int, list[Usage]] = {1: [], os.cpu_count() or 1: []}
+    for length in (5, 60) if scale.quick else (60, 600, 6000):
+        path = samples.mp4(length)
+        sizes.append(path.stat().st_size / 1e6)
+        progress(f"{sizes[-1]:.0f} MB")
+        with watching(system.stack.pid("gateway"), system.temporary / "nothing") as usage:
+            fid = system.upload(path)
+        uploads.append(usage)
+        system.wait(fid)
+        for threads, found in conversions.items():
+            system.stack.restart("converter", {"CONVERTER_THREADS": str(threads)})
+            found.append(peaks(system, fid))
+        system.delete(fid)
+    span = f"{sizes[0]:.0f} MB to {sizes[-1]:.0f} MB"
+    small = f"at {sizes[0]:.0f} MB"
+    yield Result(f"upload, memory, {span}", "MB", [uploads[-1].memory], [uploads[0].memory], small, _FLAT)
+    yield Result(f"upload, temporary disk, {span}", "MB", [uploads[-1].disk], [], "", Target(most=1))
+    for threads, found in conversions.items():
+        name = f"conversion, {threads} encoder{'s' if threads > 1 else ''}"
+        memory = [cost.memory for cost in found]
+        yield Result(f"{name}, memory, {span}", "MB", memory[-1:], memory[:1], small, _FLAT)
+        yield Result(f"{name}, memory at {sizes[-1]:.0f} MB", "MB", memory[-1:], [], "", Target(most=150))
+        # Without the video itself, which has to be on the disk as a whole.
+        beside = max(0.0, found[-1].disk - sizes[-1])
+        yield Result(f"{name}, disk beside {sizes[-1]:.0f} MB", "MB", [beside], [], "", Target(most=300))
+
+
 def _encoded(path: Path) -> float:
-    """The seconds that the converter takes for a video that it has."""
-    limits = Limits(timeout=PATIENCE, stall=PATIENCE, memory_mb=1024, max_output_mb=1024, max_duration=1e5)
+    """The seconds that the converter takes for a local file."""
+    limits = Limits(timeout=TIMEOUT, stall=TIMEOUT, memory_mb=1024, max_output_mb=1024, max_duration=1e5)
     with tempfile.TemporaryDirectory(dir=samples.CACHE) as folder:
         own = Path(shutil.copy(path, folder))
-        begin = time.monotonic()
-        transcode(
-            own,
-            Path(folder),
-            filename=path.name,
-            options=ConversionOptions.model_validate({}),
-            limits=limits,
-            on_progress=lambda _: None,
-            should_stop=lambda: False,
-            threads=os.cpu_count() or 1,
-            affinity=CpuAffinity(),
+        return seconds(
+            lambda: transcode(
+                own,
+                Path(folder),
+                filename=path.name,
+                options=ConversionOptions.model_validate({}),
+                limits=limits,
+                on_progress=lambda _: None,
+                should_stop=lambda: False,
+                threads=os.cpu_count() or 1,
+                affinity=CpuAffinity(),
+            )
         )
-        return time.monotonic() - begin
 
 
 def peaks(system: System, fid: ObjectId) -> Usage:
-    """What the converter needs for one more conversion. Apart: who watches takes processor time from who is watched."""
+    """What one more conversion needs; only that is measured, because watching takes processor time."""
     with watching(system.stack.pid("converter"), system.temporary) as usage:
         system.convert_again(fid)
     return usage
@@ -102,7 +165,7 @@ def _measured(
     """The rows of one file, with the targets of two of them."""
     converter = system.stack.pid("converter")
 
-    def ours() -> Cost:
+    def own() -> Cost:
         before = processor_time(converter)
         seconds = system.convert_again(fid)
         return Cost(seconds, processor_time(converter) - before)
@@ -110,7 +173,7 @@ def _measured(
     fid = system.upload(path)
     system.wait(fid)
     try:
-        mine, peer = interleaved(scale.pairs, ours, lambda: plain(path))
+        mine, peer = interleaved(scale.pairs, own, lambda: plain(path))
         found = peaks(system, fid)
     finally:
         system.delete(fid)
@@ -120,8 +183,8 @@ def _measured(
     yield Result(f"{name}: temporary disk", "MB", [found.disk], [], "", Target())
 
 
-def _row(name: str, ours: list[Cost], peer: list[Cost], of: Callable[[Cost], float], target: Target) -> Result:
-    return Result(name, "s", list(map(of, ours)), list(map(of, peer)), "ffmpeg", target)
+def _row(name: str, own: list[Cost], peer: list[Cost], of: Callable[[Cost], float], target: Target) -> Result:
+    return Result(name, "s", list(map(of, own)), list(map(of, peer)), "ffmpeg", target)
 
 
 def _threads(system: System, number: int | None) -> None:

@@ -1,4 +1,4 @@
-"""What the gateway and the auth service are compared with: Flask as its tutorial writes it, under the same server."""
+"""What the gateway and the auth service are compared with: a Flask application as in its tutorial, same server."""
 
 import os
 from typing import Any
@@ -14,7 +14,7 @@ from common.runtime import health
 def create_app() -> Flask:
     """A route that returns a constant, and an upload that is spooled by Flask and then put into GridFS."""
     app = Flask("peer", static_folder=None)
-    # What the server asks of the applications that it runs.
+    # The server needs it of every application.
     health.install(app, {})
     client: MongoClient[dict[str, Any]] = MongoClient(os.environ["MONGO_URI"], connect=False)
     files = GridFS(client["bench"], "spooled")
@@ -27,13 +27,13 @@ def create_app() -> Flask:
 
     @app.get("/listing")
     def listing() -> Response:
-        """What the gateway asks MongoDB for `GET /jobs`."""
+        """The gateway's query for `GET /jobs`."""
         rows = client["videos"]["jobs"].find({"username": request.args["username"]}).sort("_id", -1).limit(50)
         return jsonify([str(row["_id"]) for row in rows])
 
     @app.get("/asking")
     def asking() -> Response:
-        """What the gateway does for `GET /jobs`, and nothing else: asks another service, and MongoDB."""
+        """Only what the gateway does for `GET /jobs`: a request to another service, and a query."""
         session.post(f"{os.environ['ASKS']}/constant", timeout=10).raise_for_status()
         return listing()
 

@@ -1,4 +1,4 @@
-"""The table, for a terminal and for docs/performance.md, with what it was measured on."""
+"""The table, for a terminal and for docs/performance.md, with the machine and the versions."""
 
 import datetime
 import os
@@ -13,14 +13,14 @@ import psutil
 from converter.ffmpeg import moviepy_parts
 from scripts.bench.results import HEADINGS
 from scripts.bench.system import Scale, System
-from scripts.stack.paths import ROOT
+from scripts.stack.state import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
 _BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 def table(cells: Sequence[Sequence[str]]) -> str:
-    """The rows in columns, which Markdown takes for a table too."""
+    """The rows as a Markdown table in columns."""
     rows = [HEADINGS, *cells]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
     lines = [
@@ -47,17 +47,16 @@ def write(rows: Sequence[Sequence[str]], order: Sequence[str], system: System, s
 
 
 def put(rows: Sequence[Sequence[str]], order: Sequence[str], about: Sequence[str]) -> None:
-    """Puts rows between the marks, below what is said about them; the rows of other benchmarks stay."""
+    """Puts rows between the marks, below the lines `about` them; the rows of other benchmarks stay."""
     page = PAGE.read_text()
-    renewed = {row[0] for row in rows}
-    kept = [row for row in _rows(page) if row[0] in order and row[0] not in renewed]
+    updated = {row[0] for row in rows}
+    kept = [row for row in _rows(page) if row[0] in order and row[0] not in updated]
     found = sorted([*kept, *rows], key=lambda row: order.index(row[0]))
     text = "\n".join([_BEGIN, "", *about, "", table(found), "", _END])
     PAGE.write_text(re.sub(f"{_BEGIN}.*{_END}", lambda _: text, page, flags=re.DOTALL))
 
 
 def _rows(page: str) -> list[list[str]]:
-    """The cells of the table that is there."""
     measured = page.partition(_BEGIN)[2].partition(_END)[0]
     lines = [line for line in measured.splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]

@@ -1,8 +1,14 @@
-"""What a benchmark found: pairs of this project's figure and its peer's, and whether the target is met."""
+"""Measures interleaved pairs of this project's figure and its peer's, and says whether the target is met."""
 
 import statistics
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+Figure = TypeVar("Figure")
+Other = TypeVar("Other")
 
 
 @dataclass(frozen=True)
@@ -13,7 +19,6 @@ class Target:
     least: float | None = None
 
     def met(self, value: float) -> bool:
-        """Whether the value is within the bound."""
         return (self.most is None or value <= self.most) and (self.least is None or value >= self.least)
 
     def __str__(self) -> str:
@@ -22,41 +27,37 @@ class Target:
 
 @dataclass(frozen=True)
 class Result:
-    """One row of the table."""
-
     name: str
     unit: str
-    ours: Sequence[float]
+    own: Sequence[float]
     peer: Sequence[float]
-    """One figure for each of `ours`, taken right before or after it; empty where the target is about `ours`."""
+    """One figure for each of `own`, taken right before or after it; empty where the target is about `own`."""
     against: str
     """What the peer is."""
     target: Target
 
     @property
     def ratios(self) -> list[float]:
-        """Of each pair."""
-        return [mine / other for mine, other in zip(self.ours, self.peer, strict=True)] if self.peer else []
+        return [mine / other for mine, other in zip(self.own, self.peer, strict=True)] if self.peer else []
 
     @property
     def value(self) -> float:
         """What the target is about."""
-        return statistics.median(self.ratios or self.ours)
+        return statistics.median(self.ratios or self.own)
 
     @property
     def met(self) -> bool:
-        """Whether the target is met."""
         return self.target.met(self.value)
 
     def cells(self) -> list[str]:
         """The row as the table shows it, behind its benchmark: medians, and the least and the greatest of them."""
         peer = f"{_figure(statistics.median(self.peer))} {self.unit}" if self.peer else "–"
-        spread = self.ratios or self.ours
+        spread = self.ratios or self.own
         value = f"{_figure(self.value)} ({_figure(min(spread))}–{_figure(max(spread))})"
         unit = "" if self.peer else f" {self.unit}"
         return [
             self.name,
-            f"{_figure(statistics.median(self.ours))} {self.unit}",
+            f"{_figure(statistics.median(self.own))} {self.unit}",
             f"{peer}{f' ({self.against})' if self.against else ''}",
             f"{value}{unit}",
             f"{self.target}{unit}",
@@ -69,3 +70,34 @@ HEADINGS = ["benchmark", "what", "this project", "peer", "ratio, or figure (spre
 
 def _figure(number: float) -> str:
     return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}" if abs(number) < 1 else f"{number:.2f}"
+
+
+def seconds(action: Callable[[], object]) -> float:
+    begin = time.monotonic()
+    action()
+    return time.monotonic() - begin
+
+
+def interleaved(pairs: int, own: Callable[[], Figure], peer: Callable[[], Other]) -> tuple[list[Figure], list[Other]]:
+    """Runs both `pairs` times, in turn, so that other load on the machine affects both alike.
+
+    Each is first every other time. One more pair before these does not count.
+    """
+    mine: list[Figure] = []
+    others: list[Other] = []
+    for number in range(-1, pairs):
+        if number % 2:
+            first, second = own(), peer()
+        else:
+            second = peer()
+            first = own()
+        if number >= 0:
+            mine.append(first)
+            others.append(second)
+        progress(f"{number + 1}/{pairs}")
+    return mine, others
+
+
+def progress(text: str) -> None:
+    """Shows progress on standard error; the table goes to standard output."""
+    print(f"  {text}", file=sys.stderr, flush=True)

@@ -17,17 +17,8 @@ case " $* " in
         ;;
 esac
 
-# What measures requests per second, if it is asked for.
-names=" $* "
-missing=()
-if [[ "$names" == *" serving "* || ! "$names" =~ \ [a-z] ]]; then
-    have wrk || missing+=(wrk)
-fi
-if [ "${#missing[@]}" -gt 0 ]; then
-    have apt-get || die "These programs are missing (named as on Debian): ${missing[*]}. Install them, then try again."
-    say "Installing ${missing[*]} (once)..."
-    install_packages "${missing[@]}"
-fi
+# `serving`, which is measured by default, needs wrk.
+if [[ " $* " == *" serving "* || ! " $* " =~ \ [a-z] ]]; then ensure_program wrk; fi
 
 # Called by the trap.
 # shellcheck disable=SC2317
@@ -37,7 +28,7 @@ finish() {
     "$root/scripts/local.sh" down --wipe --name bench >&2 || code=1
     exit "$code"
 }
-# A stack that somebody else started stays: V2M_STACK names its state file.
+# V2M_STACK names the state file of a stack that is running already, which is not ended.
 if [ -z "${V2M_STACK:-}" ]; then
     "$root/scripts/local.sh" down --wipe --name bench >/dev/null
     trap finish EXIT

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from converter.ffmpeg import moviepy_parts
-from scripts.stack.paths import ROOT
+from scripts.stack.state import ROOT
 
 CACHE = ROOT / ".local" / "bench"
 
-# s. What longer files repeat; long enough that no encoder profits.
+# Seconds that longer files repeat; long enough that no encoder profits.
 _BASE = 60
 # A melody of two voices with some noise: speech and music keep an encoder as busy.
 _TUNE = (
@@ -39,12 +39,10 @@ def camera(seconds: int) -> Path:
 
 
 def matroska(seconds: int) -> Path:
-    """The MP4's tracks in Matroska."""
     return _make(f"{seconds}s.mkv", ["-i", str(mp4(seconds)), "-c", "copy"])
 
 
 def webm(seconds: int) -> Path:
-    """VP8 and Opus in WebM."""
     base = f"{min(seconds, _BASE)}s-picture.webm"
     vp8 = ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "16", "-b:v", "2500k"]
     picture = _make(base, [*_inputs(min(seconds, _BASE)), *vp8, "-an"])

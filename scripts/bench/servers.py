@@ -12,9 +12,9 @@ import requests
 
 from scripts.bench.samples import CACHE
 from scripts.stack import ports
-from scripts.stack.paths import ROOT
+from scripts.stack.state import ROOT
 
-# s until a server answers.
+# Seconds until a server answers.
 _START = 30
 
 
@@ -41,7 +41,7 @@ http {{
 
 @contextmanager
 def flask(mongo_uri: str, asks: str = "") -> Iterator[str]:
-    """Serves `scripts.bench.peers` as the gateway is served; yields the address. `asks` is another one's."""
+    """Serves `scripts.bench.peers` as the gateway is served; yields the address. `asks` is that of another one."""
     CACHE.mkdir(parents=True, exist_ok=True)
     port, health_port = ports.choose(2)
     environment = {

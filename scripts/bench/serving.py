@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from scripts.bench import samples, servers
-from scripts.bench.pairs import interleaved
-from scripts.bench.results import Result, Target
+from scripts.bench.results import Result, Target, interleaved
 from scripts.bench.system import Scale, System
 
 _CONNECTIONS = 16
@@ -22,7 +21,7 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
     uri = system.stack.environment["MONGO_URI"]
     with servers.flask(uri) as peer, servers.flask(uri, asks=peer) as other:
         constant = f"{peer}/constant"
-        # One request to the gateway is one to the auth service too, and a query: what those cost by themselves.
+        # A request to the gateway also makes one to the auth service and a query: what those cost alone.
         listing = f"{other}/listing?username={system.email}"
         asking = f"{other}/asking?username={system.email}"
         for name, method, url, against, what in (
@@ -37,7 +36,7 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
                 partial(_rate, url, seconds, method, system.token),
                 partial(_rate, against, seconds, "GET", system.token),
             )
-            # The last two are no code of ours: they show what the target asks for.
+            # The last two are not this project's code: they show what the target asks for.
             target = Target(least=0.5) if name.startswith("/") else Target()
             yield Result(name, "requests/s", *pairs, what, target)
     for fid in fids:
@@ -46,7 +45,7 @@ def measure(system: System, scale: Scale) -> Iterator[Result]:
 
 def _rate(url: str, seconds: int, method: str, token: str) -> float:
     script = samples.CACHE / "request.lua"
-    # The token in a file of ours: a command line is everybody's to read.
+    # The token is in a file: every user can see arguments.
     script.write_text(f'wrk.method = "{method}"\nwrk.headers["Authorization"] = "Bearer {token}"\n')
     command = ["wrk", "-t1", f"-c{_CONNECTIONS}", f"-d{seconds}s", "-s", str(script), url]
     out = subprocess.run(command, check=True, capture_output=True, text=True, timeout=seconds + 60).stdout

@@ -1,4 +1,4 @@
-"""The stack under measurement: its services' processes, a person who uses it, and its databases."""
+"""The stack under measurement: its services' processes, a user, and its databases."""
 
 import secrets
 import subprocess
@@ -16,9 +16,9 @@ from pymongo import MongoClient
 from common.storage import mongo
 from scripts.stack import Stack
 
-# s. For anything that a benchmark waits for: the longest conversion on a slow machine.
-PATIENCE = 3600
-# s between two looks at a job.
+# Seconds, for every wait of a benchmark: the longest conversion on a slow machine.
+TIMEOUT = 3600
+# Seconds between two looks at a job.
 _EVERY = 0.02
 
 
@@ -30,13 +30,10 @@ class Scale:
     quick: bool
 
     def of(self, usual: int, quick: int) -> int:
-        """A size, or the one for a quick look."""
         return quick if self.quick else usual
 
 
 class System:
-    """A running stack, and someone with an account."""
-
     def __init__(self, stack: Stack, client: mongo.Client) -> None:
         self.stack = stack
         self.client = client
@@ -50,32 +47,31 @@ class System:
         answer = requests.post(f"{self.url}/login", auth=(self.email, password), timeout=60)
         answer.raise_for_status()
         self.token = answer.text
-        self._rounds = 0
+        self._retries = 0
 
     @property
     def temporary(self) -> Path:
-        """Where the stack's services put their temporary files."""
         return self.stack.state.tmp
 
     def upload(self, path: Path) -> ObjectId:
-        """Uploads with curl, as a person would; returns the job's id."""
+        """Uploads with curl; returns the job's id."""
         answer = self.curl("--fail-with-body", "-F", f"file=@{path}", "-D", "-", f"{self.url}/upload")
         location = next(line for line in answer.splitlines() if line.lower().startswith("location:"))
         return ObjectId(location.rpartition("/")[2].strip())
 
     def curl(self, *arguments: str) -> str:
-        """What curl prints, with the person's token."""
+        """Runs curl with the user's token; returns its output."""
         command = ["curl", "-sS", "-H", f"Authorization: Bearer {self.token}", *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE).stdout
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=TIMEOUT).stdout
 
     def convert_again(self, fid: ObjectId) -> float:
         """Converts an uploaded video once more; the seconds from the request to the stored MP3."""
-        self._rounds += 1
+        self._retries += 1
         begin = time.monotonic()
-        # With the options of a job that is done, it would be refused: nothing would be different.
+        # A retry with unchanged options is refused.
         answer = requests.post(
             f"{self.url}/jobs/{fid}/retry",
-            json={"title": f"Round {self._rounds}"},
+            json={"title": f"Retry {self._retries}"},
             headers={"Authorization": f"Bearer {self.token}"},
             timeout=60,
         )
@@ -84,8 +80,8 @@ class System:
         return time.monotonic() - begin
 
     def wait(self, fid: ObjectId, every: float = _EVERY) -> dict[str, Any]:
-        """The job when it is completed, looked at each `every` seconds; raises RuntimeError when it failed."""
-        deadline = time.monotonic() + PATIENCE
+        """Polls every `every` seconds until the job is completed; raises RuntimeError when it failed."""
+        deadline = time.monotonic() + TIMEOUT
         while time.monotonic() < deadline:
             job = self.videos["jobs"].find_one({"_id": fid}) or {}
             if job.get("status") == "completed":
@@ -96,7 +92,6 @@ class System:
         raise RuntimeError(f"the job {fid} did not end")
 
     def delete(self, fid: ObjectId) -> None:
-        """Deletes a job with its files."""
         headers = {"Authorization": f"Bearer {self.token}"}
         requests.delete(f"{self.url}/jobs/{fid}", headers=headers, timeout=60).raise_for_status()
 

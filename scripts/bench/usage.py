@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import stat
 import threading
 from collections.abc import Iterator
@@ -11,15 +10,13 @@ from pathlib import Path
 
 import psutil
 
-# s between two looks.
+# Seconds between two looks.
 _EVERY = 0.05
 _MEGABYTE = 1e6
 
 
 @dataclass
 class Usage:
-    """The peaks of a block."""
-
     memory: float = 0.0
     """Megabytes: the highest sum of the processes' proportional set sizes (PSS: what several share counts once)."""
     disk: float = 0.0
@@ -67,9 +64,8 @@ def processor_time(pid: int) -> float:
 
 
 def _memory(process: psutil.Process) -> int:
-    with contextlib.suppress(OSError):
-        found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{process.pid}/smaps_rollup").read_text(), re.MULTILINE)
-        return int(found[1]) * 1024 if found else 0
+    with contextlib.suppress(psutil.Error):
+        return int(process.memory_full_info().pss)
     return 0
 
 

@@ -1,1 +1,1 @@
-"""The parts of the demonstration that curl cannot play: a video, a mailbox and a pair of ears."""
+"""What the demonstration does without curl: it reads the email, and checks the MP3."""

@@ -1,4 +1,4 @@
-"""`python -m scripts.demo.inbox MAILDIR ADDRESS`: waits for the email to ADDRESS and prints it as a person reads it."""
+"""`python -m scripts.demo.inbox MAILDIR ADDRESS`: waits for the email to ADDRESS and prints it."""
 
 import email
 import email.policy
@@ -24,7 +24,6 @@ def wait_for(maildir: str, address: str, timeout: float = _TIMEOUT) -> EmailMess
 
 
 def main() -> int:
-    """Prints the headers that matter and the text."""
     maildir, address = sys.argv[1:3]
     try:
         message = wait_for(maildir, address)

@@ -1,4 +1,4 @@
-"""`python -m scripts.demo.verify VIDEO MP3`: says whether the MP3 is one and as long as the video's sound."""
+"""`python -m scripts.demo.verify VIDEO MP3`: checks that the MP3 is valid and as long as the video's sound."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ import imageio_ffmpeg
 from mutagen import MutagenError
 from mutagen.mp3 import MP3
 
-# s. Encoders pad to whole frames, and a video's sound may begin a little late.
+# Seconds. Encoders pad to whole frames, and a video's sound may begin a little late.
 _TOLERANCE = 0.5
 
 
@@ -25,13 +25,12 @@ def sound_length(path: str) -> float:
 
 
 def main() -> int:
-    """Compares the two; 1 when the MP3 is not what it should be."""
     video, mp3 = sys.argv[1:3]
     try:
         wanted = sound_length(video)
         found: Any = MP3(mp3).info  # type: ignore[no-untyped-call]
     except (ValueError, MutagenError) as error:
-        print(f"Not a good MP3: {error}", file=sys.stderr)
+        print(f"Invalid MP3: {error}", file=sys.stderr)
         return 1
     print(
         f"MPEG layer {found.layer}, {found.bitrate // 1000} kbit/s, {found.sample_rate} Hz, {found.length:.2f} s; "

@@ -39,17 +39,13 @@ def _port(text: str) -> tuple[str, int]:
     return name, int(number)
 
 
-def _parser(program: str, description: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=program, description=description)
-    parser.add_argument("--namespace", type=_namespace, default="video2mp3", help="default: video2mp3")
-    return parser
-
-
-def _deploy(words: Sequence[str]) -> None:
-    parser = _parser("./deploy.sh", "Installs or updates the system on the cluster of kubectl's current context.")
+def _deploy(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
+    parser.description = "Installs or updates the system on the cluster of kubectl's current context."
     add = parser.add_argument
-    add("--overlay", help="a folder in manifests/overlays (default: minikube)")
-    add("--host-databases", action="store_true", help="use this machine's MySQL and MongoDB; see ./setup-host.sh")
+    overlay = parser.add_mutually_exclusive_group()
+    overlay.add_argument("--overlay", default="minikube", help="a folder in manifests/overlays (default: minikube)")
+    overlay.add_argument("--host-databases", dest="overlay", action="store_const", const=manifests.HOST_DATABASES,
+                         help="use this machine's MySQL and MongoDB; see ./setup-host.sh")  # fmt: skip
     add("--with", dest="components", metavar="COMPONENT", action="append", default=[],
         help="a folder in manifests/components, such as network-policies; can be repeated")  # fmt: skip
     add("--registry", type=_registry, metavar="HOST/PATH", help="push the images there instead of into minikube")
@@ -57,28 +53,22 @@ def _deploy(words: Sequence[str]) -> None:
     add("--dry-run", action="store_true", help="print what would be applied, without secrets; change nothing")
     add("--timeout", type=float, metavar="SECONDS", default=900, help="for the rollouts (default: 900)")
     arguments = parser.parse_args(words)
-    if arguments.host_databases and arguments.overlay not in (None, manifests.HOST_DATABASES):
-        parser.error("--host-databases is an overlay: use it without --overlay")
-    overlay = manifests.HOST_DATABASES if arguments.host_databases else arguments.overlay or "minikube"
-    components = tuple(dict.fromkeys(arguments.components))
-    namespace = arguments.namespace
-    deploy.deploy(deploy.Options(
-        namespace, overlay, components, arguments.registry, arguments.skip_build, arguments.dry_run, arguments.timeout
-    ))  # fmt: skip
+    arguments.components = tuple(dict.fromkeys(arguments.components))
+    deploy.deploy(deploy.Options(**vars(arguments)))
     if not arguments.dry_run:
-        option = "" if namespace == "video2mp3" else f" --namespace {namespace}"
-        print(_NEXT_STEPS.format(option=option, namespace=namespace))
+        option = "" if arguments.namespace == "video2mp3" else f" --namespace {arguments.namespace}"
+        print(_NEXT_STEPS.format(option=option, namespace=arguments.namespace))
 
 
-def _undeploy(words: Sequence[str]) -> None:
-    parser = _parser("./undeploy.sh", "Deletes what ./deploy.sh created, and ends the port-forwards.")
+def _undeploy(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
+    parser.description = "Deletes what ./deploy.sh created, and ends the port-forwards."
     parser.add_argument("--purge", action="store_true", help="delete the data and the passwords too, permanently")
     arguments = parser.parse_args(words)
     undeploy.undeploy(arguments.namespace, purge=arguments.purge)
 
 
-def _start_services(words: Sequence[str]) -> None:
-    parser = _parser("./start-services.sh", "Forwards ports of this machine to the cluster's services.")
+def _start_services(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
+    parser.description = "Forwards ports of this machine to the cluster's services."
     parser.add_argument("--stop", action="store_true", help="end the port-forwards that this script started")
     parser.add_argument("--port", dest="ports", metavar="NAME=PORT", type=_port, action="append", default=[],
                         help="another port for gateway, auth, rabbitmq or mailpit; can be repeated")  # fmt: skip
@@ -89,8 +79,8 @@ def _start_services(words: Sequence[str]) -> None:
         forwards.start(arguments.namespace, dict(arguments.ports))
 
 
-def _setup_host(words: Sequence[str]) -> None:
-    parser = _parser("./setup-host.sh", "Prepares this machine's MySQL and MongoDB for ./deploy.sh --host-databases.")
+def _setup_host(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
+    parser.description = "Prepares this machine's MySQL and MongoDB for ./deploy.sh --host-databases."
     parser.add_argument("--dry-run", action="store_true", help="show the changes; make none")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--etc", type=Path, default=Path("/etc"), metavar="FOLDER",
@@ -102,15 +92,12 @@ def _setup_host(words: Sequence[str]) -> None:
 _COMMANDS = {"deploy": _deploy, "undeploy": _undeploy, "start-services": _start_services, "setup-host": _setup_host}
 
 
-def main(words: Sequence[str]) -> int:
-    """Runs one command; returns the exit code."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
+def main(command: str, *words: str) -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    parser = argparse.ArgumentParser(prog=f"./{command}.sh")
+    parser.add_argument("--namespace", type=_namespace, default="video2mp3", help="default: video2mp3")
     try:
-        _COMMANDS[words[0]](words[1:])
+        _COMMANDS[command](parser, words)
     except DeployError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -121,4 +108,4 @@ def main(words: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(*sys.argv[1:]))

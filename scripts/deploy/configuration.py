@@ -4,8 +4,9 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pydantic.fields import FieldInfo
+
 from scripts.deploy import credentials, dotenv_file
-from scripts.deploy.dotenv_file import Variable
 from scripts.deploy.manifests import Overlay
 from scripts.deploy.programs import DeployError, say
 
@@ -36,7 +37,6 @@ class Configuration:
     # Whether a real mail server is configured, which makes Mailpit unnecessary.
     own_mail_server: bool = False
     problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 def configure(dotenv: Mapping[str, str], overlay: Overlay) -> Configuration:
@@ -45,20 +45,17 @@ def configure(dotenv: Mapping[str, str], overlay: Overlay) -> Configuration:
     services = dotenv_file.variables()
     result = Configuration()
     _check_values(values, services, result)
-    _drop_server_variables(values, overlay, result)
+    _drop_server_variables(values, overlay)
     _choose_mail_server(values, overlay, result)
     _choose_hosts(values, overlay, result)
     result.given = {name: values[name] for name in credentials.GIVEN if name in values}
     _check_external_servers(values, overlay, result)
     for service, known in services.items():
         # MongoDB's variables are always part of the Secret's MONGO_URI.
-        names = [
-            name for name in known if name in values and not known[name].secret and name not in _SERVERS["mongodb"]
-        ]
+        names = [name for name in known if name in values.keys() - _SERVERS["mongodb"]]
+        names = [name for name in names if not dotenv_file.is_secret(known[name])]
         if names:
             result.changes[f"{service}-configmap"] = {name: values[name] for name in names}
-    for note in result.notes:
-        say(f"note: {note}")
     if result.problems:
         problems = "\n".join(f"  - {line}" for line in result.problems)
         raise DeployError(f"Nothing was changed. Problems in .env:\n{problems}")
@@ -66,30 +63,30 @@ def configure(dotenv: Mapping[str, str], overlay: Overlay) -> Configuration:
 
 
 def _check_values(
-    values: Mapping[str, str], services: Mapping[str, Mapping[str, Variable]], result: Configuration
+    values: Mapping[str, str], services: Mapping[str, Mapping[str, FieldInfo]], result: Configuration
 ) -> None:
-    known = {name: variable for service in services.values() for name, variable in service.items()}
+    known = {name: setting for service in services.values() for name, setting in service.items()}
     everything = known.keys() | _INGRESS | credentials.GIVEN | dotenv_file.FIXED
     for name, value in values.items():
         if name in dotenv_file.FIXED:
-            result.notes.append(f"{name} in .env is ignored: the manifests set it.")
+            say(f"note: {name} in .env is ignored: the manifests set it.")
         elif name not in everything:
             close = difflib.get_close_matches(name, everything, n=1, cutoff=0.8)
             hint = f" Did you mean {close[0]}?" if close else ""
-            result.notes.append(f"{name} in .env is unknown and ignored.{hint}")
-        elif name in known and (problem := known[name].problem(value)):
-            result.problems.append(f"{problem}.")
+            say(f"note: {name} in .env is unknown and ignored.{hint}")
+        elif name in known and (problem := dotenv_file.problem(name, known[name], value)):
+            result.problems.append(problem)
     if 0 < len(values.get("JWT_SECRET", "").encode()) < _MIN_JWT_SECRET:
         result.problems.append(
             f"JWT_SECRET must have at least {_MIN_JWT_SECRET} bytes. Remove it to have one generated."
         )
 
 
-def _drop_server_variables(values: dict[str, str], overlay: Overlay, result: Configuration) -> None:
+def _drop_server_variables(values: dict[str, str], overlay: Overlay) -> None:
     for server in overlay.servers & _SERVERS.keys():
         for name in sorted(_SERVERS[server] & values.keys()):
             del values[name]
-            result.notes.append(f"{name} in .env is ignored: this overlay runs its own {server}.")
+            say(f"note: {name} in .env is ignored: this overlay runs its own {server}.")
 
 
 def _choose_mail_server(values: dict[str, str], overlay: Overlay, result: Configuration) -> None:

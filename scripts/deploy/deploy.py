@@ -1,7 +1,6 @@
 """What ./deploy.sh does, step by step."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import yaml
 
 from scripts.deploy import configuration, credentials, dotenv_file, files, images, manifests, programs, rollout
-from scripts.deploy.cluster import MANAGED_BY, Cluster, Object, identity, independent, label, namespace_object
+from scripts.deploy.cluster import LABELS, MANAGED_BY, Cluster, Object
 from scripts.deploy.configuration import Configuration
 from scripts.deploy.images import ImageTarget
 from scripts.deploy.manifests import Overlay
@@ -23,8 +22,6 @@ _DOCKER_URL = "https://docs.docker.com/engine/install/"
 
 @dataclass(frozen=True)
 class Options:
-    """The command line of ./deploy.sh."""
-
     namespace: str
     overlay: str
     components: tuple[str, ...]
@@ -52,11 +49,14 @@ def deploy(options: Options) -> None:
 
 def _apply(options: Options, overlay: Overlay, config: Configuration, cluster: Cluster) -> None:
     # Before the images are built, which takes minutes.
-    target = None if options.skip_build else _image_target(options, cluster)
-    exists = cluster.find("namespace", cluster.namespace) is not None
-    _refuse_fewer_nodes(overlay, cluster.ours("statefulsets.apps") if exists else [])
-    settled = _settle_secrets(overlay, config, cluster, exists=exists)
-    deployments = cluster.ours("deployments.apps") if exists else []
+    target = None
+    if options.registry and not options.skip_build:
+        target = ImageTarget(registry=options.registry.rstrip("/"))
+    elif not options.skip_build:
+        target = ImageTarget(minikube_profile=cluster.minikube_profile())
+    _refuse_fewer_nodes(overlay, cluster.get("statefulsets.apps"))
+    settled = _settle_secrets(overlay, config, cluster)
+    deployments = cluster.get("deployments.apps")
     references = target.deliver() if target else images.running(deployments)
     if missing := set(images.services()) - references.keys():
         raise DeployError(
@@ -68,24 +68,20 @@ def _apply(options: Options, overlay: Overlay, config: Configuration, cluster: C
     secrets = credentials.objects(settled, overlay, cluster.namespace)
     objects = manifests.finish(overlay, config, secrets, references, dict(_scaled(deployments)))
     say("Applying...")
-    if not exists:
-        _create_namespace(cluster)
+    if cluster.namespace_labels() is None:
+        cluster.apply([_namespace(cluster.namespace)])
     cluster.apply_secrets(secrets)
     for line in cluster.apply(objects).splitlines():
         if not line.endswith(" unchanged"):
             say(f"  {line}")
     say("Waiting for the rollouts...")
-    rollout.wait(cluster, [item for item in objects if item["kind"] in manifests.ROLLED_OUT], timeout=options.timeout)
+    content = objects[0]["metadata"]["labels"][manifests.CONTENT]
+    rollout.wait(cluster, f"{manifests.CONTENT}={content}", timeout=options.timeout)
     running = [item for item in objects if item["kind"] == "Deployment" and item["spec"].get("replicas") != 0]
-    names = [item["metadata"]["name"] for item in running]
-    rollout.check_dependencies(cluster, [name for name in names if name in images.services()])
-    _delete_leftovers(cluster, [*objects, *secrets])
-
-
-def _image_target(options: Options, cluster: Cluster) -> ImageTarget:
-    if options.registry:
-        return ImageTarget(registry=options.registry.rstrip("/"))
-    return ImageTarget(minikube_profile=cluster.minikube_profile())
+    names = {item["metadata"]["name"] for item in running}
+    rollout.check_dependencies(cluster, sorted(names & set(images.services())))
+    # What an earlier deployment applied and this one does not contain.
+    cluster.delete(cluster.kinds(), f"--selector={MANAGED_BY},{manifests.CONTENT}!={content}")
 
 
 def _refuse_fewer_nodes(overlay: Overlay, running: list[Object]) -> None:
@@ -100,12 +96,11 @@ def _refuse_fewer_nodes(overlay: Overlay, running: list[Object]) -> None:
             )
 
 
-def _settle_secrets(overlay: Overlay, config: Configuration, cluster: Cluster, *, exists: bool) -> dict[str, str]:
+def _settle_secrets(overlay: Overlay, config: Configuration, cluster: Cluster) -> dict[str, str]:
     # A StatefulSet's volume is named TEMPLATE-STATEFULSET-NUMBER.
-    claims = cluster.get("persistentvolumeclaims") if exists else []
-    names = [item["metadata"]["name"].rpartition("-")[0] for item in claims]
-    with_data = [server for server in overlay.servers if any(name.endswith(f"-{server}") for name in names)]
-    kept = credentials.kept(cluster.namespace, cluster if exists else None)
+    claims = cluster.get("persistentvolumeclaims", selector="")
+    with_data = {item["metadata"]["name"].split("-")[-2] for item in claims if item["metadata"]["name"].count("-") > 1}
+    kept = credentials.kept(cluster.namespace, cluster)
     return credentials.settle(config.given, kept, overlay, with_data=with_data)
 
 
@@ -119,23 +114,9 @@ def _scaled(deployments: list[Object]) -> Iterator[tuple[str, int]]:
             yield item["metadata"]["name"], current
 
 
-def _create_namespace(cluster: Cluster) -> None:
-    try:
-        cluster.apply([namespace_object(cluster.namespace)])
-    except programs.ProgramFailed as error:
-        raise DeployError(
-            f"The namespace {cluster.namespace} does not exist and cannot be created: {error.stderr}"
-        ) from None
-
-
-def _delete_leftovers(cluster: Cluster, wanted: list[Object]) -> None:
-    """Deletes what an earlier deployment applied and this one does not contain."""
-    names = {identity(item) for item in wanted}
-    present = cluster.get(cluster.kinds(), f"--selector={'='.join(MANAGED_BY)}")
-    leftovers = [item for item in independent(present) if identity(item) not in names]
-    for item in leftovers:
-        say(f"  {label(item)} is no longer part of the deployment: deleted")
-    cluster.delete(leftovers)
+def _namespace(name: str) -> Object:
+    """A namespace with the labels that allow undeploy.sh to delete it."""
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": LABELS}}
 
 
 def _preview(options: Options, overlay: Overlay, config: Configuration) -> None:
@@ -145,7 +126,7 @@ def _preview(options: Options, overlay: Overlay, config: Configuration) -> None:
     print(yaml.safe_dump_all(manifests.finish(overlay, config, secrets, {}, {}), sort_keys=False), end="")
     for secret in secrets:
         print(f"---\n{json.dumps({**secret, 'data': dict.fromkeys(secret['data'], '***')}, indent=2)}")
-    print(f"---\n# Unless it exists:\n{json.dumps(namespace_object(options.namespace), indent=2)}")
+    print(f"---\n# Unless it exists:\n{json.dumps(_namespace(options.namespace), indent=2)}")
     say("Nothing was changed. Image tags and configuration checksums are computed in a real run.")
 
 
@@ -158,26 +139,21 @@ def _check_prerequisites(*, build: bool) -> None:
 
 
 def _kubectl_problems() -> Iterator[str]:
-    if shutil.which("kubectl") is None:
-        yield f"kubectl. Install it: {_KUBECTL_URL}"
-        return
     try:
-        version = json.loads(programs.output(["kubectl", "version", "--client", "--output=json"]))["clientVersion"]
+        version = json.loads(programs.run(["kubectl", "version", "--client", "--output=json"]))["clientVersion"]
         found = (int(version["major"]), int("".join(filter(str.isdigit, version["minor"]))))
     except (DeployError, ValueError, KeyError) as error:
-        yield f"a working kubectl: {error}"
+        yield f"a working kubectl: {error} Install it: {_KUBECTL_URL}"
     else:
         if found < _KUBECTL:
             yield f"kubectl {_KUBECTL[0]}.{_KUBECTL[1]} or newer; found {found[0]}.{found[1]}. See {_KUBECTL_URL}"
 
 
 def _docker_problems() -> Iterator[str]:
-    if shutil.which("docker") is None:
-        yield f"docker, which builds the images. Install it ({_DOCKER_URL}), or use --skip-build."
-        return
     try:
-        programs.output(["docker", "version", "--format", "{{.Server.Version}}"])
+        programs.run(["docker", "version", "--format", "{{.Server.Version}}"])
     except DeployError as error:
-        reason = error.stderr if isinstance(error, programs.ProgramFailed) else str(error)
-        hint = "Start it (on Linux: sudo systemctl start docker), and check that your user may use it."
-        yield f"a running docker: {reason}\n    {hint}"
+        yield (
+            f"a running docker, which builds the images: {error}\n    Install it ({_DOCKER_URL}), start it (on Linux:"
+            " sudo systemctl start docker), and check that your user may use it; or use --skip-build."
+        )

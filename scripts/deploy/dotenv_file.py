@@ -3,8 +3,6 @@
 import importlib
 import io
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -70,55 +68,43 @@ def parse(text: str, name: str = ".env") -> dict[str, str]:
     return values
 
 
-@dataclass(frozen=True)
-class Variable:
-    """An environment variable of a service."""
-
-    name: str
-    field: FieldInfo
-
-    @property
-    def secret(self) -> bool:
-        """Whether the value belongs into a Secret."""
-        return SecretStr in (self.field.annotation, *getattr(self.field.annotation, "__args__", ()))
-
-    def problem(self, value: str) -> str | None:
-        """What is wrong with a value, without repeating it; None when it is valid."""
-        kind: Any = Annotated[self.field.annotation, Field(), *self.field.metadata]
-        try:
-            TypeAdapter(kind).validate_python(value)
-        except ValidationError as error:
-            messages = {problem["msg"].removeprefix("Value error, ") for problem in error.errors(include_input=False)}
-            return f"{self.name}: {'; '.join(sorted(messages))}"
-        return None
+def is_secret(field: FieldInfo) -> bool:
+    """Whether the value of a setting belongs into a Secret."""
+    return SecretStr in (field.annotation, *getattr(field.annotation, "__args__", ()))
 
 
-def variables() -> dict[str, dict[str, Variable]]:
-    """Each service's variables by name, without those of `FIXED`."""
+def problem(name: str, field: FieldInfo, value: str) -> str | None:
+    """What is wrong with the value of a variable, without repeating it; None when it is valid."""
+    kind: Any = Annotated[field.annotation, Field(), *field.metadata]
+    try:
+        TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        messages = {each["msg"].removeprefix("Value error, ") for each in error.errors(include_input=False)}
+        return f"{name}: {'; '.join(sorted(messages))}."
+    return None
+
+
+def variables() -> dict[str, dict[str, FieldInfo]]:
+    """Each service's settings by the names of their variables, deprecated names included, without those of `FIXED`."""
     found = {}
     for path in sorted(files.SOURCE.glob("*/settings.py")):
-        service = path.parent.name
-        if service != "common":
-            classes = list(_settings(f"{service}.settings"))
-            if (path.parent / "wsgi.py").exists():  # served by gunicorn, whose settings are shared
-                classes.append(ServerSettings)
-            fields = {
-                name.upper(): field
-                for each in classes
-                for own_name, field in each.model_fields.items()
-                for name in _names(own_name, field)
-            }
-            found[service] = {name: Variable(name, field) for name, field in fields.items() if name not in FIXED}
+        module = importlib.import_module(f"{path.parent.name}.settings")
+        classes = [
+            each for each in vars(module).values()
+            if isinstance(each, type) and issubclass(each, BaseSettings) and each.__module__ == module.__name__
+        ]  # fmt: skip
+        if (path.parent / "wsgi.py").exists():  # served by gunicorn, whose settings are shared
+            classes.append(ServerSettings)
+        fields = {
+            name.upper(): field
+            for each in classes
+            for own_name, field in each.model_fields.items()
+            for name in _names(own_name, field)
+        }
+        found[path.parent.name] = {name: field for name, field in fields.items() if name not in FIXED}
     return found
 
 
 def _names(name: str, field: FieldInfo) -> list[str]:
-    """The name of a setting and its deprecated names."""
     alias = field.validation_alias
     return [str(choice) for choice in alias.choices] if isinstance(alias, AliasChoices) else [name]
-
-
-def _settings(module: str) -> Iterator[type[BaseSettings]]:
-    for each in vars(importlib.import_module(module)).values():
-        if isinstance(each, type) and issubclass(each, BaseSettings) and each.__module__ == module:
-            yield each

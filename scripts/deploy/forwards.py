@@ -5,8 +5,8 @@ bound to one pod, and ends or hangs when that pod is replaced.
 """
 
 import contextlib
+import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -27,6 +27,8 @@ from scripts.deploy.programs import DeployError, say
 _OPEN_TIMEOUT, _STOP_TIMEOUT = 60.0, 10.0
 # Seconds between probes, for an answer; and how many probes may fail in a row, because a pod may be busy.
 _PROBE_INTERVAL, _PROBE_TIMEOUT, _MAX_FAILURES = 2.0, 10.0, 3
+# In the environment of every process of a forward, and of nothing else: what it forwards, as JSON.
+_MARK = "VIDEO2MP3_FORWARD"
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ SERVICES = (
 def start(namespace: str, ports: Mapping[str, int]) -> None:
     """Starts the forwards that do not run yet, and prints the addresses. Raises DeployError."""
     cluster = Cluster.current(namespace)
-    deployed = {item["metadata"]["name"] for item in cluster.ours("services")}
+    deployed = {item["metadata"]["name"] for item in cluster.get("services")}
     wanted = [service for service in SERVICES if service.name in deployed]
     if not wanted:
         raise DeployError(f"The namespace {namespace} of {cluster.context} has no services. Run ./deploy.sh first.")
@@ -61,71 +63,61 @@ def start(namespace: str, ports: Mapping[str, int]) -> None:
 
 
 def stop_all() -> None:
-    """Ends the forwards of this checkout."""
     with files.locked(files.private(files.FORWARDS), "the port-forwards"):
         stopped = stop()
     say(f"Stopped: {', '.join(stopped)}." if stopped else "No port-forward of this checkout is running.")
 
 
-def stop(cluster: Cluster | None = None) -> list[str]:
-    """Ends the forwards that this checkout started (to one namespace of one cluster, or all); returns their names."""
-    stopped = []
-    for path in sorted(files.FORWARDS.glob("*.pid")):
-        record = files.read_json(path)
-        if cluster is None or record["target"] == [cluster.context, cluster.namespace]:
-            _end(record)
-            path.unlink()
-            stopped.append(path.stem)
-    return stopped
+def stop(**target: str) -> list[str]:
+    """Ends the forwards of this checkout (to a context, namespace or service, or all); returns their services."""
+    stopped = set()
+    while found := list(_running(**target)):  # again: a supervisor may have started kubectl meanwhile
+        stopped |= {mark["service"] for _, mark in found}
+        for process, _ in found:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+        for process in psutil.wait_procs([process for process, _ in found], timeout=_STOP_TIMEOUT)[1]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+    return sorted(stopped)
+
+
+def _running(**target: str) -> Iterator[tuple[psutil.Process, dict[str, Any]]]:
+    """The supervisors and their kubectl processes, which are left when only the supervisor was killed."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            mark = json.loads(process.environ().get(_MARK, "{}"))
+            if {"checkout": str(files.ROOT), **target}.items() <= mark.items():
+                yield process, mark
 
 
 def _open(cluster: Cluster, service: Service, wanted: int | None) -> int:
     """The local port of a service's forward, which is started unless it runs."""
-    path = files.FORWARDS / f"{service.name}.pid"
-    record = files.read_json(path)
-    target = [cluster.context, cluster.namespace]
-    if record and _is_running(record) and record["target"] == target and wanted in (None, record["port"]):
-        return int(record["port"])
-    if record:
-        _end(record)
+    target = {"context": cluster.context, "namespace": cluster.namespace, "service": service.name}
+    for process, mark in _running(**target):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if wanted in (None, mark["port"]) and "scripts.deploy.forwards" in process.cmdline():
+                return int(mark["port"])
+    stop(service=service.name)
     port = _free_port(service, wanted)
-    command = cluster.command(
+    own_mark = json.dumps({"checkout": str(files.ROOT), **target, "port": port})
+    forward = cluster.command(
         "port-forward", "--address=127.0.0.1", f"service/{service.name}", f"{port}:{service.port}"
     )
-    with path.with_suffix(".log").open("ab") as log:
-        supervisor = psutil.Popen(
-            [sys.executable, "-m", "scripts.deploy.forwards", str(port), service.probe, *command],
+    log_path = files.FORWARDS / f"{service.name}.log"
+    with log_path.open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-m", "scripts.deploy.forwards", str(port), service.probe, *forward],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
-            env=os.environ | {"PYTHONPATH": str(files.ROOT), "PYTHONSAFEPATH": "1"},
-            start_new_session=True,  # a process group of its own, which outlives the terminal
+            env=os.environ | {"PYTHONPATH": str(files.ROOT), "PYTHONSAFEPATH": "1", _MARK: own_mark},
+            start_new_session=True,  # outlives the terminal
         )  # fmt: skip
-    started = supervisor.create_time()
-    files.write_json(path, {"pid": supervisor.pid, "started": started, "port": port, "target": target})
     deadline = time.monotonic() + _OPEN_TIMEOUT
     while not _accepts(port):
         if time.monotonic() > deadline:
-            raise DeployError(f"The port-forward to {service.name} does not open yet. See {path.with_suffix('.log')}.")
+            raise DeployError(f"The port-forward to {service.name} does not open yet. See {log_path}.")
         time.sleep(0.1)
     return port
-
-
-def _is_running(record: Mapping[str, Any]) -> bool:
-    """Whether the supervisor runs. A process that got its number later has another start time."""
-    try:
-        return bool(psutil.Process(record["pid"]).create_time() == record["started"])
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _end(record: Mapping[str, Any]) -> None:
-    """Ends a supervisor's process group: itself and kubectl, which is left when only the supervisor was killed."""
-    if psutil.pid_exists(record["pid"]) and not _is_running(record):
-        return
-    with contextlib.suppress(ProcessLookupError):
-        deadline = time.monotonic() + _STOP_TIMEOUT
-        while True:
-            os.killpg(record["pid"], signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL)
-            time.sleep(0.1)
 
 
 def _free_port(service: Service, wanted: int | None) -> int:
@@ -134,29 +126,28 @@ def _free_port(service: Service, wanted: int | None) -> int:
     for port in candidates:
         try:
             with socket.create_server(("127.0.0.1", port)):
-                pass
+                return port
         except OSError as error:
             say(f"note: port {port} cannot be used for {service.name}: {error.strerror}.")
-        else:
-            return port
     raise DeployError(f"No port for {service.name}. Choose another one: --port {service.name}=PORT.")
 
 
 def _accepts(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
-        return False
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _addresses(cluster: Cluster, opened: Mapping[str, int]) -> Iterator[str]:
     for service in SERVICES:
         if service.name in opened:
             yield f"{service.label:<9} {_url('localhost', opened[service.name])}"
-    ingresses = Overlay("", cluster.ours("ingresses.networking.k8s.io"))
+    ingresses = Overlay("", cluster.get("ingresses.networking.k8s.io"))
     for host in ingresses.ingress_hosts("gateway")[:1]:
-        yield _host_warning(host, cluster) or f"          {_url(host, opened.get('gateway', 80))} leads here too."
+        if _leads_here(host, cluster):
+            yield f"          {_url(host, opened.get('gateway', 80))} leads here too."
+        else:
+            yield f"WARNING: {host} does not lead to this machine: do not send a password there."
+            yield f"  To use the name, add this line to /etc/hosts: 127.0.0.1 {host}"
     if "rabbitmq" in opened:
         yield "The RabbitMQ user is video2mp3; its password:"
         secret = "get secret rabbitmq-secret --output 'jsonpath={.data.RABBITMQ_DEFAULT_PASS}' | base64 --decode"
@@ -168,17 +159,13 @@ def _url(host: str, port: int) -> str:
     return f"http://{host}" if port == 80 else f"http://{host}:{port}"
 
 
-def _host_warning(host: str, cluster: Cluster) -> str | None:
-    """A warning when a host name leads to another machine, whose owner would receive the passwords."""
-    hint = f"To use the name, add this line to /etc/hosts: 127.0.0.1 {host}"
+def _leads_here(host: str, cluster: Cluster) -> bool:
+    """Whether all addresses of a host name belong to this machine or to the cluster."""
     try:
         found = {str(each[4][0]) for each in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
     except OSError:
-        return f"{host} resolves to nothing. {hint}"
-    foreign = sorted(each for each in found - cluster.node_addresses() if not is_local(each))
-    if not foreign:
-        return None
-    return f"WARNING: {host} resolves to {', '.join(foreign)}: do not send a password to that machine. {hint}"
+        return False
+    return all(map(is_local, found - cluster.node_addresses()))
 
 
 def is_local(address: str) -> bool:
@@ -195,17 +182,13 @@ def supervise(port: int, probe: str, command: Sequence[str]) -> None:
             while failures < _MAX_FAILURES and forward.poll() is None:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     forward.wait(_PROBE_INTERVAL)
-                failures = 0 if _answers(port, probe) else failures + 1
+                try:
+                    requests.get(f"http://127.0.0.1:{port}{probe}", timeout=_PROBE_TIMEOUT)
+                    failures = 0
+                except requests.RequestException:
+                    failures += 1
             forward.kill()
         print(f"{time.strftime('%F %T')} the port-forward ended; restarting it", flush=True)
-
-
-def _answers(port: int, probe: str) -> bool:
-    try:
-        requests.get(f"http://127.0.0.1:{port}{probe}", timeout=_PROBE_TIMEOUT)
-    except requests.RequestException:
-        return False
-    return True
 
 
 if __name__ == "__main__":

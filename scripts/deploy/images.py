@@ -37,29 +37,28 @@ class ImageTarget:
         if self.registry:
             return {service: self._push(service, tag) for service, tag in built.items()}
         minikube = ["minikube", "--profile", str(self.minikube_profile)]
-        loaded = {name.removeprefix("docker.io/") for name in programs.output([*minikube, "image", "ls"]).split()}
+        loaded = {name.removeprefix("docker.io/") for name in programs.run([*minikube, "image", "ls"]).split()}
         references = {service: f"{PREFIX}/{service}:{tag}" for service, tag in built.items()}
         for reference in references.values():
             if reference not in loaded:
                 programs.say(f"Loading {reference} into minikube...")
-                programs.show([*minikube, "image", "load", reference], timeout=_TRANSFER_TIMEOUT)
+                programs.run([*minikube, "image", "load", reference], timeout=_TRANSFER_TIMEOUT, capture=False)
         return references
 
     def _push(self, service: str, tag: str) -> str:
         # By digest: others can move a tag of a registry.
         name = f"{self.registry}/{service}"
-        programs.output(["docker", "tag", f"{PREFIX}/{service}:{tag}", f"{name}:{tag}"])
+        programs.run(["docker", "tag", f"{PREFIX}/{service}:{tag}", f"{name}:{tag}"])
         programs.say(f"Pushing {name}:{tag}...")
-        programs.show(["docker", "push", "--quiet", f"{name}:{tag}"], timeout=_TRANSFER_TIMEOUT)
+        programs.run(["docker", "push", "--quiet", f"{name}:{tag}"], timeout=_TRANSFER_TIMEOUT, capture=False)
         inspect = ["docker", "image", "inspect", "--format", "{{json .RepoDigests}}", f"{name}:{tag}"]
-        for digest in json.loads(programs.output(inspect)) or []:
+        for digest in json.loads(programs.run(inspect)) or []:
             if digest.startswith(f"{name}@"):
                 return str(digest)
         raise DeployError(f"docker has no digest for {name}:{tag}. Push it by hand: docker push {name}:{tag}")
 
 
 def services() -> list[str]:
-    """The services that have an image."""
     python = {
         path.parent.name for path in files.SOURCE.glob("*/requirements.lock") if (path.parent / "settings.py").exists()
     }
@@ -76,12 +75,13 @@ def build(service: str) -> str:
         if dockerfile is not own:
             build += ["--build-arg", f"SERVICE={service}"]
         try:
-            programs.show([*build, "--tag", f"{PREFIX}/{service}:latest", str(files.SOURCE)], timeout=_BUILD_TIMEOUT)
+            command = [*build, "--tag", f"{PREFIX}/{service}:latest", str(files.SOURCE)]
+            programs.run(command, timeout=_BUILD_TIMEOUT, capture=False)
         except programs.ProgramFailed:
             raise DeployError(f"The image of {service} cannot be built; see the lines above.") from None
         image_id = Path(id_file.name).read_text(encoding="utf-8").strip()
     tag = image_id.removeprefix("sha256:")[:_TAG_DIGITS]
-    programs.output(["docker", "tag", image_id, f"{PREFIX}/{service}:{tag}"])
+    programs.run(["docker", "tag", image_id, f"{PREFIX}/{service}:{tag}"])
     return tag
 
 

@@ -6,12 +6,12 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
 from scripts.deploy import files, programs
-from scripts.deploy.cluster import MANAGED_BY, PART_OF, Object, identity
+from scripts.deploy.cluster import LABELS, Object, identity
 from scripts.deploy.images import PREFIX
 from scripts.deploy.programs import DeployError
 
@@ -24,7 +24,10 @@ _SERVERS = ("mysql", "mongodb", "rabbitmq", "mailpit")
 _CHECKSUM = "video2mp3.com/configuration"
 # On Deployments: the number of replicas in the manifests.
 REPLICAS = "video2mp3.com/replicas"
-ROLLED_OUT = ("Deployment", "StatefulSet", "DaemonSet")
+# A label of every object, the same for all objects of a deployment: those with another value are left over from an
+# earlier deployment.
+CONTENT = "video2mp3.com/content"
+_ROLLED_OUT = ("Deployment", "StatefulSet", "DaemonSet")
 
 
 class Overlay:
@@ -44,10 +47,10 @@ class Overlay:
             "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "namespace": namespace,
             "resources": [os.path.relpath(path, folder)],
             "components": [os.path.relpath(component, folder) for component in chosen],
-            "labels": [{"pairs": dict((PART_OF, MANAGED_BY))}],
+            "labels": [{"pairs": LABELS}],
         }  # fmt: skip
         files.write_json(folder / "kustomization.yaml", kustomization)  # JSON is YAML
-        rendered = programs.output(["kubectl", "kustomize", str(folder)])
+        rendered = programs.run(["kubectl", "kustomize", str(folder)])
         return cls(name, [item for item in yaml.safe_load_all(rendered) if item])
 
     @property
@@ -57,20 +60,16 @@ class Overlay:
 
     @property
     def servers(self) -> frozenset[str]:
-        """The servers that run in the cluster."""
         return frozenset({item["metadata"]["name"] for item in self.of_kind("StatefulSet", "Deployment")} & {*_SERVERS})
 
     @property
     def has_tls(self) -> bool:
-        """Whether an Ingress serves HTTPS."""
         return any(item["spec"].get("tls") for item in self.of_kind("Ingress"))
 
     def of_kind(self, *kinds: str) -> Iterator[Object]:
-        """The objects of these kinds."""
         return (item for item in self.objects if item["kind"] in kinds)
 
     def ingress_hosts(self, service: str) -> list[str]:
-        """The host names that lead to a service."""
         rules = [rule for item in self.of_kind("Ingress") for rule in item["spec"].get("rules", [])]
         return [
             rule["host"] for rule in rules
@@ -113,9 +112,14 @@ def finish(
         elif kind == "Deployment" and (count := item["spec"].get("replicas")) is not None:
             item["metadata"].setdefault("annotations", {})[REPLICAS] = str(count)
             item["spec"]["replicas"] = replicas.get(name, count)
-        for pod in _pod_specs(item):
-            _set_images(pod, images)
+        for container in _containers(item):
+            prefix, _, service = container["image"].partition(":")[0].partition("/")
+            if prefix == PREFIX and service in images:
+                container["image"] = images[service]
     _set_checksums(objects, secrets)
+    content = _checksum(sorted(map(identity, objects)))
+    for item in objects:
+        item["metadata"].setdefault("labels", {})[CONTENT] = content
     return objects
 
 
@@ -132,47 +136,23 @@ def _set_hosts(ingress: Object, hosts: Mapping[str, str]) -> None:
         tls["hosts"] = [hosts.get(host, host) for host in tls.get("hosts", [])]
 
 
-def _pod_specs(item: Object) -> Iterator[Object]:
+def _containers(item: Object) -> Iterator[Object]:
     spec = item.get("spec") or {}
-    template = spec.get("jobTemplate", {}).get("spec", spec).get("template")
-    if template:
-        yield template["spec"]
-
-
-def _set_images(pod: Object, images: Mapping[str, str]) -> None:
-    for container in (*pod.get("initContainers", []), *pod["containers"]):
-        prefix, _, service = container["image"].partition(":")[0].partition("/")
-        if prefix == PREFIX and service in images:
-            container["image"] = images[service]
+    if template := spec.get("jobTemplate", {}).get("spec", spec).get("template"):
+        yield from (*template["spec"].get("initContainers", []), *template["spec"]["containers"])
 
 
 def _set_checksums(objects: Sequence[Object], secrets: Sequence[Object]) -> None:
     """Secrets are included whole, and each holds a random value: nothing can be derived from a checksum."""
-    contents = {identity(item): item for item in (*objects, *secrets) if item["kind"] in {"ConfigMap", "Secret"}}
+    contents = [item for item in (*objects, *secrets) if item["kind"] in {"ConfigMap", "Secret"}]
     for item in objects:
-        if item["kind"] in ROLLED_OUT:
+        if item["kind"] in _ROLLED_OUT:
             template = item["spec"]["template"]
-            used = sorted(set(_used(template["spec"])))
-            values = [
-                [*key, contents.get(key, {}).get("data"), contents.get(key, {}).get("binaryData")] for key in used
-            ]
-            checksum = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
-            template.setdefault("metadata", {}).setdefault("annotations", {})[_CHECKSUM] = checksum
+            text = json.dumps(template)
+            used = sorted((each for each in contents if f'"{each["metadata"]["name"]}"' in text), key=identity)
+            values = [[*identity(each), each.get("data"), each.get("binaryData")] for each in used]
+            template.setdefault("metadata", {}).setdefault("annotations", {})[_CHECKSUM] = _checksum(values)
 
 
-def _used(pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Kind and name of the ConfigMaps and Secrets that a pod's containers and volumes refer to."""
-    for container in (*pod.get("initContainers", []), *pod["containers"]):
-        for source in container.get("envFrom", []):
-            yield from _referred(source, "configMapRef", "secretRef")
-        for variable in container.get("env", []):
-            yield from _referred(variable.get("valueFrom", {}), "configMapKeyRef", "secretKeyRef")
-    for volume in pod.get("volumes", []):
-        for source in (volume, *volume.get("projected", {}).get("sources", [])):
-            yield from _referred(source, "configMap", "secret")
-
-
-def _referred(source: Mapping[str, Any], config_map: str, secret: str) -> Iterator[tuple[str, str]]:
-    for kind, key in (("ConfigMap", config_map), ("Secret", secret)):
-        if key in source:
-            yield kind, source[key].get("name") or source[key]["secretName"]
+def _checksum(values: object) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

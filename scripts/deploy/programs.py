@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-# Timeouts in seconds: for queries; builds, pushes and loads of images get more.
+# Seconds, for queries; builds, pushes and loads of images get more.
 QUERY_TIMEOUT = 60
 # Characters of a failed program's standard error that are shown.
 _STDERR_SHOWN = 2000
@@ -26,7 +26,6 @@ class ProgramFailed(DeployError):
 
 
 def say(line: str) -> None:
-    """Writes a progress line to standard error."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -35,33 +34,15 @@ def as_root(*command: str) -> list[str]:
     return list(command) if os.geteuid() == 0 else ["sudo", *command]
 
 
-def output(command: Sequence[str], *, stdin: str = "", timeout: float = QUERY_TIMEOUT) -> str:
-    """Returns the program's standard output. Pass secrets through `stdin`: every user can see arguments.
+def run(command: Sequence[str], *, stdin: str = "", timeout: float = QUERY_TIMEOUT, capture: bool = True) -> str:
+    """Returns the program's standard output; without `capture`, the output goes to the terminal.
 
-    Raises ProgramFailed, or DeployError when the program is missing or exceeds the timeout (seconds).
+    Pass secrets through `stdin`: every user can see arguments. Raises ProgramFailed, or DeployError when the program is
+    missing or exceeds the timeout (seconds).
     """
-    done = _run(command, stdin=stdin, timeout=timeout, capture=True)
-    if done.returncode != 0:
-        raise ProgramFailed(command, done.returncode, done.stderr or "")
-    return done.stdout or ""
-
-
-def succeeds(command: Sequence[str], *, timeout: float = QUERY_TIMEOUT) -> bool:
-    """Whether the program ends with exit code 0. Raises DeployError when it is missing or exceeds the timeout."""
-    return _run(command, stdin="", timeout=timeout, capture=True).returncode == 0
-
-
-def show(command: Sequence[str], *, timeout: float) -> None:
-    """Runs a program whose output goes to the terminal. Raises as `output` does."""
-    done = _run(command, stdin="", timeout=timeout, capture=False)
-    if done.returncode != 0:
-        raise ProgramFailed(command, done.returncode, "see the lines above.")
-
-
-def _run(command: Sequence[str], *, stdin: str, timeout: float, capture: bool) -> subprocess.CompletedProcess[str]:
     try:
         # Always with `input`: a program that asks a question would wait for a terminal.
-        return subprocess.run(
+        done = subprocess.run(
             command, input=stdin, capture_output=capture, text=True, errors="replace", timeout=timeout, check=False
         )
     except FileNotFoundError:
@@ -70,3 +51,6 @@ def _run(command: Sequence[str], *, stdin: str, timeout: float, capture: bool) -
         raise DeployError(f"{command[0]} is not executable.") from None
     except subprocess.TimeoutExpired:
         raise DeployError(f"{shlex.join(command[:6])} did not end within {timeout:.0f} s.") from None
+    if done.returncode != 0:
+        raise ProgramFailed(command, done.returncode, done.stderr if capture else "see the lines above.")
+    return done.stdout or ""

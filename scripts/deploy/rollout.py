@@ -2,11 +2,10 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 
 from scripts.deploy import programs
-from scripts.deploy.cluster import Cluster, Object, label
+from scripts.deploy.cluster import Cluster, Object
 from scripts.deploy.programs import DeployError, say
 
 # Seconds until the services must reach their servers: a new database is initialised first.
@@ -17,23 +16,22 @@ import os, urllib.request
 port = os.environ.get("HEALTH_PORT", "8081")
 print(urllib.request.urlopen(f"http://127.0.0.1:{port}/status", timeout=10).read().decode())
 """
-# Shown of a failed workload.
+# Shown after a failed rollout: the last lines of each log, and how many pods.
 _LINES = 20
-_PODS = 3
+_PODS = 6
+_WORKLOADS = "deployments.apps,statefulsets.apps,daemonsets.apps"
 
 
-def wait(cluster: Cluster, workloads: Sequence[Object], *, timeout: float) -> None:
-    """Returns when all workloads run their newest version. Raises DeployError after `timeout` seconds."""
+def wait(cluster: Cluster, selector: str, *, timeout: float) -> None:
+    """Returns when all selected workloads run their newest version. Raises DeployError after `timeout` seconds."""
     _replace_stuck_pods(cluster)
-    with ThreadPoolExecutor(len(workloads) or 1) as pool:
-        results = list(pool.map(lambda item: _status(cluster, item, timeout), workloads))
-    failed = [(item, reason) for item, reason in zip(workloads, results, strict=True) if reason]
-    for item, _ in failed:
-        for line in _diagnosis(cluster, item):
-            say(line)
-    if failed:
-        reasons = "; ".join(f"{item['kind']}/{item['metadata']['name']}: {reason}" for item, reason in failed)
-        raise DeployError(f"The rollout failed. {reasons}")
+    options = [f"--selector={selector}", f"--timeout={timeout:.0f}s"]
+    try:
+        # kubectl prints the progress of each.
+        programs.run(cluster.command("rollout", "status", _WORKLOADS, *options), timeout=timeout + 30, capture=False)
+    except DeployError as error:
+        _show_diagnosis(cluster)
+        raise DeployError(f"The rollout failed: {error}") from None
 
 
 def check_dependencies(cluster: Cluster, services: Sequence[str]) -> None:
@@ -59,72 +57,51 @@ def _unreachable(cluster: Cluster, service: str) -> str | None:
     return f"{service} does not reach {', '.join(down)}" if down else None
 
 
-def _status(cluster: Cluster, item: Object, timeout: float) -> str | None:
-    """Why the rollout failed; None when it is complete."""
-    try:
-        cluster.run("rollout", "status", label(item), f"--timeout={timeout:.0f}s", timeout=timeout + 30)
-    except DeployError as error:
-        return error.stderr if isinstance(error, programs.ProgramFailed) else str(error)
-    say(f"  {label(item)}: ready")
-    return None
-
-
 def _replace_stuck_pods(cluster: Cluster) -> None:
     """Deletes the pods of StatefulSets that run an older version and are not ready.
 
     A StatefulSet waits for such a pod forever, even if the new version fixes it: "Forced rollback" in
     https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/.
     """
-    newest = {
-        item["metadata"].get("uid"): item.get("status", {}).get("updateRevision")
-        for item in cluster.ours("statefulsets.apps")
-    }
+    statefulsets = cluster.get("statefulsets.apps")
+    newest = {item["metadata"].get("uid"): item.get("status", {}).get("updateRevision") for item in statefulsets}
     for pod in _unready_pods(cluster):
         revision = pod["metadata"].get("labels", {}).get("controller-revision-hash")
         owners = [owner["uid"] for owner in pod["metadata"].get("ownerReferences", [])]
         if any(newest.get(owner) not in (None, revision) for owner in owners):
-            cluster.delete([pod])
+            cluster.delete("pod", pod["metadata"]["name"])
 
 
-def _unready_pods(cluster: Cluster) -> Iterator[Object]:
-    for pod in cluster.ours("pods"):
-        conditions = pod.get("status", {}).get("conditions", [])
-        ready = any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
-        if not ready and "deletionTimestamp" not in pod["metadata"]:
-            yield pod
+def _unready_pods(cluster: Cluster) -> list[Object]:
+    return [
+        pod for pod in cluster.get("pods")
+        if "deletionTimestamp" not in pod["metadata"] and not any(
+            condition["type"] == "Ready" and condition["status"] == "True"
+            for condition in pod.get("status", {}).get("conditions", [])
+        )
+    ]  # fmt: skip
 
 
-def _diagnosis(cluster: Cluster, item: Object) -> Iterator[str]:
-    """Events and last log lines of a workload's pods that are not ready."""
-    name = item["metadata"]["name"]
-    pods = [pod for pod in _unready_pods(cluster) if pod["metadata"].get("labels", {}).get("app") == name]
-    yield f"--- events of {label(item)}:"
-    yield from _events(cluster, name)
-    for pod in pods[:_PODS]:
-        pod_name = pod["metadata"]["name"]
-        yield f"--- events of pod {pod_name}:"
-        yield from _events(cluster, pod_name)
+def _show_diagnosis(cluster: Cluster) -> None:
+    """Prints the warnings of the namespace, and the last log lines of pods that are not ready."""
+    _show(cluster, "events", "--types=Warning")
+    for pod in _unready_pods(cluster)[:_PODS]:
         status = pod.get("status", {})
         for container in (*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])):
             if not container.get("ready"):
-                options = [f"--container={container['name']}", f"--tail={_LINES}"]
+                name = pod["metadata"]["name"]
+                logs = ["logs", name, f"--container={container['name']}", f"--tail={_LINES}"]
                 if container.get("restartCount"):
-                    yield f"--- last lines of {pod_name}, container {container['name']}, before its last restart:"
-                    yield from _lines(cluster, "logs", pod_name, *options, "--previous")
-                yield f"--- last lines of {pod_name}, container {container['name']}:"
-                yield from _lines(cluster, "logs", pod_name, *options)
+                    _show(cluster, *logs, "--previous")
+                _show(cluster, *logs)
 
 
-def _events(cluster: Cluster, name: str) -> Iterator[str]:
-    columns = "--output=custom-columns=TYPE:.type,REASON:.reason,MESSAGE:.message"
-    selector = f"--field-selector=involvedObject.name={name}"
-    return _lines(cluster, "get", "events", selector, "--sort-by=.lastTimestamp", columns)
-
-
-def _lines(cluster: Cluster, *words: str) -> Iterator[str]:
+def _show(cluster: Cluster, *words: str) -> None:
+    """Prints the last lines of a kubectl command's output."""
+    say(f"--- kubectl {' '.join(words)}")
     try:
         text = cluster.run(*words)
     except DeployError as error:
         text = str(error)
     for line in text.strip().splitlines()[-_LINES:]:
-        yield f"    {line}"
+        say(f"    {line}")

@@ -1,4 +1,4 @@
-"""Ends what a stack started: exactly that, whatever became of the parents, and nothing else."""
+"""Ends all processes that a stack started, orphaned ones included, and no others."""
 
 import contextlib
 from collections.abc import Sequence
@@ -7,20 +7,20 @@ from pathlib import Path
 import psutil
 
 from scripts.stack import environment, supervision
-from scripts.stack.errors import StackError
+from scripts.stack.program import StackError
 from scripts.stack.stack import Stack
 from scripts.stack.state import State
 
-# s. For the process manager, once its programs have ended.
+# Seconds for the process manager to end after its programs have ended.
 _SHUTDOWN_TIMEOUT = 60
-# s. For processes without a manager; a database needs a moment to write what it has in memory.
+# Seconds for processes without a manager; a database writes its memory to the disk first.
 _LEFTOVER_GRACE = 30
 
 
 def processes(state: State) -> list[psutil.Process]:
-    """All processes of the stack: those that carry its mark. Each remembers its start time, so none is mistaken.
+    """All processes of the stack: those with its mark in their environment. psutil also compares start times.
 
-    nginx writes its titles over its environment; its processes are known by the folder that they are in.
+    nginx overwrites its environment with its titles; its processes are found by their working directory.
     """
     found = []
     for process in psutil.process_iter():
@@ -38,15 +38,15 @@ def end(stack: Stack, *, keep_data: bool = True) -> None:
     """
     manager = supervision.process(stack.state)
     if manager is not None:
-        # Those with an environment of their own have no mark.
+        # Those that replaced their environment have no mark.
         family = manager.children(recursive=True)
-        # A process manager that does not answer is ended all the same.
+        # A process manager that does not answer is ended too.
         with contextlib.suppress(StackError):
             programs = stack.programs.values()
             stack.stop_all([program.name for program in programs if not program.is_server])
             if keep_data:
                 stack.stop_all([program.name for program in programs if program.is_server and program.name != "epmd"])
-                # After RabbitMQ, which unregisters there. Left to the manager, each group would cost it a second.
+                # After RabbitMQ, which unregisters there. The manager would take a second for each group.
                 stack.stop("epmd")
         if not keep_data:
             _kill(processes(stack.state))

@@ -1,14 +1,12 @@
-"""The environment variables of a stack: all of them for tests, and each program's own share."""
+"""The environment variables of a stack: all of them for tests, and those of each program."""
 
 import sys
 from pathlib import Path
 from urllib.parse import quote
 
-from scripts.stack.paths import ROOT
-from scripts.stack.state import State
+from scripts.stack.state import ROOT, State
 
-# In the environment of every process of a stack and of nothing else: how `down` knows them, whatever became of their
-# parents.
+# In the environment of every process of a stack and of no other process: `down` finds them by it, orphaned ones too.
 MARK = "VIDEO2MP3_STACK_PROCESS"
 
 _PATH = f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -19,7 +17,7 @@ _RABBITMQ = ("RABBITMQ_URI",)
 _LINK = ("LINK_SECRET", "PUBLIC_URL")
 _SMTP = ("SMTP_HOST", "SMTP_PORT", "SMTP_USER", "SMTP_PASSWORD", "SMTP_SECURITY", "SMTP_CA_FILE", "GMAIL_ADDRESS")
 _PROVIDER = ("AI_SUMMARY_URL", "AI_SUMMARY_API_KEY", "AI_SUMMARY_MODEL")
-# What a service gets: no more than what its manifest gives it.
+# What a service gets: the same as from its manifest.
 SHARES = {
     "auth": (*_MYSQL, "JWT_SECRET"),
     "gateway": (*_MONGODB, *_RABBITMQ, *_LINK, "AUTH_SVC_ADDRESS", "SUMMARY_SVC_ADDRESS", "SUMMARY_QUEUE"),
@@ -29,7 +27,7 @@ SHARES = {
     "summary": (*_MONGODB, *_RABBITMQ, *_PROVIDER, "AUTH_SVC_ADDRESS", "SUMMARY_QUEUE"),
     "summary-worker": (*_MONGODB, *_RABBITMQ, *_PROVIDER, "AUTH_SVC_ADDRESS", "SUMMARY_QUEUE"),
 }
-# What their images set (src/*/Dockerfile): how memory is given out and taken back, and a thread for each transfer.
+# What their images set (src/*/Dockerfile): memory allocation, and a thread for each transfer.
 _MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "33554432"}
 IMAGES = {
     "gateway": {**_MEMORY, "MALLOC_TRIM_THRESHOLD_": "16777216", "WEB_THREADS": "320"},
@@ -41,12 +39,11 @@ _WORKERS = {"converter", "notification", "summary-worker"}
 
 
 def complete(state: State) -> dict[str, str]:
-    """Every variable that a service or a test needs, with the values that were set by hand."""
+    """Every variable that a service or a test needs, with the values of `up --set`."""
     return {**own(state), **state.overrides}
 
 
 def own(state: State) -> dict[str, str]:
-    """The addresses and accounts of the stack's own servers."""
     ports, secrets = state.ports, state.secrets
     rabbitmq_password = quote(secrets["rabbitmq"], safe="")
     gateway = f"http://127.0.0.1:{ports['gateway']}"
@@ -54,7 +51,7 @@ def own(state: State) -> dict[str, str]:
     model = {
         "AI_SUMMARY_URL": f"http://127.0.0.1:{ports['provider']}/v1",
         "AI_SUMMARY_API_KEY": secrets["provider"],
-        "AI_SUMMARY_MODEL": "for-trying-out",
+        "AI_SUMMARY_MODEL": "fake",
         "PROVIDER_CONTROL": str(provider / "control.json"),
         "PROVIDER_REQUESTS": str(provider / "requests.jsonl"),
     }
@@ -111,7 +108,6 @@ def base(state: State) -> dict[str, str]:
 
 
 def service(state: State, name: str, like: str) -> dict[str, str]:
-    """The environment of the service `name`, which runs the code of `like`."""
     everything = complete(state)
     share = {key: everything[key] for key in SHARES[like] if key in everything}
     listen: dict[str, str] = {}
@@ -133,15 +129,14 @@ def service(state: State, name: str, like: str) -> dict[str, str]:
 
 
 def listening(name: str, like: str) -> dict[str, str]:
-    """The names of the service's ports by the variables that tell it; a worker answers probes only."""
+    """The names of the service's ports by environment variable; a worker only answers probes."""
     if like in _SERVERS:
-        # A gateway's own name is that of the port where people reach it, through nginx.
+        # The port with a gateway's name is that of its nginx.
         return {"PORT": f"{name}_gunicorn" if like == "gateway" else name, "HEALTH_PORT": f"{name}_health"}
     return {"HEALTH_PORT": name} if like in _WORKERS else {}
 
 
 def ports(name: str, like: str) -> list[str]:
-    """The names of all ports of the service `name`, which runs the code of `like`."""
     before = [name, f"{name}-nginx"] if like == "gateway" else []
     return [*before, *listening(name, like).values()]
 

@@ -1,6 +1,6 @@
 """A real SMTP server that delivers to a Maildir, and fails on request the ways mail servers fail.
 
-Run as a program of its own: it needs nothing but aiosmtpd. SMTP_USER and SMTP_PASSWORD come by the environment.
+A program that is run by itself; it needs only aiosmtpd. SMTP_USER and SMTP_PASSWORD are environment variables.
 STARTTLS and a login are required. `control.json` in its folder is read again for each reply:
 `{"mode": "ok" | "hang" | "4xx" | "5xx" | "refuse-auth" | "hang-after-accept", "accepted_then_drop": true | false,
 "replies": {"STARTTLS" | "AUTH" | "MAIL" | "RCPT" | "DATA" | "CONTENT" | <recipient>: "<code> <text>"}}`.
@@ -25,13 +25,13 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 log = logging.getLogger("mailserver")
 
-# bytes; what the large providers accept.
+# Bytes; what the large providers accept.
 _SIZE_LIMIT = 25 * 1024**2
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong at the moment."""
+    """The present fault."""
 
     mode: str = "ok"
     accepted_then_drop: bool = False
@@ -53,7 +53,7 @@ class Fault:
 
 
 async def _hang() -> None:
-    # Until the client gives up: its disconnection cancels the task.
+    # Until the client disconnects, which cancels the task.
     await asyncio.Event().wait()
 
 
@@ -67,7 +67,6 @@ class Inbox:
     async def handle_RCPT(  # noqa: N802  the name is aiosmtpd's
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Refuses the recipient when a refusal is asked for."""
         fault = Fault.read(self._control)
         if address in fault.replies:
             return fault.replies[address]
@@ -97,7 +96,7 @@ class Inbox:
 
 
 class Server(SMTP):
-    """SMTP that falls silent, or refuses a command, on request."""
+    """SMTP that stops responding, or refuses a command, on request."""
 
     def __init__(self, control: Path, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -113,14 +112,12 @@ class Server(SMTP):
             await self.push(reply)
 
     async def push(self, status: AnyStr) -> None:
-        """Sends a reply, or never does."""
         if Fault.read(self._control).mode == "hang":
             await _hang()
         await super().push(status)
 
 
 async def serve(folder: Path, port: int) -> None:
-    """Serves until SIGTERM."""
     control = folder / "control.json"
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
@@ -161,7 +158,6 @@ async def serve(folder: Path, port: int) -> None:
 
 
 def main() -> None:
-    """Reads the command line and serves."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)

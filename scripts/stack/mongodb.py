@@ -1,17 +1,15 @@
 """The stack's MongoDB: one private node with accounts."""
 
 import importlib.util
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pymongo import MongoClient
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import OperationFailure
 
 from scripts.stack import environment
-from scripts.stack.errors import StackError
 from scripts.stack.program import Program, find
+from scripts.stack.servers import server
 from scripts.stack.state import State
 
 _AUTHENTICATION_FAILED = 18  # MongoDB's error code of that name
@@ -26,67 +24,36 @@ def _packaged() -> Path:
 
 def program(state: State) -> Program:
     """The server: `mongod` of this machine, or else that of the Python packages."""
-    folder, port = state.folder / "mongodb", state.ports["mongodb"]
-    command = (
+    command = [
         find("mongod", _packaged(), package="MongoDB"),
         "--auth",
         "--bind_ip=127.0.0.1",
-        f"--port={port}",
-        f"--dbpath={folder}",
+        f"--port={state.ports['mongodb']}",
+        f"--dbpath={state.folder / 'mongodb'}",
         f"--unixSocketPrefix={state.run}",
         "--wiredTigerCacheSizeGB=0.25",
         # Statistics for MongoDB's own support: constant disk writes, of no use here.
         "--setParameter=diagnosticDataCollectionEnabled=false",
         "--quiet",
-    )
-    return Program(
-        name="mongodb",
-        command=command,
-        environment=environment.base(state),
-        check=lambda: check(state),
-        port=port,
-        url=f"mongodb://127.0.0.1:{port}",
-        is_server=True,
-        stop_seconds=30,
-    )
+    ]
+    return server(state, "mongodb", command, lambda: _check(state), lambda: None)
 
 
-def prepare(state: State) -> None:
-    """Makes the data folder."""
-    (state.folder / "mongodb").mkdir(mode=0o700, exist_ok=True)
-
-
-@contextmanager
-def _client(uri: str, wait: float = 2) -> Iterator[MongoClient[dict[str, Any]]]:
-    client: MongoClient[dict[str, Any]] = MongoClient(
-        uri, serverSelectionTimeoutMS=int(wait * 1000), connectTimeoutMS=2000, socketTimeoutMS=10_000
-    )
-    with client:
-        yield client
-
-
-def initialise(state: State, timeout: float) -> None:
-    """Creates the account at the first start, while the server still lets a local caller do that (and only that).
-
-    Waits up to `timeout` seconds for the server. Raises StackError when it does not answer.
-    """
+def _check(state: State) -> None:
+    """Logs in; creates the account at the first start, while the server still lets a local caller do that (only)."""
     names = environment.own(state)
     try:
-        with _client(f"mongodb://127.0.0.1:{state.ports['mongodb']}/", wait=timeout) as client:
-            client.admin.command("ping")
-            try:
-                check(state)
-            except OperationFailure as error:
-                if error.code != _AUTHENTICATION_FAILED:
-                    raise
-                client.admin.command("createUser", names["MONGODB_USER"], pwd=names["MONGODB_PASSWORD"], roles=["root"])
-    except PyMongoError as error:
-        raise StackError(
-            f"mongodb does not take its account: {error}. Its log is {state.logs / 'mongodb.log'}."
-        ) from None
+        _run(names["MONGO_URI"], "ping")
+    except OperationFailure as error:
+        if error.code != _AUTHENTICATION_FAILED:
+            raise
+        local = f"mongodb://127.0.0.1:{names['MONGODB_PORT']}/"
+        _run(local, "createUser", names["MONGODB_USER"], pwd=names["MONGODB_PASSWORD"], roles=["root"])
 
 
-def check(state: State) -> None:
-    """Logs in and asks for a sign of life."""
-    with _client(environment.own(state)["MONGO_URI"]) as client:
-        client.admin.command("ping")
+def _run(uri: str, command: str, value: Any = 1, **arguments: Any) -> None:
+    client: MongoClient[dict[str, Any]] = MongoClient(
+        uri, serverSelectionTimeoutMS=2000, connectTimeoutMS=2000, socketTimeoutMS=10_000
+    )
+    with client:
+        client.admin.command(command, value, **arguments)

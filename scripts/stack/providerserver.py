@@ -1,10 +1,10 @@
-"""A real HTTP server that speaks OpenAI's wire format, and fails on request the ways providers fail.
+"""A fake AI provider: an HTTP server with OpenAI's wire format, which fails on request the ways providers fail.
 
-Run as a program of its own; PROVIDER_KEY comes by the environment. Requests are checked against the types that OpenAI's
-client has from the published description of the API. It understands nothing: a summary is the first sentences of the
-text, and a transcript says when it is. `control.json` in its folder is read anew for each request:
+A program that is run by itself; PROVIDER_KEY is an environment variable. Requests are checked against the types of
+OpenAI's client, which come from the published description of the API. There is no model: a summary is the first
+sentences of the text, and a transcript has the time in each segment. `control.json` is read again for each request:
 `{"mode": …, "times": how many requests, "on": "chat" | "audio", "seconds": s, "speech": words of each segment}`.
-Each request is noted in `requests.jsonl`.
+Each request is recorded in `requests.jsonl`. Both files are in its folder.
 """
 
 import argparse
@@ -48,7 +48,7 @@ _ERRORS = {
     "unauthorized": (401, "invalid_api_key"),
     "unknown-model": (404, "model_not_found"),
 }
-# Mode → a body of 200 that is no answer.
+# Mode → an invalid body with status 200.
 _BODIES = {
     "garbage": ("<html><body>Welcome to the login page</body></html>", "text/html"),
     "not-json": ('{"choices": [', "application/json"),
@@ -59,14 +59,14 @@ _BODIES = {
 
 @dataclass
 class Control:
-    """What goes wrong at the moment, and how often it did."""
+    """The present fault, and how many more requests it concerns."""
 
     path: Path
     _seen: int = -1
     _left: float = 0
 
     def fault(self, kind: str) -> dict[str, Any]:
-        """What the control file asks for, for a request of this kind; nothing when it is used up."""
+        """The fault for a request of this kind; empty when there is none, or none is left."""
         try:
             content: dict[str, Any] = json.loads(self.path.read_text())
             changed = self.path.stat().st_mtime_ns
@@ -81,7 +81,7 @@ class Control:
 
 
 class Server:
-    """The two routes, with what goes wrong on request."""
+    """The two routes, with faults on request."""
 
     def __init__(self, folder: Path, key: str) -> None:
         self._control = Control(folder / "control.json")
@@ -90,7 +90,6 @@ class Server:
         self._lock = threading.Lock()
 
     def app(self) -> Flask:
-        """The server, and a route that says that it is there."""
         app = Flask(__name__, static_folder=None)
         app.add_url_rule("/healthz", "healthz", lambda: "ok")
         app.add_url_rule("/v1/chat/completions", "chat", self.chat, methods=["POST"])
@@ -98,7 +97,6 @@ class Server:
         return app
 
     def chat(self) -> Response:
-        """A completion of the schema that is asked for."""
         body = request.get_json()
         fault, refusal = self._begin("chat", messages=body.get("messages"), model=body.get("model"))
         if refusal is not None:
@@ -120,7 +118,6 @@ class Server:
         )  # fmt: skip
 
     def audio(self) -> Response:
-        """A transcript that says when each of its segments is."""
         file = request.files.get("file")
         data = file.read() if file else b""
         noted = {"bytes": len(data), "model": request.form.get("model"), "filename": file.filename if file else None}
@@ -180,7 +177,7 @@ def _check(body: dict[str, Any]) -> None:
 
 
 def _content(body: dict[str, Any], fault: dict[str, Any]) -> str:
-    """An answer of the schema that is asked for, made of the text between the marks."""
+    """An answer of the requested schema, made of the text between the marks."""
     wanted = body["response_format"]["json_schema"]
     if not wanted["strict"] or wanted["schema"]["additionalProperties"]:
         raise ValueError("response_format is not strict")
@@ -190,8 +187,8 @@ def _content(body: dict[str, Any], fault: dict[str, Any]) -> str:
     if not end or mark not in body["messages"][0]["content"]:
         raise ValueError("the text is not between marks")
     if fault.get("mode") == "obedient":
-        # A model that does what the text says.
-        return text.partition("ANSWER:")[2].strip() or "I do what I am told."
+        # A model that follows instructions in the text.
+        return text.partition("ANSWER:")[2].strip() or "I follow the instructions in the text."
     if fault.get("mode") == "wrong":
         return json.dumps(
             dict.fromkeys(wanted["schema"]["required"], "one two three four five six seven!" * 3) | {"x": 1}
@@ -247,7 +244,6 @@ class _Handler(WSGIRequestHandler):
 
 
 def main() -> None:
-    """Reads the command line and serves until SIGTERM."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)

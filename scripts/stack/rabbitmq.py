@@ -1,4 +1,4 @@
-"""The stack's RabbitMQ: a private node with its own port mapper, cookie and folders, so that it meets no other."""
+"""The stack's RabbitMQ: a private node with its own port mapper, cookie and folders, separate from other nodes."""
 
 import hashlib
 import logging
@@ -10,20 +10,17 @@ import requests
 
 from scripts.stack import environment
 from scripts.stack.program import Program, find
+from scripts.stack.servers import server
 from scripts.stack.state import State
 
 # Debian's path of the script itself; the one on PATH changes to the user rabbitmq.
 _SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-# ms. A delivery may stay unacknowledged for as long as the longest conversion takes; RabbitMQ's own 30 minutes would
-# cut a film short.
+# Milliseconds. A delivery may stay unacknowledged for as long as the longest conversion takes, which is more than
+# RabbitMQ's default of 30 minutes.
 _CONSUMER_TIMEOUT = 6 * 3600 * 1000
 
-# pika tells each failed attempt at length, and we make them until one succeeds.
+# pika logs each failed attempt at length, and attempts are made until one succeeds.
 logging.getLogger("pika").setLevel(logging.CRITICAL)
-
-
-def _folder(state: State) -> Path:
-    return state.folder / "rabbitmq"
 
 
 def node_name(state: State) -> str:
@@ -31,10 +28,9 @@ def node_name(state: State) -> str:
     return f"video2mp3-{hashlib.sha256(bytes(state.folder)).hexdigest()[:12]}@localhost"
 
 
-def _environment(state: State) -> dict[str, str]:
-    folder = _folder(state)
+def _variables(state: State) -> dict[str, str]:
+    folder = state.folder / "rabbitmq"
     return {
-        **environment.base(state),
         # Erlang keeps its cookie here.
         "HOME": str(folder),
         "ERL_EPMD_PORT": str(state.ports["epmd"]),
@@ -62,34 +58,21 @@ def _environment(state: State) -> dict[str, str]:
 def epmd(state: State) -> Program:
     """Erlang's port mapper for this node alone. RabbitMQ would leave one behind that outlives it."""
     port = state.ports["epmd"]
-    return Program(
-        name="epmd",
-        command=(find("epmd", package="erlang-base"), "-port", str(port), "-address", "127.0.0.1"),
-        environment=_environment(state),
-        check=lambda: socket.create_connection(("127.0.0.1", port), timeout=5).close(),
-        port=port,
-        is_server=True,
-        stop_seconds=5,
-    )
+    command = [find("epmd", package="erlang-base"), "-port", str(port), "-address", "127.0.0.1"]
+    check = lambda: socket.create_connection(("127.0.0.1", port), timeout=5).close()  # noqa: E731
+    return server(state, "epmd", command, check, lambda: None, variables=_variables(state), stop_seconds=5)
 
 
 def program(state: State) -> Program:
-    """The broker."""
-    port = state.ports["rabbitmq"]
-    return Program(
-        name="rabbitmq",
-        command=(find("rabbitmq-server", package="rabbitmq-server") if not _SCRIPT.exists() else str(_SCRIPT),),
-        environment=_environment(state),
-        check=lambda: check(state),
-        port=port,
-        url=f"http://127.0.0.1:{state.ports['rabbitmq_management']}",
-        is_server=True,
-        stop_seconds=30,
-    )
+    script = str(_SCRIPT) if _SCRIPT.exists() else find("rabbitmq-server", package="rabbitmq-server")
+    url = environment.own(state)["RABBITMQ_MANAGEMENT_URL"]
+    return server(
+        state, "rabbitmq", [script], lambda: _check(state), lambda: _prepare(state),
+        url=url, variables=_variables(state),
+    )  # fmt: skip
 
 
 def configuration(state: State) -> str:
-    """The content of rabbitmq.conf."""
     names = environment.own(state)
     settings = {
         "listeners.tcp.default": f"127.0.0.1:{state.ports['rabbitmq']}",
@@ -101,7 +84,7 @@ def configuration(state: State) -> str:
         "log.console": "true",
         "log.console.level": "info",
         # RabbitMQ's defaults ask for half a gigabyte for the quorum queues' log, and stop publishers on a machine that
-        # is short of disk or memory for reasons of its own.
+        # is short of disk or memory for other reasons.
         "raft.wal_max_size_bytes": str(32 * 1024**2),
         "disk_free_limit.absolute": "64MB",
         "vm_memory_high_watermark.absolute": "1GB",
@@ -109,11 +92,9 @@ def configuration(state: State) -> str:
     return "".join(f"{name} = {value}\n" for name, value in settings.items())
 
 
-def prepare(state: State) -> None:
-    """Writes the node's configuration."""
-    folder = _folder(state)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    # Present and empty, so that nothing of the machine's own broker is read.
+def _prepare(state: State) -> None:
+    folder = state.folder / "rabbitmq"
+    # An empty file, so that the configuration of the machine's broker is not read.
     (folder / "rabbitmq-env.conf").touch()
     (folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
     path = folder / "rabbitmq.conf"
@@ -121,15 +102,10 @@ def prepare(state: State) -> None:
     path.write_text(configuration(state))
 
 
-def check(state: State) -> None:
-    """Logs in by AMQP and at the management API."""
+def _check(state: State) -> None:
     names = environment.own(state)
     parameters = pika.URLParameters(names["RABBITMQ_URI"])
     parameters.socket_timeout = parameters.stack_timeout = parameters.blocked_connection_timeout = 5
     pika.BlockingConnection(parameters).close()
-    response = requests.get(
-        f"{names['RABBITMQ_MANAGEMENT_URL']}/api/whoami",
-        auth=(names["RABBITMQ_USER"], names["RABBITMQ_PASSWORD"]),
-        timeout=5,
-    )
-    response.raise_for_status()
+    login = names["RABBITMQ_USER"], names["RABBITMQ_PASSWORD"]
+    requests.get(f"{names['RABBITMQ_MANAGEMENT_URL']}/api/whoami", auth=login, timeout=5).raise_for_status()

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import requests
 
-from scripts.stack import environment, nginx
-from scripts.stack.errors import StackError
-from scripts.stack.program import Program
-from scripts.stack.state import State
+from scripts.stack import environment
+from scripts.stack.program import Program, StackError
+from scripts.stack.state import ROOT, State
 
-# How often the housekeeping looks for jobs that were forgotten or are too old. s.
+# Seconds between two runs of housekeeping.
 _HOUSEKEEPING_EVERY = 30
+# The settings of the gateway that its nginx reads too.
+_SHARED = ("CLIENT_TIMEOUT", "LOG_FORMAT")
 
 
 def _gunicorn(service: str) -> tuple[str, ...]:
@@ -55,12 +56,50 @@ def program(state: State, name: str, like: str) -> Program:
     )
 
 
+def _nginx(state: State, gateway: str) -> Program:
+    """The nginx of a gateway, as in the gateway's pod: the same configuration, started by the same script."""
+    name = f"{gateway}-nginx"
+    port, health, behind = (state.ports[each] for each in (gateway, name, f"{gateway}_gunicorn"))
+    settings = environment.service(state, gateway, "gateway")
+    return Program(
+        name=name,
+        command=(str(ROOT / "src" / "nginx" / "start.sh"),),
+        environment={
+            **environment.base(state),
+            "TMPDIR": str(state.tmp / name),
+            "LISTEN": f"127.0.0.1:{port}",
+            "HEALTH_LISTEN": f"127.0.0.1:{health}",
+            "GATEWAY_ADDRESS": f"127.0.0.1:{behind}",
+            "WEB_ROOT": str(ROOT / "src" / "web" / "dist"),
+            **{variable: settings[variable] for variable in _SHARED if variable in settings},
+        },
+        check=lambda: requests.get(f"http://127.0.0.1:{health}/healthz", timeout=5).raise_for_status(),
+        port=port,
+        url=f"http://127.0.0.1:{port}",
+        stop_seconds=5,
+    )
+
+
+def _reloader(state: State) -> Program:
+    return Program(
+        name="reloader",
+        command=(sys.executable, "-m", "scripts.stack.reload", str(state.path)),
+        environment={**environment.base(state), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        check=lambda: None,
+        stop_seconds=5,
+    )
+
+
 def group(state: State, name: str, like: str) -> list[Program]:
     """The programs that together are the service `name`."""
-    return [*([nginx.program(state, name)] if like == "gateway" else []), program(state, name, like)]
+    return [*([_nginx(state, name)] if like == "gateway" else []), program(state, name, like)]
+
+
+def names(state: State) -> dict[str, str]:
+    """The names of all services of the stack, added ones included, and the service whose code each runs."""
+    return {name: name for name in COMMANDS} | {name: variant.like for name, variant in state.variants.items()}
 
 
 def programs(state: State) -> list[Program]:
-    """All services of the stack, the ones added to it included."""
-    names = {name: name for name in COMMANDS} | {name: variant.like for name, variant in state.variants.items()}
-    return [one for name, like in names.items() for one in group(state, name, like)]
+    found = [program for name, like in names(state).items() for program in group(state, name, like)]
+    return [*found, _reloader(state)] if state.reload else found

@@ -1,4 +1,4 @@
-"""The remote control of one stack, for scripts and tests."""
+"""Controls the programs of one stack, for scripts and tests."""
 
 import os
 import signal
@@ -9,23 +9,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from scripts.stack import environment, mail, mongodb, mysql, ports, provider, rabbitmq, services, supervision
-from scripts.stack.control import IgnorableFault, call
-from scripts.stack.errors import StackError
-from scripts.stack.program import Program
+from scripts.stack import environment, mongodb, mysql, ports, rabbitmq, servers, services, supervision
+from scripts.stack.program import Program, StackError
 from scripts.stack.state import State, Variant, locked
+from scripts.stack.supervision import IgnorableFault, call
 
 # http://supervisord.org/subprocess.html#process-states: it ended too quickly too often.
 _FATAL = 200
-# The names of its states that a program leaves only when it is asked to.
+# The states that a program leaves only on request.
 _ENDED = {"STOPPED", "FATAL"}
 _STOPPING = "STOPPING"
-# s. Between two looks at a program that is not ready yet.
+# Seconds between two checks of a program that is not ready yet.
 _PAUSE = 0.2
 
 
 class Stack:
-    """A stack that was brought up; see `python -m scripts.stack --help`."""
+    """A stack that exists; see `./scripts/local.sh --help`."""
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -37,21 +36,19 @@ class Stack:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Every variable that a service or a test needs."""
         return environment.complete(self.state)
 
     @property
     def programs(self) -> dict[str, Program]:
         """All programs by name, servers first, in the order in which they start."""
         state = self.state
-        servers = [mysql.program(state), rabbitmq.epmd(state), rabbitmq.program(state), mongodb.program(state)]
-        servers.append(mail.program(state))
+        found = [mysql.program(state), rabbitmq.epmd(state), rabbitmq.program(state), mongodb.program(state)]
+        found.append(servers.mailserver(state))
         if state.provider:
-            servers.append(provider.program(state))
-        return {program.name: program for program in [*servers, *services.programs(state)]}
+            found.append(servers.provider(state))
+        return {program.name: program for program in [*found, *services.programs(state)]}
 
     def program(self, name: str) -> Program:
-        """One program. Raises StackError when there is none of that name."""
         try:
             return self.programs[name]
         except KeyError:
@@ -61,12 +58,12 @@ class Stack:
         """Where the program listens; a worker's is that of its health routes."""
         url = self.program(name).url
         if url is None:
-            raise StackError(f"{name} listens nowhere.")
+            raise StackError(f"{name} has no address.")
         return url
 
     def describe(self, name: str) -> dict[str, Any]:
         """What the process manager knows: `statename`, `pid`, `spawnerr`, … (getProcessInfo of its API)."""
-        answer: dict[str, Any] | None = self._call("getProcessInfo", name, harmless=IgnorableFault.UNKNOWN)
+        answer: dict[str, Any] | None = self._call("getProcessInfo", name, ignored=IgnorableFault.UNKNOWN)
         return answer or {"statename": "STOPPED", "pid": 0, "state": 0}
 
     def pid(self, name: str) -> int:
@@ -77,7 +74,6 @@ class Stack:
         return pid
 
     def pids(self) -> dict[str, int]:
-        """The process ids of the programs that run."""
         return {info["name"]: info["pid"] for info in self._call("getAllProcessInfo") if info["pid"]}
 
     def kill(self, name: str, signal_number: int = signal.SIGKILL) -> int:
@@ -87,43 +83,41 @@ class Stack:
         return pid
 
     def start(self, name: str) -> None:
-        """Starts the program, without waiting for it to be ready."""
-        self._call("startProcess", name, False, harmless=IgnorableFault.RUNNING)
+        self._call("startProcess", name, False, ignored=IgnorableFault.RUNNING)
 
     def stop(self, name: str) -> None:
         """Stops the program and waits for its end; killed if it takes longer than Kubernetes would allow it."""
         deadline = time.monotonic() + self.program(name).stop_seconds + 30
         while (state := self.describe(name)["statename"]) not in _ENDED:
-            # Again and again: what was killed a moment ago is neither running nor stopped, but about to be started.
+            # Repeatedly: a program that was just killed is neither running nor stopped, but about to be started.
             if state != _STOPPING:
-                self._call("stopProcess", name, False, harmless=IgnorableFault.NOT_RUNNING)
+                self._call("stopProcess", name, False, ignored=IgnorableFault.NOT_RUNNING)
             if time.monotonic() > deadline:
                 raise StackError(f"{name} does not end. Its last lines:\n{self.tail(name)}")
             time.sleep(_PAUSE)
 
     def stop_all(self, names: Sequence[str]) -> None:
-        """Stops several programs at once and waits for their end."""
         with ThreadPoolExecutor(max_workers=8) as pool:
             list(pool.map(self.stop, names))
 
     def restart(self, name: str, env: Mapping[str, str] | None = None, timeout: float = 60) -> None:
-        """Stops, starts and waits for readiness; `env` becomes the service's deviation, `{}` takes it back."""
+        """Stops, starts and waits for readiness; `env` replaces the variables that were set before."""
         self.program(name)
         self.stop(name)
-        beside: list[str] = []
+        changed: list[str] = []
         if env is not None:
             with self._changed():
                 like = self.state.variants[name].like if name in self.state.variants else name
                 self.state.variants[name] = Variant(like=like, env=dict(env))
-                beside = supervision.write(self.state, services.group(self.state, name, like))
-        for one in beside:
+                changed = supervision.write(self.state, services.group(self.state, name, like))
+        for one in changed:
             self.stop(one)
-        for one in {*beside, name}:
+        for one in {*changed, name}:
             self.start(one)
         self.wait_ready(name, timeout)
 
     def wait_ready(self, name: str, timeout: float = 60) -> None:
-        """Returns when the program does its work. Raises StackError with its last log lines after `timeout` seconds."""
+        """Returns when the program is ready. Raises StackError with its last log lines after `timeout` seconds."""
         program = self.program(name)
         deadline = time.monotonic() + timeout
         reason = "it does not run"
@@ -145,16 +139,14 @@ class Stack:
             time.sleep(_PAUSE)
 
     def log_path(self, name: str) -> Path:
-        """The file of the program's output."""
         return self.state.logs / f"{name}.log"
 
     def log(self, name: str) -> str:
-        """What the program said since its log was last rotated."""
+        """The program's output since its log was last rotated."""
         path = self.log_path(name)
         return path.read_text(errors="replace") if path.exists() else ""
 
     def tail(self, name: str, lines: int = 30) -> str:
-        """The last lines of what the program said."""
         return "\n".join(f"  {line}" for line in self.log(name).splitlines()[-lines:])
 
     def add(
@@ -168,7 +160,7 @@ class Stack:
                 if port not in self.state.ports:
                     self.state.ports[port] = ports.choose(1, self.state.ports.values())[0]
             self.state.variants[name] = Variant(like=like, env=dict(env or {}))
-            # Before anything can fail: what is known can be removed.
+            # Before anything can fail, so that it can be removed.
             self.save()
             programs = services.group(self.state, name, like)
             supervision.write(self.state, programs)
@@ -195,10 +187,9 @@ class Stack:
         """Makes the process manager know these programs as they are configured now. The caller holds the lock."""
         self._call("reloadConfig")
         for name in names:
-            self._call("addProcessGroup", name, harmless=IgnorableFault.KNOWN)
+            self._call("addProcessGroup", name, ignored=IgnorableFault.KNOWN)
 
     def save(self) -> None:
-        """Writes the state."""
         self.state.save(self.environment)
 
     @contextmanager
@@ -212,5 +203,5 @@ class Stack:
             yield
             self.save()
 
-    def _call(self, method: str, *arguments: Any, harmless: IgnorableFault | None = None) -> Any:
-        return call(self.state, method, *arguments, harmless=harmless)
+    def _call(self, method: str, *arguments: Any, ignored: IgnorableFault | None = None) -> Any:
+        return call(self.state, method, *arguments, ignored=ignored)

@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from scripts.stack import ending, mail, mongodb, mysql, paths, ports, provider, rabbitmq, supervision
-from scripts.stack.errors import StackError
+from scripts.stack import ending, ports, supervision
+from scripts.stack.program import Program, StackError
 from scripts.stack.stack import Stack
-from scripts.stack.state import PORTS, SECRETS, State, Variant, locked
+from scripts.stack.state import SECRETS, State, Variant, locked, socket_folder
 
-# s. From nothing to everything answering.
+# Seconds until everything answers.
 _DEADLINE = 90
-
-_Step = Callable[[], None]
 
 
 def bring_up(
@@ -25,7 +23,8 @@ def bring_up(
     overrides: Mapping[str, str] | None = None,
     coverage: bool = False,
     with_provider: bool = False,
-    tell: Callable[[str], None] = print,
+    reload: bool = False,
+    report: Callable[[str], None] = print,
 ) -> Stack:
     """Starts whatever of the stack of the file `path` does not run yet, and returns when everything answers.
 
@@ -36,6 +35,7 @@ def bring_up(
         stack.state.overrides |= overrides or {}
         stack.state.coverage |= coverage
         stack.state.provider |= with_provider
+        stack.state.reload |= reload
         if converters is not None:
             _set_converters(stack.state, converters)
         stack.save()
@@ -47,22 +47,23 @@ def bring_up(
         else:
             stack.stop_all([name for name in changed if not stack.program(name).is_server])
         stack.register(stack.programs)
-        _start_servers(stack, deadline, tell)
+        programs = stack.programs
+        # RabbitMQ registers at epmd when it starts.
+        _start(stack, programs["epmd"], deadline, report)
+        servers = [program for name, program in programs.items() if program.is_server and name != "epmd"]
+        _start_all(stack, servers, deadline, report)
     if not servers_only:
         for name in _surplus_converters(stack.state, converters):
             stack.remove(name)
-        names = [program.name for program in stack.programs.values() if not program.is_server]
-        _together([lambda name=name: _start(stack, name, deadline, tell) for name in names])  # type: ignore[misc]
+        others = [program for program in stack.programs.values() if not program.is_server]
+        _start_all(stack, others, deadline, report)
     return stack
 
 
 def _state(path: Path) -> State:
-    """The stack's state, made fit for a start: its folders are there and its ports are free."""
+    """The stack's state, prepared for a start: its folders exist and its ports are free."""
     state = State.load(path) if path.exists() else State.create(path)
-    # A stack of an earlier checkout has fewer.
-    for name in PORTS:
-        if name not in state.ports:
-            state.ports[name] = ports.choose(1, state.ports.values())[0]
+    # A stack of an older version may lack some.
     for name in SECRETS:
         state.secrets.setdefault(name, secrets.token_urlsafe(32))
     if supervision.process(state) is None:
@@ -70,7 +71,7 @@ def _state(path: Path) -> State:
         ending.end_leftovers(state)
         state.supervisor = None
         if not Path(state.run).is_dir():
-            state.run = str(paths.socket_folder(state.folder))
+            state.run = str(socket_folder(state.folder))
         for name, port in state.ports.items():
             if not ports.is_free(port):
                 state.ports[name] = ports.choose(1, state.ports.values())[0]
@@ -88,57 +89,27 @@ def _set_converters(state: State, count: int) -> None:
 
 
 def _surplus_converters(state: State, count: int | None) -> list[str]:
-    """Those that an earlier start asked for and this one does not; None asks for as many as there are."""
+    """The converters that an earlier start added and this one does not need; with None, there are none."""
     numbered = {name: name.removeprefix("converter-") for name in state.variants}
     return [name for name, number in numbered.items() if number.isdecimal() and count and int(number) > count]
 
 
-def _start_servers(stack: Stack, deadline: float, tell: Callable[[str], None]) -> None:
-    state = stack.state
-
-    def start_mysql() -> None:
-        mysql.prepare(state)
-        _start(stack, "mysql", deadline, tell)
-        mysql.initialise(state)
-
-    def start_rabbitmq() -> None:
-        rabbitmq.prepare(state)
-        _start(stack, "epmd", deadline, tell)
-        _start(stack, "rabbitmq", deadline, tell)
-
-    def start_mongodb() -> None:
-        mongodb.prepare(state)
-        stack.start("mongodb")
-        mongodb.initialise(state, timeout=deadline - time.monotonic())
-        _start(stack, "mongodb", deadline, tell)
-
-    def start_mailserver() -> None:
-        mail.prepare(state)
-        _start(stack, "mailserver", deadline, tell)
-
-    def start_provider() -> None:
-        if state.provider:
-            provider.prepare(state)
-            _start(stack, "provider", deadline, tell)
-
-    _together([start_mysql, start_rabbitmq, start_mongodb, start_mailserver, start_provider])
-
-
-def _start(stack: Stack, name: str, deadline: float, tell: Callable[[str], None]) -> None:
-    started = time.monotonic()
-    stack.start(name)
-    stack.wait_ready(name, max(1.0, deadline - time.monotonic()))
-    tell(f"  {name} answers ({time.monotonic() - started:.1f} s)")
-
-
-def _together(steps: Iterable[_Step]) -> None:
-    """Does all steps at once and raises what went wrong, all of it in one StackError."""
+def _start_all(stack: Stack, programs: Iterable[Program], deadline: float, report: Callable[[str], None]) -> None:
+    """Starts programs at the same time. Raises one StackError for all failures."""
     failures = []
     with ThreadPoolExecutor(max_workers=8) as pool:
-        for future in [pool.submit(step) for step in steps]:
+        for future in [pool.submit(_start, stack, program, deadline, report) for program in programs]:
             try:
                 future.result()
             except StackError as error:
                 failures.append(str(error))
     if failures:
         raise StackError("\n".join(failures))
+
+
+def _start(stack: Stack, program: Program, deadline: float, report: Callable[[str], None]) -> None:
+    started = time.monotonic()
+    program.prepare()
+    stack.start(program.name)
+    stack.wait_ready(program.name, max(1.0, deadline - time.monotonic()))
+    report(f"  {program.name} answers ({time.monotonic() - started:.1f} s)")

@@ -1,54 +1,36 @@
-"""What a stack remembers between commands: its ports, secrets and programs, in one private file."""
+"""What a stack keeps between commands: its ports, secrets and programs, in one private file."""
 
 import fcntl
 import json
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from scripts.stack import paths, ports
-from scripts.stack.errors import StackError
+from scripts.stack import ports
+from scripts.stack.program import StackError
+
+ROOT = Path(__file__).resolve().parents[2]
+STACKS = ROOT / ".local" / "stack"
+# Bytes. A Unix socket's path has room for 107 and a zero (unix(7)); programs append their pid to a name, and
+# Python's multiprocessing makes "pymp-xxxxxxxx/listener-xxxxxxxx" below the folder for temporary files.
+_SOCKET_FOLDER_LIMIT = 107 - len("/tmp/pymp-xxxxxxxx/listener-xxxxxxxx")
 
 PORTS = (
-    "mysql",
-    "epmd",
-    "rabbitmq",
-    "rabbitmq_dist",
-    "rabbitmq_management",
-    "mongodb",
-    "mailserver",
-    "auth",
-    "auth_health",
-    "gateway",
-    "gateway-nginx",
-    "gateway_gunicorn",
-    "gateway_health",
-    "converter",
-    "notification",
-    "summary",
-    "summary_health",
-    "summary-worker",
-    "provider",
-)
-SECRETS = (
-    "mysql_root",
-    "mysql",
-    "mongodb",
-    "rabbitmq",
-    "smtp",
-    "jwt",
-    "link",
-    "provider",
-)
+    "mysql", "epmd", "rabbitmq", "rabbitmq_dist", "rabbitmq_management", "mongodb", "mailserver", "auth", "auth_health",
+    "gateway", "gateway-nginx", "gateway_gunicorn", "gateway_health", "converter", "notification", "summary",
+    "summary_health", "summary-worker", "provider",
+)  # fmt: skip
+SECRETS = ("mysql_root", "mysql", "mongodb", "rabbitmq", "smtp", "jwt", "link", "provider")
 
 
 @dataclass
 class Variant:
-    """A program beyond the fixed ones (`like` names what it copies), or a deviation of a fixed one's environment."""
+    """A program beyond the fixed ones (`like` names what it copies), or other variables for a fixed one."""
 
     like: str
     env: dict[str, str] = field(default_factory=dict)
@@ -56,7 +38,7 @@ class Variant:
 
 @dataclass
 class State:
-    """The content of `state.json`; the services' environment is derived from it and written beside for readers."""
+    """The content of `state.json`, which also gets the environment that is derived from it, for other readers."""
 
     name: str
     run: str
@@ -66,8 +48,10 @@ class State:
     variants: dict[str, Variant] = field(default_factory=dict)
     # Whether the services' processes are measured by coverage.
     coverage: bool = False
-    # Whether there is a provider of summaries for trying out.
+    # Whether there is a fake provider of summaries.
     provider: bool = False
+    # Whether the services restart when their code changes.
+    reload: bool = False
     # The process manager's pid and start time: a recycled pid has another.
     supervisor: tuple[int, float] | None = None
     path: Path = field(default=Path(), repr=False)
@@ -78,7 +62,7 @@ class State:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return cls(
             name=path.parent.name,
-            run=str(paths.socket_folder(path.parent)),
+            run=str(socket_folder(path.parent)),
             ports=dict(zip(PORTS, ports.choose(len(PORTS)), strict=True)),
             secrets={name: secrets.token_urlsafe(32) for name in SECRETS},
             path=path,
@@ -107,12 +91,10 @@ class State:
 
     @property
     def logs(self) -> Path:
-        """One file a program."""
         return self.folder / "logs"
 
     @property
     def tmp(self) -> Path:
-        """The programs' TMPDIR."""
         return Path(self.run) / "tmp"
 
     def save(self, environment: dict[str, str]) -> None:
@@ -124,6 +106,15 @@ class State:
         with open(draft, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             json.dump(content, file, indent=2)
         draft.replace(self.path)
+
+
+def socket_folder(folder: Path) -> Path:
+    """Makes a folder for the sockets of the stack in `folder`: inside it, or in the system's when that is too deep."""
+    inside = folder / "run"
+    if len(os.fsencode(inside)) <= _SOCKET_FOLDER_LIMIT:
+        inside.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return inside
+    return Path(tempfile.mkdtemp(prefix="video2mp3-"))
 
 
 @contextmanager

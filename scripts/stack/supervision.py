@@ -1,24 +1,75 @@
-"""The process manager: its configuration and its start. See docs/decisions/0003."""
+"""The process manager: its configuration, its start and calls to it. See docs/decisions/0003."""
 
+import http.client
 import json
 import os
 import shlex
-import subprocess
+import socket
 import sys
 import time
+import xmlrpc.client
 from collections.abc import Iterable
+from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 import psutil
 
-from scripts.stack import control, environment
-from scripts.stack.errors import StackError
-from scripts.stack.paths import ROOT
-from scripts.stack.program import Program
-from scripts.stack.state import State
+from scripts.stack import environment
+from scripts.stack.program import Program, StackError, run
+from scripts.stack.state import ROOT, State
 
 _LAUNCH = Path(__file__).with_name("launch.py")
-_START_TIMEOUT = 30
+# Seconds. The process manager answers calls from memory.
+_START_TIMEOUT, _CALL_TIMEOUT = 30, 30
+
+
+class IgnorableFault(IntEnum):
+    """Faults that mean that there is nothing to do; the numbers are supervisor's."""
+
+    UNKNOWN = 10
+    RUNNING = 60
+    NOT_RUNNING = 70
+    KNOWN = 90
+
+
+class _Transport(xmlrpc.client.Transport):
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection("localhost")
+        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.sock.settimeout(_CALL_TIMEOUT)
+        # Where the base class looks for what it has to close.
+        self._connection = host, connection
+        connection.sock.connect(self._path)
+        return connection
+
+
+def socket_path(state: State) -> str:
+    return str(Path(state.run) / "supervisor.sock")
+
+
+def call(state: State, method: str, *arguments: Any, ignored: IgnorableFault | None = None) -> Any:
+    """Calls a method of http://supervisord.org/api.html over the Unix socket; returns None for an ignored fault.
+
+    Raises StackError for other faults, and when there is no answer.
+    """
+    transport = _Transport(socket_path(state))
+    try:
+        with xmlrpc.client.ServerProxy("http://localhost", transport=transport) as proxy:
+            return getattr(proxy.supervisor, method)(*arguments)
+    except xmlrpc.client.Fault as fault:
+        if fault.faultCode == ignored:
+            return None
+        raise StackError(f"The process manager refuses {method} {arguments}: {fault.faultString}.") from None
+    except (OSError, http.client.HTTPException) as error:
+        raise StackError(
+            f"The process manager of the stack {state.name} does not answer ({error}). "
+            f"Start the stack: ./scripts/local.sh up --name {state.name}"
+        ) from None
 
 
 def _escape(text: object) -> str:
@@ -26,19 +77,19 @@ def _escape(text: object) -> str:
 
 
 def section(state: State, program: Program) -> str:
-    """The configuration of one program. It starts when it is told to and again whenever it ends."""
+    """The configuration of one program. It starts on request, and again whenever it ends."""
     command = shlex.join([sys.executable, "-I", str(_LAUNCH), str(specification_path(state, program.name))])
     settings = {
         "command": _escape(command),
         "directory": _escape(ROOT),
         "autostart": "false",
         "autorestart": "true",
-        # One second of life counts as a start; a program whose dependency is away for a while may fail many times.
+        # A program that runs for a second has started; one whose dependency is unavailable may fail many times.
         "startsecs": "1",
         "startretries": "20",
         "stopsignal": "TERM",
         "stopwaitsecs": str(program.stop_seconds),
-        # The polite signal is the program's own business, the hard one takes its children along.
+        # The program ends its children on SIGTERM itself; SIGKILL goes to all of them.
         "killasgroup": "true",
         "redirect_stderr": "true",
         "stdout_logfile": _escape(state.logs / f"{program.name}.log"),
@@ -51,13 +102,12 @@ def section(state: State, program: Program) -> str:
 
 
 def configuration(state: State) -> str:
-    """The configuration of the process manager itself; the programs are included files."""
-    folder, run = state.folder, Path(state.run)
+    folder, socket_folder = state.folder, Path(state.run)
     user = "user=root\n" if os.geteuid() == 0 else ""
     return (
-        f"[unix_http_server]\nfile={_escape(control.socket_path(state))}\nchmod=0700\n\n"
+        f"[unix_http_server]\nfile={_escape(socket_path(state))}\nchmod=0700\n\n"
         f"[supervisord]\nlogfile={_escape(state.logs / 'supervisord.log')}\nlogfile_maxbytes=5MB\nlogfile_backups=1\n"
-        f"pidfile={_escape(run / 'supervisord.pid')}\nchildlogdir={_escape(state.logs)}\n"
+        f"pidfile={_escape(socket_folder / 'supervisord.pid')}\nchildlogdir={_escape(state.logs)}\n"
         f"identifier=video2mp3-{_escape(state.name)}\n{user}\n"
         "[rpcinterface:supervisor]\n"
         "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n\n"
@@ -101,24 +151,14 @@ def process(state: State) -> psutil.Process | None:
 
 def start(state: State) -> tuple[int, float]:
     """Starts the process manager, which starts nothing yet; returns its pid and start time."""
-    run = Path(state.run)
-    for stale in (control.socket_path(state), run / "supervisord.pid"):
+    for stale in (socket_path(state), Path(state.run) / "supervisord.pid"):
         Path(stale).unlink(missing_ok=True)
-    result = subprocess.run(
-        [sys.executable, "-m", "supervisor.supervisord", "-c", str(state.folder / "supervisord.conf")],
-        env=environment.base(state),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=_START_TIMEOUT,
-        check=False,
-    )
-    if result.returncode != 0:
-        raise StackError(f"The process manager does not start: {result.stderr or result.stdout}")
+    command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(state.folder / "supervisord.conf")]
+    run(command, environment.base(state), cwd=ROOT)
     deadline = time.monotonic() + _START_TIMEOUT
     while time.monotonic() < deadline:
         try:
-            manager = psutil.Process(int(control.call(state, "getPID")))
+            manager = psutil.Process(int(call(state, "getPID")))
             return manager.pid, manager.create_time()
         except (StackError, psutil.NoSuchProcess):
             time.sleep(0.1)

@@ -13,8 +13,7 @@ import psutil
 import requests
 from pymongo import MongoClient
 
-from scripts.stack import Stack
-from scripts.stack.errors import StackError
+from scripts.stack import Stack, StackError
 from tests import invariant, media
 from tests.person import Person
 from tests.waiting import eventually

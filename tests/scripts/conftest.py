@@ -1,4 +1,4 @@
-"""A checkout of its own, on a machine with a fake kubectl, docker and minikube: nothing leaves the test's folder."""
+"""A separate checkout, on a machine with a fake kubectl, docker and minikube: nothing leaves the test's folder."""
 
 import compileall
 import json
@@ -19,7 +19,7 @@ import pytest
 _ROOT = Path(__file__).resolve().parents[2]
 _SERVICES = ("auth", "gateway", "converter", "notification", "summary")
 # s. On a machine that is busy with other things.
-_PATIENCE = 120
+_TIMEOUT = 120
 
 
 @dataclass(frozen=True)
@@ -43,20 +43,20 @@ class Machine:
         """Runs a script to its end."""
         with self.popen(script, *words) as process:
             try:
-                out, error = process.communicate(timeout=_PATIENCE)
+                out, error = process.communicate(timeout=_TIMEOUT)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 raise
         return subprocess.CompletedProcess(script, process.returncode, out, error)
 
     def succeeds(self, script: str, *words: str) -> str:
-        """Runs a script that must do its work; returns all it said."""
+        """Runs a script that must succeed; returns its output."""
         done = self.run(script, *words)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
     def fails(self, script: str, *words: str) -> str:
-        """Runs a script that must refuse; returns all it said."""
+        """Runs a script that must fail; returns its output."""
         done = self.run(script, *words)
         assert done.returncode == 1, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
@@ -102,7 +102,6 @@ class Machine:
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     def forget_calls(self) -> None:
-        """Begins to count anew."""
         (self.world / "calls").unlink(missing_ok=True)
 
     def objects(self, kind: str, namespace: str = "video2mp3") -> dict[str, Any]:
@@ -128,7 +127,7 @@ def _program(folder: Path, name: str, module: str, function: str) -> None:
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The scripts, with as little around them as they can do with; compiled once for all tests."""
+    """The scripts with the few files that they need; compiled once for all tests."""
     project = tmp_path_factory.mktemp("checkout") / "project"
     shutil.copytree(Path(__file__).parent / "project", project)
     for script in ("deploy.sh", "undeploy.sh", "start-services.sh", "setup-host.sh", "scripts/lib.sh"):
@@ -152,6 +151,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(_ROOT / "src" / module, project / "src" / module)
     shutil.copy(_ROOT / "src/auth/init.sql", project / "src/auth")
     (project / "src/Dockerfile").write_text("FROM scratch\nARG SERVICE\nCOPY common $SERVICE /app\n")
+    (project / "manifests/mongodb").mkdir()
+    shutil.copy(_ROOT / "manifests/mongodb/accounts.js", project / "manifests/mongodb")
     for name in ("auth", "converter"):  # two images show all that four would
         (project / "src" / name / "requirements.lock").touch()
     for name in ("auth", "gateway"):

@@ -1,4 +1,4 @@
-"""./deploy.sh against a fake cluster: what it applies, what it keeps, and what rolls when it runs again."""
+"""./deploy.sh against a fake cluster: what it applies, what it keeps, and what restarts when it runs again."""
 
 import base64
 import json
@@ -36,7 +36,7 @@ def test_a_second_run_changes_and_loads_nothing(machine: Machine) -> None:
     assert not [call for call in machine.calls if "load" in call]
 
 
-def test_a_change_in_one_service_rolls_only_that_service(machine: Machine) -> None:
+def test_a_change_in_one_service_restarts_only_that_service(machine: Machine) -> None:
     machine.succeeds("deploy.sh")
     machine.changes_code("converter")
 
@@ -45,7 +45,7 @@ def test_a_change_in_one_service_rolls_only_that_service(machine: Machine) -> No
     assert {name for name, count in machine.generations().items() if count > 1} == {"converter"}
 
 
-def test_a_changed_value_rolls_only_the_services_that_read_it(machine: Machine) -> None:
+def test_a_changed_value_restarts_only_the_services_that_read_it(machine: Machine) -> None:
     machine.succeeds("deploy.sh")
     machine.dotenv("MAX_UPLOAD_MB=100\n")
 
@@ -55,7 +55,7 @@ def test_a_changed_value_rolls_only_the_services_that_read_it(machine: Machine) 
     assert {name for name, count in machine.generations().items() if count > 1} == {"gateway"}
 
 
-def test_generated_secrets_fit_together_and_are_strong(machine: Machine) -> None:
+def test_generated_secrets_are_consistent_and_strong(machine: Machine) -> None:
     machine.succeeds("deploy.sh")
 
     mongodb, gateway = secret(machine, "mongodb-secret"), secret(machine, "gateway-secret")
@@ -98,7 +98,7 @@ def test_no_secret_is_printed_or_put_into_an_argument(machine: Machine) -> None:
             assert value not in path.read_text() or path.name == "credentials.json"
 
 
-def test_what_is_kept_is_for_its_owner_only(machine: Machine) -> None:
+def test_only_the_owner_can_read_the_kept_files(machine: Machine) -> None:
     machine.succeeds("deploy.sh")
 
     folder = machine.project / ".local/deploy/video2mp3"
@@ -106,7 +106,7 @@ def test_what_is_kept_is_for_its_owner_only(machine: Machine) -> None:
     assert stat.S_IMODE((folder / "credentials.json").stat().st_mode) == 0o600
 
 
-def test_a_dry_run_shows_all_and_changes_nothing(machine: Machine) -> None:
+def test_a_dry_run_shows_everything_and_changes_nothing(machine: Machine) -> None:
     machine.switch("cluster-down")
     before = machine.state
 
@@ -118,7 +118,7 @@ def test_a_dry_run_shows_all_and_changes_nothing(machine: Machine) -> None:
     assert not (machine.project / ".local/deploy/video2mp3/credentials.json").exists()
 
 
-def test_a_mail_server_of_ones_own_takes_the_place_of_mailpit(machine: Machine) -> None:
+def test_a_configured_mail_server_replaces_mailpit(machine: Machine) -> None:
     machine.succeeds("deploy.sh")
     machine.dotenv("GMAIL_ADDRESS=shop@example.com\nGMAIL_PASSWORD=abcd efgh ijkl mnop\n")
 
@@ -163,7 +163,7 @@ def test_host_names_reach_the_ingress_and_the_links(machine: Machine) -> None:
     assert machine.objects("ConfigMap")["notification-configmap"]["data"]["PUBLIC_URL"] == "http://mp3.example.com"
 
 
-def test_a_component_comes_and_goes(machine: Machine) -> None:
+def test_a_component_is_added_and_removed(machine: Machine) -> None:
     machine.succeeds("deploy.sh", "--with", "monitoring")
     assert "monitoring-configmap" in machine.objects("ConfigMap")
 
@@ -172,7 +172,7 @@ def test_a_component_comes_and_goes(machine: Machine) -> None:
     assert "monitoring-configmap" not in machine.objects("ConfigMap")
 
 
-def test_a_registry_gets_the_images_and_they_run_by_digest(machine: Machine) -> None:
+def test_images_are_pushed_to_a_registry_and_run_by_digest(machine: Machine) -> None:
     machine.succeeds("deploy.sh", "--registry", "registry.example.com/team")
 
     image = machine.objects("Deployment")["auth"]["spec"]["template"]["spec"]["containers"][0]["image"]
@@ -181,7 +181,7 @@ def test_a_registry_gets_the_images_and_they_run_by_digest(machine: Machine) -> 
     assert "loaded" not in machine.state
 
 
-def test_skip_build_goes_on_with_what_runs(machine: Machine) -> None:
+def test_skip_build_keeps_the_images_that_run(machine: Machine) -> None:
     machine.succeeds("deploy.sh")
     machine.changes_code("converter")
     machine.switch("docker-down")
@@ -196,7 +196,7 @@ def test_skip_build_needs_images_that_run(machine: Machine) -> None:
     assert not machine.objects("Deployment")
 
 
-def test_replicas_that_someone_scaled_stay(machine: Machine) -> None:
+def test_scaled_replicas_are_kept(machine: Machine) -> None:
     machine.succeeds("deploy.sh")
     state = machine.state
     state["objects"]["video2mp3/Deployment/converter"]["spec"]["replicas"] = 8

@@ -1,4 +1,4 @@
-"""./deploy.sh when something is wrong: it says what and what to do, and can be run again."""
+"""./deploy.sh when something is wrong: it says what is wrong and what to do, and can be run again."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from tests.scripts.conftest import Machine
 from tests.waiting import eventually
 
 
-def test_no_cluster_is_told_with_the_way_to_one(machine: Machine) -> None:
+def test_without_a_cluster_the_error_says_how_to_start_one(machine: Machine) -> None:
     machine.switch("no-context")
     assert "minikube start" in machine.fails("deploy.sh")
 
@@ -22,7 +22,7 @@ def test_no_cluster_is_told_with_the_way_to_one(machine: Machine) -> None:
     assert not machine.objects("Deployment")
 
 
-def test_everything_that_is_missing_is_told_at_once(machine: Machine) -> None:
+def test_everything_that_is_missing_is_named_at_once(machine: Machine) -> None:
     machine.switch("kubectl-minor", "20")
     machine.switch("docker-down")
 
@@ -41,7 +41,7 @@ def test_a_cluster_that_is_not_minikube_asks_for_a_registry(machine: Machine) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("A=1\nwhat is this\n", "line 2"),
         ("GMAIL_PASSWORD='s3cret\n", "line 1: not NAME=value, or a quote that is not closed"),
@@ -55,17 +55,17 @@ def test_a_cluster_that_is_not_minikube_asks_for_a_registry(machine: Machine) ->
         ("PUBLIC_URL=example.com\n", "PUBLIC_URL: String should match pattern"),
     ],
 )
-def test_a_bad_dotenv_is_told_before_anything_is_applied(machine: Machine, text: str, told: str) -> None:
+def test_an_invalid_dotenv_is_refused_before_anything_is_applied(machine: Machine, text: str, message: str) -> None:
     machine.dotenv(text)
 
     said = machine.fails("deploy.sh")
 
-    assert told in said
+    assert message in said
     assert "s3cret" not in said
     assert not [call for call in machine.calls if "apply" in call or call[:2] == ["docker", "build"]]
 
 
-def test_all_problems_of_a_dotenv_are_told_together(machine: Machine) -> None:
+def test_all_problems_of_a_dotenv_are_named_together(machine: Machine) -> None:
     machine.dotenv("MAX_UPLOAD_MB=-1\nGMAIL_PASSWORD=x\nRETENTION_DAY=3\n")
 
     said = machine.fails("deploy.sh")
@@ -87,7 +87,7 @@ def test_a_failed_rollout_shows_events_and_last_lines(machine: Machine) -> None:
 
     said = machine.fails("deploy.sh")
 
-    assert "Deployment/converter: error: timed out" in said
+    assert "error: timed out" in said
     assert "the event that explains it" in said
     assert "the last line of converter-0" in said
 
@@ -119,7 +119,7 @@ def test_an_error_of_the_cluster_shows_no_secret(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("step", ["0", "5", "15"])
-def test_a_run_that_was_interrupted_is_continued_by_the_next(machine: Machine, step: str) -> None:
+def test_an_interrupted_run_is_continued_by_the_next(machine: Machine, step: str) -> None:
     machine.switch("interrupted-apply", step)
     machine.fails("deploy.sh")
     kept = json.loads((machine.project / ".local/deploy/video2mp3/credentials.json").read_text())
@@ -131,7 +131,7 @@ def test_a_run_that_was_interrupted_is_continued_by_the_next(machine: Machine, s
     assert set(machine.generations().values()) == {1}
 
 
-def test_an_interrupt_ends_the_run_and_a_second_run_waits_for_its_turn(machine: Machine) -> None:
+def test_an_interrupt_ends_the_run_and_a_concurrent_run_is_refused(machine: Machine) -> None:
     os.mkfifo(machine.world / "gate")
     fake = Path(machine.environment["PATH"].partition(":")[0]) / "docker"
     held = fake.with_name("docker-after")
@@ -163,7 +163,7 @@ def test_a_password_that_the_data_were_not_made_with_is_refused(machine: Machine
     assert "s3cret" not in said
 
 
-def test_data_whose_password_is_lost_are_not_locked_away(machine: Machine) -> None:
+def test_data_whose_password_is_lost_are_not_deployed_with_another(machine: Machine) -> None:
     machine.succeeds("deploy.sh")
     state = machine.state
     state["objects"] = {key: value for key, value in state["objects"].items() if "/Secret/" not in key}
@@ -173,6 +173,6 @@ def test_data_whose_password_is_lost_are_not_locked_away(machine: Machine) -> No
     assert re.search(r"has data from an earlier deployment, but its \w+ is lost", machine.fails("deploy.sh"))
 
 
-def test_an_unknown_overlay_or_component_is_told_with_those_there_are(machine: Machine) -> None:
+def test_an_unknown_overlay_or_component_is_refused_with_the_known_ones(machine: Machine) -> None:
     assert "host-databases, minikube" in machine.fails("deploy.sh", "--overlay", "moon")
     assert "Choose one of: monitoring" in machine.fails("deploy.sh", "--with", "../overlays/minikube")

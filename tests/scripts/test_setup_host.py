@@ -1,4 +1,4 @@
-"""./setup-host.sh on a machine whose servers are fakes: what it would do, what it does, and what it leaves alone."""
+"""./setup-host.sh on a machine whose servers are fakes: the dry run, the changes, and what stays unchanged."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import pytest
 from tests.scripts.conftest import Machine
 
 _MONGOD_CONF = """\
-# A comment that stays.
+# An unrelated comment.
 storage:
   dbPath: /var/lib/mongodb
 net:
@@ -35,8 +35,8 @@ def files(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
-def told(machine: Machine, server: str) -> str:
-    """Everything that a server was told."""
+def received(machine: Machine, server: str) -> str:
+    """Everything that was sent to a server."""
     return "\n".join(machine.state.get(server, []))
 
 
@@ -45,15 +45,16 @@ def test_a_dry_run_shows_all_and_changes_nothing(machine: Machine, etc: Path) ->
 
     said = machine.succeeds("setup-host.sh", "--dry-run", "--etc", str(etc))
 
-    assert "auth@127.0.0.0/24" in said
+    assert "the account auth" in said
+    assert "from 127.0.0.0/24 only" in said
     assert "bind-address = 127.0.0.1,127.0.0.2" in said
     assert "bindIp: 127.0.0.1,127.0.0.2" in said
     assert files(etc) == before
-    assert "CREATE" not in told(machine, "mysql")
-    assert "createUser" not in told(machine, "mongosh")
+    assert "CREATE" not in received(machine, "mysql")
+    assert "createUser" not in received(machine, "mongosh")
 
 
-def test_without_a_terminal_it_does_not_go_on_by_itself(machine: Machine, etc: Path) -> None:
+def test_without_a_terminal_nothing_is_changed(machine: Machine, etc: Path) -> None:
     before = files(etc)
 
     assert "use --yes" in machine.fails("setup-host.sh", "--etc", str(etc))
@@ -65,7 +66,7 @@ def test_the_servers_are_prepared_and_deploy_can_use_them(machine: Machine, etc:
     said = machine.succeeds("setup-host.sh", "--yes", "--etc", str(etc))
 
     changed = (etc / "mongod.conf").read_text()
-    assert "# A comment that stays." in changed
+    assert "# An unrelated comment." in changed
     assert "  bindIp: 127.0.0.1,127.0.0.2  # only here\n" in changed
     assert re.search(r"^security:\n  authorization: enabled$", changed, re.MULTILINE)
     backups = [path for path in etc.iterdir() if "backup" in path.name]
@@ -73,9 +74,9 @@ def test_the_servers_are_prepared_and_deploy_can_use_them(machine: Machine, etc:
     assert ["systemctl", "restart", "mysql.service"] in machine.calls
     assert ["systemctl", "restart", "mongod.service"] in machine.calls
     kept = json.loads((machine.project / ".local/deploy/video2mp3/credentials.json").read_text())
-    assert f"IDENTIFIED BY '{kept['MYSQL_PASSWORD']}'" in told(machine, "mysql")
-    assert "'auth'@'127.0.0.0/255.255.255.0'" in told(machine, "mysql")
-    assert kept["MONGODB_CONVERTER_PASSWORD"] in told(machine, "mongosh")
+    assert f"IDENTIFIED BY '{kept['MYSQL_PASSWORD']}'" in received(machine, "mysql")
+    assert "'auth'@'127.0.0.0/255.255.255.0'" in received(machine, "mysql")
+    assert kept["MONGODB_CONVERTER_PASSWORD"] in received(machine, "mongosh")
     for value in kept.values():
         assert value not in said
         assert value not in json.dumps(machine.calls)
@@ -97,20 +98,20 @@ def test_a_second_run_changes_no_file_and_restarts_nothing(machine: Machine, etc
     assert not [call for call in machine.calls if "restart" in call]
 
 
-def test_an_address_that_is_not_this_machines_is_refused(machine: Machine, etc: Path) -> None:
+def test_an_address_of_another_machine_is_refused(machine: Machine, etc: Path) -> None:
     machine.switch("host-address", "203.0.113.7")
 
     assert "not an address of this machine" in machine.fails("setup-host.sh", "--yes", "--etc", str(etc))
 
 
-def test_a_mongodb_that_is_open_to_all_is_not_made_worse(machine: Machine, etc: Path) -> None:
+def test_a_mongodb_that_listens_on_all_addresses_is_refused(machine: Machine, etc: Path) -> None:
     (etc / "mongod.conf").write_text(_MONGOD_CONF.replace("127.0.0.1", "0.0.0.0"))
 
     assert "listens on all addresses" in machine.fails("setup-host.sh", "--yes", "--etc", str(etc))
-    assert "createUser" not in told(machine, "mongosh")
+    assert "createUser" not in received(machine, "mongosh")
 
 
-def test_an_old_mariadb_gets_no_configuration_that_it_cannot_read(machine: Machine, etc: Path) -> None:
+def test_an_old_mariadb_without_several_addresses_is_refused(machine: Machine, etc: Path) -> None:
     machine.switch("mysql-version", "10.6.12-MariaDB")
 
     assert "one address or on all" in machine.fails("setup-host.sh", "--yes", "--etc", str(etc))

@@ -1,16 +1,13 @@
-"""./start-services.sh: forwards that come back, and an end for exactly those."""
+"""./start-services.sh: forwards are restarted when they fail, and `--stop` ends exactly those."""
 
 import json
-import os
 import re
-import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
@@ -24,16 +21,6 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-@contextmanager
-def stranger(words: list[str]) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process that is none of ours."""
-    with subprocess.Popen(words) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 @pytest.fixture
@@ -74,11 +61,6 @@ def answer(port: int) -> str:
     return requests.get(f"http://127.0.0.1:{port}/", timeout=10).text
 
 
-def records(machine: Machine) -> dict[str, Path]:
-    """The pid files."""
-    return {path.stem: path for path in (machine.project / ".local/forwards").glob("*.pid")}
-
-
 def test_each_service_gets_its_port_and_the_addresses_are_printed(
     deployed: Machine, ports: dict[str, int], words: list[str]
 ) -> None:
@@ -88,10 +70,10 @@ def test_each_service_gets_its_port_and_the_addresses_are_printed(
         assert answer(port)
         assert f"http://localhost:{port}" in said
     assert "get secret rabbitmq-secret" in said
-    assert "video2mp3.invalid resolves to nothing" in said
+    assert "video2mp3.invalid does not lead to this machine" in said
 
 
-def test_a_forward_comes_back_when_its_pod_is_replaced(
+def test_a_forward_is_restarted_when_its_pod_is_replaced(
     deployed: Machine, ports: dict[str, int], words: list[str]
 ) -> None:
     deployed.succeeds("start-services.sh", *words)
@@ -108,7 +90,7 @@ def test_a_forward_comes_back_when_its_pod_is_replaced(
     eventually(back, what="the gateway's forward")
 
 
-def test_a_forward_that_leads_nowhere_is_started_again(
+def test_a_forward_that_does_not_answer_is_restarted(
     deployed: Machine, ports: dict[str, int], words: list[str]
 ) -> None:
     deployed.succeeds("start-services.sh", *words)
@@ -125,7 +107,7 @@ def test_a_forward_that_leads_nowhere_is_started_again(
     eventually(back, what="the gateway's forward")
 
 
-def test_starting_again_keeps_what_runs(deployed: Machine, ports: dict[str, int], words: list[str]) -> None:
+def test_a_second_start_keeps_the_running_forwards(deployed: Machine, ports: dict[str, int], words: list[str]) -> None:
     deployed.succeeds("start-services.sh", *words)
     before = {name: answer(port) for name, port in ports.items()}
 
@@ -147,29 +129,29 @@ def test_stop_ends_exactly_what_was_started(deployed: Machine, ports: dict[str, 
             for port in ports.values():
                 with pytest.raises(requests.ConnectionError):
                     answer(port)
-            assert not records(deployed)
         finally:
             other.kill()
 
 
-def test_a_process_that_got_the_number_of_an_ended_one_is_left_alone(deployed: Machine, words: list[str]) -> None:
+def test_a_forward_of_another_checkout_is_not_ended(deployed: Machine, ports: dict[str, int], words: list[str]) -> None:
     deployed.succeeds("start-services.sh", *words)
-    record = records(deployed)["gateway"]
-    supervisor = json.loads(record.read_text())["pid"]
-    with stranger([sys.executable, "-c", "import time; time.sleep(600)"]) as other:
-        record.write_text(json.dumps(json.loads(record.read_text()) | {"pid": other.pid}))
+    mark = json.loads(psutil.Process(int(answer(ports["gateway"]))).environ()["VIDEO2MP3_FORWARD"])
+    mark["checkout"] = "/another/checkout"
+    environment = {**deployed.environment, "VIDEO2MP3_FORWARD": json.dumps(mark)}
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], env=environment) as other:
+        try:
+            deployed.succeeds("start-services.sh", "--stop")
 
-        deployed.succeeds("start-services.sh", "--stop")
-
-        assert other.poll() is None
-    os.killpg(supervisor, signal.SIGTERM)
+            assert other.poll() is None
+        finally:
+            other.kill()
 
 
 def test_a_forward_whose_supervisor_was_killed_is_ended_too(
     deployed: Machine, ports: dict[str, int], words: list[str]
 ) -> None:
     deployed.succeeds("start-services.sh", *words)
-    os.kill(json.loads(records(deployed)["auth"].read_text())["pid"], signal.SIGKILL)
+    psutil.Process(int(answer(ports["auth"]))).parent().kill()
     assert answer(ports["auth"])
 
     deployed.succeeds("start-services.sh", "--stop")
@@ -187,7 +169,7 @@ def test_a_port_that_another_program_uses_is_refused(deployed: Machine, words: l
     assert f"port {port} cannot be used for gateway: Address already in use" in said
 
 
-def test_without_a_choice_a_usual_or_the_next_free_port_is_taken(deployed: Machine) -> None:
+def test_the_default_or_the_next_free_port_is_used(deployed: Machine) -> None:
     said = deployed.succeeds("start-services.sh")
 
     found = re.findall(r"^(?:Gateway|Auth|RabbitMQ|Mailpit) +http://localhost(?::(\d+))?$", said, re.MULTILINE)
@@ -195,7 +177,7 @@ def test_without_a_choice_a_usual_or_the_next_free_port_is_taken(deployed: Machi
     assert all(answer(int(port or 80)) for port in found)
 
 
-def test_without_a_deployment_it_says_so(machine: Machine) -> None:
+def test_without_a_deployment_it_asks_for_deploy_sh(machine: Machine) -> None:
     assert "./deploy.sh first" in machine.fails("start-services.sh")
 
 
@@ -204,6 +186,5 @@ def test_undeploy_ends_the_forwards(deployed: Machine, ports: dict[str, int], wo
 
     deployed.succeeds("undeploy.sh")
 
-    assert not records(deployed)
     with pytest.raises(requests.ConnectionError):
         answer(ports["gateway"])

@@ -1,4 +1,4 @@
-"""./undeploy.sh: what it takes away, and what it leaves."""
+"""./undeploy.sh: what it deletes, and what it keeps."""
 
 import json
 
@@ -6,14 +6,14 @@ from tests.scripts.conftest import Machine
 
 
 def add(machine: Machine, kind: str, name: str) -> None:
-    """Puts something of somebody else into the namespace."""
+    """Adds an object that ./deploy.sh did not create to the namespace."""
     state = machine.state
     metadata = {"name": name, "namespace": "video2mp3", "labels": {"app": "theirs"}}
     state["objects"][f"video2mp3/{kind}/{name}"] = {"kind": kind, "apiVersion": "v1", "metadata": metadata}
     (machine.world / "state.json").write_text(json.dumps(state))
 
 
-def test_the_data_and_their_passwords_stay(machine: Machine) -> None:
+def test_the_data_and_their_passwords_are_kept(machine: Machine) -> None:
     machine.succeeds("deploy.sh")
     secrets = {name: item["data"] for name, item in machine.objects("Secret").items()}
 
@@ -34,7 +34,7 @@ def test_purge_leaves_nothing(machine: Machine) -> None:
     assert not (machine.project / ".local/deploy/video2mp3").exists()
 
 
-def test_what_others_have_in_the_namespace_stays(machine: Machine) -> None:
+def test_other_objects_in_the_namespace_are_kept(machine: Machine) -> None:
     machine.succeeds("deploy.sh")
     add(machine, "ConfigMap", "theirs")
 
@@ -44,7 +44,7 @@ def test_what_others_have_in_the_namespace_stays(machine: Machine) -> None:
     assert "configmap/theirs" in said
 
 
-def test_a_namespace_that_was_there_before_stays(machine: Machine) -> None:
+def test_a_namespace_that_existed_before_is_kept(machine: Machine) -> None:
     state = machine.state
     namespace = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "video2mp3"}}
     state["objects"]["/Namespace/video2mp3"] = namespace
@@ -56,7 +56,7 @@ def test_a_namespace_that_was_there_before_stays(machine: Machine) -> None:
     assert set(machine.state["objects"]) == {"/Node/minikube", "/Namespace/video2mp3"}
 
 
-def test_it_can_be_run_when_nothing_is_there(machine: Machine) -> None:
+def test_it_can_be_run_when_nothing_is_deployed(machine: Machine) -> None:
     assert "no namespace video2mp3" in machine.succeeds("undeploy.sh")
     machine.succeeds("deploy.sh")
     machine.succeeds("undeploy.sh")

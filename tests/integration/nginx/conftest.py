@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from scripts.stack import ports
-from scripts.stack.paths import ROOT
+from scripts.stack.state import ROOT
 from tests.waiting import eventually
 
 START = ROOT / "src" / "nginx" / "start.sh"

@@ -1,4 +1,4 @@
-"""The servers and tools of a machine that setup-host.sh prepares: they remember what they were told."""
+"""The servers and tools of a machine that setup-host.sh prepares: they record their input."""
 
 import json
 import sys
@@ -8,20 +8,20 @@ from tests.scripts.fakes import world
 
 def mysql(words: list[str]) -> None:
     """Answers root."""
-    told = sys.stdin.read()
+    script = sys.stdin.read()
     with world.state() as state:
-        state.setdefault("mysql", []).append(told)
-    if "@@bind_address" in told:
+        state.setdefault("mysql", []).append(script)
+    if "@@bind_address" in script:
         print(f"{world.is_set('mysql-bind') or '127.0.0.1'}\n{world.is_set('mysql-version') or '10.11.6-MariaDB'}")
 
 
 def mongosh(words: list[str]) -> None:
     """Asks for a password when a test says so."""
-    told = sys.stdin.read()
+    script = sys.stdin.read()
     with world.state() as state:
-        state.setdefault("mongosh", []).append(told)
+        state.setdefault("mongosh", []).append(script)
     assert words[-2:] == ["--file", "/dev/stdin"], "mongosh would ignore errors"
-    if world.is_set("mongodb-closed") and ".auth(" not in told and "ping" not in told:
+    if world.is_set("mongodb-closed") and ".auth(" not in script and "ping" not in script:
         world.fail("MongoServerError: Command usersInfo requires authentication")
 
 

@@ -5,6 +5,7 @@ Rendering is the real kubectl's, which needs no cluster for it.
 
 import json
 import os
+import re
 import sys
 from typing import Any
 
@@ -53,15 +54,13 @@ def main(words: list[str]) -> None:
 
 
 def _selected(item: dict[str, Any], selector: str) -> bool:
-    """Whether an object matches `label=value`, and `label notin (values)` behind it."""
+    """Whether an object matches a label selector: `label=value`, `label!=value` and `label notin (values)`."""
     labels = item["metadata"].get("labels", {})
-    equal, _, excluded = selector.partition(",")
-    label, _, value = equal.partition("=")
-    if excluded:
-        name, _, values = excluded.partition(" notin ")
-        if labels.get(name) in values.strip("()").split(","):
+    for requirement in re.split(r",(?![^(]*\))", selector):
+        name, operator, values = re.split(r"(!?=| notin )", requirement)
+        if (labels.get(name) in values.strip("()").split(",")) != (operator == "="):
             return False
-    return bool(labels.get(label) == value)
+    return True
 
 
 def _uid() -> str:
@@ -79,7 +78,7 @@ class _Cluster:
         match words[0], names:
             case "get", ["/version"]:
                 print("{}")
-            case "get", ["events"]:
+            case "events", _:
                 print("Warning  Failed  the event that explains it")
             case "get", [kinds]:
                 self._list(kinds, options)
@@ -89,9 +88,9 @@ class _Cluster:
             case "apply", []:
                 self._apply(json.loads(given)["items"], server_side="--server-side" in options)
             case "delete", _:
-                self._delete(names)
-            case "rollout", ["status", name]:
-                self._rollout_status(name)
+                self._delete(names, options)
+            case "rollout", ["status", kinds]:
+                self._rollout_status(kinds, options)
             case "exec", [name, *_]:
                 down = world.is_set("unreachable") == name.removeprefix("deployment/")
                 print(json.dumps({"dependencies": {"mongodb": "down" if down else "up"}}))
@@ -109,14 +108,17 @@ class _Cluster:
         kind = _KINDS.get(kind) or next(known for known in _KINDS.values() if known.lower() == kind)
         return f"{'' if kind in _CLUSTER_WIDE else self.namespace}/{kind}/{name}"
 
-    def _list(self, kinds: str, options: list[str]) -> None:
+    def _found(self, kinds: str, options: list[str]) -> list[dict[str, Any]]:
         wanted = {_KINDS[kind.partition(".")[0]] for kind in kinds.split(",")}
         items = [item for item in self.objects.values() if item["kind"] in wanted]
         items = [item for item in items if item["metadata"].get("namespace", self.namespace) == self.namespace]
         for option in options:
-            if option.startswith("--selector="):
+            if option.startswith("--selector=") and option != "--selector=":
                 items = [item for item in items if _selected(item, option.removeprefix("--selector="))]
-        print(json.dumps({"items": items}))
+        return items
+
+    def _list(self, kinds: str, options: list[str]) -> None:
+        print(json.dumps({"items": self._found(kinds, options)}))
 
     def _apply(self, items: list[dict[str, Any]], *, server_side: bool) -> None:
         if world.is_set("apply-fails"):
@@ -174,20 +176,25 @@ class _Cluster:
                 "kind": "PersistentVolumeClaim", "apiVersion": "v1", "metadata": metadata,
             }  # fmt: skip
 
-    def _rollout_status(self, name: str) -> None:
-        kind, _, name = name.partition("/")
-        item = self.objects[self._key(kind, name)]
-        if item["status"]["readyReplicas"] < item["status"]["replicas"]:
-            world.fail("error: timed out waiting for the condition")
-        print(f"{kind} {name!r} successfully rolled out")
+    def _rollout_status(self, kinds: str, options: list[str]) -> None:
+        for item in self._found(kinds, options):
+            if item["status"]["readyReplicas"] < item["status"]["replicas"]:
+                world.fail("error: timed out waiting for the condition")
+            print(f"{item['kind']} {item['metadata']['name']!r} successfully rolled out")
 
-    def _delete(self, names: list[str]) -> None:
-        pairs = [name.split("/") for name in names] if "/" in names[0] else [[names[0], name] for name in names[1:]]
+    def _delete(self, names: list[str], options: list[str]) -> None:
+        kinds, *names = names
+        pairs = [(kinds, name) for name in names]
+        if not names:
+            pairs = [(item["kind"], item["metadata"]["name"]) for item in self._found(kinds, options)]
         for kind, name in pairs:
             key = self._key(kind, name)
             self.objects.pop(key, None)
+            print(f'{kind.lower()} "{name}" deleted')
             if "/Deployment/" in key or "/StatefulSet/" in key:
                 self.objects.pop(self._key("pod", f"{name}-0"), None)
             if "/Namespace/" in key:
                 for inside in [other for other in self.objects if other.startswith(f"{name}/")]:
                     del self.objects[inside]
+        if not pairs:
+            print("No resources found")

@@ -1,4 +1,4 @@
-"""What a benchmark's table says follows from its figures."""
+"""The table of a benchmark, computed from its figures."""
 
 import os
 import time
@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 
 from scripts.bench import report
-from scripts.bench.pairs import interleaved
 from scripts.bench.report import table
-from scripts.bench.results import Result, Target
+from scripts.bench.results import Result, Target, interleaved
 from scripts.bench.usage import watching
 
 
 def test_the_ratio_is_the_median_of_the_pairs() -> None:
-    # Pair by pair, as a machine that slows down does it: not the ratio of the medians.
+    # Pair by pair, as on a machine that slows down: not the ratio of the medians.
     result = Result("upload", "MB/s", [100, 50, 20], [100, 100, 10], "nginx", Target(least=0.9))
     assert result.ratios == [1, 0.5, 2]
     assert result.value == 1
@@ -59,13 +58,13 @@ def test_pairs_take_turns_and_the_first_does_not_count() -> None:
 
         return call
 
-    ours, peer = interleaved(3, side("ours"), side("peer"))
-    assert (len(ours), len(peer)) == (3, 3)
-    assert min(ours + peer) > 2
-    assert [calls[at : at + 2] for at in range(2, 8, 2)] == [["peer", "ours"], ["ours", "peer"], ["peer", "ours"]]
+    own, peer = interleaved(3, side("own"), side("peer"))
+    assert (len(own), len(peer)) == (3, 3)
+    assert min(own + peer) > 2
+    assert [calls[at : at + 2] for at in range(2, 8, 2)] == [["peer", "own"], ["own", "peer"], ["peer", "own"]]
 
 
-def test_temporary_files_are_seen_even_without_a_name(tmp_path: Path) -> None:
+def test_unnamed_temporary_files_are_counted(tmp_path: Path) -> None:
     with watching(os.getpid(), tmp_path) as usage, (tmp_path / "unnamed").open("wb") as file:
         (tmp_path / "unnamed").unlink()
         file.write(bytes(3_000_000))
@@ -77,7 +76,9 @@ def test_temporary_files_are_seen_even_without_a_name(tmp_path: Path) -> None:
     assert usage.memory > 1
 
 
-def test_what_is_measured_again_is_renewed_and_the_rest_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_are_measured_again_are_replaced_and_the_others_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = tmp_path / "performance.md"
     page.write_text(f"before\n{report._BEGIN}\n{report._END}\nafter\n")
     monkeypatch.setattr(report, "PAGE", page)

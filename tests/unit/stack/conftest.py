@@ -1,4 +1,4 @@
-"""What the stack keeps in the system's folder for temporary files goes with the test."""
+"""The stack's files in the system's folder for temporary files are deleted after each test."""
 
 import tempfile
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the programs of a stack are told."""
+"""The configuration and environment of a stack's programs."""
 
 import configparser
 import json
@@ -15,7 +15,7 @@ def state(tmp_path: Path) -> State:
     return State.create(tmp_path / "mine" / "state.json")
 
 
-def test_a_service_gets_its_own_variables_and_nobody_elses(state: State) -> None:
+def test_a_service_gets_only_its_own_variables(state: State) -> None:
     auth = services.program(state, "auth", "auth").environment
     assert auth["MYSQL_PASSWORD"] == state.secrets["mysql"]
     assert auth["PORT"] == str(state.ports["auth"])
@@ -44,7 +44,7 @@ def test_an_override_does_not_change_what_the_servers_are_set_up_with(state: Sta
     assert environment.complete(state)["RABBITMQ_PASSWORD"] == "wrong"
 
 
-def test_nginx_stands_before_its_gateway_and_gets_no_secret(state: State) -> None:
+def test_nginx_forwards_to_its_gateway_and_gets_no_secret(state: State) -> None:
     state.overrides["CLIENT_TIMEOUT"] = "5"
     nginx, gateway = services.group(state, "gateway", "gateway")
     assert nginx.url == gateway.url == f"http://127.0.0.1:{state.ports['gateway']}"
@@ -65,7 +65,7 @@ def test_stacks_in_different_folders_have_different_brokers(state: State) -> Non
     assert rabbitmq.node_name(state) != rabbitmq.node_name(other)
 
 
-def test_no_secret_stands_in_the_process_managers_configuration(state: State) -> None:
+def test_no_secret_is_in_the_process_managers_configuration(state: State) -> None:
     supervision.write(state, services.programs(state))
     texts = [path.read_text() for path in state.folder.rglob("*.conf")]
     assert len(texts) == len(services.programs(state)) + 1
@@ -81,13 +81,13 @@ def test_specifications_hold_the_environment_and_are_private(state: State) -> No
     assert json.loads(path.read_text())["environment"] == dict(program.environment)
 
 
-def test_a_changed_environment_is_noticed(state: State) -> None:
+def test_a_changed_environment_is_reported(state: State) -> None:
     assert supervision.write(state, services.programs(state)) == []
     state.variants["auth"] = Variant(like="auth", env={"LOG_LEVEL": "DEBUG"})
     assert supervision.write(state, services.programs(state)) == ["auth"]
 
 
-def test_a_percent_sign_in_a_path_survives_the_process_managers_format(tmp_path: Path) -> None:
+def test_a_percent_sign_in_a_path_is_escaped_in_the_process_managers_configuration(tmp_path: Path) -> None:
     state = State.create(tmp_path / "100%" / "state.json")
     parser = configparser.ConfigParser(interpolation=configparser.BasicInterpolation())
     parser.read_string(supervision.section(state, services.program(state, "auth", "auth")))

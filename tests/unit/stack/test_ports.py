@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts.stack import ports
-from scripts.stack.errors import StackError
+from scripts.stack.program import StackError
 
 
 def test_chosen_ports_are_different_and_free() -> None:
@@ -22,7 +22,7 @@ def test_a_port_that_is_listened_on_is_not_free() -> None:
         assert not ports.is_free(listener.getsockname()[1])
 
 
-def test_taken_ports_are_left_alone() -> None:
+def test_taken_ports_are_not_chosen() -> None:
     taken = set(range(20_000, 32_768, 2))
     assert taken.isdisjoint(ports.choose(30, taken))
 

@@ -1,13 +1,13 @@
-"""What a stack remembers."""
+"""The saved state of a stack."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from scripts.stack import environment, paths
-from scripts.stack.errors import StackError
-from scripts.stack.state import State, Variant
+from scripts.stack import environment
+from scripts.stack.program import StackError
+from scripts.stack.state import State, Variant, socket_folder
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_only_its_owner_can_read_the_state(state: State) -> None:
     assert state.path.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_environment_stands_in_the_file_for_other_readers(state: State) -> None:
+def test_the_environment_is_in_the_file_for_other_readers(state: State) -> None:
     state.save(environment.complete(state))
     written = json.loads(state.path.read_text())["environment"]
     assert written["GATEWAY_URL"] == f"http://127.0.0.1:{state.ports['gateway']}"
@@ -50,14 +50,14 @@ def test_secrets_are_long_and_different(state: State) -> None:
     assert min(map(len, secrets)) >= 32
 
 
-def test_a_stack_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_stack_is_an_error_that_says_how_to_start_one(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"local\.sh up"):
         State.load(tmp_path / "state.json")
 
 
 def test_sockets_move_to_a_short_folder_when_the_checkout_is_deep(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 100)
-    folder = paths.socket_folder(deep)
+    folder = socket_folder(deep)
     try:
         assert len(bytes(folder / "supervisor.sock.1234567")) < 107
         assert folder.stat().st_mode & 0o777 == 0o700
