@@ -4,13 +4,12 @@ import smtplib
 import ssl
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import requests
 
 from scripts.stack import environment
 from scripts.stack.program import Program, find, run
-from scripts.stack.state import State
+from scripts.stack.state import ROOT, State
 
 
 def server(
@@ -60,7 +59,7 @@ def provider(state: State) -> Program:
 
 def _script(state: State, name: str, file: str) -> list[str]:
     # -P: the folder of the script is not searched for modules.
-    path, folder = Path(__file__).with_name(file), state.folder / name
+    path, folder = ROOT / "tests" / "servers" / file, state.folder / name
     return [sys.executable, "-uP", str(path), "--folder", str(folder), "--port", str(state.ports[name])]
 
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from scripts.stack import mailserver
+from tests.servers import mailserver
 from tests.waiting import eventually
 
 

@@ -21,10 +21,10 @@ from common.domain.transcripts import Transcripts
 from common.messaging.message import SummaryMessage
 from common.storage import mongo
 from common.storage.bucket import Bucket
-from scripts.stack import providerserver
 from summary.provider.client import Provider
 from summary.settings import SummarySettings
 from summary.worker.summarising import Summarising
+from tests.servers import providerserver
 from tests.waiting import eventually
 
 OWNER = "owner@example.com"
