@@ -117,7 +117,7 @@ rm -f "$MP3"
     done
 
     printf '\nThe email that arrived:\n'
-    LETTER="$(python -m scripts.demo.inbox "$MAILDIR" "$EMAIL")" || die "No email arrived. Look at ./scripts/local.sh logs notification --name demo."
+    LETTER="$(python -m scripts.demo_checks email "$MAILDIR" "$EMAIL")" || die "No email arrived. Look at ./scripts/local.sh logs notification --name demo."
     printf '%s\n' "$LETTER" | sed 's/^/  | /'
     [[ "$LETTER" == *"Subject: MP3 Download"* ]] || die "The email has another subject than \"MP3 Download\"."
     [[ "$LETTER" =~ mp3\ file_id:\ ([0-9a-f]{24})\ is\ now\ ready! ]] || die "The email names no MP3."
@@ -126,7 +126,7 @@ rm -f "$MP3"
     MP3_FID="${BASH_REMATCH[1]}"
     run 'curl -sS --fail-with-body "$GATEWAY/download?fid=$MP3_FID" -H "Authorization: Bearer $TOKEN" -o "$MP3"'
 }
-python -m scripts.demo.verify "$video" "$MP3" || die "What was downloaded is not the video's sound."
+python -m scripts.demo_checks mp3 "$video" "$MP3" || die "What was downloaded is not the video's sound."
 
 if [ -n "$summary" ]; then
     # shellcheck disable=SC2016  # the names are shown as names and expanded by run
