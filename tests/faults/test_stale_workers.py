@@ -86,19 +86,23 @@ def test_a_converter_stopped_before_it_stores_leaves_the_mp3_of_the_one_that_too
     assert len(emails_about(person, fid)) == 1
 
 
+@pytest.mark.parametrize("heartbeat", [{}, REDELIVERED], ids=["its connection open", "its connection lost"])
 def test_a_converter_stopped_after_it_completed_leaves_the_mp3_of_the_next_run(
-    person, stack, environment, stopping, rival
+    person, stack, environment, stopping, rival, heartbeat
 ):
-    process = stopping("converter", Point.CONVERTER_COMPLETED)
+    process = stopping("converter", Point.CONVERTER_COMPLETED, **heartbeat)
     fid = person.uploads(media.make("mp4"))
     stops(process)
     first = person.job(fid)
     assert first["status"] == "completed"
-    rival("converter")
     assert person.request("POST", f"/jobs/{fid}/retry", json={"bitrate": 64}).status_code == 202
+    rival("converter")
     assert person.waits_for(fid)["status"] == "completed"
+    if heartbeat:
+        says(stack, "converter-2", fid, "The job was queued again since this message was sent")
     process.resume()
-    says(stack, "converter", fid, "Conversion complete!")
+    # It publishes the notice of the first run, or cannot: then the message of the first run is redelivered.
+    says(stack, "converter", fid, "Conversion complete!", "Attempt 1 failed")
     job = completed_with_its_mp3(person, environment, fid)
     assert job["options"] == {"bitrate": 64}
     # One about the second run, and none about the first, whose MP3 is no more.

@@ -95,22 +95,24 @@ class _QuietHandler(WSGIRequestHandler):
     timeout = 20
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Probes are no events."""
+        """Does not log probes."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Opens the health port. Connections wait in its backlog until a HealthServer answers them."""
+    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=128)
 
 
 class HealthServer:
     """Serves a process's health routes from a thread of its own while the `with` block runs."""
 
-    def __init__(
-        self, host: str, port: int, dependencies: Dependencies, alive: Callable[[], bool], *, shared: bool = False
-    ) -> None:
-        """`shared` with other processes that do the same: one that is being replaced, and its successor."""
+    def __init__(self, listener: socket.socket, dependencies: Dependencies, alive: Callable[[], bool]) -> None:
+        host, port = listener.getsockname()[:2]
         app = application(dependencies, alive)
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.create_server((host, port), family=family, backlog=128, reuse_port=shared) as listener:
-            self._server: BaseWSGIServer = make_server(
-                host, port, app, threaded=True, request_handler=_QuietHandler, fd=listener.fileno()
-            )
+        self._listener = listener
+        self._server: BaseWSGIServer = make_server(
+            host, port, app, threaded=True, request_handler=_QuietHandler, fd=listener.fileno()
+        )
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
 
     def __enter__(self) -> Self:
@@ -122,4 +124,5 @@ class HealthServer:
     ) -> None:
         self._server.shutdown()
         self._server.server_close()
+        self._listener.close()
         self._thread.join(timeout=5)

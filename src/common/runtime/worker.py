@@ -18,7 +18,7 @@ from common.messaging.settlement import Settlement
 from common.messaging.topology import Consumption
 from common.runtime import checkpoints, logs
 from common.runtime.dependencies import Check, Dependencies
-from common.runtime.health import HealthServer, Heartbeat
+from common.runtime.health import HealthServer, Heartbeat, listen
 from common.runtime.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def run(
         probe_every=settings.dead_letter_probe,
     )
     dependencies = Dependencies({"rabbitmq": connection.check, **checks})
-    with HealthServer(settings.health_host, settings.health_port, dependencies, heartbeat.alive):
+    with HealthServer(listen(settings.health_host, settings.health_port), dependencies, heartbeat.alive):
         consumer.run()
     log.info("Stopped")
     return 0

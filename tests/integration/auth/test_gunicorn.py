@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
+from scripts.stack import ports
 from tests.integration.auth.conftest import auth_environment, wait_until
-from tests.integration.auth.mariadb import ENDS_WITH_PARENT, MariaDB, free_port
+from tests.integration.auth.mariadb import ENDS_WITH_PARENT, MariaDB
 
 SOURCE = Path(__file__).parents[3] / "src"
 COMMAND = [sys.executable, "-m", "gunicorn", "-c", "python:common.runtime.gunicorn_conf", "auth.wsgi:app"]
@@ -57,7 +59,7 @@ def environment(**variables: str) -> dict[str, str]:
 
 @contextmanager
 def running(folder: Path, variables: dict[str, str]) -> Iterator[Service]:
-    port, health, output = free_port(), free_port(), folder / "output"
+    (port, health), output = ports.choose(2), folder / "output"
     with output.open("wb") as log:
         process = subprocess.Popen(
             [*ENDS_WITH_PARENT, *COMMAND],
@@ -143,24 +145,37 @@ def test_sigterm_lets_a_login_finish_and_ends_cleanly(tmp_path: Path, mariadb: M
         assert service.process.wait(timeout=60) == 0
 
 
-def test_a_reload_keeps_both_ports_answering(tmp_path: Path, database: dict[str, str]) -> None:
+def test_a_reload_closes_neither_port(tmp_path: Path, database: dict[str, str]) -> None:
     with running(tmp_path, auth_environment(database)) as service:
+        (replaced,) = psutil.Process(service.process.pid).children()
         service.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: service.output.read_text().count("Booting worker") == 2, "the new worker boots")
-        wait_until(lambda: "Worker exiting" in service.output.read_text(), "the old worker ends")
-        wait_until(service.answers, "the service answers")
+
+        def is_replaced() -> bool:
+            # Meanwhile neither port refuses a connection: it waits for the next worker.
+            for port in (service.port, service.health):
+                socket.create_connection(("127.0.0.1", port), timeout=60).close()
+            return not replaced.is_running()
+
+        wait_until(is_replaced, "the old worker ended")
+        assert requests.get(f"{service.url}/healthz", timeout=60).status_code == 200
         assert requests.get(f"http://127.0.0.1:{service.health}/readyz", timeout=60).status_code == 200
 
 
 def test_a_wrong_configuration_ends_at_once_and_names_the_variables(tmp_path: Path) -> None:
-    variables = {"JWT_SECRET": "too short", "MYSQL_PORT": "many", "PORT": str(free_port()), "HOME": str(tmp_path)}
+    port = str(ports.choose(1)[0])
+    variables = {"JWT_SECRET": "too short", "MYSQL_PORT": "many", "PORT": port, "HOME": str(tmp_path)}
+        "JWT_SECRET": "too short",
+        "MYSQL_PORT": "many",
+        "PORT": str(ports.choose(1)[0]),
+        "HOME": str(tmp_path),
+    }
     ended = subprocess.run(
         COMMAND, env=environment(**variables), capture_output=True, text=True, timeout=120, check=False
     )
 
     assert ended.returncode == 4
-    for told in ("JWT_SECRET: must have at least 32 bytes", "MYSQL_HOST: is missing", "MYSQL_PORT: "):
-        assert told in ended.stderr
+    for problem in ("JWT_SECRET: must have at least 32 bytes", "MYSQL_HOST: is missing", "MYSQL_PORT: "):
+        assert problem in ended.stderr
     assert "too short" not in ended.stderr
     assert "Traceback" not in ended.stderr
 
