@@ -10,7 +10,7 @@ from flask_limiter import Limiter
 from common.errors import BadRequest, LengthRequired, TooLarge, Unavailable
 from common.http import internal_http
 from common.http.identity import Identity
-from gateway.concurrency import ConcurrencyLimiter
+from common.runtime.concurrency import ConcurrencyLimiter
 from gateway.settings import GatewaySettings
 
 # bytes. The summary service has the last word on the size (MAX_TEXT_MB); this one keeps the gateway's memory.

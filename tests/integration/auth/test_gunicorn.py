@@ -164,11 +164,6 @@ def test_a_reload_closes_neither_port(tmp_path: Path, database: dict[str, str]) 
 def test_a_wrong_configuration_ends_at_once_and_names_the_variables(tmp_path: Path) -> None:
     port = str(ports.choose(1)[0])
     variables = {"JWT_SECRET": "too short", "MYSQL_PORT": "many", "PORT": port, "HOME": str(tmp_path)}
-        "JWT_SECRET": "too short",
-        "MYSQL_PORT": "many",
-        "PORT": str(ports.choose(1)[0]),
-        "HOME": str(tmp_path),
-    }
     ended = subprocess.run(
         COMMAND, env=environment(**variables), capture_output=True, text=True, timeout=120, check=False
     )
