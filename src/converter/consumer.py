@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from common.domain.jobs import Jobs
+from common.domain.job_repository import Jobs
 from common.messaging.publisher import Publisher
 from common.runtime import startup, worker
 from common.runtime.worker import Shutdown

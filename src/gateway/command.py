@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from common.domain.jobs import Jobs
+from common.domain.job_repository import Jobs
 from common.messaging.connection import BrokerConnection, BrokerUnavailable
 from common.messaging.publisher import Publisher
 from common.storage import mongo

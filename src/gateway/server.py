@@ -7,7 +7,7 @@ import time
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from common.domain.jobs import Jobs
+from common.domain.job_repository import Jobs
 from common.domain.links import DownloadLinks
 from common.errors import TransientError
 from common.http import app as http

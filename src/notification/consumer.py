@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from common.domain.jobs import Jobs
+from common.domain.job_repository import Jobs
 from common.domain.links import DownloadLinks
+from common.domain.summaries import Summaries
 from common.messaging.publisher import Publisher
 from common.runtime import startup, worker
 from common.runtime.worker import Shutdown
@@ -27,7 +28,14 @@ def main() -> int:
 def _handler(settings: NotificationSettings, client: mongo.Client) -> Callable[[Publisher, Shutdown], Delivery]:
     def build(_publisher: Publisher, _shutdown: Shutdown) -> Delivery:
         emails = Emails(settings.sender, DownloadLinks(settings), settings.public_url)
-        jobs, longest = Jobs(client[mongo.VIDEOS]), settings.mail_retry_delays[-1]
-        return Delivery(jobs, emails, Mailer(settings), settings.send_lease, longest)
+        db = client[mongo.VIDEOS]
+        return Delivery(
+            Jobs(db),
+            Summaries(db),
+            emails,
+            Mailer(settings),
+            lease=settings.send_lease,
+            longest_delay=settings.mail_retry_delays[-1],
+        )
 
     return build

@@ -6,7 +6,7 @@ import time
 
 from flask import Flask
 
-from common.domain.jobs import Jobs
+from common.domain.job_repository import Jobs
 from common.domain.summaries import Summaries
 from common.domain.summary_outbox import SummaryOutbox
 from common.domain.transcripts import Transcripts

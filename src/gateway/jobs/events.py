@@ -10,7 +10,8 @@ from queue import Empty
 
 from flask import Response, request
 
-from common.domain.jobs import Job, Jobs, Status
+from common.domain.job_repository import Jobs
+from common.domain.jobs import Job, Status
 from common.runtime.concurrency import ConcurrencyLimiter
 from gateway.jobs.feed import Change, Feed, change_of
 from gateway.settings import GatewaySettings

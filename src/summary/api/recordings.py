@@ -2,7 +2,8 @@
 
 from bson import ObjectId
 
-from common.domain.jobs import Job, Jobs, Status, job_from
+from common.domain.job_repository import Jobs
+from common.domain.jobs import Job, Status, job_from
 from common.domain.summaries import Recording
 from common.errors import Conflict, NotFound
 from common.storage.mongo import failures

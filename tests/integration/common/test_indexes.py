@@ -10,7 +10,8 @@ from bson import ObjectId
 from pymongo import MongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
-from common.domain.jobs import Jobs, Status
+from common.domain.job_repository import Jobs
+from common.domain.jobs import Status
 from common.domain.summaries import Summaries
 from common.domain.transcripts import Transcripts
 from common.runtime.clock import now

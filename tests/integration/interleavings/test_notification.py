@@ -86,7 +86,7 @@ def world(store, environment, mail_server) -> Iterator[World]:
     def deliver(**changes: object) -> Delivery:
         settings = NotificationSettings(**mail.settings(environment, mail_server, **changes))
         emails = Emails(settings.sender, DownloadLinks(settings), settings.public_url)
-        return Delivery(store.jobs, emails, Mailer(settings), lease=30)
+        return Delivery(store.jobs, store.summaries, emails, Mailer(settings), lease=30)
 
     mail_server.mood("ok")
     yield World(store, deliver, mail_server)

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from bson import ObjectId
 
-from common.domain.jobs import Job, Jobs, Status
+from common.domain.job_repository import Jobs
+from common.domain.jobs import Job, Status
 from common.domain.links import DownloadLinks
 from common.domain.summaries import Recording, Summaries
 from common.errors import TransientError
@@ -43,7 +44,7 @@ def delivery(store, settings):
     def make(**changes: object) -> Delivery:
         made = settings(**changes)
         emails = Emails(made.sender, DownloadLinks(made), made.public_url)
-        return Delivery(store.jobs, emails, Mailer(made), lease=30)
+        return Delivery(store.jobs, store.summaries, emails, Mailer(made), lease=30)
 
     return make
 
@@ -86,10 +87,10 @@ def test_a_job_that_is_queued_anew_meanwhile_is_told_of_without_delay_when_it_ha
     emails, mailer = Emails(made.sender, DownloadLinks(made), made.public_url), Mailer(made)
     message = ended(store.jobs, Status.FAILED)
     with pytest.raises(Busy):
-        Delivery(Retried(store.jobs.collection.database), emails, mailer, lease=300).handle(message)
+        Delivery(Retried(store.jobs.collection.database), store.summaries, emails, mailer, lease=300).handle(message)
     assert mail_server.inbox == []
     store.jobs.update(message.video_fid, {}, {"status": Status.FAILED.value, "error": "It has no audio track."})
-    Delivery(store.jobs, emails, mailer, lease=300).handle(message)
+    Delivery(store.jobs, store.summaries, emails, mailer, lease=300).handle(message)
     assert len(mail_server.inbox) == 1
 
 
@@ -239,7 +240,7 @@ def test_while_a_mail_waits_for_its_next_attempt_housekeeping_publishes_no_secon
     passes = Housekeeping(HousekeepingSettings(**values(made)), store, Outbox(rabbit, store.jobs, publisher))
     mail_server.mood("4xx")
     with pytest.raises(TransientError):
-        Delivery(store.jobs, emails, Mailer(made), 30, longest_delay=3600).handle(message)
+        Delivery(store.jobs, store.summaries, emails, Mailer(made), lease=30, longest_delay=3600).handle(message)
     assert passes.notify_forgotten() == 0
     assert taken(rabbit.mp3_queue) is None
     # Its time is over, and nobody has tried: the message was lost.

@@ -15,7 +15,7 @@ import pytest
 import requests
 from bson import ObjectId
 
-from common.domain.jobs import Jobs
+from common.domain.job_repository import Jobs
 from common.domain.summaries import Recording, Summaries, Summary
 from common.domain.transcripts import Transcripts
 from common.messaging.message import SummaryMessage

@@ -5,7 +5,7 @@ import threading
 import pytest
 from bson import ObjectId
 
-from common.domain.jobs import Jobs
+from common.domain.job_repository import Jobs
 from common.domain.leases import LeaseLost
 from common.domain.summaries import Stage
 from common.errors import TransientError
