@@ -1,4 +1,4 @@
-"""The HTTP routes of the auth service: reads requests, asks the accounts, writes answers."""
+"""The HTTP routes of the auth service."""
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -6,6 +6,7 @@ from auth import credentials
 from auth.accounts import Accounts
 from auth.tokens import Tokens
 from common.errors import UnsupportedType
+from common.http.app import bearer_token
 from common.runtime.concurrency import ConcurrencyLimiter
 
 
@@ -29,7 +30,6 @@ def blueprint(accounts: Accounts, tokens: Tokens, logins: ConcurrencyLimiter) ->
 
     @routes.post("/validate")
     def validate() -> Response:
-        token = credentials.bearer(request.headers.get("Authorization", ""))
-        return jsonify(tokens.claims(token).model_dump())
+        return jsonify(tokens.claims(bearer_token()).model_dump())
 
     return routes

@@ -1,4 +1,4 @@
-"""The application factory: the one place where the auth service's parts are made and connected."""
+"""The application factory of the auth service."""
 
 from flask import Flask
 
@@ -18,7 +18,7 @@ MAX_BODY = 16 * 1024
 
 
 def create_app(settings: AuthSettings) -> Flask:
-    """Returns the auth service; nothing is connected before a request needs it."""
+    """Returns the application, which connects to nothing before a request needs it."""
     app = http.create_app("auth")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     database = Database(app, settings)

@@ -50,7 +50,7 @@ def create_app(settings: GatewaySettings) -> Flask:
     client = mongo.connect(settings)
     connection = BrokerConnection(settings, name="gateway")
     connection.start(threading.Event())
-    publisher = Publisher(settings, connection)
+    publisher = Publisher(connection)
     store = Store(Jobs(client[mongo.VIDEOS]), Bucket(client[mongo.VIDEOS]), Bucket(client[mongo.MP3S]))
     auth = AuthClient(settings)
     identity = Identity(auth)

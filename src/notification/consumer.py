@@ -1,4 +1,4 @@
-"""Wires the notification service: settings, MongoDB, mail server, and the handler of the queue `mp3`."""
+"""The main function of the notification service."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,8 @@ from common.domain.job_repository import Jobs
 from common.domain.links import DownloadLinks
 from common.domain.summaries import Summaries
 from common.messaging.publisher import Publisher
-from common.runtime import startup, worker
+from common.runtime import worker
+from common.runtime.settings import load_settings
 from common.runtime.worker import Shutdown
 from common.storage import mongo
 from notification.delivery import Delivery
@@ -17,9 +18,9 @@ from notification.settings import NotificationSettings
 
 def main() -> int:
     """Sends emails until SIGTERM; returns the exit code."""
-    settings = startup.load(NotificationSettings)
+    settings = load_settings(NotificationSettings)
     with mongo.connect(settings) as client:
-        # The mail server is not checked: many limit how often a client may connect.
+        # The mail server is not checked: many limit the number of connections.
         checks = {"mongodb": mongo.ping(client)}
         handler = _handler(settings, client)
         return worker.run(settings, settings.mp3_queue, handler, checks, retries=settings.mail_retries)

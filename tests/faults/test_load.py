@@ -42,7 +42,7 @@ def publisher(environment):
     connection = BrokerConnection(settings, "test")
     thread = connection.start(stop)
     eventually(lambda: connected(connection))
-    yield Publisher(settings, connection)
+    yield Publisher(connection)
     stop.set()
     thread.join(30)
 

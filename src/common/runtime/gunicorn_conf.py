@@ -11,10 +11,10 @@ from pathlib import Path
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
 from gunicorn.workers.base import Worker  # type: ignore[import-untyped]
 
-from common.runtime import health, logs, startup
-from common.runtime.settings import ServerSettings
+from common.runtime import health, logs
+from common.runtime.settings import ServerSettings, load_settings
 
-_settings = startup.load(ServerSettings)
+_settings = load_settings(ServerSettings)
 
 # IPv6 addresses need their brackets.
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from auth.server import create_app
 from auth.settings import AuthSettings
-from common.runtime import startup
+from common.runtime.settings import load_settings
 from tests.integration.auth.mariadb import MariaDB
 
 JWT_SECRET = "a secret of the tests, long enough"
@@ -98,7 +98,7 @@ def app_on(database: dict[str, str], monkeypatch: pytest.MonkeyPatch, **changes:
         monkeypatch.delenv(name.upper(), raising=False)
     for name, value in auth_environment(database, **changes).items():
         monkeypatch.setenv(name, value)
-    return create_app(startup.load(AuthSettings))
+    return create_app(load_settings(AuthSettings))
 
 
 @pytest.fixture

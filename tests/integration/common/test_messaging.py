@@ -57,7 +57,7 @@ def consuming(rabbit: RabbitSettings, handler: Recorder, **changes: Any) -> Iter
     retries = RetryPolicy(settings.retry_delays)
     consumption = Consumption(settings.video_queue, retries.delays, settings.dead_letter_window)
     connection = BrokerConnection(settings, "consumer", consumption)
-    publisher = Publisher(settings, connection)
+    publisher = Publisher(connection)
     stop = threading.Event()
     consumer = Consumer(
         settings.video_queue,
@@ -365,7 +365,7 @@ def test_a_broker_that_is_not_there_is_a_transient_failure():
     stop = threading.Event()
     thread = connection.start(stop)
     with pytest.raises(BrokerUnavailable):
-        Publisher(settings, connection).publish("video", MESSAGE)
+        Publisher(connection).publish("video", MESSAGE)
     stop.set()
     thread.join(30)
     assert not thread.is_alive()

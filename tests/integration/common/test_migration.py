@@ -184,7 +184,7 @@ def test_messages_in_the_queue_of_a_delay_that_is_no_longer_configured_come_back
 def test_a_publisher_uses_a_classic_queue_as_it_is(rabbit, channel, consumption):
     channel.queue_declare(rabbit.video_queue, durable=True)
     with connected(rabbit) as connection:
-        Publisher(rabbit, connection).publish_raw(rabbit.video_queue, b"{}")
+        Publisher(connection).publish_raw(rabbit.video_queue, b"{}")
     channel.queue_declare(rabbit.video_queue, durable=True)
     with connected(rabbit, consumption):
         assert fits(channel, consumption)
@@ -225,7 +225,7 @@ def test_publishers_go_on_while_several_replicas_replace_a_queue(rabbit, channel
     done = threading.Event()
 
     def publish(connection: BrokerConnection) -> None:
-        publisher = Publisher(rabbit, connection)
+        publisher = Publisher(connection)
         while not done.wait(0.1):
             body = b'{"later": %d}' % len(published)
             # Like a service: what RabbitMQ does not confirm is published again.

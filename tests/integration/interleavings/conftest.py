@@ -35,7 +35,7 @@ def broker(rabbit: RabbitSettings) -> Iterator[BrokerConnection]:
 
 @pytest.fixture(scope="module")
 def publisher(rabbit: RabbitSettings, broker: BrokerConnection) -> Publisher:
-    return Publisher(rabbit, broker)
+    return Publisher(broker)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auth.addresses import canonical, registrable
-from auth.credentials import Registration, basic, bearer
+from auth.credentials import Registration, basic
 from common.errors import BadRequest, Invalid, Unauthorized
 
 
@@ -77,17 +77,6 @@ def test_every_name_and_password_is_read_as_it_was_sent(email: str, password: st
         return  # Half a surrogate pair cannot be sent in UTF-8.
     login = basic(header)
     assert (login.email, login.password) == (email, password)
-
-
-def test_a_bearer_token_is_read() -> None:
-    assert bearer("bearer abc.def.ghi") == "abc.def.ghi"
-
-
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer  ", "Basic YTpi", "abc.def.ghi"])
-def test_a_header_without_a_token_is_refused(header: str) -> None:
-    with pytest.raises(Unauthorized) as refusal:
-        bearer(header)
-    assert refusal.value.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 def body(email: object = "ann@example.com", password: object = "correct horse") -> bytes:

@@ -6,8 +6,13 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from common.runtime.settings import LinkSettings, MongoSettings, RabbitSettings
-from common.runtime.startup import EXIT_CONFIGURATION, configuration_errors
+from common.runtime.settings import (
+    EXIT_CONFIGURATION,
+    LinkSettings,
+    MongoSettings,
+    RabbitSettings,
+    configuration_errors,
+)
 from gateway.settings import GatewaySettings
 
 SECRET = "0123456789abcdef0123456789abcdef"
