@@ -2,8 +2,7 @@
 
 import json
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -20,14 +19,6 @@ from tests.integration.auth.mariadb import MariaDB
 
 JWT_SECRET = "a secret of the tests, long enough"
 ADMIN = "admin@example.com"
-
-
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    """Returns when the condition holds; fails after a minute, naming what did not happen."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"still not after a minute: {what}"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,9 @@ import pytest
 import requests
 
 from scripts.stack import ports
-from tests.integration.auth.conftest import auth_environment, wait_until
+from tests.integration.auth.conftest import auth_environment
 from tests.integration.auth.mariadb import ENDS_WITH_PARENT, MariaDB
+from tests.waiting import eventually
 
 SOURCE = Path(__file__).parents[3] / "src"
 COMMAND = [sys.executable, "-m", "gunicorn", "-c", "python:common.runtime.gunicorn_conf", "auth.wsgi:app"]
@@ -77,7 +78,7 @@ def running(folder: Path, variables: dict[str, str]) -> Iterator[Service]:
     with process:
         try:
             service = Service(process, port, health, output)
-            wait_until(service.answers, "the service answers")
+            eventually(service.answers, what="the service answers")
             yield service
         finally:
             process.terminate()
@@ -138,9 +139,9 @@ def test_sigterm_lets_a_login_finish_and_ends_cleanly(tmp_path: Path, mariadb: M
     with running(tmp_path, variables) as service, ThreadPoolExecutor(1) as pool:
         with mariadb.table_locked():
             login = pool.submit(requests.post, f"{service.url}/login", auth=(email, PASSWORD), timeout=60)
-            wait_until(mariadb.waiting, "the login waits for the database")
+            eventually(mariadb.waiting, what="the login waits for the database")
             service.process.send_signal(signal.SIGTERM)
-            wait_until(lambda: "Handling signal: term" in service.output.read_text(), "the signal arrived")
+            eventually(lambda: "Handling signal: term" in service.output.read_text(), what="the signal arrived")
         assert login.result().status_code == 200
         assert service.process.wait(timeout=60) == 0
 
@@ -156,7 +157,7 @@ def test_a_reload_closes_neither_port(tmp_path: Path, database: dict[str, str]) 
                 socket.create_connection(("127.0.0.1", port), timeout=60).close()
             return not replaced.is_running()
 
-        wait_until(is_replaced, "the old worker ended")
+        eventually(is_replaced, what="the old worker ended")
         assert requests.get(f"{service.url}/healthz", timeout=60).status_code == 200
         assert requests.get(f"http://127.0.0.1:{service.health}/readyz", timeout=60).status_code == 200
 
