@@ -1,4 +1,4 @@
-"""A database, an auth service on it and people who use it."""
+"""A database, an auth service, and its users."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def database(request: pytest.FixtureRequest) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Operator:
-    """Somebody with access to the table."""
+    """An operator with access to the table."""
 
     environment: dict[str, str]
 
@@ -69,7 +69,7 @@ class Operator:
         )  # fmt: skip
 
     def stored(self, email: str) -> str:
-        """What is in the password column."""
+        """The stored password."""
         return self.execute("SELECT password FROM user WHERE email = %s", email)[0][0]
 
 

@@ -1,4 +1,4 @@
-"""The contract of the auth service, on a real database."""
+"""The contract of the auth service, as far as it depends on the database."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -60,7 +60,7 @@ def test_a_taken_address_is_a_conflict_and_keeps_its_password(client: FlaskClien
     assert login(client, email).status_code == 200
 
 
-def test_of_many_registrations_at_once_one_wins(client: FlaskClient, email: str, operator: Operator) -> None:
+def test_one_of_many_concurrent_registrations_succeeds(client: FlaskClient, email: str, operator: Operator) -> None:
     def attempt(number: int) -> int:
         return int(register(client.application.test_client(), email, f"password {number}").status_code)
 
@@ -76,7 +76,7 @@ def test_only_a_hash_is_stored(client: FlaskClient, email: str, operator: Operat
     assert operator.stored(email).startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
-def test_a_row_in_plain_text_logs_in_and_is_hashed_then(client: FlaskClient, email: str, operator: Operator) -> None:
+def test_a_password_in_plain_text_is_hashed_at_login(client: FlaskClient, email: str, operator: Operator) -> None:
     operator.insert(email.upper(), "Admin123")
 
     assert login(client, email, "admin123").status_code == 401
@@ -101,11 +101,11 @@ def test_an_administrator_is_a_row_of_an_operator(client: FlaskClient, operator:
 
 
 @pytest.mark.parametrize("lookalike", ["{0} ", " {0}", "{0}\0", "{0}'-- ", "%", "{0}' OR '1'='1"])
-def test_a_name_that_only_resembles_a_user_is_another(client: FlaskClient, operator: Operator, lookalike: str) -> None:
+def test_a_similar_name_is_another_user(client: FlaskClient, operator: Operator, lookalike: str) -> None:
     operator.insert("jose@example.com", PASSWORD)
     name = lookalike.format("jose@example.com")
     answer = login(client, name)
-    # Spaces around a name are nobody's, whatever the database thinks of them.
+    # Spaces around a name are ignored.
     assert answer.status_code == (200 if name.strip() == "jose@example.com" else 401)
 
 

@@ -83,7 +83,7 @@ def frozen(server: MariaDB) -> Iterator[None]:
 
 @contextmanager
 def full(server: MariaDB) -> Iterator[None]:
-    """Takes every connection that the server gives."""
+    """Uses up all connections of the server."""
     before = server.execute("SELECT @@global.max_connections")[0][0]
     server.execute("SET GLOBAL max_connections = 10")
     try:
@@ -173,7 +173,7 @@ def test_a_read_that_is_killed_twice_is_503(slow_client: FlaskClient, mariadb: M
         assert answer.result(timeout=60).status_code == 503
 
 
-def test_a_registration_whose_connection_is_killed_is_503_and_nothing_is_half_done(
+def test_a_registration_whose_connection_is_killed_is_503_and_stores_nothing(
     slow_client: FlaskClient, mariadb: MariaDB, email: str
 ) -> None:
     body = {"email": email, "password": PASSWORD}

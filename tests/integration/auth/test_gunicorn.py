@@ -128,7 +128,7 @@ def test_a_connection_is_kept_for_the_next_request(service: Service) -> None:
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 not http at all\r\n\r\n",
     ],
 )
-def test_hostile_bytes_are_refused_as_the_clients_fault(service: Service, request_bytes: bytes) -> None:
+def test_invalid_requests_are_client_errors(service: Service, request_bytes: bytes) -> None:
     assert service.raw(request_bytes).startswith(b"HTTP/1.1 4")
     assert service.answers()
 
@@ -162,7 +162,7 @@ def test_a_reload_closes_neither_port(tmp_path: Path, database: dict[str, str]) 
         assert requests.get(f"http://127.0.0.1:{service.health}/readyz", timeout=60).status_code == 200
 
 
-def test_a_wrong_configuration_ends_at_once_and_names_the_variables(tmp_path: Path) -> None:
+def test_an_invalid_configuration_ends_the_process_and_names_the_variables(tmp_path: Path) -> None:
     port = str(ports.choose(1)[0])
     variables = {"JWT_SECRET": "too short", "MYSQL_PORT": "many", "PORT": port, "HOME": str(tmp_path)}
     ended = subprocess.run(
@@ -176,7 +176,7 @@ def test_a_wrong_configuration_ends_at_once_and_names_the_variables(tmp_path: Pa
     assert "Traceback" not in ended.stderr
 
 
-def test_a_wrong_server_setting_ends_at_once_too() -> None:
+def test_an_invalid_server_setting_ends_the_process() -> None:
     ended = subprocess.run(
         COMMAND, env=environment(WEB_THREADS="lots"), capture_output=True, text=True, timeout=120, check=False
     )

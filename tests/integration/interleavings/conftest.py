@@ -1,4 +1,4 @@
-"""Databases, queues and a mail server that the tests of a module share: they tell their jobs apart by the owner."""
+"""Databases, queues and a mail server that the tests of a module share: each test has its own owner."""
 
 import contextlib
 from collections.abc import Callable, Iterator

@@ -112,11 +112,11 @@ def test_an_unusual_name_arrives(store, delivery, mail_server, name):
 @pytest.mark.parametrize("mode", ["4xx", "hang", "refuse-auth"])
 def test_a_temporary_failure_is_transient_and_a_retry_succeeds(store, delivery, mail_server, mode):
     message = ended(store.jobs)
-    mail_server.mood(mode)
+    mail_server.set_mode(mode)
     with pytest.raises(TransientError):
         delivery().handle(message)
     assert not store.jobs.get(message.video_fid).notified
-    mail_server.mood("ok")
+    mail_server.set_mode("ok")
     delivery().handle(message)
     assert len(mail_server.inbox) == 1
 
@@ -147,28 +147,28 @@ PERMANENT = {
 
 @pytest.mark.parametrize("replies", TRANSIENT.values(), ids=TRANSIENT)
 def test_a_refusal_that_is_not_about_the_address_is_transient(mailer, mail_server, replies):
-    mail_server.mood("ok", replies=replies)
+    mail_server.set_mode("ok", replies=replies)
     with pytest.raises(MailServerUnavailable):
         mailer.send(EMAIL)
     assert mail_server.inbox == []
-    mail_server.mood("ok")
+    mail_server.set_mode("ok")
     mailer.send(EMAIL)
     assert len(mail_server.inbox) == 1
 
 
 @pytest.mark.parametrize("replies", PERMANENT.values(), ids=PERMANENT)
 def test_a_refused_address_is_permanent(mailer, mail_server, replies):
-    mail_server.mood("ok", replies=replies)
+    mail_server.set_mode("ok", replies=replies)
     with pytest.raises(AddressRefused, match="answered 55"):
         mailer.send(EMAIL)
 
 
 def test_after_a_lost_answer_the_second_email_has_the_same_message_id(store, delivery, mail_server):
     message = ended(store.jobs)
-    mail_server.mood("ok", accepted_then_drop=True)
+    mail_server.set_mode("ok", accepted_then_drop=True)
     with pytest.raises(TransientError):
         delivery().handle(message)
-    mail_server.mood("ok")
+    mail_server.set_mode("ok")
     delivery().handle(message)
     ids = [email["Message-ID"] for email in mail_server.inbox]
     assert len(ids) == 2
@@ -219,7 +219,7 @@ def test_while_an_email_waits_for_its_retry_housekeeping_publishes_no_second_not
     )
     emails = Emails(made.sender, DownloadLinks(made), made.public_url)
     passes = Housekeeping(HousekeepingSettings(**values(made)), store, Outbox(rabbit, store.jobs, publisher))
-    mail_server.mood("4xx")
+    mail_server.set_mode("4xx")
     with pytest.raises(TransientError):
         Delivery(store.jobs, store.summaries, emails, Mailer(made), lease=30, longest_delay=3600).handle(message)
     assert passes.notify_forgotten() == 0

@@ -40,7 +40,7 @@ class TestProvider:
         self.folder = folder
         self.url = f"http://127.0.0.1:{port}/v1"
 
-    def mood(self, mode: str, **more: Any) -> None:
+    def set_mode(self, mode: str, **more: Any) -> None:
         """How it treats the next requests."""
         draft = self.folder / "control.new"
         draft.write_text(json.dumps({"mode": mode, **more}))

@@ -28,17 +28,17 @@ def test_four_variables_are_enough() -> None:
 
 
 @pytest.mark.parametrize("secret", ["s" * 31, "ß" * 15 + "s"])
-def test_a_short_secret_is_refused_without_being_repeated(
+def test_a_short_secret_is_refused_and_not_repeated(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], secret: str
 ) -> None:
     monkeypatch.setenv("JWT_SECRET", secret)
     with pytest.raises(SystemExit) as end:
         load_settings(AuthSettings)
 
-    told = capsys.readouterr().err
+    output = capsys.readouterr().err
     assert end.value.code == EXIT_CONFIGURATION
-    assert "JWT_SECRET: must have at least 32 bytes" in told
-    assert secret not in told
+    assert "JWT_SECRET: must have at least 32 bytes" in output
+    assert secret not in output
 
 
 def test_a_secret_is_measured_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +46,7 @@ def test_a_secret_is_measured_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings(AuthSettings)
 
 
-def test_everything_that_is_missing_is_said_at_once(
+def test_all_missing_variables_are_reported_at_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in COMPLETE:
@@ -54,8 +54,8 @@ def test_everything_that_is_missing_is_said_at_once(
     with pytest.raises(SystemExit):
         load_settings(AuthSettings)
 
-    told = capsys.readouterr().err
-    assert all(f"{name}: is missing" in told for name in COMPLETE)
+    output = capsys.readouterr().err
+    assert all(f"{name}: is missing" in output for name in COMPLETE)
 
 
 def test_administrators_are_named_with_commas_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Every error is JSON with the right status; nothing about the inside gets out."""
+"""Every error is JSON with the right status, and shows no internal details."""
 
 import logging
 

@@ -21,7 +21,7 @@ DEAD, RECENT = "video.dead", "video.dead.recent.3600000"
 
 
 class Queues:
-    """A publisher that keeps what is published."""
+    """A publisher that records the messages."""
 
     def __init__(self) -> None:
         self.published: list[tuple[str, bytes, Mapping[str, Any]]] = []

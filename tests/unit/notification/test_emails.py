@@ -64,7 +64,7 @@ def test_the_email_says_on_which_day_the_link_expires():
     assert "works until " in html_of(email)
 
 
-def test_the_email_says_what_the_mp3_is_and_what_is_unusual_about_it():
+def test_the_email_has_the_facts_and_notes_about_the_mp3():
     sound = Sound(duration=3725.4, size=89_410_000, bitrate=192, quality=None, variable=False, sample_rate=44100,
                   channels=2)  # fmt: skip
     result = Result(sound, 1_100_000_000, (Note(notes.COPIED), Note("something_new")))
@@ -82,7 +82,7 @@ def test_the_email_of_a_job_without_a_result_has_no_empty_line_about_it():
 
 
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED])
-def test_every_email_leads_to_the_job_in_the_page(status):
+def test_every_email_links_to_the_job_on_the_page(status):
     ended = job(status=status, error="The video has no audio track.")
     email = EMAILS.compose(ended)
     assert f"http://video2mp3.com/app/jobs/{ended.video_fid}\n" in text_of(email)
