@@ -167,6 +167,7 @@ def keep_house(environment: Mapping[str, str], rabbit: Any, store: Store, publis
             bucket.orphaned_chunks.delete(groups[0])
             bucket.orphaned_chunks.acquit(groups)
     store.jobs.forbid(ObjectId(), "other@example.com", "name.mp4")
+    store.jobs.owned_file(ObjectId(), "other@example.com")
     store.jobs.results_among([ObjectId()])
     list(store.jobs.deleted())
 
