@@ -158,8 +158,9 @@ def test_a_reload_closes_neither_port(tmp_path: Path, database: dict[str, str]) 
             return not replaced.is_running()
 
         eventually(is_replaced, what="the old worker ended")
-        assert requests.get(f"{service.url}/healthz", timeout=60).status_code == 200
-        assert requests.get(f"http://127.0.0.1:{service.health}/readyz", timeout=60).status_code == 200
+        # The next worker answers when it has loaded the application.
+        assert requests.get(f"{service.url}/healthz", timeout=120).status_code == 200
+        assert requests.get(f"http://127.0.0.1:{service.health}/readyz", timeout=120).status_code == 200
 
 
 def test_an_invalid_configuration_ends_the_process_and_names_the_variables(tmp_path: Path) -> None:
