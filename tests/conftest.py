@@ -1,4 +1,4 @@
-"""What all tiers share: the running stack, and people who use it."""
+"""Fixtures of all tiers: the running stack, and its users."""
 
 import os
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, settings
 from scripts.stack import Stack
 from tests.person import Person
 
-# The machine may be busy with anything: how long an example takes says nothing. The same examples each time keep the
-# gate from failing on a find that has nothing to do with the change at hand; HYPOTHESIS_PROFILE=explore looks for more.
+# No deadline, because the machine may be busy. The same examples each time, so that a run does not fail for a reason
+# unrelated to the change; HYPOTHESIS_PROFILE=explore tries more.
 settings.register_profile("gate", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("explore", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
@@ -34,17 +34,17 @@ def environment(stack: Stack) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def maildir(environment: dict[str, str]) -> Path:
-    """Where the stack's mail server puts what it accepts."""
+    """Where the stack's mail server stores emails."""
     return Path(environment["MAILDIR"])
 
 
 @pytest.fixture
 def newcomer(stack: Stack, maildir: Path) -> Callable[[], Person]:
-    """Makes people without an account."""
+    """Creates users without an account."""
     return lambda: Person(stack.url("gateway"), maildir)
 
 
 @pytest.fixture
 def person(newcomer: Callable[[], Person]) -> Person:
-    """Someone who has registered and logged in."""
+    """A user who has registered and logged in."""
     return newcomer().joins()

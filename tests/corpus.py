@@ -28,7 +28,7 @@ RATE = 16000
 TOLERANCE = 0.2
 LIMITS = Limits(timeout=3600, stall=120, memory_mb=1024, max_output_mb=2048, max_duration=86400)
 
-# Takes a file and a folder to work in; gives the MP3, or the reason for which there is none.
+# Takes a file and a folder to work in; returns the MP3, or the reason why there is none.
 Converter = Callable[[Path, Path], Path | str]
 
 

@@ -34,7 +34,7 @@ def _faults(job: Mapping[str, Any], mp3s: list[object]) -> Iterator[str]:
     fid, status = job["_id"], job["status"]
     if status not in {"completed", "failed", "deleted"}:
         yield f"job {fid} has not ended: {status}"
-    # A job that failed when it was converted anew keeps the MP3 that it had.
+    # A job that failed in a retry keeps the MP3 of the earlier run.
     kept = status == "failed" and job["mp3_fid"] and job.get("round")
     expected = [job["mp3_fid"]] if status == "completed" or kept else []
     if mp3s != expected:
@@ -53,7 +53,7 @@ def _torn_files(database: Database[dict[str, Any]], owned: Mapping[str, Any]) ->
         if stored != file["length"]:
             yield f"{database.name} {file['_id']} has {stored} bytes of {file['length']}"
     if not owned:
-        # Of uploads that may go on.
+        # Of uploads that can be resumed.
         for upload in database["uploads"].find({}, {"_id": 1}):
             sizes.pop(upload["_id"], None)
         yield from (f"chunks without a file in {database.name}: {fid}" for fid in sizes)

@@ -112,7 +112,7 @@ def make(kind: str, folder: Path | None = None) -> Path:
 
 
 def chaptered(suffix: str, folder: Path) -> Path:
-    """A video with three chapters: 0 to 1 s, 1 to 2.5 s and 2.5 to 4 s; the second has a strange title."""
+    """A video with three chapters: 0 to 1 s, 1 to 2.5 s and 2.5 to 4 s; the second has an unusual title."""
     titles = ["Opening", "Main – part \\=\\; 2 🎬", "End"]
     marks = [(0, 1000), (1000, 2500), (2500, 4000)]
     text = ";FFMETADATA1\n" + "".join(
@@ -167,9 +167,9 @@ def large(megabytes: int, folder: Path) -> Path:
 
 
 def long(seconds: int) -> Path:
-    """A video of that length (rounded up to 6 seconds): the same 6 seconds again and again, without a pause.
+    """A video of that length (rounded up to 6 seconds): 6 seconds, repeated without a gap.
 
-    Its sound is MP2, because MP3 would be copied: 250 frames each time, with time stamps that go on without a gap.
+    Its sound is MP2, because MP3 would be copied: 250 frames each time, with continuous time stamps.
     """
     frames = ["-c:a", "mp2", "-b:a", "64k", "-frames:a", "250"]
     base = ffmpeg([*picture(6, fps=1), *sound(seconds=7, rate=48000), *H264, *frames], "mkv")
@@ -192,7 +192,7 @@ def gap(folder: Path) -> Path:
 
 
 def long_header(hours: int, folder: Path) -> Path:
-    """Some seconds of Matroska whose header announces hours (RFC 9559, 5.1.2.10: Duration, in milliseconds here)."""
+    """Some seconds of Matroska whose header declares hours (RFC 9559, 5.1.2.10: Duration, in milliseconds here)."""
     content = bytearray(make("mkv").read_bytes())
     at = content.index(b"\x44\x89\x88") + 3
     content[at : at + 8] = struct.pack(">d", hours * 3_600_000.0)

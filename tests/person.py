@@ -1,4 +1,4 @@
-"""A person who uses the API: registers, uploads, waits, downloads, reads their mail."""
+"""A user of the API: registers, uploads, waits, downloads, and reads email."""
 
 import base64
 import mailbox
@@ -54,7 +54,7 @@ class Person:
         return self.login()
 
     def upload(self, path: Path, name: str | None = None, **fields: str) -> requests.Response:
-        """Sends a file as it is, whatever the answer."""
+        """Sends a file; returns any answer."""
         with path.open("rb") as file:
             return self.request(
                 "POST",
@@ -93,7 +93,7 @@ class Person:
         return job
 
     def orders(self, **body: Any) -> requests.Response:
-        """Asks for a summary of a file or a text, whatever the answer."""
+        """Requests a summary of a file or a text; returns any answer."""
         return self.request("POST", "/summaries", json=body)
 
     def waits_for_summary(self, answer: requests.Response, seconds: float = 120) -> dict[str, Any]:
@@ -118,7 +118,7 @@ class Person:
         return self.request("GET", f"/download?fid={mp3_fid}", **more)
 
     def emails(self) -> list[Message]:
-        """What has arrived for this person, oldest first."""
+        """The emails that this user has received, oldest first."""
         box = mailbox.Maildir(self.maildir, create=False)
         found = []
         for key in box.iterkeys():

@@ -1,1 +1,1 @@
-"""Accounts and tokens: who may use Video2MP3."""
+"""The auth service: accounts and tokens."""

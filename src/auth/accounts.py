@@ -1,4 +1,4 @@
-"""Registration and login: the rules of who gets an account and who gets a token."""
+"""Registration and login."""
 
 import logging
 from collections.abc import Collection
@@ -14,17 +14,15 @@ log = logging.getLogger(__name__)
 
 
 class Accounts:
-    """What a person can do without a token."""
-
     def __init__(self, users: Users, passwords: Passwords, tokens: Tokens, reserved: Collection[str]) -> None:
-        """`reserved` addresses cannot be registered: their rows are an operator's to insert."""
+        """`reserved` addresses cannot be registered: only an operator inserts their rows."""
         self._users = users
         self._passwords = passwords
         self._tokens = tokens
         self._reserved = frozenset(reserved)
 
     def register(self, registration: Registration) -> str:
-        """Adds the account and returns its name; raises Conflict when the address is taken or reserved."""
+        """Adds the account and returns its name; raises Conflict if the address is taken or reserved."""
         hashed = self._passwords.hash(registration.password.get_secret_value())
         if registration.email in self._reserved:
             raise Conflict(TAKEN, code="account_exists")
@@ -33,7 +31,7 @@ class Accounts:
         return registration.email
 
     def login(self, login: Login) -> str:
-        """A token; raises Unauthorized, with the same words and after the same time whatever was wrong."""
+        """Returns a token; raises Unauthorized, with the same text and after the same time for every reason."""
         user = self._users.find(canonical(login.email))
         verdict = self._passwords.check(user.password if user else None, login.password)
         if user is None or not verdict.right:
@@ -46,7 +44,7 @@ class Accounts:
         try:
             self._users.replace_password(user, password)
         except TransientError as error:
-            # The password was right, and the next login tries this again.
+            # The password was right, and the next login replaces the hash.
             log.warning("The new password hash of user %d was not stored: %s", user.id, error)
         else:
             log.info("Stored a new password hash of user %d", user.id)

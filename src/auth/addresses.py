@@ -1,4 +1,4 @@
-"""Mail addresses as account names: which may be registered, and the one spelling by which each is found again."""
+"""Email addresses as account names: which can be registered, and their canonical spelling."""
 
 import unicodedata
 
@@ -6,15 +6,15 @@ from email_validator import EmailNotValidError, validate_email
 
 # RFC 5321 section 4.5.3.1.3 less the brackets; also the width of the table's column.
 MAX_LENGTH = 254
-# Far longer than any spelling of an address that fits: not worth parsing.
+# Longer texts are not parsed: no spelling of a valid address is as long.
 _MAX_SPELLING = 4 * MAX_LENGTH
 
 
 def registrable(text: str) -> str:
-    """The canonical spelling of an address that can get mail; raises ValueError with the reason otherwise.
+    """The canonical spelling of a valid address; raises ValueError with the reason.
 
-    ASCII and lower-case: the domain as in the DNS, and no letters beyond ASCII before the `@`, which many mail
-    servers cannot deliver to (RFC 6531). Whether the domain exists is not asked.
+    ASCII and lower-case: the domain as in the DNS, and no other letters before the `@`, which many mail servers cannot
+    deliver to (RFC 6531). Does not check whether the domain exists.
     """
     if len(text) > _MAX_SPELLING:
         raise ValueError(f"An email address has at most {MAX_LENGTH} characters.")
@@ -28,7 +28,7 @@ def registrable(text: str) -> str:
 
 
 def canonical(text: str) -> str:
-    """The spelling by which an account is looked up, also for names that only an operator can have inserted."""
+    """The spelling for the lookup of an account, including names that only an operator can insert."""
     try:
         return registrable(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What clients send to prove or to become somebody, read from untrusted bytes."""
+"""Reads login credentials and registrations from untrusted input."""
 
 import base64
 import binascii
@@ -11,13 +11,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, Validatio
 from auth.addresses import registrable
 from common.errors import BadRequest, Invalid, Unauthorized
 
-# Characters. Length decides, not composition (NIST SP 800-63B section 5.1.1.2); the upper bound keeps the body small.
+# Characters. No rules for the composition (NIST SP 800-63B section 5.1.1.2); the upper bound keeps the body small.
 MIN_PASSWORD, MAX_PASSWORD = 8, 256
 
 
 @dataclass(frozen=True)
 class Login:
-    """A name and a password, neither checked yet."""
+    """A name and a password, not checked yet."""
 
     email: str
     password: str = field(repr=False)
@@ -32,35 +32,24 @@ def basic(header: str) -> Login:
         decoded = base64.b64decode(encoded.strip().encode("ascii"), validate=True).decode("utf-8")
     except (binascii.Error, UnicodeError):
         raise Unauthorized("The Basic credentials are not base64 of UTF-8 text.", scheme="Basic") from None
-    # The first colon ends the name: a password may have more of them.
+    # The first colon ends the name; a password may contain colons.
     email, colon, password = decoded.partition(":")
     if not colon:
         raise Unauthorized("The Basic credentials have no colon between email and password.", scheme="Basic")
     return Login(email, password)
 
 
-def bearer(header: str) -> str:
-    """Reads the token from an Authorization header; raises Unauthorized."""
-    scheme, _, token = header.partition(" ")
-    token = token.strip()
-    if scheme.lower() != "bearer" or not token:
-        raise Unauthorized("Send a token from POST /login as 'Authorization: Bearer <token>'.")
-    return token
-
-
 def _acceptable(secret: SecretStr) -> SecretStr:
     password = secret.get_secret_value()
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise ValueError(f"must have {MIN_PASSWORD} to {MAX_PASSWORD} characters")
-    # RFC 7617 section 2: Basic credentials cannot carry them, so nobody could log in with it.
+    # Basic credentials cannot contain them (RFC 7617 section 2), so a login would be impossible.
     if any(unicodedata.category(character) == "Cc" for character in password):
         raise ValueError("must not contain control characters")
     return secret
 
 
 class Registration(BaseModel):
-    """A person who wants an account."""
-
     model_config = ConfigDict(frozen=True, strict=True, hide_input_in_errors=True)
 
     email: Annotated[str, AfterValidator(registrable)]
@@ -68,7 +57,7 @@ class Registration(BaseModel):
 
     @classmethod
     def parse(cls, body: bytes) -> "Registration":
-        """Reads a JSON body; raises BadRequest when it is not JSON, Invalid when a field is wrong."""
+        """Reads a JSON body; raises BadRequest if it is not JSON, Invalid if a field is invalid."""
         try:
             return cls.model_validate_json(body)
         except ValidationError as error:

@@ -1,4 +1,4 @@
-"""MySQL or MariaDB: one short connection a statement, with deadlines, and its faults as TransientError."""
+"""MySQL or MariaDB: one short connection per statement, with timeouts, and failures as TransientError."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -14,16 +14,16 @@ from common.errors import TransientError
 
 Row = tuple[Any, ...]
 
-# The connection was there and is gone: shut down, killed (MariaDB 1927), idle for too long (MySQL 4031), or cut by a
-# proxy between. A read may be done again on a new one. Not here: refused connections, which stay refused for a while.
+# The connection was lost: shut down, killed (MariaDB 1927), idle for too long (MySQL 4031), or closed by a proxy. A
+# read is retried on a new one. Refused connections are not retried, as the next one would be refused too.
 _LOST = {CR.SERVER_GONE_ERROR, CR.SERVER_LOST, CR.SERVER_LOST_EXTENDED, ER.SERVER_SHUTDOWN, 1927, 4031}
 
 
 class Database:
     """Runs statements inside an application context.
 
-    A login opens a connection (about 1 ms), reads one row and closes it before it spends its 25 ms on the hash: a
-    connection that is never idle never meets `wait_timeout`, and many replicas share few connections.
+    A login opens a connection (about 1 ms), reads one row and closes it before it spends 25 ms on the hash: connections
+    are never idle, so `wait_timeout` does not matter, and many replicas need few connections.
     """
 
     def __init__(self, app: Flask, settings: AuthSettings) -> None:
@@ -45,7 +45,7 @@ class Database:
         self._mysql = MySQL(app)
 
     def read(self, statement: str, values: Sequence[object] = ()) -> Row | None:
-        """The first row; tried once more when the connection breaks. Raises TransientError."""
+        """Returns the first row; retried once if the connection is lost. Raises TransientError."""
         try:
             return self._run(statement, values)
         except MySQLdb.Error as error:
@@ -57,7 +57,7 @@ class Database:
             raise _unavailable(error) from error
 
     def write(self, statement: str, values: Sequence[object]) -> None:
-        """Raises MySQLdb.IntegrityError for a value that is taken, TransientError for any other failure."""
+        """Raises MySQLdb.IntegrityError if a unique value is taken, TransientError for any other failure."""
         try:
             self._run(statement, values)
         except MySQLdb.IntegrityError:

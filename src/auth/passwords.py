@@ -1,4 +1,4 @@
-"""Passwords: hashed with Argon2id, a few at a time, in as long for a stranger as for a user."""
+"""Passwords: hashed with Argon2id, a few at a time; an unknown user takes as long as a known one."""
 
 import re
 import secrets
@@ -19,8 +19,8 @@ Result = TypeVar("Result")
 # small enough for a replica with 256 MiB.
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, hash_len=32, salt_len=16, type=Type.ID)
 
-# `$argon2id$…`, `$2b$…`, `$6$…`: somebody's hash (crypt(5)). Comparing one as plain text would make a stolen hash
-# as good as the password.
+# `$argon2id$…`, `$2b$…`, `$6$…`: a hash (crypt(5)). Comparing one as plain text would make a stolen hash as good as
+# the password.
 _HASHED = re.compile(r"\$[a-z0-9-]{1,32}\$")
 
 
@@ -32,11 +32,16 @@ class Verdict:
     replacement: str | None = None
 
 
-class Passwords:
-    """Hashes and checks passwords; each call raises Unavailable when its turn does not come in time.
+def too_many() -> Unavailable:
+    """The error for a login that cannot be served now."""
+    return Unavailable("Too many people are logging in. Try again in a few seconds.")
 
-    The work is done by threads of its own. It bounds the memory: malloc keeps what it gave to a thread, so hashes
-    in 64 server threads, even two at a time, left the process with 480 MB; with two threads of their own it is 73 MB.
+
+class Passwords:
+    """Hashes and checks passwords; each call raises Unavailable when it does not end in time.
+
+    Threads of its own do the work, to limit the memory: malloc keeps memory for each thread, so hashes in 64 server
+    threads, even two at a time, left the process with 480 MB; with two threads of their own it is 73 MB.
     """
 
     def __init__(self, concurrency: int, wait: float, hasher: PasswordHasher = HASHER) -> None:
@@ -44,21 +49,21 @@ class Passwords:
         self._hasher = hasher
         self._wait = wait
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="hash")
-        # What a stranger's password is compared with, so that the answer takes as long.
-        self._nobody = hasher.hash(secrets.token_urlsafe())
+        # The password of an unknown user is compared with it, so that the answer takes as long.
+        self._unknown_user = hasher.hash(secrets.token_urlsafe())
 
     def hash(self, password: str) -> str:
         """The string to store for a new password."""
-        return self._in_turn(lambda: self._hasher.hash(password))
+        return self._in_time(lambda: self._hasher.hash(password))
 
     def check(self, stored: str | None, password: str) -> Verdict:
         """Compares a password with what is stored (None: there is no such user)."""
-        return self._in_turn(lambda: self._check(stored, password))
+        return self._in_time(lambda: self._check(stored, password))
 
     def _check(self, stored: str | None, password: str) -> Verdict:
         if stored is not None and stored.startswith("$argon2"):
             return self._check_hash(stored, password)
-        self._check_hash(self._nobody, password)
+        self._check_hash(self._unknown_user, password)
         if not stored or _HASHED.match(stored) or not compare_digest(stored.encode(), password.encode()):
             return Verdict(right=False)
         return Verdict(right=True, replacement=self._hasher.hash(password))
@@ -71,10 +76,10 @@ class Passwords:
         outdated = self._hasher.check_needs_rehash(stored)
         return Verdict(right=True, replacement=self._hasher.hash(password) if outdated else None)
 
-    def _in_turn(self, work: Callable[[], Result]) -> Result:
+    def _in_time(self, work: Callable[[], Result]) -> Result:
         task = self._pool.submit(work)
         try:
             return task.result(self._wait)
         except TimeoutError:
             task.cancel()
-            raise Unavailable("Too many people are logging in. Try again in a few seconds.") from None
+            raise too_many() from None

@@ -1,22 +1,23 @@
-"""The HTTP routes of the auth service: reads requests, asks the accounts, writes answers."""
+"""The HTTP routes of the auth service."""
 
 from flask import Blueprint, Response, jsonify, request
 
 from auth import credentials
 from auth.accounts import Accounts
-from auth.capacity import Capacity
 from auth.tokens import Tokens
 from common.errors import UnsupportedType
+from common.http.app import bearer_token
+from common.runtime.concurrency import ConcurrencyLimiter
 
 
-def blueprint(accounts: Accounts, tokens: Tokens, capacity: Capacity) -> Blueprint:
-    """Routes `/login`, `/register` and `/validate`."""
+def blueprint(accounts: Accounts, tokens: Tokens, logins: ConcurrencyLimiter) -> Blueprint:
+    """Routes `/login`, `/register` and `/validate`; `logins` limits the first two, which may be slow."""
     routes = Blueprint("accounts", __name__)
 
     @routes.post("/login")
     def login() -> Response:
         login = credentials.basic(request.headers.get("Authorization", ""))
-        with capacity.place():
+        with logins.held():
             return Response(accounts.login(login), mimetype="text/plain")
 
     @routes.post("/register")
@@ -24,12 +25,11 @@ def blueprint(accounts: Accounts, tokens: Tokens, capacity: Capacity) -> Bluepri
         if request.mimetype != "application/json":
             raise UnsupportedType('Send JSON with the header "Content-Type: application/json".')
         registration = credentials.Registration.parse(request.get_data())
-        with capacity.place():
+        with logins.held():
             return jsonify(email=accounts.register(registration)), 201
 
     @routes.post("/validate")
     def validate() -> Response:
-        token = credentials.bearer(request.headers.get("Authorization", ""))
-        return jsonify(tokens.claims(token).model_dump())
+        return jsonify(tokens.claims(bearer_token()).model_dump())
 
     return routes

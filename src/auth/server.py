@@ -1,24 +1,24 @@
-"""The application factory: the one place where the auth service's parts are made and connected."""
+"""The application factory of the auth service."""
 
 from flask import Flask
 
 from auth import routes
 from auth.accounts import Accounts
-from auth.capacity import Capacity
 from auth.database import Database
-from auth.passwords import Passwords
+from auth.passwords import Passwords, too_many
 from auth.settings import AuthSettings
 from auth.tokens import Tokens
 from auth.users import Users
 from common.http import app as http
 from common.runtime import health
+from common.runtime.concurrency import ConcurrencyLimiter
 
 # bytes. A registration is an address and a password.
 MAX_BODY = 16 * 1024
 
 
 def create_app(settings: AuthSettings) -> Flask:
-    """Returns the auth service; nothing is connected before a request needs it."""
+    """Returns the application, which connects to nothing before a request needs it."""
     app = http.create_app("auth")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     database = Database(app, settings)
@@ -26,5 +26,6 @@ def create_app(settings: AuthSettings) -> Flask:
     tokens = Tokens(settings.jwt_secret, settings.token_lifetime, settings.admin_emails)
     accounts = Accounts(Users(database), passwords, tokens, reserved=settings.admin_emails)
     health.install(app, {"mysql": database.check})
-    app.register_blueprint(routes.blueprint(accounts, tokens, Capacity(settings.logins_at_once)))
+    logins = ConcurrencyLimiter(settings.logins_at_once, too_many)
+    app.register_blueprint(routes.blueprint(accounts, tokens, logins))
     return app

@@ -1,4 +1,4 @@
-"""What the auth service reads from the environment."""
+"""The settings of the auth service."""
 
 from typing import Annotated
 
@@ -31,7 +31,7 @@ class AuthSettings(ServiceSettings):
     mysql_user: str
     mysql_password: SecretStr
     mysql_db: str = "auth"
-    # s. To connect, and for each answer. Two tries must end before the gateway's patience (AUTH_TIMEOUT) does.
+    # s. To connect, and for each answer. Two attempts must end within the gateway's AUTH_TIMEOUT.
     mysql_timeout: Annotated[PositiveInt, Field(le=60)] = 2
 
     jwt_secret: Annotated[SecretStr, AfterValidator(_long_enough)]
@@ -40,10 +40,10 @@ class AuthSettings(ServiceSettings):
     # Addresses whose tokens carry `admin: true`. They cannot be registered: an operator inserts their rows.
     admin_emails: Annotated[Names, AfterValidator(_canonical)] = ()
 
-    # Passwords hashed at the same time, each with 19 MiB and a processor of its own.
+    # Passwords hashed at the same time; each needs 19 MiB and one processor.
     hash_concurrency: PositiveInt = 2
-    # s. How long a login waits for its turn; the gateway gives up on us after AUTH_TIMEOUT (8 s).
+    # s. How long a login waits for its hash; the gateway's timeout is AUTH_TIMEOUT (8 s).
     hash_wait: PositiveFloat = 5.0
-    # Logins and registrations in progress; more are sent away. Well below WEB_THREADS (64): a flood of logins or a
-    # database that hangs leaves threads for /validate, which needs neither.
+    # Limit of logins and registrations in progress; more are refused. Well below WEB_THREADS (64): many logins, or a
+    # database that hangs, leave threads for /validate, which needs no database.
     logins_at_once: PositiveInt = 48

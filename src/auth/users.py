@@ -1,4 +1,4 @@
-"""The table of users."""
+"""The table `user`."""
 
 from dataclasses import dataclass, field
 
@@ -20,7 +20,7 @@ class User:
 
 
 class Users:
-    """Finds and adds users; every method raises TransientError when the database does not answer."""
+    """Every method raises TransientError when the database does not answer."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -31,11 +31,11 @@ class Users:
         if row is None:
             return None
         user = User(*row)
-        # The collation also ignores accents and trailing spaces; an account's name must not be ambiguous.
+        # The collation also ignores accents and trailing spaces, but account names must be exact.
         return user if user.email.lower() == email else None
 
     def add(self, email: str, password: str) -> None:
-        """Adds a user with a hashed password; raises Conflict when the address is taken, also by a race."""
+        """Adds a user with a hashed password; raises Conflict if the address is taken, even concurrently."""
         try:
             self._database.write("INSERT INTO user (email, password) VALUES (%s, %s)", (email, password))
         except MySQLdb.IntegrityError:

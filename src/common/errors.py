@@ -1,15 +1,15 @@
-"""The one error tree: every failure is permanent, transient or a rejected request.
+"""The error tree: every failure is permanent, transient or a rejected request.
 
     Video2MP3Error
-     ├── PermanentError            will never work: its text and code are shown to the user
-     ├── TransientError            may work later: retried after a delay
+     ├── PermanentError            will never succeed: its text and code are shown to the user
+     ├── TransientError            may succeed later: retried after a delay
      └── RejectedError             the request is wrong or cannot be served now: a 4xx or 503
           ├── BadRequest 400 · Unauthorized 401 · NotFound 404 · RequestTimeout 408
           ├── Conflict 409 · Gone 410 · LengthRequired 411 · PreconditionFailed 412 · TooLarge 413
           ├── UnsupportedType 415 · RangeNotSatisfiable 416 · Invalid 422 · Locked 423
           └── TooManyRequests 429 · ChecksumMismatch 460 · Unavailable 503
 
-Consumers handle the tree in `common.messaging.settlement`, Flask in `common.http.app`, and nothing else does.
+Consumers handle it in `common.messaging.settlement`, Flask applications in `common.http.app`.
 
 Codes are stable: clients branch on them and never on texts.
 """
@@ -48,11 +48,11 @@ class Failure(StrEnum):
 
 
 class Video2MP3Error(Exception):
-    """The base of all errors that this project raises."""
+    """The base of all errors of this project."""
 
 
 class PermanentError(Video2MP3Error):
-    """Raised when a job can never succeed; the text is a sentence for its owner."""
+    """The job or message can never succeed; the text is a sentence for the job's owner."""
 
     def __init__(self, message: str, code: Failure = Failure.FAILED) -> None:
         super().__init__(message)
@@ -60,7 +60,7 @@ class PermanentError(Video2MP3Error):
 
 
 class TransientError(Video2MP3Error):
-    """Raised when a dependency failed and the same work may succeed later: after `retry_after` s, if it said so."""
+    """A dependency failed and the same work may succeed later; `retry_after` s is the delay that it asked for."""
 
     def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -68,10 +68,10 @@ class TransientError(Video2MP3Error):
 
 
 class RejectedError(Video2MP3Error):
-    """Raised when a request cannot be served; the text says what is wrong and what to do."""
+    """The request cannot be served; the text says what is wrong and what to do."""
 
     status: ClassVar[int] = 400
-    # The code of the class, for errors that need none of their own.
+    # Used unless the error has its own code.
     default_code: ClassVar[str] = "bad_request"
 
     def __init__(self, message: str, *, code: str | None = None, headers: Mapping[str, str] | None = None) -> None:
@@ -81,11 +81,11 @@ class RejectedError(Video2MP3Error):
 
 
 class BadRequest(RejectedError):
-    """Raised when a request cannot be understood."""
+    """The request is malformed."""
 
 
 class Unauthorized(RejectedError):
-    """Raised when the caller is not authenticated; `scheme` is the one to use."""
+    """The caller is not authenticated; `scheme` is the authentication scheme to use."""
 
     status = 401
     default_code = "unauthorized"
@@ -95,98 +95,84 @@ class Unauthorized(RejectedError):
 
 
 class NotFound(RejectedError):
-    """Raised for what does not exist, and for what belongs to another user."""
+    """The resource does not exist, or belongs to another user."""
 
     status = 404
     default_code = "not_found"
 
 
 class RequestTimeout(RejectedError):
-    """Raised when the client sends its request too slowly."""
-
     status = 408
     default_code = "request_timeout"
 
 
 class Conflict(RejectedError):
-    """Raised when the current state does not allow the request."""
-
     status = 409
     default_code = "conflict"
 
 
 class Gone(RejectedError):
-    """Raised for what existed and has expired."""
-
     status = 410
     default_code = "gone"
 
 
 class LengthRequired(RejectedError):
-    """Raised when a body has no length and needs one."""
-
     status = 411
     default_code = "length_required"
 
 
 class PreconditionFailed(RejectedError):
-    """Raised when the request is for another version of the protocol or of the resource."""
+    """The request is for another version of the protocol or of the resource."""
 
     status = 412
     default_code = "precondition_failed"
 
 
 class TooLarge(RejectedError):
-    """Raised when a body exceeds its limit."""
-
     status = 413
     default_code = "too_large"
 
 
 class UnsupportedType(RejectedError):
-    """Raised when a body's type is not the expected one."""
-
     status = 415
     default_code = "unsupported_media_type"
 
 
 class RangeNotSatisfiable(RejectedError):
-    """Raised when a Range header names bytes that the file does not have."""
-
     status = 416
     default_code = "range_not_satisfiable"
 
 
 class Invalid(RejectedError):
-    """Raised when a field's value is not acceptable; the text names the field and its valid values."""
+    """A field's value is invalid; the text names the field and its valid values."""
 
     status = 422
     default_code = "invalid"
 
 
 class Locked(RejectedError):
-    """Raised when another request is changing the same resource."""
+    """Another request is changing the same resource."""
 
     status = 423
     default_code = "locked"
 
 
 class TooManyRequests(RejectedError):
-    """Raised when a caller exceeds a rate limit or a concurrency limit."""
+    """The caller exceeds a rate limit or a concurrency limit."""
 
     status = 429
     default_code = "too_many_requests"
 
 
 class ChecksumMismatch(RejectedError):
-    """Raised when a body does not match its checksum (tus 1.0.0, "Checksum")."""
+    """The body does not match its checksum (tus 1.0.0, "Checksum")."""
 
     status = 460
     default_code = "checksum_mismatch"
 
 
 class Unavailable(RejectedError):
-    """Raised when a dependency is unavailable and the caller should retry after `retry_after` s."""
+    """A dependency is unavailable; the caller should retry after `retry_after` s."""
 
     status = 503
     default_code = "unavailable"

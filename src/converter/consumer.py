@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from common.domain.jobs import Jobs
+from common.domain.job_repository import Jobs
 from common.messaging.publisher import Publisher
-from common.runtime import startup, worker
+from common.runtime import worker
+from common.runtime.settings import load_settings
 from common.runtime.worker import Shutdown
 from common.storage import mongo
 from common.storage.bucket import Bucket
@@ -16,7 +17,7 @@ from converter.workspace import clear_leftovers
 
 def main() -> int:
     """Converts until SIGTERM; returns the exit code."""
-    settings = startup.load(ConverterSettings)
+    settings = load_settings(ConverterSettings)
     # Finding ffmpeg starts it once; better now than in the middle of the first job.
     moviepy_parts.binary()
     clear_leftovers(settings.work_folder)

@@ -7,7 +7,8 @@ from pathlib import Path
 from bson import ObjectId
 
 from common.domain import filenames
-from common.domain.jobs import Job, Jobs, Status
+from common.domain.job_repository import Jobs
+from common.domain.jobs import Job, Status
 from common.domain.leases import LeaseLost
 from common.domain.options import ConversionOptions
 from common.domain.results import Result

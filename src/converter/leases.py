@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from bson import ObjectId
 
-from common.domain.jobs import UNDER_WAY, Job, Jobs, Status, job_from
+from common.domain.job_repository import Jobs
+from common.domain.jobs import UNDER_WAY, Job, Status, job_from
 from common.domain.leases import Lease, Leases
 from common.domain.results import Result
 

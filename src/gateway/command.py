@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from common.domain.jobs import Jobs
+from common.domain.job_repository import Jobs
 from common.messaging.connection import BrokerConnection, BrokerUnavailable
 from common.messaging.publisher import Publisher
 from common.storage import mongo
@@ -34,7 +34,7 @@ def tools(settings: StoreSettings, name: str) -> Iterator[Tools]:
     with mongo.connect(settings) as client:
         connection = BrokerConnection(settings, name=name)
         thread = connection.start(stop)
-        publisher = Publisher(settings, connection)
+        publisher = Publisher(connection)
         store = Store(Jobs(client[mongo.VIDEOS]), Bucket(client[mongo.VIDEOS]), Bucket(client[mongo.MP3S]))
         try:
             yield Tools(settings, store, Outbox(settings, store.jobs, publisher), publisher, connection)

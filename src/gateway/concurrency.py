@@ -1,77 +1,54 @@
-"""How many of a replica's threads transfers and streams can hold, which last for as long as their clients like."""
+"""How many of a replica's threads uploads, downloads and event streams can hold, which last as long as clients like."""
 
-import contextlib
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from common.errors import TooManyRequests, Unavailable
+from common.runtime.concurrency import ConcurrencyLimiter
+from gateway.settings import GatewaySettings
 
 # s. Until the client should try again.
 _RETRY_AFTER = 10
 
 
-class ConcurrencyLimiter:
-    """Counts what is in progress for each account."""
+@dataclass(frozen=True)
+class ConcurrencyLimits:
+    """The limits of each account, by its name, within those of the replica."""
 
-    def __init__(self, most: int, sentence: str, room: threading.BoundedSemaphore) -> None:
-        """`sentence` says what there is too much of and what to do; `room` is what all accounts have together."""
-        self._most = most
-        self._sentence = sentence
-        self._room = room
-        self._taken: Counter[str] = Counter()
-        self._lock = threading.Lock()
+    transfers: ConcurrencyLimiter
+    """Uploads and downloads, together."""
+    streams: ConcurrencyLimiter
 
-    def take(self, username: str) -> Callable[[], None]:
-        """Takes a place, which the result gives back when called, once or often.
-
-        Raises TooManyRequests when the account has too many, Unavailable when all accounts together have.
-        """
-        with self._lock:
-            if self._taken[username] >= self._most:
-                raise TooManyRequests(self._sentence, headers={"Retry-After": str(_RETRY_AFTER)})
-            if not self._room.acquire(blocking=False):
-                raise Unavailable(
-                    "Too many uploads, downloads and open pages are in progress. Try again in a few seconds.",
-                    retry_after=_RETRY_AFTER,
-                )
-            self._taken[username] += 1
-        held = [username]
-
-        def give_back() -> None:
-            with self._lock:
-                for name in held:
-                    self._taken -= Counter([name])
-                    self._room.release()
-                held.clear()
-
-        return give_back
-
-    @contextlib.contextmanager
-    def held(self, username: str) -> Iterator[None]:
-        """Has a place while the block runs."""
-        give_back = self.take(username)
-        try:
-            yield
-        finally:
-            give_back()
+    @classmethod
+    def of(cls, settings: GatewaySettings) -> "ConcurrencyLimits":
+        """Limits that leave threads for short requests."""
+        everything = _for_all(
+            settings.long_requests,
+            "Too many uploads, downloads and open pages are in progress. Try again in a few seconds.",
+        )
+        all_streams = _for_all(
+            settings.followers,
+            "Too many clients follow their jobs right now. Ask GET /jobs from time to time.",
+            within=everything,
+        )
+        transfers = _for_account(
+            settings.transfers,
+            f"You have {settings.transfers} uploads and downloads in progress, as many as one account may have at a "
+            "time. Wait until one of them has ended.",
+            within=everything,
+        )
+        streams = _for_account(
+            settings.streams_per_account,
+            f"You follow your jobs {settings.streams_per_account} times already, as often as one account may at a "
+            "time. Close some pages, or ask GET /jobs from time to time.",
+            within=all_streams,
+        )
+        return cls(transfers, streams)
 
 
-def transfers(most: int, room: threading.BoundedSemaphore) -> ConcurrencyLimiter:
-    """The uploads and downloads of an account, together."""
-    return ConcurrencyLimiter(
-        most,
-        f"You have {most} uploads and downloads in progress, as many as one account may have at a time. "
-        "Wait until one of them has ended.",
-        room,
-    )
+def _for_all(limit: int, sentence: str, within: ConcurrencyLimiter | None = None) -> ConcurrencyLimiter:
+    return ConcurrencyLimiter(limit, lambda: Unavailable(sentence, retry_after=_RETRY_AFTER), within=within)
 
 
-def streams(most: int, room: threading.BoundedSemaphore) -> ConcurrencyLimiter:
-    """The event streams of an account."""
-    return ConcurrencyLimiter(
-        most,
-        f"You follow your jobs {most} times already, as often as one account may at a time. "
-        "Close some pages, or ask GET /jobs from time to time.",
-        room,
-    )
+def _for_account(limit: int, sentence: str, within: ConcurrencyLimiter) -> ConcurrencyLimiter:
+    headers = {"Retry-After": str(_RETRY_AFTER)}
+    return ConcurrencyLimiter(limit, lambda: TooManyRequests(sentence, headers=headers), within=within)

@@ -7,7 +7,7 @@ import time
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from common.domain.jobs import Jobs
+from common.domain.job_repository import Jobs
 from common.domain.links import DownloadLinks
 from common.errors import TransientError
 from common.http import app as http
@@ -20,7 +20,7 @@ from common.storage.bucket import Bucket
 from gateway import cors, rate_limits, summaries
 from gateway.accounts import routes as account_routes
 from gateway.accounts.auth_client import AuthClient
-from gateway.concurrency import streams, transfers
+from gateway.concurrency import ConcurrencyLimits
 from gateway.downloads import routes as download_routes
 from gateway.housekeeping.report import UpkeepReport
 from gateway.jobs import routes as job_routes
@@ -50,7 +50,7 @@ def create_app(settings: GatewaySettings) -> Flask:
     client = mongo.connect(settings)
     connection = BrokerConnection(settings, name="gateway")
     connection.start(threading.Event())
-    publisher = Publisher(settings, connection)
+    publisher = Publisher(connection)
     store = Store(Jobs(client[mongo.VIDEOS]), Bucket(client[mongo.VIDEOS]), Bucket(client[mongo.MP3S]))
     auth = AuthClient(settings)
     identity = Identity(auth)
@@ -64,20 +64,19 @@ def create_app(settings: GatewaySettings) -> Flask:
     health.install(app, checks)
     limiter = rate_limits.limiter(app, settings)
     app.register_blueprint(account_routes.blueprint(settings, auth, limiter))
-    room = threading.BoundedSemaphore(settings.long_requests)
-    moving = transfers(settings.transfers, room)
+    limits = ConcurrencyLimits.of(settings)
     outbox = Outbox(settings, store.jobs, publisher)
     unfinished = Uploads(client[mongo.VIDEOS], settings.upload_lifetime)
     intake = UploadAcceptance(store, unfinished, outbox)
-    app.register_blueprint(upload_routes.blueprint(settings, identity, store, intake, moving))
+    app.register_blueprint(upload_routes.blueprint(settings, identity, store, intake, limits.transfers))
     parts = Parts(store, unfinished, intake)
-    app.register_blueprint(Tus(settings, identity, store, unfinished, parts, transfers=moving).blueprint())
+    app.register_blueprint(Tus(settings, identity, store, unfinished, parts, transfers=limits.transfers).blueprint())
     feed = Feed(store.jobs, settings.events_interval)
     app.extensions[FEED] = feed
-    followers = Followers(settings, store.jobs, feed, streams(settings.streams_per_account, room))
+    followers = Followers(settings, store.jobs, feed, limits.streams)
     app.register_blueprint(job_routes.blueprint(identity, store, outbox, followers))
-    app.register_blueprint(download_routes.blueprint(identity, store, DownloadLinks(settings), moving))
-    app.register_blueprint(summaries.blueprint(settings, identity, limiter, moving))
+    app.register_blueprint(download_routes.blueprint(identity, store, DownloadLinks(settings), limits.transfers))
+    app.register_blueprint(summaries.blueprint(settings, identity, limiter, limits.transfers))
     app.register_blueprint(openapi_routes.blueprint())
     threading.Thread(target=_prepare, args=(store, unfinished), name="indexes", daemon=True).start()
     threading.Thread(target=UpkeepReport(store).keep_exporting, name="upkeep", daemon=True).start()

@@ -8,9 +8,8 @@ from flask import Blueprint, Response, g, request
 from flask_limiter import Limiter
 
 from common.errors import BadRequest, LengthRequired, TooLarge, Unavailable
-from common.http import internal_http
-from common.http.identity import Identity
-from gateway.concurrency import ConcurrencyLimiter
+from common.http.identity import Identity, internal_session
+from common.runtime.concurrency import ConcurrencyLimiter
 from gateway.settings import GatewaySettings
 
 # bytes. The summary service has the last word on the size (MAX_TEXT_MB); this one keeps the gateway's memory.
@@ -25,7 +24,7 @@ class SummaryClient:
     def __init__(self, settings: GatewaySettings) -> None:
         self._address = settings.summary_svc_address
         self._timeout = (settings.auth_connect_timeout, settings.summary_timeout)
-        self._session = internal_http.session()
+        self._session = internal_session()
 
     def ask(self, method: str, path: str, *, query: bytes, headers: Mapping[str, str], data: bytes) -> Response:
         """Its answer as it is."""

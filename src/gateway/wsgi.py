@@ -3,11 +3,12 @@
 import signal
 from types import FrameType
 
-from common.runtime import logs, startup
+from common.runtime import logs
+from common.runtime.settings import load_settings
 from gateway.server import FEED, create_app
 from gateway.settings import GatewaySettings
 
-settings = startup.load(GatewaySettings)
+settings = load_settings(GatewaySettings)
 logs.configure(settings.log_level, settings.log_format)
 app = create_app(settings)
 

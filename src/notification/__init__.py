@@ -1,1 +1,1 @@
-"""The notification service: tells people by email how their conversion ended."""
+"""The notification service: emails the owners of jobs that have ended."""

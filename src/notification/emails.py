@@ -1,4 +1,4 @@
-"""Composes the emails: one when the MP3 is ready, one when there will be none."""
+"""Composes the emails about completed and failed jobs."""
 
 from email.message import EmailMessage
 from email.utils import formatdate
@@ -14,8 +14,6 @@ _SUBJECTS = {Status.COMPLETED: "MP3 Download", Status.FAILED: "MP3 conversion fa
 
 
 class Emails:
-    """Writes what an owner is told about a job that has ended."""
-
     def __init__(self, sender: str, links: DownloadLinks, public_url: str) -> None:
         self._sender = sender
         self._links = links
@@ -28,16 +26,18 @@ class Emails:
         )
 
     def compose(self, job: Job, about: str = "") -> EmailMessage:
-        """The email for a completed or failed job, with a sentence on what is in it if there is one.
+        """The email for a completed or failed job; `about` is a sentence about its content, if there is one.
 
-        Raises PermanentError for an address that no email can have.
+        Raises PermanentError if the owner's name is not an email address.
         """
+        until = self._links.expiry()
         values = {
             "filename": displayed(job.filename),
             "fid": str(job.mp3_fid),
             "link": self._links.url(str(job.mp3_fid)) if job.mp3_fid else "",
+            "until": f"{until.day} {until:%B}",
             "url": self._public_url,
-            # The page's address of a job: see src/web/src/main.tsx.
+            # The job on the page: see src/web/src/main.tsx.
             "page": f"{self._public_url}/app/jobs/{job.video_fid}",
             "reason": job.error or "",
             "about": displayed(about),
@@ -49,16 +49,16 @@ class Emails:
         try:
             email["To"] = job.username
         except ValueError as error:
-            raise PermanentError("the owner's name is not a mail address") from error
+            raise PermanentError("the owner's name is not an email address") from error
         email["From"] = self._sender
         email["Subject"] = _SUBJECTS[job.status]
         email["Date"] = formatdate()
-        # The same for each try, so that a mail server or reader can tell a repetition; another for another result.
+        # The same for each attempt, so that mail servers and clients recognise duplicates; different for each result.
         result = str(job.mp3_fid)
         if job.status is Status.FAILED:
             result = f"failed.{int(job.created_at.timestamp())}.{job.run}.{job.attempts}"
         email["Message-ID"] = f"<{job.video_fid}.{result}@{self._sender.rpartition('@')[2]}>"
-        # RFC 3834: no vacation notices, please.
+        # Prevents vacation notices (RFC 3834).
         email["Auto-Submitted"] = "auto-generated"
         email.set_content(self._templates.get_template(f"{name}.txt").render(values))
         email.add_alternative(self._templates.get_template(f"{name}.html").render(values), subtype="html")
@@ -66,7 +66,7 @@ class Emails:
 
 
 def facts(result: Result) -> str:
-    """How long and how large the MP3 is, and its quality."""
+    """The length, size and quality of an MP3, in words."""
     sound = result.sound
     minutes, seconds = divmod(round(sound.duration), 60)
     rate = f"about {sound.bitrate} kbit/s, variable" if sound.variable else f"{sound.bitrate} kbit/s"
@@ -89,5 +89,5 @@ def _bytes(count: int) -> str:
 
 
 def displayed(filename: str) -> str:
-    """The name without what would break a line or turn the direction of the text around it."""
+    """The name without line breaks and characters that change the direction of the text around it."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in filename)

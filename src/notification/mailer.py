@@ -1,7 +1,7 @@
-"""Hands an email to the mail server.
+"""Sends emails through the mail server.
 
-Only the refusal of the recipient's address is final. Everything else passes, or is the operator's to repair: no
-connection, TLS, a refused password or sender, a spent sending quota, a refused content. Such emails are sent later.
+Only the refusal of the recipient's address is permanent. All other failures are temporary, or the operator can fix
+them: no connection, TLS, a refused password or sender, an exhausted sending quota, refused content. They are retried.
 """
 
 import contextlib
@@ -14,28 +14,28 @@ from email.message import EmailMessage
 from common.errors import PermanentError, TransientError
 from notification.settings import NotificationSettings
 
-# What is not the address's fault, though the code is 5xx (RFC 3463 and the large providers): the sender's address, a
-# full mailbox, the mail system, a spent quota (Gmail's 5.4.5), policy and authentication.
+# 5xx codes that are not about the recipient's address (RFC 3463 and the large providers): the sender's address, a full
+# mailbox, the mail system, an exhausted quota (Gmail's 5.4.5), policy and authentication.
 _NOT_THE_ADDRESS = re.compile(r"5\.(1\.[78]|2\.[0234]|3\.\d+|4\.[57]|7\.\d+)\b")
 _THE_ADDRESS = re.compile(r"5\.1\.\d+\b")
 
 
 class MailServerUnavailable(TransientError):
-    """Raised when the mail server does not take this email now."""
+    """The mail server does not accept this email now."""
 
 
 class AddressRefused(PermanentError):
-    """Raised when the mail server refuses the recipient for good."""
+    """The mail server permanently refuses the recipient."""
 
 
 class Mailer:
-    """Sends one email a connection; a mail server's limits on idle connections are then no concern."""
+    """Sends each email on its own connection: mail servers limit how long a connection may be idle."""
 
     def __init__(self, settings: NotificationSettings) -> None:
         self._settings = settings
 
     def send(self, email: EmailMessage, *, before: Callable[[], None] = lambda: None) -> None:
-        """Returns when the mail server has accepted the email. Calls `before`, which may raise, when it is ready to.
+        """Returns when the mail server has accepted the email. Calls `before`, which may raise, just before sending.
 
         Raises MailServerUnavailable or AddressRefused.
         """
@@ -50,7 +50,7 @@ class Mailer:
             code, text = next(iter(error.recipients.values()))
             raise _refusal(code, text, of_address=True) from error
         except smtplib.SMTPDataError as error:
-            # Of the content, unless it says otherwise: some servers look at the address only then.
+            # About the content, unless the code says otherwise: some servers check the address only then.
             of_address = bool(_THE_ADDRESS.match(_text(error.smtp_error)))
             raise _refusal(error.smtp_code, error.smtp_error, of_address=of_address) from error
         except smtplib.SMTPNotSupportedError as error:
@@ -58,7 +58,7 @@ class Mailer:
         except (OSError, smtplib.SMTPException) as error:
             raise MailServerUnavailable(f"the mail server: {_described(error)}") from error
         finally:
-            # It has accepted or refused by now: how it says good-bye changes nothing.
+            # The email is accepted or refused by now: failures of QUIT do not matter.
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 server.quit()
             server.close()

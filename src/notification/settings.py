@@ -1,4 +1,4 @@
-"""What the notification service reads from the environment."""
+"""The settings of the notification service."""
 
 from pathlib import Path
 from typing import Literal
@@ -19,19 +19,19 @@ class NotificationSettings(WorkerSettings, LinkSettings):
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
-    # A certificate authority that the system does not know, for a mail server of one's own.
+    # The certificate authority of a private mail server.
     smtp_ca_file: Path | None = None
-    # s for each step of the conversation. RFC 5321 section 4.5.3.2 allows minutes; a retry comes soon.
+    # s per step of the SMTP dialogue. RFC 5321 section 4.5.3.2 allows minutes, but a retry follows soon.
     smtp_timeout: PositiveFloat = 20.0
     gmail_address: str | None = None
     gmail_password: SecretStr | None = Field(None, validate_default=True)
     mail_from: str | None = None
-    # s. The waits before further attempts to send an email; the last is repeated until they add up to mail_retry_for s,
-    # which mail servers themselves retry for (RFC 5321 section 4.5.4.1: four or five days).
+    # s. The delays before retries of an email; the last is repeated until they add up to mail_retry_for s. Mail
+    # servers retry for four or five days (RFC 5321 section 4.5.4.1).
     mail_retry_delays: Delays = (10, 60, 300, 900, 3600)
     mail_retry_for: NonNegativeFloat = 3 * 24 * 3600.0
-    # s. While one replica sends an email no other does. Longer than a conversation with the mail server may take: with
-    # TLS and a login it has up to 14 steps, each of at most SMTP_TIMEOUT.
+    # s. How long a replica has the exclusive right to send an email. Longer than an SMTP dialogue can take, which has
+    # up to 14 steps with TLS and a login, each of at most SMTP_TIMEOUT.
     # TELLING_LEASE is its deprecated name.
     send_lease: PositiveFloat = Field(300.0, validation_alias=AliasChoices("send_lease", "telling_lease"))
 
@@ -44,12 +44,11 @@ class NotificationSettings(WorkerSettings, LinkSettings):
 
     @property
     def mail_retries(self) -> RetryPolicy:
-        """How long emails are retried."""
         return RetryPolicy(self.mail_retry_delays, self.mail_retry_for)
 
     @property
     def account(self) -> tuple[str, str] | None:
-        """User and password for the mail server, None when it asks for none."""
+        """User and password for the mail server, None if it needs none."""
         user, password = self.smtp_user, self.smtp_password
         if user is None or password is None:
             user, password = self.gmail_address, self.gmail_password

@@ -6,7 +6,7 @@ import time
 
 from flask import Flask
 
-from common.domain.jobs import Jobs
+from common.domain.job_repository import Jobs
 from common.domain.summaries import Summaries
 from common.domain.summary_outbox import SummaryOutbox
 from common.domain.transcripts import Transcripts
@@ -41,7 +41,7 @@ def create_app(settings: SummarySettings) -> Flask:
     checks = {"mongodb": mongo.ping(client), "rabbitmq": connection.check, "auth": login.check}
     health.install(app, checks)
     jobs = Jobs(db)
-    outbox = SummaryOutbox(settings.summary_queue or "", summaries, Publisher(settings, connection))
+    outbox = SummaryOutbox(settings.summary_queue or "", summaries, Publisher(connection))
     orders = Orders(settings, jobs, summaries, Provider(settings), outbox)
     identity = Identity(login)
     app.register_blueprint(routes.blueprint(identity, orders))

@@ -1,9 +1,10 @@
 """The module that gunicorn loads in each worker, after the fork."""
 
-from common.runtime import logs, startup
+from common.runtime import logs
+from common.runtime.settings import load_settings
 from summary.server import create_app
 from summary.settings import SummarySettings
 
-settings = startup.load(SummarySettings)
+settings = load_settings(SummarySettings)
 logs.configure(settings.log_level, settings.log_format)
 app = create_app(settings)

@@ -7,7 +7,7 @@ import pytest
 from bson import ObjectId
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
-from common.domain.jobs import Jobs
+from common.domain.job_repository import Jobs
 from common.domain.summaries import Summaries
 from common.runtime.settings import MongoSettings
 from common.storage import mongo

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import media
-from tests.cluster.operations import Operator, tell
+from tests.cluster.operations import Operator, report
 from tests.person import Person
 from tests.waiting import eventually
 
@@ -48,7 +48,7 @@ class Load:
             what="the end of the load",
         )
         result: dict[str, Any] = json.loads(self.operator.kubectl("logs", "load").splitlines()[-1])
-        tell(str(result))
+        report(str(result))
         return result
 
 

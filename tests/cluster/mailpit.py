@@ -15,7 +15,7 @@ from tests.waiting import eventually
 Result = TypeVar("Result")
 
 
-def _patiently(ask: Callable[[], Result], what: str) -> Result:
+def _retrying(ask: Callable[[], Result], what: str) -> Result:
     """The first answer that is neither a broken connection nor a 5xx."""
 
     def answered() -> tuple[Result] | None:
@@ -40,19 +40,19 @@ class ClusterPerson(Person):
         """Only what may be done twice is tried again."""
         if method != "GET":
             return super().request(method, path, **more)
-        return _patiently(lambda: super(ClusterPerson, self).request(method, path, **more), f"GET {path}")
+        return _retrying(lambda: super(ClusterPerson, self).request(method, path, **more), f"GET {path}")
 
     def register(self) -> requests.Response:
         """The second try may say that the account is there."""
-        return _patiently(super().register, "POST /register")
+        return _retrying(super().register, "POST /register")
 
     def login(self) -> Person:
         """Any number of times."""
-        return _patiently(super().login, "POST /login")
+        return _retrying(super().login, "POST /login")
 
     def upload(self, path: Path, name: str | None = None, **fields: str) -> requests.Response:
         """A connection that broke has left no job that matters to the caller."""
-        return _patiently(lambda: super(ClusterPerson, self).upload(path, name, **fields), "POST /upload")
+        return _retrying(lambda: super(ClusterPerson, self).upload(path, name, **fields), "POST /upload")
 
     def emails(self) -> list[Message]:
         """Not from a folder here."""
@@ -69,7 +69,7 @@ class ClusterPerson(Person):
         except requests.RequestException:
             return []
 
-    def is_told(self, mp3_fid: str) -> bool:
+    def is_notified(self, mp3_fid: str) -> bool:
         """Whether an email names the MP3."""
         return any(mp3_fid in text for text in self.texts())
 

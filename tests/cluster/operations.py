@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 # s. Images are built and pulled, databases made, and a converter ends its job first.
-_PATIENCE = 2400
+_TIMEOUT = 2400
 SERVICES = ("auth", "gateway", "converter", "notification", "summary")
 SERVERS = ("rabbitmq", "mongodb", "mysql")
 
 
-def tell(line: str) -> None:
+def report(line: str) -> None:
     """Prints what is done: pytest shows it with -s, or when a test fails."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
@@ -33,13 +33,13 @@ class Operator:
     def run(self, script: str, *words: str) -> str:
         """Runs one of the scripts, which must succeed; returns what it said."""
         options = [] if "--stop" in words else ["--namespace", self.namespace]
-        tell(f"\n$ ./{script} {shlex.join([*options, *words])}")
+        report(f"\n$ ./{script} {shlex.join([*options, *words])}")
         done = subprocess.run(
             [str(self.checkout / script), *options, *words],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=_PATIENCE,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=_TIMEOUT,
             check=False,
         )  # fmt: skip
-        tell(done.stdout)
+        report(done.stdout)
         assert done.returncode == 0, done.stdout
         return done.stdout
 
@@ -56,7 +56,7 @@ class Operator:
     def kubectl(self, *words: str, seconds: float = 900, quiet: bool = False) -> str:
         """Runs kubectl in the namespace; returns what it printed."""
         if not quiet:
-            tell(f"$ kubectl {shlex.join(words)}"[:200])
+            report(f"$ kubectl {shlex.join(words)}"[:200])
         done = subprocess.run(
             ["kubectl", "--namespace", self.namespace, *words],
             capture_output=True, text=True, timeout=seconds, check=False,
@@ -65,7 +65,7 @@ class Operator:
         return done.stdout
 
     def objects(self, kinds: str, *words: str) -> list[dict[str, Any]]:
-        """What is in the namespace."""
+        """The objects in the namespace."""
         text = self.kubectl("get", kinds, "--output=json", *words, quiet=True)
         items: list[dict[str, Any]] = json.loads(text)["items"]
         return items

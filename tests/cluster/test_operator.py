@@ -11,7 +11,7 @@ import requests
 from tests import media
 from tests.cluster.loading import load
 from tests.cluster.mailpit import ClusterPerson, person
-from tests.cluster.operations import SERVERS, SERVICES, Operator, tell
+from tests.cluster.operations import SERVERS, SERVICES, Operator, report
 from tests.waiting import eventually
 
 # Everything here waits for a cluster.
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.timeout(3600), pytest.mark.parametrize("turn", [1, 2],
 _LONG = 900
 
 
-def test_one_script_brings_everything_up(operator: Operator, turn: int) -> None:
+def test_one_script_deploys_everything(operator: Operator, turn: int) -> None:
     operator.deploy()
 
     pods = operator.pods()
@@ -46,7 +46,7 @@ def test_a_user_gets_an_mp3_with_curl(operator: Operator, turn: int, tmp_path: P
 
     def curl(*words: str) -> str:
         shown = " ".join(words).replace(password, "...")
-        tell(f"$ curl {re.sub('Bearer [^ ]+', 'Bearer ...', shown)}")
+        report(f"$ curl {re.sub('Bearer [^ ]+', 'Bearer ...', shown)}")
         done = subprocess.run(
             ["curl", "--silent", "--show-error", "--fail-with-body", *words],
             capture_output=True, text=True, timeout=120, check=False,
@@ -67,7 +67,7 @@ def test_a_user_gets_an_mp3_with_curl(operator: Operator, turn: int, tmp_path: P
     assert mp3.read_bytes()[:3] == b"ID3"
 
 
-def test_summaries_wait_for_a_provider_and_say_how_to_name_one(operator: Operator, turn: int) -> None:
+def test_without_a_provider_summaries_name_the_variables_to_set(operator: Operator, turn: int) -> None:
     someone = person(operator)
 
     answer = someone.orders(text="Bees live in a hive.")
@@ -110,7 +110,7 @@ def test_deleting_pods_during_a_conversion_loses_nothing(operator: Operator, tur
     for fid in fids:
         job = someone.waits_for(fid, seconds=900)
         assert job["status"] == "completed", job
-        eventually(lambda mp3=job["mp3_fid"]: someone.is_told(mp3), seconds=600, what="the email")  # type: ignore[misc]
+        eventually(lambda mp3=job["mp3_fid"]: someone.is_notified(mp3), seconds=600, what="the email")  # type: ignore[misc]
         assert len(someone.download(job["mp3_fid"]).content) > 1_000_000
     operator.wait_until_rolled_out()
 

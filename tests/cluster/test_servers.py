@@ -49,7 +49,7 @@ def all_completed(someone: ClusterPerson) -> bool:
 
 
 @pytest.mark.parametrize("server", ["rabbitmq", "mysql"])
-def test_the_api_goes_on_while_a_server_is_away(system: Operator, server: str) -> None:
+def test_the_api_works_while_a_server_is_down(system: Operator, server: str) -> None:
     someone = person(system)
 
     with load(system, someone) as running:

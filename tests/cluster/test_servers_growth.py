@@ -20,7 +20,7 @@ _QUEUES = {"video", "mp3", "summary", "video.dead", "mp3.dead", "summary.dead"}
 
 @contextmanager
 def paused(operator: Operator, app: str) -> Iterator[None]:
-    """Nobody works for an app while the block runs."""
+    """Scales an app to zero while the block runs."""
     replicas = operator.objects("deployments", f"--selector=app={app}")[0]["spec"]["replicas"]
     operator.kubectl("scale", f"deployment/{app}", "--replicas=0")
     operator.kubectl("wait", "--for=delete", "pod", f"--selector=app={app}", "--timeout=600s")
@@ -54,7 +54,7 @@ def completes(someone: ClusterPerson, fids: list[str]) -> None:
     for fid in fids:
         job = someone.waits_for(fid, seconds=900)
         assert job["status"] == "completed", job
-        eventually(lambda mp3=job["mp3_fid"]: someone.is_told(mp3), seconds=600, what="the email")  # type: ignore[misc]
+        eventually(lambda mp3=job["mp3_fid"]: someone.is_notified(mp3), seconds=600, what="the email")  # type: ignore[misc]
         assert sum(job["mp3_fid"] in text for text in someone.texts()) == 1
 
 
@@ -69,7 +69,7 @@ def test_rabbitmq_grown_to_three_nodes_has_three_replicas_of_each_queue(system: 
     completes(someone, fids)
 
 
-def test_the_loss_of_a_node_of_rabbitmq_loses_nothing(system: Operator) -> None:
+def test_no_message_is_lost_with_a_node_of_rabbitmq(system: Operator) -> None:
     someone = person(system)
     with paused(system, "converter"):
         fids = [someone.uploads(media.make("webm")) for _ in range(5)]

@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
+import psutil
 import pytest
 import requests
 from bson import ObjectId
@@ -120,8 +122,17 @@ def test_downloads_that_nobody_reads_are_ended(narrow, bystander, person, large)
     request = f"GET /download?fid={large} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {person.token}\r\n\r\n"
     with crowd(narrow, request.encode(), buffer=4096) as socks:
         is_served_in_turn(bystander)
-        # Others may still wait for their turn.
+        # The others may still wait for a thread of the gateway.
+        eventually(lambda: not served_by_nginx(socks[0]), what="the end of the download")
         assert len(received(socks[0])) < LARGE
+
+
+def served_by_nginx(sock: socket.socket) -> bool:
+    """Whether the server's side of this connection is still open."""
+    return any(
+        connection.raddr == sock.getsockname() and connection.status == psutil.CONN_ESTABLISHED
+        for connection in psutil.net_connections("tcp4")
+    )
 
 
 def test_a_download_that_is_read_steadily_but_slowly_is_not_ended(narrow, person, large):

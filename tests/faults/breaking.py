@@ -1,4 +1,4 @@
-"""Breaks things on purpose, and finds out whether they mend."""
+"""Causes faults, and waits for the recovery."""
 
 import json
 import os
@@ -18,12 +18,12 @@ from tests import invariant, media
 from tests.person import Person
 from tests.waiting import eventually
 
-# s. A server that was killed is back and everything that waited for it has been done.
+# s. Until a killed server is restarted and everything that waited for it is done.
 RECOVERY = 180
 
 
 class Faults:
-    """What a test breaks, and on purpose."""
+    """The faults of a test."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
@@ -32,7 +32,7 @@ class Faults:
         self._pids = stack.pids()
 
     def kill(self, program: str) -> None:
-        """kill -9; the process manager starts it again."""
+        """kill -9; the process manager restarts it."""
         self.touched.add(program)
         self.stack.kill(program)
 
@@ -42,12 +42,12 @@ class Faults:
         self.stack.stop(program)
 
     def start(self, program: str) -> None:
-        """Starts it again and waits for it."""
+        """Starts it and waits until it is ready."""
         self.stack.start(program)
         self.stack.wait_ready(program, RECOVERY)
 
     def restart(self, program: str, **env: str) -> None:
-        """Starts it anew with other variables; without any, with its usual ones."""
+        """Restarts it with other variables; without any, with its usual ones."""
         self.touched.add(program)
         self.stack.restart(program, env=env, timeout=RECOVERY)
 
@@ -70,20 +70,20 @@ class Faults:
                 process.resume()
 
     def mail(self, mode: str, **more: object) -> None:
-        """How the mail server treats its clients from now on."""
+        """Sets the behaviour of the mail server."""
         control = Path(self.stack.environment["MAIL_CONTROL"])
         draft = control.with_suffix(".new")
         draft.write_text(json.dumps({"mode": mode, **more}))
         draft.rename(control)
 
-    def fallen(self) -> set[str]:
-        """Programs that were not touched and run no more, or as another process."""
+    def affected(self) -> set[str]:
+        """Programs that the test did not touch and that have ended or restarted."""
         now = self.stack.pids()
         return {name for name, pid in self._pids.items() if now.get(name) != pid} - self.touched
 
 
 def housekeeping(stack: Stack, **settings: str) -> None:
-    """One pass, by an operator who knows that nothing is under way."""
+    """One pass, without the usual grace periods."""
     subprocess.run(
         [sys.executable, "-m", "gateway.housekeeping"],
         env={
@@ -110,7 +110,7 @@ def recovered(stack: Stack, environment: dict[str, str]) -> None:
 
 
 def uploading(stack: Stack, person: Person, megabytes: int) -> "Future[int | None]":
-    """Begins an upload; gives the status it ends with, None when the connection breaks."""
+    """Starts an upload; the result is its status, or None if the connection is lost."""
     path = media.large(megabytes, media.CACHE)
 
     def upload() -> int | None:
@@ -135,12 +135,12 @@ def uploading(stack: Stack, person: Person, megabytes: int) -> "Future[int | Non
 
 
 def converting(person: Person, fid: str) -> Callable[[], bool]:
-    """Whether that job is being converted, and visibly so."""
+    """Returns a condition: the job is being converted."""
     return lambda: person.job(fid)["status"] == "converting"
 
 
 def encoder(stack: Stack, program: str = "converter") -> psutil.Process | None:
-    """The encoder that the worker runs now, if it runs one."""
+    """The encoder that the worker is running, if there is one."""
     try:
         for child in psutil.Process(stack.pid(program)).children(recursive=True):
             if "ffmpeg" in child.name() and "libmp3lame" in child.cmdline():
@@ -151,5 +151,5 @@ def encoder(stack: Stack, program: str = "converter") -> psutil.Process | None:
 
 
 def ffmpeg_of(stack: Stack, program: str = "converter") -> psutil.Process:
-    """The encoder that the worker runs, as soon as it runs one."""
+    """Waits for the encoder of the worker."""
     return eventually(lambda: encoder(stack, program), what="an ffmpeg")

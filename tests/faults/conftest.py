@@ -1,4 +1,4 @@
-"""After each fault: everything is up again, who was not touched never fell, and the invariant holds."""
+"""After each fault: everything is up again, other processes were not affected, and the invariant holds."""
 
 from collections.abc import Iterator
 
@@ -36,7 +36,7 @@ def _no_message_is_left(environment: dict[str, str]) -> Iterator[None]:
 
 @pytest.fixture
 def faults(stack: Stack, environment: dict[str, str]) -> Iterator[Faults]:
-    """Breaks things; afterwards everything must be as it should be."""
+    """Causes faults; afterwards everything must have recovered."""
     made = Faults(stack)
     yield made
     made.thaw()
@@ -44,4 +44,4 @@ def faults(stack: Stack, environment: dict[str, str]) -> Iterator[Faults]:
     for name in stack.programs:
         stack.wait_ready(name, RECOVERY)
     recovered(stack, environment)
-    assert made.fallen() == set()
+    assert made.affected() == set()

@@ -1,4 +1,4 @@
-"""Servers that hang instead of dying: their connections stay open, and nobody answers."""
+"""Servers that hang: their connections stay open without answers."""
 
 import re
 import time
@@ -49,7 +49,7 @@ def test_a_database_that_hangs_for_longer_than_a_lease_delays_the_conversion(per
     assert len(emails_about(person, fid)) == 1
 
 
-def test_a_database_that_hangs_during_an_upload_ends_it_with_a_clear_answer(person, faults, stack):
+def test_a_database_that_hangs_during_an_upload_ends_it_with_a_clear_error(person, faults, stack):
     upload = uploading(stack, person, 400)
     faults.hang("mongodb")
     status = upload.result(RECOVERY)

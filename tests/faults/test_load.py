@@ -42,7 +42,7 @@ def publisher(environment):
     connection = BrokerConnection(settings, "test")
     thread = connection.start(stop)
     eventually(lambda: connected(connection))
-    yield Publisher(settings, connection)
+    yield Publisher(connection)
     stop.set()
     thread.join(30)
 
@@ -55,7 +55,7 @@ def connected(connection) -> bool:
     return True
 
 
-def test_a_backlog_of_2000_messages_is_worked_off_with_the_bad_ones_put_aside(person, faults, publisher, environment):
+def test_a_backlog_of_2000_messages_is_processed_and_invalid_ones_dead_lettered(person, faults, publisher, environment):
     done = [person.converts(media.make("mp4")) for _ in range(3)]
     faults.stop("converter")
     fids = [person.uploads(media.make("mp4")) for _ in range(20)]
@@ -101,7 +101,7 @@ def trickle(socks: list[socket.socket]) -> None:
         time.sleep(1)
 
 
-def test_clients_that_trickle_do_not_keep_others_out(person, newcomer, faults):
+def test_slow_clients_do_not_block_others(person, newcomer, faults):
     """Of 100 clients half say nothing after the beginning, and half a byte a second."""
     url = urlsplit(person.url)
     slow = [newcomer().joins() for _ in range(5)]

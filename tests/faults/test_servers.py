@@ -1,4 +1,4 @@
-"""The databases and the broker die and come back while people use the system."""
+"""The databases and the broker are killed and restarted while the system is in use."""
 
 import json
 import signal
@@ -33,7 +33,7 @@ def test_a_broker_that_dies_with_20_jobs_queued_and_2_running_loses_none(person,
         stack.remove("converter-2")
 
 
-def test_uploads_are_taken_while_the_broker_is_down_and_converted_later(person, faults):
+def test_uploads_are_accepted_while_the_broker_is_down_and_converted_later(person, faults):
     faults.stop("rabbitmq")
     fids = [person.uploads(media.make("mp4")) for _ in range(3)]
     assert {person.job(fid)["status"] for fid in fids} == {"queued"}
@@ -57,7 +57,7 @@ def probe(stack, program: str, path: str) -> requests.Response:
         ("auth", "auth", ["gateway"]),
     ],
 )
-def test_who_depends_on_a_server_that_is_down_stays_ready_and_reports_it(stack, faults, server, dependency, programs):
+def test_services_stay_ready_and_report_a_server_that_is_down(stack, faults, server, dependency, programs):
     faults.stop(server)
     for program in programs:
         eventually(
@@ -72,7 +72,7 @@ def test_who_depends_on_a_server_that_is_down_stays_ready_and_reports_it(stack, 
         stack.wait_ready(program, RECOVERY)
 
 
-def test_a_gateway_that_starts_while_the_broker_is_down_takes_uploads(person, faults, stack):
+def test_a_gateway_that_starts_while_the_broker_is_down_accepts_uploads(person, faults, stack):
     faults.stop("rabbitmq")
     faults.stop("gateway")
     stack.start("gateway")
@@ -107,13 +107,15 @@ def delete_queue(environment, queue: str) -> None:
 
 
 @pytest.mark.parametrize("queue", ["video", "mp3"])
-def test_a_queue_that_is_deleted_under_its_consumers_comes_back(person, faults, environment, queue):
+def test_a_queue_that_is_deleted_under_its_consumers_is_redeclared(person, faults, environment, queue):
     delete_queue(environment, queue)
     completes(person, person.uploads(media.make("mp4")))
 
 
 @pytest.mark.parametrize(("queue", "worker"), [("video", "converter"), ("mp3", "notification")])
-def test_messages_that_are_deleted_with_their_queue_are_sent_again(person, faults, stack, environment, queue, worker):
+def test_messages_that_are_deleted_with_their_queue_are_published_again(
+    person, faults, stack, environment, queue, worker
+):
     faults.stop(worker)
     fids = [person.uploads(media.make("mp4")) for _ in range(3)]
     eventually(lambda: invariant.depth(environment, queue) == 3, seconds=120)
@@ -159,7 +161,7 @@ def queues(environment) -> list[dict[str, Any]]:
     return list(answer.json())
 
 
-def test_a_database_that_dies_during_an_upload_leaves_nothing_behind(person, faults, stack):
+def test_a_database_that_is_killed_during_an_upload_leaves_no_chunks(person, faults, stack):
     upload = uploading(stack, person, 400)
     faults.kill("mongodb")
     status = upload.result(RECOVERY)
@@ -173,7 +175,7 @@ def test_a_database_that_dies_during_an_upload_leaves_nothing_behind(person, fau
         )
 
 
-def test_a_database_that_dies_during_the_conversion_delays_it(person, faults):
+def test_a_database_that_is_killed_during_the_conversion_delays_it(person, faults):
     fid = person.uploads(media.long(LONG))
     eventually(lambda: person.job(fid)["status"] == "converting")
     faults.kill("mongodb")
@@ -187,7 +189,7 @@ def ended(person, fid) -> bool:
     return answer.status_code == 200 and answer.json()["status"] in {"completed", "failed"}
 
 
-def test_a_database_that_dies_during_a_download_tears_it_and_the_next_is_whole(person, faults, stack):
+def test_a_database_killed_during_a_download_ends_it_and_the_next_is_complete(person, faults, stack):
     job = person.converts(media.long(LONG))
     person.email_about(job["video_fid"])
     whole = person.download(job["mp3_fid"]).content
@@ -204,7 +206,7 @@ def test_a_database_that_dies_during_a_download_tears_it_and_the_next_is_whole(p
     eventually(lambda: person.download(job["mp3_fid"]).content == whole, seconds=RECOVERY, what="a whole download")
 
 
-def test_while_the_database_is_down_people_get_a_503_that_says_so(person, faults):
+def test_while_the_database_is_down_requests_get_a_503_with_a_clear_error(person, faults):
     faults.stop("mongodb")
     answer = person.request("GET", "/jobs")
     assert answer.status_code == 503
@@ -215,7 +217,7 @@ def test_while_the_database_is_down_people_get_a_503_that_says_so(person, faults
     completes(person, person.uploads(media.make("mp4")))
 
 
-def test_the_users_database_dies_and_comes_back(person, newcomer, faults):
+def test_the_users_database_is_killed_and_restarted(person, newcomer, faults):
     faults.kill("mysql")
     someone = newcomer()
     eventually(lambda: someone.register().status_code in {201, 409}, seconds=RECOVERY)
@@ -229,7 +231,7 @@ def test_the_users_database_dies_and_comes_back(person, newcomer, faults):
     eventually(lambda: requests.post(f"{person.url}/login", auth=(person.email, person.password), timeout=60).ok)
 
 
-def test_a_connection_that_the_users_database_closed_for_idleness_is_made_anew(person, environment, faults):
+def test_an_idle_connection_that_the_users_database_closed_is_replaced(person, environment, faults):
     root = MySQLdb.connect(
         host=environment["MYSQL_HOST"],
         port=int(environment["MYSQL_PORT"]),
@@ -256,7 +258,7 @@ def test_a_connection_that_the_users_database_closed_for_idleness_is_made_anew(p
         faults.restart("auth")
 
 
-def test_a_login_service_that_is_gone_or_slow_holds_up_only_logins(person, faults, stack):
+def test_an_unavailable_or_slow_login_service_delays_only_logins(person, faults, stack):
     job = person.converts(media.make("mp4"))
     link = next(line for line in person.email_about(job["video_fid"]).splitlines() if "&token=" in line)
     faults.stop("auth")
@@ -274,7 +276,7 @@ def test_a_login_service_that_is_gone_or_slow_holds_up_only_logins(person, fault
     eventually(lambda: person.request("GET", "/jobs").status_code == 200)
 
 
-def test_a_gateway_that_is_killed_during_an_upload_leaves_nothing_behind(person, faults, stack):
+def test_a_gateway_that_is_killed_during_an_upload_leaves_no_chunks(person, faults, stack):
     upload = uploading(stack, person, 400)
     for child in psutil.Process(stack.pid("gateway")).children(recursive=True):
         child.kill()
@@ -283,7 +285,7 @@ def test_a_gateway_that_is_killed_during_an_upload_leaves_nothing_behind(person,
     stack.wait_ready("gateway", RECOVERY)
 
 
-def test_an_nginx_that_is_killed_during_an_upload_leaves_nothing_behind(person, faults, stack):
+def test_an_nginx_that_is_killed_during_an_upload_leaves_no_chunks(person, faults, stack):
     upload = uploading(stack, person, 400)
     workers = psutil.Process(stack.pid("gateway-nginx")).children()
     faults.kill("gateway-nginx")
@@ -294,7 +296,7 @@ def test_an_nginx_that_is_killed_during_an_upload_leaves_nothing_behind(person, 
     assert person.request("GET", "/jobs").json()["jobs"] == []
 
 
-def test_a_gateway_that_is_asked_to_stop_finishes_the_upload_at_hand(person, faults, stack):
+def test_a_stopping_gateway_finishes_the_current_upload(person, faults, stack):
     upload = uploading(stack, person, 200)
     faults.touched.add("gateway")
     stack.kill("gateway", signal.SIGTERM)
@@ -302,7 +304,7 @@ def test_a_gateway_that_is_asked_to_stop_finishes_the_upload_at_hand(person, fau
     stack.wait_ready("gateway", RECOVERY)
 
 
-def test_everything_is_killed_at_once_and_nothing_is_lost(person, faults, stack):
+def test_nothing_is_lost_when_everything_is_killed_at_once(person, faults, stack):
     fids = [person.uploads(media.long(60)) for _ in range(4)]
     for name in ("rabbitmq", "mongodb", "mysql", "converter", "notification", "gateway", "auth"):
         faults.kill(name)

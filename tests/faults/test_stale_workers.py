@@ -1,6 +1,6 @@
-"""A process that is stopped (SIGSTOP) between two steps, and goes on when another one has done its work.
+"""A process that is stopped (SIGSTOP) between two steps, and resumed when another one has done its work.
 
-The points and all orders are explored in tests/integration/interleavings; these are real processes, and real time.
+tests/integration/interleavings covers all points and orders; these are real processes, in real time.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,13 +12,13 @@ from common.runtime.checkpoints import Point
 from tests import invariant, media
 from tests.waiting import eventually
 
-# With a heartbeat each second, RabbitMQ delivers the messages of a stopped process again after two or three.
+# With a heartbeat each second, RabbitMQ redelivers the messages of a stopped process after two or three.
 REDELIVERED = {"RABBITMQ_HEARTBEAT": "1"}
 
 
 @pytest.fixture
 def stopping(stack, faults) -> Iterator[Callable[..., psutil.Process]]:
-    """Starts a worker that will stop at a point; afterwards all is as it was."""
+    """Starts a worker that will stop at a point; afterwards restarts it as usual."""
     started = []
 
     def start(program: str, point: Point, **settings: str) -> psutil.Process:
@@ -33,7 +33,7 @@ def stopping(stack, faults) -> Iterator[Callable[..., psutil.Process]]:
 
 @pytest.fixture
 def rival(stack, faults) -> Iterator[Callable[[str], None]]:
-    """Adds a second worker of a kind."""
+    """Adds a second worker of the same program."""
     added = []
 
     def add(program: str) -> None:
@@ -51,7 +51,7 @@ def stops(process: psutil.Process) -> None:
 
 
 def says(stack, program: str, fid: str, *words: str) -> None:
-    """Waits until the program has said so about that job."""
+    """Waits for one of these texts in the program's log lines about the job."""
 
     def said() -> bool:
         lines = [line for line in stack.log(program).splitlines() if fid in line]
@@ -86,22 +86,26 @@ def test_a_converter_stopped_before_it_stores_leaves_the_mp3_of_the_one_that_too
     assert len(emails_about(person, fid)) == 1
 
 
+@pytest.mark.parametrize("heartbeat", [{}, REDELIVERED], ids=["its connection open", "its connection lost"])
 def test_a_converter_stopped_after_it_completed_leaves_the_mp3_of_the_next_run(
-    person, stack, environment, stopping, rival
+    person, stack, environment, stopping, rival, heartbeat
 ):
-    process = stopping("converter", Point.CONVERTER_COMPLETED)
+    process = stopping("converter", Point.CONVERTER_COMPLETED, **heartbeat)
     fid = person.uploads(media.make("mp4"))
     stops(process)
     first = person.job(fid)
     assert first["status"] == "completed"
-    rival("converter")
     assert person.request("POST", f"/jobs/{fid}/retry", json={"bitrate": 64}).status_code == 202
+    rival("converter")
     assert person.waits_for(fid)["status"] == "completed"
+    if heartbeat:
+        says(stack, "converter-2", fid, "The job was queued again since this message was sent")
     process.resume()
-    says(stack, "converter", fid, "Conversion complete!")
+    # It publishes the notice of the first run, or cannot: then the message of the first run is redelivered.
+    says(stack, "converter", fid, "Conversion complete!", "Attempt 1 failed")
     job = completed_with_its_mp3(person, environment, fid)
     assert job["options"] == {"bitrate": 64}
-    # One about the second run, and none about the first, whose MP3 is no more.
+    # One about the second run, and none about the first, whose MP3 is deleted.
     assert [job["mp3_fid"] in email for email in emails_about(person, fid)] == [True]
     assert person.download(first["mp3_fid"]).status_code == 404
 

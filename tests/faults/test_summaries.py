@@ -1,4 +1,4 @@
-"""The provider, the summary service and what it needs go away in the middle of a summary."""
+"""The provider, the summary service or its servers fail during a summary."""
 
 import json
 from pathlib import Path
@@ -9,23 +9,23 @@ from tests import media
 from tests.faults.breaking import RECOVERY
 from tests.waiting import eventually
 
-# s. Longer than a server takes to come back on a busy machine.
+# s. Longer than the restart of a server takes on a busy machine.
 PATIENT = "0.5,1,2,4,8,16,32,64"
 TEXT = "Bees live together in a hive. They collect nectar from flowers. They dance to tell the others where."
 
 
 @pytest.fixture
-def mood(environment):
+def set_mode(environment):
     """How the provider treats its clients from now on."""
     control = Path(environment["PROVIDER_CONTROL"])
 
-    def set_mood(mode: str, **more: object) -> None:
+    def apply(mode: str, **more: object) -> None:
         draft = control.with_suffix(".new")
         draft.write_text(json.dumps({"mode": mode, **more}))
         draft.rename(control)
 
-    yield set_mood
-    set_mood("ok")
+    yield apply
+    apply("ok")
 
 
 def asked(environment, kind: str) -> int:
@@ -49,30 +49,30 @@ def test_a_provider_that_is_down_for_a_while_delays_the_summary(person, faults, 
     faults.restart("summary-worker")
 
 
-def test_a_provider_that_limits_is_given_the_time_it_asks_for(person, faults, mood, environment):
-    mood("limited", seconds=2, times=1)
+def test_the_retry_after_of_a_provider_is_respected(person, faults, set_mode, environment):
+    set_mode("limited", seconds=2, times=1)
     answer = person.orders(text=TEXT)
     assert answer.status_code == 201, answer.text
 
 
 @pytest.mark.parametrize("mode", ["garbage", "wrong"])
-def test_a_provider_that_talks_nonsense_is_told_at_once(person, faults, mood, mode):
-    mood(mode)
+def test_an_invalid_answer_of_the_provider_fails_the_summary_at_once(person, faults, set_mode, mode):
+    set_mode(mode)
     answer = person.orders(text=TEXT)
     assert answer.status_code == 503
     assert "of no use, twice" in answer.json()["error"]
 
 
-def test_a_worker_that_is_killed_pays_for_no_piece_twice(person, faults, stack, mood, environment):
+def test_no_part_is_paid_for_twice_after_a_worker_is_killed(person, faults, stack, set_mode, environment):
     faults.restart("summary-worker", AI_TRANSCRIPTION_MAX_SECONDS="10")
     try:
         job = person.converts(media.long(95))
         before = asked(environment, "audio")
-        mood("slow", seconds=1, on="audio")
+        set_mode("slow", seconds=1, on="audio")
         answer = person.orders(file_id=job["mp3_fid"])
         eventually(lambda: asked(environment, "audio") >= before + 4)
         faults.kill("summary-worker")
-        mood("ok")
+        set_mode("ok")
         assert person.waits_for_summary(answer, RECOVERY)["status"] == "completed"
         # Eleven pieces, and the one that was under way when the worker died once more.
         assert asked(environment, "audio") - before in {11, 12}
@@ -80,11 +80,11 @@ def test_a_worker_that_is_killed_pays_for_no_piece_twice(person, faults, stack, 
         faults.restart("summary-worker")
 
 
-def test_the_other_servers_may_die_meanwhile(person, faults, mood, environment):
+def test_a_summary_survives_the_end_of_the_other_servers(person, faults, set_mode, environment):
     faults.restart("summary-worker", RETRY_DELAYS=PATIENT)
     job = person.converts(media.make("mp4"))
     before = asked(environment, "chat")
-    mood("slow", seconds=4, times=2)
+    set_mode("slow", seconds=4, times=2)
     answer = person.orders(file_id=job["mp3_fid"])
     eventually(lambda: asked(environment, "chat") > before)
     for name in ("rabbitmq", "mongodb", "summary"):
@@ -95,13 +95,13 @@ def test_the_other_servers_may_die_meanwhile(person, faults, mood, environment):
     faults.restart("summary-worker")
 
 
-def test_a_database_that_hangs_for_longer_than_a_lease_delays_the_summary(person, faults, stack, mood, environment):
+def test_a_database_that_hangs_for_longer_than_a_lease_delays_the_summary(person, faults, stack, set_mode, environment):
     faults.restart("summary-worker", AI_TRANSCRIPTION_MAX_SECONDS="10")
     try:
         job = person.converts(media.long(35))
         before = asked(environment, "audio")
         # s. Longer than it takes to notice: the lease, and MongoDB's time-out.
-        mood("slow", seconds=20, times=1)
+        set_mode("slow", seconds=20, times=1)
         answer = person.orders(file_id=job["mp3_fid"])
         eventually(lambda: asked(environment, "audio") > before)
         said = len(stack.log("summary-worker"))
@@ -115,7 +115,7 @@ def test_a_database_that_hangs_for_longer_than_a_lease_delays_the_summary(person
         faults.restart("summary-worker")
 
 
-def test_a_summary_service_that_is_gone_keeps_nobody_from_converting(person, faults):
+def test_conversions_work_without_the_summary_service(person, faults):
     faults.stop("summary")
     faults.stop("summary-worker")
     answer = person.orders(text=TEXT)
@@ -127,7 +127,7 @@ def test_a_summary_service_that_is_gone_keeps_nobody_from_converting(person, fau
     assert person.waits_for_summary(person.orders(file_id=job["mp3_fid"]), RECOVERY)["status"] == "completed"
 
 
-def test_without_a_provider_the_answer_names_the_variables_and_all_else_is_as_ever(person, faults):
+def test_without_a_provider_the_answer_names_the_variables_and_everything_else_works(person, faults):
     for program in ("summary", "summary-worker"):
         faults.restart(program, AI_SUMMARY_URL="", AI_SUMMARY_MODEL="")
     try:
@@ -141,7 +141,7 @@ def test_without_a_provider_the_answer_names_the_variables_and_all_else_is_as_ev
             faults.restart(program)
 
 
-def test_a_gateway_without_the_service_says_so(person, faults):
+def test_a_gateway_without_the_summary_service_answers_with_a_clear_error(person, faults):
     faults.restart("gateway", SUMMARY_SVC_ADDRESS="")
     try:
         answer = person.orders(text=TEXT)

@@ -57,7 +57,7 @@ def broker(rabbit: RabbitSettings) -> Iterator[BrokerConnection]:
 @pytest.fixture
 def publisher(rabbit: RabbitSettings, broker: BrokerConnection) -> Publisher:
     """Publishes to the test's queues."""
-    return Publisher(rabbit, broker)
+    return Publisher(broker)
 
 
 @pytest.fixture

@@ -22,15 +22,15 @@ class MailServer:
         self.folder = folder
         self.port = port
 
-    def mood(self, mode: str, **more: object) -> None:
-        """How it treats the next clients."""
+    def set_mode(self, mode: str, **more: object) -> None:
+        """Sets the behaviour for the next clients."""
         draft = self.folder / "control.new"
         draft.write_text(json.dumps({"mode": mode, **more}))
         draft.rename(self.folder / "control.json")
 
     @property
     def inbox(self) -> list[mailbox.MaildirMessage]:
-        """What it has accepted."""
+        """The accepted emails."""
         return list(mailbox.Maildir(self.folder / "Maildir", create=True))
 
 

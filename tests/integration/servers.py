@@ -8,7 +8,7 @@ from typing import Any
 
 import pika
 
-from common.domain.jobs import Jobs
+from common.domain.job_repository import Jobs
 from common.messaging import topology
 from common.messaging.connection import BrokerConnection
 from common.runtime.settings import RabbitSettings

@@ -1,10 +1,10 @@
-"""The names of uploaded files: without folders, in whatever encoding they come, and without their suffix."""
+"""The names of uploaded files, in any encoding: without folders and suffix."""
 
 import re
 
 from common.domain.alphabets import read
 
-# What a name may end in that is not a part of it.
+# Suffixes that are removed.
 MEDIA_SUFFIXES = frozenset({
     "3g2", "3gp", "aa", "aac", "aax", "ac3", "ac4", "adts", "aif", "aifc", "aiff", "alac", "amr", "amv", "ape",
     "asf", "au", "avi", "caf", "dav", "divx", "dsf", "dts", "dv", "dvr-ms", "eac3", "f4a", "f4b", "f4v", "flac",
@@ -14,7 +14,7 @@ MEDIA_SUFFIXES = frozenset({
     "qt", "ra", "ram", "rf64", "rm", "rmvb", "shn", "spx", "tak", "tod", "trp", "ts", "tta", "vid", "vob", "voc",
     "w64", "wav", "wave", "weba", "webm", "wma", "wmv", "wtv", "wv", "xvid",
 })  # fmt: skip
-# A path of Windows, whose folders are no part of the name; elsewhere a backslash is a character like any other.
+# A Windows path; in other names a backslash is an ordinary character.
 _WINDOWS_PATH = re.compile(r"(?:[A-Za-z]:|\.{0,2})\\")
 
 
@@ -25,14 +25,14 @@ def base_name(name: str) -> str:
 
 
 def stem(name: str) -> str:
-    """The name without folders, and without its suffix if that is one of a media file."""
+    """The name without folders, and without the suffix of a media file."""
     last = base_name(name)
     root, dot, suffix = last.rpartition(".")
     return root.rstrip() if dot and root.strip() and suffix.strip().lower() in MEDIA_SUFFIXES else last
 
 
 def decode(raw: bytes) -> str:
-    """A name as a client sent it: in UTF-8 or an old code page; bytes that cannot be read for sure become `_`."""
+    """Decodes a name in UTF-8 or an old code page; bytes whose encoding is not certain become `_`."""
     try:
         return raw.decode()
     except UnicodeDecodeError:

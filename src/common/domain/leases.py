@@ -1,8 +1,8 @@
-"""A lease: the right of one worker to a job or a summary, for as long as it renews it.
+"""A lease: the exclusive right of one worker to a job or a summary, for as long as it renews it.
 
-The broker hands a message out again while the first worker may still be at it (a broken connection, an
-acknowledgement that came too late). The lease in the record decides: it names its holder by a token, expires when it
-is not renewed, and only its holder can finish the work.
+The broker may redeliver a message while the first worker still works on it (a lost connection, a late acknowledgement).
+The lease in the record decides: it identifies its holder by a token, expires if it is not renewed, and only its holder
+can complete the work.
 """
 
 import contextlib
@@ -31,31 +31,29 @@ _TAKEN = "it was taken by another worker, ended or deleted"
 
 
 def without_lease() -> Document:
-    """What finds records that no worker holds now."""
+    """Matches records without a current lease."""
     return {"$or": [{"claim": None}, {"claim.until": {"$lt": now()}}]}
 
 
 class LeaseLost(TransientError):
-    """Raised when the record was taken by another worker, ended or deleted while this one was at it."""
+    """The record was taken by another worker, ended or deleted."""
 
 
 @dataclass
 class Lease:
-    """A record that is ours while the lease is renewed."""
-
     id: ObjectId
     token: str
     lost: bool = field(default=False, kw_only=True)
-    """Whether to stop: the record is ours no longer, or that cannot be known."""
+    """Whether to stop: the lease was taken, or may have expired."""
     taken: bool = field(default=False, kw_only=True)
-    """Whether MongoDB said so: another worker has it, or it was ended or deleted."""
+    """Whether it is certain that another worker has the record, or that it was ended or deleted."""
 
     def check(self) -> None:
-        """Raises LeaseLost when it was taken away, and TransientError when that cannot be known."""
+        """Raises LeaseLost if the lease was taken, and TransientError if it may have expired."""
         if self.taken:
             raise LeaseLost(_TAKEN)
         if self.lost:
-            raise TransientError("MongoDB did not answer for as long as a lease lasts")
+            raise TransientError("The lease expired because MongoDB did not answer")
 
 
 class Leases:
@@ -70,9 +68,9 @@ class Leases:
         self._open = {"status": {"$in": list(open_states)}}
 
     def acquire(self, record_id: ObjectId, **change: Any) -> tuple[str, Document] | None:
-        """Acquires the lease of the record, changes it and counts the attempt; gives the lease's token, and the record.
+        """Acquires the lease, sets fields and counts the attempt; returns the token of the lease and the record.
 
-        None when it has ended, is gone or another worker holds it.
+        Returns None if the record has ended, is gone, or another worker holds its lease.
         """
         token, moment = uuid4().hex, now()
         with failures():
@@ -90,14 +88,14 @@ class Leases:
     def renewed(
         self, lease: Lease, every: float | None = None, also: Callable[[], Mapping[str, Any]] = dict
     ) -> Iterator[None]:
-        """Renews the lease from a thread while the block runs, and writes what `also` gives down with it.
+        """Renews the lease from a thread while the block runs, and stores the fields from `also` with it.
 
-        `every` is the most seconds between two times. Sets `lease.lost` when the record was taken away, or MongoDB
-        did not answer for as long as the lease.
+        `every` is the maximum number of seconds between renewals. Sets `lease.lost` if the lease was taken, or expired
+        because MongoDB did not answer.
         """
         done = threading.Event()
         pause = min(every or self._duration, self._duration / 3)
-        # In this thread's context: its log lines name the job too.
+        # In this thread's context, so that log lines have the job's id.
         keep = functools.partial(contextvars.copy_context().run, self._renew, lease, done, pause, also)
         thread = threading.Thread(target=keep, name="lease", daemon=True)
         thread.start()
@@ -108,16 +106,13 @@ class Leases:
             thread.join()
 
     def change(self, lease: Lease, change: Mapping[str, Any], *, drop: Iterable[str] = ()) -> None:
-        """Sets fields of the record, and drops others; raises LeaseLost when it is not ours any more."""
+        """Sets fields of the record, and unsets those in `drop`; raises LeaseLost."""
         if not self._update(lease, {"$set": change, "$unset": dict.fromkeys(drop, "")}):
             lease.lost = lease.taken = True
             lease.check()
 
     def end(self, lease: Lease, change: Mapping[str, Any]) -> Document:
-        """Sets fields of the record and ends the lease; raises LeaseLost when it is not ours any more.
-
-        Returns the record as it was before: what this very change has replaced.
-        """
+        """Sets fields of the record and ends the lease; returns the record before this change. Raises LeaseLost."""
         with failures():
             before = self._collection.find_one_and_update(
                 self._held(lease), {"$set": {**change, "claim": None, "updated_at": now()}}
@@ -128,7 +123,7 @@ class Leases:
         return before
 
     def release(self, lease: Lease, **change: Any) -> None:
-        """Changes an unfinished record and gives it back; the attempt does not count, as the record is not to blame."""
+        """Sets fields of an unfinished record and ends the lease; the attempt does not count."""
         self._update(lease, {"$set": {**change, "claim": None}, "$inc": {"attempts": -1}})
 
     def _renew(self, lease: Lease, done: threading.Event, pause: float, also: Callable[[], Mapping[str, Any]]) -> None:
@@ -158,7 +153,7 @@ class Leases:
         return result.matched_count == 1
 
     def _held(self, lease: Lease) -> Document:
-        """What finds the record while the lease is in it. Whatever takes the record away removes or replaces it."""
+        """Matches the record while it has the lease."""
         return {"_id": lease.id, "claim.token": lease.token, **self._open}
 
     def _until(self, moment: datetime) -> datetime:

@@ -1,4 +1,4 @@
-"""What all HTTP services answer alike: JSON errors, request ids, one log line a request."""
+"""The common parts of all HTTP services: JSON errors, request ids, one log line per request."""
 
 import logging
 import re
@@ -9,7 +9,7 @@ from uuid import uuid4
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from common.errors import NotFound, PermanentError, RejectedError, TransientError, Unavailable
+from common.errors import NotFound, PermanentError, RejectedError, TransientError, Unauthorized, Unavailable
 from common.runtime import metrics
 from common.runtime.logs import bound_to_request, is_request_id, one_line
 
@@ -23,13 +23,16 @@ _SENTENCES = {
     415: "The type of the request's body is not accepted here.",
 }
 _METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
-_BUG = "Something went wrong on our side. Quote the request id from X-Request-ID when you report it."
-# Probes come every few seconds and say nothing when they succeed.
+_BUG = "The request failed because of an error in the service. Quote the request id (X-Request-ID) when you report it."
+# Far more than the length of a token (about 200 bytes).
+_MAX_TOKEN = 4096
+LOG_IN_AGAIN = "The token is not valid or has expired. Log in again: POST /login."
+# Probes that succeed are not logged.
 _QUIET = {"/healthz", "/readyz", "/metrics"}
 
 
 def create_app(name: str) -> Flask:
-    """Returns a Flask application that turns the error tree into JSON answers and knows nothing else yet."""
+    """Returns a Flask application without routes that turns the error tree into JSON answers."""
     app = Flask(name, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.register_error_handler(RejectedError, _rejected)
@@ -43,6 +46,17 @@ def create_app(name: str) -> Flask:
     return app
 
 
+def bearer_token() -> str:
+    """The token of the current request, not validated; raises Unauthorized if it is missing or malformed."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthorized("This needs a token: log in (POST /login) and send it as 'Authorization: Bearer <token>'.")
+    if len(token) > _MAX_TOKEN or not token.isascii() or not token.isprintable():
+        raise Unauthorized(LOG_IN_AGAIN, code="invalid_token")
+    return token
+
+
 def prefers_json(accept: str) -> bool:
     """Whether a client that sends this `Accept` wants JSON rather than plain text (RFC 9110 section 12.5.1).
 
@@ -53,7 +67,7 @@ def prefers_json(accept: str) -> bool:
 
 
 def _acceptance(kind: str, accept: str) -> tuple[float, int]:
-    """The quality of a type, by the most specific range that contains it, and the negative place of that range."""
+    """The quality of a type, by the most specific range that contains it, and the negative position of that range."""
     found = (-1, 0.0, 0)
     ranges = {kind: 2, f"{kind.partition('/')[0]}/*": 1, "*/*": 0}
     for place, item in enumerate(accept.split(",")):
@@ -65,7 +79,7 @@ def _acceptance(kind: str, accept: str) -> tuple[float, int]:
 
 
 def _quality(value: str) -> float:
-    """A weight from 0 to 1; 0 for what is none."""
+    """A weight from 0 to 1; 0 if it is invalid."""
     return float(value) if re.fullmatch(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?", value) else 0.0
 
 
@@ -102,7 +116,7 @@ def _http_exception(error: HTTPException) -> Response:
 
 
 def _code(error: HTTPException) -> str:
-    """`Method Not Allowed` as `method_not_allowed`; those that our own errors have too, as they do."""
+    """The code of RejectedError for the status, else the name: `Method Not Allowed` is `method_not_allowed`."""
     codes = {each.status: each.default_code for each in RejectedError.__subclasses__()}
     return codes.get(error.code or 500) or re.sub(r"[^a-z]+", "_", error.name.lower())
 
@@ -124,7 +138,7 @@ def _finish(response: Response) -> Response:
     response.headers["X-Request-ID"] = g.request_id
     seconds = time.monotonic() - g.started
     route = request.url_rule.rule if request.url_rule else "none"
-    # A stranger can make up any number of methods.
+    # Clients can send any number of invented methods.
     method = request.method if request.method in _METHODS else "other"
     metrics.HTTP_SECONDS.labels(method, route, str(response.status_code)).observe(seconds)
     if request.path not in _QUIET or response.status_code >= 500:

@@ -1,24 +1,32 @@
-"""Who is calling: the Bearer token of a request, asked of the auth service over kept-alive connections."""
+"""The client of the auth service, and the caller's name from the Bearer token of a request."""
 
 import json
 from dataclasses import dataclass
 
 import requests
-from flask import request
+from requests.adapters import HTTPAdapter
 
 from common.errors import Unauthorized, Unavailable
-from common.http import internal_http
+from common.http.app import LOG_IN_AGAIN, bearer_token
 from common.runtime.logs import current_request
 from common.runtime.settings import LoginServiceSettings
 
-# Far above any token of ours (about 200 bytes).
-_MAX_TOKEN = 4096
-_INVALID = "The token is not valid or has expired. Log in again: POST /login."
+# As many idle connections as a gunicorn worker has threads.
+_POOL = 64
+
+
+def internal_session() -> requests.Session:
+    """A session for calls inside the cluster. It keeps connections, and retries nothing."""
+    session = requests.Session()
+    # Ignores the machine's proxy settings and .netrc.
+    session.trust_env = False
+    session.mount("http://", HTTPAdapter(pool_connections=1, pool_maxsize=_POOL, max_retries=0))
+    return session
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the auth service said: a status below 500 and its body."""
+    """An answer of the auth service, with a status below 500."""
 
     status: int
     content_type: str
@@ -26,18 +34,18 @@ class Answer:
 
 
 class LoginService:
-    """The auth service; raises Unavailable when it is down, slow or failing."""
+    """Calls the auth service; raises Unavailable when it is down, slow or failing."""
 
     def __init__(self, settings: LoginServiceSettings) -> None:
         self._base = f"http://{settings.auth_svc_address}"
         self._timeout = (settings.auth_connect_timeout, settings.auth_timeout)
-        self._session = internal_http.session()
+        self._session = internal_session()
 
     def username(self, token: str) -> str:
-        """The owner of a valid token; raises Unauthorized for any other."""
+        """The user whose token this is; raises Unauthorized if it is not valid."""
         answer = self.ask("POST", "/validate", headers={"Authorization": f"Bearer {token}"})
         if answer.status != 200:
-            raise Unauthorized(_INVALID, code="invalid_token")
+            raise Unauthorized(LOG_IN_AGAIN, code="invalid_token")
         claims = json.loads(answer.body)
         return str(claims["username"])
 
@@ -54,7 +62,7 @@ class LoginService:
         headers: dict[str, str] | None = None,
         repeatable: bool = True,
     ) -> Answer:
-        """Its answer; a `repeatable` request is sent once more when the connection turns out to be closed."""
+        """Sends a request; a `repeatable` one is sent again if the server has closed the connection."""
         try:
             response = self._send(method, path, data, headers, repeatable=repeatable)
         except (requests.RequestException, ValueError) as error:
@@ -73,26 +81,16 @@ class LoginService:
                     method, self._base + path, data=data, headers=traced, timeout=self._timeout, allow_redirects=False
                 )
             except requests.ConnectionError as error:
-                # A server may close an idle connection just as we use it; nothing was answered.
+                # The server may close an idle connection just before it is used.
                 if last or isinstance(error, requests.Timeout) or not repeatable:
                     raise
         raise AssertionError("unreachable")
 
 
 class Identity:
-    """Tells the caller's name."""
-
     def __init__(self, auth: LoginService) -> None:
         self._auth = auth
 
     def username(self) -> str:
-        """The caller's mail address; raises Unauthorized when the token is missing or not valid."""
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        token = token.strip()
-        if scheme.lower() != "bearer" or not token:
-            raise Unauthorized(
-                "This needs a token: log in (POST /login) and send it as 'Authorization: Bearer <token>'."
-            )
-        if len(token) > _MAX_TOKEN or not token.isascii() or not token.isprintable():
-            raise Unauthorized(_INVALID, code="invalid_token")
-        return self._auth.username(token)
+        """The caller's email address; raises Unauthorized if the token is missing or not valid."""
+        return self._auth.username(bearer_token())

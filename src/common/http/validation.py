@@ -1,4 +1,4 @@
-"""Reads ids and numbers from requests, with errors that say what was expected."""
+"""Reads ids, numbers and JSON from requests, with errors that say what was expected."""
 
 import json
 from typing import Any
@@ -8,20 +8,20 @@ from flask import request
 
 from common.errors import BadRequest, LengthRequired, TooLarge, UnsupportedType
 
-# bytes. Options of a conversion; a form has as much room for them.
+# bytes. The same as for conversion options in a form.
 _MAX_JSON = 16 * 1024
 _OPTIONS = 'The body must be a JSON object, such as {"bitrate": 128}.'
 
 
 def object_id(value: str, name: str = "fid") -> ObjectId:
-    """The id; raises BadRequest unless it is 24 hexadecimal digits."""
+    """Raises BadRequest unless the value is 24 hexadecimal digits."""
     if len(value) != 24 or not ObjectId.is_valid(value):
         raise BadRequest(f"{name} must be a file id of 24 hexadecimal digits.")
     return ObjectId(value)
 
 
 def query_integer(name: str, default: int, least: int, most: int) -> int:
-    """An integer of the query string; raises BadRequest unless it lies in the range."""
+    """Raises BadRequest unless the parameter is missing or an integer from `least` to `most`."""
     value = request.args.get(name)
     if value is None:
         return default
@@ -31,9 +31,9 @@ def query_integer(name: str, default: int, least: int, most: int) -> int:
 
 
 def json_object(most: int = _MAX_JSON, wanted: str = _OPTIONS) -> dict[str, Any] | None:
-    """The JSON object of the request's body of at most so many bytes, None when there is no body.
+    """The JSON object in the request's body of at most `most` bytes, None without a body.
 
-    Raises a RejectedError for all else; `wanted` is the sentence that says what should have come.
+    Raises a RejectedError for anything else; `wanted` is the sentence that says what is expected.
     """
     if request.content_length is None and "Transfer-Encoding" in request.headers:
         raise LengthRequired("Send the body with a Content-Length.")

@@ -1,7 +1,7 @@
-"""One connection to RabbitMQ, owned by one thread that keeps its heartbeats, used from any thread.
+"""A connection to RabbitMQ that can be used from any thread.
 
-A pika BlockingConnection belongs to the thread that made it. Here that thread turns the connection's loop and
-nothing else; other threads hand it work with `call`, which waits for the result up to a deadline.
+A pika BlockingConnection belongs to the thread that created it. This thread only runs the connection's loop, which
+keeps the heartbeats; other threads submit work with `call`, which waits for the result up to a deadline.
 """
 
 import functools
@@ -24,14 +24,14 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-# s. How long one turn of the loop waits for traffic; work from other threads wakes it at once.
-_TURN = 1.0
-# s. The waits between attempts to connect.
+# s. How long one iteration of the loop waits for traffic; work from other threads wakes it at once.
+_ITERATION = 1.0
+# s. The delays between attempts to connect.
 _BACKOFF = (0.2, 0.5, 1, 2, 5)
 
 
 class BrokerUnavailable(TransientError):
-    """Raised when RabbitMQ cannot be reached, or did not confirm in time: the work may have been done or not."""
+    """RabbitMQ cannot be reached, or did not confirm in time: the work may or may not have been done."""
 
 
 def connect(settings: RabbitSettings, name: str) -> pika.BlockingConnection:
@@ -46,10 +46,10 @@ def connect(settings: RabbitSettings, name: str) -> pika.BlockingConnection:
 
 
 class BrokerConnection:
-    """Connects, declares the queues, reconnects when the connection is lost."""
+    """Connects, declares the queues, and reconnects when the connection is lost."""
 
     def __init__(self, settings: RabbitSettings, name: str, consumption: Consumption | None = None) -> None:
-        """With a `consumption` it also declares a consumer's queues, and migrates those of other kinds."""
+        """With a `consumption`, it also declares the consumer's queues, and migrates those of other kinds."""
         self._settings = settings
         self._name = name
         self._consumption = consumption
@@ -65,14 +65,14 @@ class BrokerConnection:
         stop: threading.Event,
         *,
         on_connect: Callable[[BlockingChannel], None] = lambda _: None,
-        on_turn: Callable[[], None] = lambda: None,
+        on_iteration: Callable[[], None] = lambda: None,
     ) -> None:
-        """Turns the loop in this thread until `stop` is set."""
+        """Runs the loop in this thread until `stop` is set."""
 
         def on_step() -> None:
-            on_turn()
+            on_iteration()
             if stop.is_set():
-                raise migration.MigrationPending("the process stops; the next one goes on")
+                raise migration.MigrationPending("the process stops; the next one continues")
 
         failures = 0
         while not stop.is_set():
@@ -80,29 +80,29 @@ class BrokerConnection:
                 self._connect(on_connect, on_step)
                 failures = 0
                 while not stop.is_set() and not self._cancelled:
-                    on_turn()
-                    self._turn()
+                    on_iteration()
+                    self._iterate()
             except migration.MigrationPending as error:
                 log.warning("RabbitMQ: %s", error)
             except (AMQPError, OSError) as error:
                 log.warning("RabbitMQ: %s: %s", type(error).__name__, error)
             finally:
                 self._disconnect()
-            on_turn()
+            on_iteration()
             stop.wait(_BACKOFF[min(failures, len(_BACKOFF) - 1)])
             failures += 1
 
     def start(self, stop: threading.Event) -> threading.Thread:
-        """Turns the loop in a thread of its own."""
-        thread = threading.Thread(target=self._run_for_ever, args=(stop,), name="rabbitmq", daemon=True)
+        """Runs the loop in a thread of its own."""
+        thread = threading.Thread(target=self._run_until, args=(stop,), name="rabbitmq", daemon=True)
         thread.start()
         return thread
 
     def call(self, work: Callable[[BlockingChannel], Result]) -> Result:
         """Runs `work` with the channel in the connection's thread and returns its result.
 
-        Raises BrokerUnavailable when there is no connection, it is lost meanwhile, or RABBITMQ_TIMEOUT passes;
-        UnroutableError and NackError when the broker refuses what `work` publishes.
+        Raises BrokerUnavailable if there is no connection, it is lost, or RABBITMQ_TIMEOUT passes; UnroutableError and
+        NackError if the broker rejects what `work` publishes.
         """
         future: Future[Result] = Future()
         with self._lock:
@@ -116,7 +116,7 @@ class BrokerConnection:
                 return
             try:
                 future.set_result(work(channel))
-            except BaseException as error:  # noqa: BLE001  it is raised again in the thread that asked
+            except BaseException as error:  # noqa: BLE001  raised again in the calling thread
                 future.set_exception(error)
 
         try:
@@ -126,9 +126,9 @@ class BrokerConnection:
             future.cancel()
             raise BrokerUnavailable("RabbitMQ did not answer in time") from error
         except CancelledError as error:
-            raise BrokerUnavailable("the connection to RabbitMQ was lost") from error
+            raise BrokerUnavailable("The connection to RabbitMQ was lost") from error
         except (UnroutableError, NackError):
-            raise  # the broker's answer to a message, not a failure of the connection
+            raise  # about the message, not the connection
         except (AMQPError, OSError) as error:
             raise BrokerUnavailable(f"RabbitMQ: {type(error).__name__}: {error}") from error
         finally:
@@ -140,18 +140,18 @@ class BrokerConnection:
         self.call(lambda channel: topology.declare(channel.connection, self._declarations))
 
     def renew(self) -> None:
-        """Reconnects: what was delivered and not acknowledged is redelivered."""
+        """Reconnects; unacknowledged messages are redelivered."""
         self._cancelled = True
 
     def check(self) -> None:
-        """Raises BrokerUnavailable unless there is a connection whose thread takes work."""
+        """Raises BrokerUnavailable unless the connection is open and its thread responds."""
         self.call(lambda _: None)
 
-    def _run_for_ever(self, stop: threading.Event) -> None:
+    def _run_until(self, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
                 self.run(stop)
-            except Exception:  # this thread is the process's only link to the broker: it must not end
+            except Exception:  # without this thread the process has no connection to the broker
                 log.exception("Reconnecting to RabbitMQ after an unexpected error")
                 stop.wait(_BACKOFF[-1])
 
@@ -174,13 +174,13 @@ class BrokerConnection:
         log.info("Connected to RabbitMQ")
 
     def _on_cancel(self, _frame: object) -> None:
-        log.warning("RabbitMQ ended our subscription (was the queue deleted?): reconnecting")
+        log.warning("Reconnecting: RabbitMQ cancelled the subscription (was the queue deleted?)")
         self.renew()
 
-    def _turn(self) -> None:
+    def _iterate(self) -> None:
         connection, channel = self._connection, self._channel
         if connection is not None:
-            connection.process_data_events(time_limit=_TURN)
+            connection.process_data_events(time_limit=_ITERATION)
         # The broker closes a channel, not the connection, when a declaration or acknowledgement fails.
         if channel is not None and channel.is_closed:
             self.renew()
@@ -190,17 +190,17 @@ class BrokerConnection:
             connection, self._connection, self._channel = self._connection, None, None
             waiting = list(self._waiting)
         if connection is not None and connection.is_open:
-            # A broker that hangs would let us wait for a heartbeat's time, during which this thread shows no life.
+            # If the broker hangs, closing takes up to a heartbeat's time, which would block this thread for too long.
             closing = threading.Thread(target=_close, args=(connection,), name="rabbitmq-closing", daemon=True)
             closing.start()
             closing.join(self._settings.rabbitmq_timeout)
         for future in waiting:
-            # Not begun: it never will be. Begun: `work` has raised by now, as its connection is closed.
+            # Has no effect on work that has begun: it has already raised, as its connection is closed.
             future.cancel()
 
 
 def _close(connection: pika.BlockingConnection) -> None:
     try:
         connection.close()
-    except Exception as error:  # noqa: BLE001  given up anyway; pika fails in many ways when the other side is gone
+    except Exception as error:  # noqa: BLE001  pika fails in many ways when the peer is gone
         log.debug("Closing the connection: %s", error)

@@ -1,7 +1,7 @@
-"""Consuming: one message at a time, handled off the connection's thread, acknowledged when it is settled.
+"""Consumes a queue: one message at a time, handled in a worker thread, acknowledged when it is settled.
 
-When too many messages become dead letters, the consumer pauses: it ends its subscription, and every DEAD_LETTER_PROBE
-seconds takes one message; when one is handled as it should be, it subscribes again for good.
+When too many messages become dead letters, the consumer pauses: it cancels its subscription and tries one message every
+DEAD_LETTER_PROBE seconds. When one succeeds, it resumes.
 """
 
 import functools
@@ -27,12 +27,12 @@ log = logging.getLogger(__name__)
 
 M = TypeVar("M", bound=Envelope)
 
-# A message that was probed and ended in one of these ways says nothing about the others.
+# These outcomes of a probe do not show whether other messages would succeed.
 _INCONCLUSIVE = {Outcome.BUSY, Outcome.RETRIED, Outcome.REQUEUED, Outcome.PAUSED}
 
 
 class Consumer(Generic[M]):
-    """Feeds a queue's messages to their settlement, one at a time, until `stop` is set."""
+    """Settles a queue's messages, one at a time, until `stop` is set."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Consumer(Generic[M]):
         stop: threading.Event,
         probe_every: float,
     ) -> None:
-        """`probe_every` s a paused consumer tries a message."""
+        """A paused consumer tries a message every `probe_every` s."""
         self._queue = queue
         self._connection = connection
         self._settlement = settlement
@@ -59,14 +59,14 @@ class Consumer(Generic[M]):
         metrics.CONSUMER_PAUSED.labels(queue).set(0)
 
     def run(self) -> None:
-        """Consumes until `stop` is set and the message at hand is settled."""
+        """Consumes until `stop` is set and the current message is settled."""
         finished = threading.Event()
         self._finish_when_idle(finished)
-        self._connection.run(finished, on_connect=self._connected, on_turn=self._turn)
+        self._connection.run(finished, on_connect=self._connected, on_iteration=self._iterate)
         self._worker.shutdown(wait=True)
 
     def _finish_when_idle(self, finished: threading.Event) -> None:
-        # The connection has to outlive the message at hand, whose acknowledgement goes through it.
+        # The connection is needed to acknowledge the current message.
         def wait() -> None:
             self._stop.wait()
             self._worker.shutdown(wait=True)
@@ -78,7 +78,7 @@ class Consumer(Generic[M]):
         self._channel, self._subscription = channel, None
         self._subscribe_if_due()
 
-    def _turn(self) -> None:
+    def _iterate(self) -> None:
         self._heartbeat.beat()
         self._subscribe_if_due()
 
@@ -89,7 +89,7 @@ class Consumer(Generic[M]):
         if self._probe_at is not None and time.monotonic() < self._probe_at:
             return
         self._subscription = channel.basic_consume(self._queue, self._on_message)
-        log.info("Waiting for messages..." if self._probe_at is None else "Trying one message...")
+        log.info("Waiting for messages..." if self._probe_at is None else "Paused: trying one message...")
 
     def _on_message(
         self, channel: BlockingChannel, method: Basic.Deliver, properties: BasicProperties, body: bytes
@@ -110,13 +110,12 @@ class Consumer(Generic[M]):
         try:
             outcome = self._settlement.settle(received)
         except HandedBack:
-            log.info("Handed the message back to the queue")
+            log.info("Returned the message to the queue")
             self._answer(channel, functools.partial(channel.basic_nack, tag, requeue=True))
             return
         except BrokerUnavailable as error:
-            # What became of it could not be written down: unacknowledged, it is redelivered with a new connection,
-            # or at once when the connection still stands.
-            log.warning("The message stays in the queue: %s", error)
+            # The outcome could not be published. The message is redelivered: at once, or after a reconnect.
+            log.warning("The message will be redelivered: %s", error)
             self._answer(channel, functools.partial(channel.basic_nack, tag, requeue=True))
             return
         except Exception:
@@ -140,14 +139,14 @@ class Consumer(Generic[M]):
         if self._probe_at is None:
             log.error(
                 'Paused consuming "%s": too many messages became dead letters for unexpected errors (see '
-                "DEAD_LETTER_LIMIT). One message is tried every %g s, and a success resumes. Look at the dead letters, "
-                "and whether the last update is to blame",
+                "DEAD_LETTER_LIMIT). One message is tried every %g s until one succeeds. Check the dead letters, and "
+                "whether the last update is the cause",
                 self._queue,
                 self._probe_every,
             )
         self._probe_at = time.monotonic() + self._probe_every
         metrics.CONSUMER_PAUSED.labels(self._queue).set(1)
-        # Before the acknowledgement: it would bring the next message.
+        # Before the acknowledgement, after which the broker would deliver the next message.
         if self._subscription is not None:
             channel.basic_cancel(self._subscription)
             self._subscription = None
@@ -159,13 +158,13 @@ class Consumer(Generic[M]):
 
     def _answer(self, channel: BlockingChannel, answer: Callable[[], None]) -> None:
         def send(current: BlockingChannel) -> None:
-            # A tag means nothing on another channel than its own.
+            # A delivery tag is only valid on its own channel.
             if current is channel:
                 answer()
 
         try:
             self._connection.call(send)
         except BrokerUnavailable as error:
-            # A message without an answer would be the last one that this worker gets.
+            # With a prefetch count of 1, the broker delivers no other message until this one is answered.
             log.warning("The message will be redelivered: %s", error)
             self._connection.renew()

@@ -1,4 +1,4 @@
-"""What a service does with the messages of its queue, and the two ways to return one that are not failures."""
+"""The handler that a service provides for the messages of its queue, and its two exceptions that are not failures."""
 
 from typing import Protocol, TypeVar
 
@@ -9,26 +9,23 @@ Handled_contra = TypeVar("Handled_contra", bound=Envelope, contravariant=True)
 
 
 class Busy(TransientError):
-    """Raised when another worker holds the job, or this one got on with it and has to pause.
+    """Another worker holds the lease, or this one made progress and yields to other messages.
 
-    The message comes back later, and it counts as no attempt.
+    The message is redelivered later; this does not count as an attempt.
     """
 
 
 class HandedBack(TransientError):
-    """Raised when the worker is asked to stop: the message goes back to its queue at once."""
+    """The worker is stopping: the message returns to its queue at once."""
 
 
 class Handler(Protocol[Handled_contra]):
-    """Handles the messages of a queue."""
-
     def handle(self, message: Handled_contra) -> None:
-        """Does the work, or finds that it is done.
+        """Must be idempotent: a message is delivered at least once.
 
-        Raises `TransientError` to be called again later, `PermanentError` to make the message a dead letter at once;
-        any other exception is a fault of the code, and retried a few times. Whatever it did before must be harmless
-        to repeat: a message is delivered at least once.
+        Raises `TransientError` to be called again later, and `PermanentError` to dead-letter the message at once; any
+        other exception is a bug, and is retried a few times.
         """
 
     def give_up(self, message: Handled_contra, reason: str) -> None:
-        """Called before the message becomes a dead letter."""
+        """Called before the message is dead-lettered."""

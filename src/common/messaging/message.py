@@ -1,4 +1,4 @@
-"""The messages of the contract, as JSON, and what travels with them in the headers."""
+"""The messages, as JSON, and their headers."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ ERRORS = "x-errors"
 DELIVERIES = "x-deliveries"
 REQUEST = "x-request-id"
 RUN = "x-run"
-# The broker's own count of deliveries without an answer, of a quorum queue.
+# The broker's own count of deliveries without an acknowledgement, for quorum queues.
 DELIVERY_COUNT = "x-delivery-count"
 # Headers of a dead letter, for the operator.
 REASON = "x-reason"
@@ -29,44 +29,41 @@ _MAX_BYTES = 16 * 1024
 
 
 class InvalidMessage(PermanentError):
-    """Raised when a message is not one of the contract, or names what does not exist."""
+    """The message violates the contract, or names something that does not exist."""
 
 
 class Envelope(Protocol):
-    """What all messages have."""
+    """What all messages have in common."""
 
     @property
     def subject(self) -> ObjectId:
-        """What it is about; marks the lines of the log."""
+        """The id of the job or the summary, for log lines."""
 
     @property
-    def headers(self) -> Mapping[str, int]:
-        """What travels with it beside the JSON."""
+    def headers(self) -> Mapping[str, int]: ...
 
-    def encode(self) -> bytes:
-        """The JSON of the contract."""
+    def encode(self) -> bytes: ...
 
 
 @dataclass(frozen=True)
 class _OfRun:
-    """A message about one run of a job or a summary: its owner may have it run again after it has ended."""
+    """A message about one run of a job or a summary, which its owner may retry after it has ended."""
 
     run: int | None = field(default=None, kw_only=True)
-    """Counted from 0; None when the sender did not say: a replayed dead letter, or the previous release."""
+    """Counted from 0; None if unknown: a replayed dead letter, or a message of the previous release."""
 
     @property
     def headers(self) -> Mapping[str, int]:
-        """The run, if it is known."""
         return {} if self.run is None else {RUN: self.run}
 
     def outdated(self, run: int) -> bool:
-        """Whether the record, which is in that run by now, has had a later run since, which has its own message."""
+        """Whether the record, now in `run`, was retried since: the later run has its own message."""
         return self.run is not None and self.run < run
 
 
 @dataclass(frozen=True)
 class Message(_OfRun):
-    """A job on its way: to the converter without, to the notification with or without an MP3."""
+    """About a job: to the converter without an MP3, to the notification service (the notice) with or without one."""
 
     video_fid: ObjectId
     mp3_fid: ObjectId | None
@@ -74,11 +71,9 @@ class Message(_OfRun):
 
     @property
     def subject(self) -> ObjectId:
-        """The job."""
         return self.video_fid
 
     def encode(self) -> bytes:
-        """The JSON of the contract."""
         return json.dumps(
             {
                 "video_fid": str(self.video_fid),
@@ -91,44 +86,40 @@ class Message(_OfRun):
 
 @dataclass(frozen=True)
 class SummaryMessage(_OfRun):
-    """A summary that is to be made."""
+    """Requests a summary."""
 
     summary_id: ObjectId
     username: str
 
     @property
     def subject(self) -> ObjectId:
-        """The summary."""
         return self.summary_id
 
     def encode(self) -> bytes:
-        """The JSON of the contract."""
         return json.dumps({"summary_id": str(self.summary_id), "username": self.username}, ensure_ascii=False).encode()
 
 
 @dataclass(frozen=True)
 class Received:
-    """A message as it was delivered."""
+    """A delivered message."""
 
     body: bytes
     attempt: int = 0
-    """How often it failed before, for the fault of something else."""
+    """How many earlier attempts ended with a transient failure."""
     errors: int = 0
-    """How often it failed before with an unexpected error."""
+    """How many earlier attempts ended with an unexpected error."""
     deliveries: int = 0
-    """How often it was delivered before without an answer."""
+    """How many earlier deliveries ended without an acknowledgement."""
     uncounted: int = 0
-    """How many of these deliveries only the broker has counted."""
+    """How many of these deliveries are counted by the broker only."""
     request: str | None = None
     """The id of the request that caused it."""
     run: int | None = None
-    """The run of the job or summary that it is about, see `Message.run`."""
     probing: bool = False
-    """Whether the consumer is paused and tries this one: an unexpected error only delays it, however often."""
+    """Whether the consumer is paused and tries this message: then an unexpected error only delays it."""
 
     @classmethod
     def read(cls, properties: BasicProperties, body: bytes, *, probing: bool) -> "Received":
-        """Reads the headers."""
         headers = properties.headers
         uncounted = count_of(headers, DELIVERY_COUNT)
         return cls(
@@ -144,7 +135,7 @@ class Received:
 
 
 def decode(body: bytes, run: int | None = None) -> Message:
-    """Reads a message; raises InvalidMessage that says what is wrong with it."""
+    """Raises InvalidMessage with the reason."""
     fields, username = _fields(body)
     video_fid = _object_id(fields, "video_fid")
     if video_fid is None:
@@ -153,7 +144,7 @@ def decode(body: bytes, run: int | None = None) -> Message:
 
 
 def decode_summary(body: bytes, run: int | None = None) -> SummaryMessage:
-    """Reads a message of the queue `summary`; raises InvalidMessage that says what is wrong with it."""
+    """Reads a message of the queue `summary`; raises InvalidMessage with the reason."""
     fields, username = _fields(body)
     summary_id = _object_id(fields, "summary_id")
     if summary_id is None:
@@ -162,7 +153,7 @@ def decode_summary(body: bytes, run: int | None = None) -> SummaryMessage:
 
 
 def _fields(body: bytes) -> tuple[dict[str, Any], str]:
-    """The message's fields and the username that each has."""
+    """The message's fields, and the username, which all messages have."""
     if len(body) > _MAX_BYTES:
         raise InvalidMessage(f"the message has {len(body)} bytes; {_MAX_BYTES} are allowed")
     try:
@@ -184,13 +175,13 @@ def count_of(headers: Headers, name: str) -> int:
 
 
 def run_of(headers: Headers) -> int | None:
-    """The run that the message is about; a strange header counts as none."""
+    """The run of the job or summary; None if the header is missing or invalid."""
     value = (headers or {}).get(RUN)
     return value if isinstance(value, int) and value >= 0 else None
 
 
 def request_of(headers: Headers) -> str | None:
-    """The id of the request that caused the message; a strange header counts as none."""
+    """The id of the request that caused the message; None if the header is missing or invalid."""
     value = (headers or {}).get(REQUEST)
     return value if isinstance(value, str) and is_request_id(value) else None
 

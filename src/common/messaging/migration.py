@@ -1,18 +1,18 @@
 """Replaces queues that exist with another kind or other arguments, without losing a message.
 
-Neither can be changed on an existing queue. So its messages are moved to another one, each with a confirm before it is
-acknowledged; the queue is deleted and declared; the messages are moved back. Each step can be repeated: a process that
-ends anywhere leaves every message in one of the queues, and the next consumer that connects goes on.
+Neither can be changed on an existing queue. So its messages are moved to another one, each confirmed before it is
+acknowledged; the queue is deleted and declared; the messages are moved back. Each step can be repeated: wherever a
+process ends, every message is in one of the queues, and the next consumer that connects continues.
 
-No message is lost to those who publish meanwhile, or still work on one:
+No message is lost while others publish, or still work on one:
 - A classic queue is deleted only if it is empty and has no consumers, which the broker checks as it deletes. But it
-  confirms and drops what is on its way to the queue just then: so publishers send a copy to `<queue>.migration` (see
+  confirms and drops messages that arrive at that moment: so publishers send a copy to `<queue>.migration` (see
   `publisher`), which exists before the first message is moved.
-- For quorum queues there is no such deletion. The main queue, which everybody publishes to, is then used as it is: none
-  of its arguments matters (see `topology`). The others are published to by the main queue's consumers alone, so they
-  are replaced while there are none.
-- Only one process at a time replaces the queues of a consumer: it declares an exclusive queue on the connection that it
-  works through, which the broker deletes with that connection.
+- Quorum queues have no such deletion. An existing main queue, which all services publish to, is then used unchanged:
+  none of its arguments is essential (see `topology`). Only the main queue's consumers publish to the others, which are
+  replaced while there are no consumers.
+- Only one process at a time replaces the queues of a consumer: it declares an exclusive queue on its connection, which
+  the broker deletes with that connection.
 """
 
 import logging
@@ -39,13 +39,13 @@ Step = Callable[[], None]
 
 
 class MigrationPending(TransientError):
-    """Raised when a queue cannot be used yet: others still consume it, or another process is replacing it."""
+    """A queue cannot be used yet: others still consume it, or another process is replacing it."""
 
 
 def migrate(connect: Connect, consumption: Consumption, unfit: Collection[str], on_step: Step) -> None:
-    """Replaces the `unfit` ones of a consumer's queues, and finishes what another process has begun.
+    """Replaces those of a consumer's queues that are `unfit`, and finishes a migration that was interrupted.
 
-    Calls `on_step` for each message that it moves. Raises MigrationPending when it has to wait for others.
+    Calls `on_step` for each message that it moves. Raises MigrationPending if it has to wait for other processes.
     """
     queue = consumption.queue
     for declaration in consumption.declarations():
@@ -53,7 +53,7 @@ def migrate(connect: Connect, consumption: Consumption, unfit: Collection[str], 
             continue
         conditional = _deletes_conditionally(connect, declaration.name)
         if declaration.name == queue and not conditional:
-            log.warning('The queue "%s" has other arguments than this release declares, and is used as it is', queue)
+            log.warning('The queue "%s" has other arguments than this release declares, and is used unchanged', queue)
             continue
         with _locked(connect, queue) as connection:
             _replace(connection, consumption, declaration, on_step, conditional=conditional)
@@ -80,7 +80,7 @@ def _replace(
             channel.queue_declare(holding_queue(name), durable=True, arguments=QUORUM)
             _move(channel, name, holding_queue(name), on_step)
         elif name != recent_queue(queue, consumption.window):
-            # Retries that come back early. What counts dead letters needs no messages.
+            # These messages are retried early. The messages that count dead letters are not moved.
             _move(channel, name, queue, on_step)
         _delete(connection, name, conditional=conditional)
 
@@ -88,9 +88,9 @@ def _replace(
 def _bring_back(connection: BlockingConnection, name: str, on_step: Step) -> None:
     channel = _confirming(connection)
     _move(channel, holding_queue(name), name, on_step)
-    # Only who holds the lock publishes to it.
+    # Only the holder of the lock publishes to it.
     channel.queue_delete(holding_queue(name))
-    log.info('The messages of "%s" are back', name)
+    log.info('Moved all messages back to "%s"', name)
 
 
 def _confirming(connection: BlockingConnection) -> BlockingChannel:
@@ -120,7 +120,7 @@ def _copied(properties: BasicProperties) -> BasicProperties:
 
 
 def _delete(connection: BlockingConnection, name: str, *, conditional: bool) -> None:
-    """Deletes the queue; does nothing when somebody published or subscribed just before a conditional deletion."""
+    """Deletes the queue; a conditional deletion does nothing if the queue has messages or consumers."""
     channel = connection.channel()
     try:
         channel.queue_delete(name, if_unused=conditional, if_empty=conditional)
@@ -132,7 +132,7 @@ def _delete(connection: BlockingConnection, name: str, *, conditional: bool) -> 
 
 
 def _deletes_conditionally(connect: Connect, name: str) -> bool:
-    """Whether the queue is of a kind that the broker deletes only if it is empty: found out by doing so."""
+    """Tries a conditional deletion; returns whether the broker supports it for this kind of queue."""
     with _opened(connect) as connection:
         try:
             _delete(connection, name, conditional=True)
@@ -172,6 +172,6 @@ def _opened(connect: Connect) -> Iterator[BlockingConnection]:
     try:
         yield connection
     finally:
-        # The broker closes a connection for what it does not implement.
+        # The broker closes the connection if an operation is not implemented.
         if connection.is_open:
             connection.close()

@@ -1,4 +1,4 @@
-"""Publishing that is certain: persistent, mandatory and confirmed, or an error."""
+"""Publishes persistent messages, mandatory and with confirms."""
 
 import logging
 import time
@@ -12,21 +12,18 @@ from common.messaging.connection import BrokerConnection, BrokerUnavailable
 from common.messaging.message import REQUEST, Envelope
 from common.messaging.topology import holding_queue
 from common.runtime.logs import current_request
-from common.runtime.settings import RabbitSettings
 
 log = logging.getLogger(__name__)
 
-
-# s. RabbitMQ (seen with 3.10) does not tell consumers that their quorum queue was deleted when one of the same name
-# is declared at once: they would wait at a queue that is no more.
+# s. RabbitMQ (seen with 3.10) does not cancel the consumers of a deleted quorum queue if one of the same name is
+# declared at once: they would wait for messages of the deleted one.
 _CANCELLATION = 1.0
 
 
 class Publisher:
     """Publishes through a connection, from any thread."""
 
-    def __init__(self, settings: RabbitSettings, connection: BrokerConnection) -> None:
-        self._settings = settings
+    def __init__(self, connection: BrokerConnection) -> None:
         self._connection = connection
 
     def publish(self, queue: str, message: Envelope, headers: Mapping[str, Any] | None = None) -> None:
@@ -34,13 +31,11 @@ class Publisher:
         self.publish_raw(queue, message.encode(), {**message.headers, **(headers or {})})
 
     def publish_raw(self, queue: str, body: bytes, headers: Mapping[str, Any] | None = None) -> None:
-        """As `publish`, for a body that may be no message at all (dead letters)."""
-
+        """As `publish`, for a body that may be invalid (dead letters)."""
         try:
             self._send(queue, body, headers)
         except UnroutableError:
-            # Somebody deleted the queue under us: it is ours to declare.
-            log.warning('The queue "%s" was deleted: redeclaring it', queue)
+            log.warning('Redeclaring queue "%s", which was deleted', queue)
             time.sleep(_CANCELLATION)
             self._connection.declare()
             try:
@@ -49,13 +44,13 @@ class Publisher:
                 raise BrokerUnavailable(f'RabbitMQ has no queue "{queue}"') from error
 
     def waiting(self, queue: str) -> int:
-        """How many messages of the queue nobody is at work on; raises BrokerUnavailable."""
+        """How many messages of the queue are ready for delivery; raises BrokerUnavailable."""
         declared = self._connection.call(lambda channel: channel.queue_declare(queue, passive=True))
         return int(declared.method.message_count)
 
     def _send(self, queue: str, body: bytes, headers: Mapping[str, Any] | None) -> None:
         cause = current_request()
-        # BCC, which nobody receives, is a second address: see `migration`. The queue is there only during one.
+        # BCC adds a second queue, which only exists during a migration (see `migration`). Consumers do not see it.
         copy: dict[str, Any] = {"BCC": [holding_queue(queue)]}
         properties = pika.BasicProperties(
             content_type="application/json",
@@ -65,4 +60,4 @@ class Publisher:
         try:
             self._connection.call(lambda channel: channel.basic_publish("", queue, body, properties, mandatory=True))
         except NackError as error:
-            raise BrokerUnavailable(f'RabbitMQ did not take a message for "{queue}"') from error
+            raise BrokerUnavailable(f'RabbitMQ rejected a message for "{queue}"') from error

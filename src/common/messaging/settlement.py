@@ -1,9 +1,9 @@
-"""What becomes of a message: handled, retried after a delay, or a dead letter.
+"""Settles messages: each is handled, retried after a delay, or dead-lettered.
 
-A limit on dead letters keeps a bad release from turning everybody's messages into them: when DEAD_LETTER_LIMIT messages
-of a queue have become dead letters for unexpected errors within DEAD_LETTER_WINDOW, the next one is delayed instead,
-and the consumer pauses. Permanent failures, such as an address that the mail server refuses, do not count: a release
-is not to blame for them.
+The number of dead letters is limited, so that a bad release does not dead-letter all messages: when DEAD_LETTER_LIMIT
+messages of a queue were dead-lettered for unexpected errors within DEAD_LETTER_WINDOW, the next one is delayed instead,
+and the consumer pauses. Permanent failures do not count, such as an address that the mail server refuses: a release
+does not cause them.
 """
 
 import logging
@@ -36,12 +36,12 @@ log = logging.getLogger(__name__)
 
 M = TypeVar("M", bound=Envelope)
 
-# The consumer counts deliveries beyond this, well below the broker's own limit: see `topology`.
+# From this number of deliveries on, the consumer counts them itself, well below the broker's limit: see `topology`.
 _BROKER_COUNTS = 10
 
 
 class Outcome(StrEnum):
-    """What became of a message; the label of the metric."""
+    """The values of the metric's label."""
 
     DONE = "done"
     BUSY = "busy"
@@ -50,11 +50,11 @@ class Outcome(StrEnum):
     FAILED = "failed"
     REJECTED = "rejected"
     PAUSED = "paused"
-    """Kept from becoming a dead letter: the consumer has to pause."""
+    """Not dead-lettered, because of the limit: the consumer has to pause."""
 
 
 class Settlement(Generic[M]):
-    """Settles the messages of one queue, by what its handler does."""
+    """Settles the messages of one queue with its handler."""
 
     def __init__(
         self,
@@ -77,22 +77,22 @@ class Settlement(Generic[M]):
         self._recent = recent_queue(consumption.queue, consumption.window)
 
     def settle(self, received: Received) -> Outcome:
-        """Handles a message, and publishes it again where it has to go: then it can be acknowledged.
+        """Handles a message and, if needed, publishes it to another queue; then it can be acknowledged.
 
-        Raises HandedBack, and BrokerUnavailable when the message has to stay where it is.
+        Raises HandedBack or BrokerUnavailable if the message must stay in its queue.
         """
         with bound_to_request(received.request):
             try:
                 message = self._read(received.body, received.run)
             except PermanentError as error:
-                log.warning("Rejected an invalid message: %s", error)
+                log.warning("Rejected invalid message: %s", error)
                 if self._must_pause(received):
                     return self._postpone(received, str(error))
                 self._dead_letter(received, str(error), unexpected=True)
                 return Outcome.REJECTED
             with bound(str(message.subject)):
                 if received.deliveries >= self._delivery_limit:
-                    reason = f"{received.deliveries} deliveries ended without an answer"
+                    reason = f"{received.deliveries} deliveries ended without an acknowledgement"
                     return self._give_up(message, received, reason, unexpected=True)
                 if received.uncounted >= _BROKER_COUNTS:
                     self._publish(self._queue, received, {**_run(received), DELIVERIES: received.deliveries})
@@ -113,38 +113,38 @@ class Settlement(Generic[M]):
             return self._give_up(message, received, str(error), unexpected=isinstance(error, InvalidMessage))
         except TransientError as error:
             delay = self._retries.delay(received.attempt, error.retry_after)
-            return self._again(message, received, str(error), delay, {ATTEMPT: received.attempt + 1})
+            return self._retry_or_give_up(message, received, str(error), delay, {ATTEMPT: received.attempt + 1})
         except Exception as error:
             log.exception("Unexpected error")
             reason = f"{type(error).__name__}: {error}"
             if received.probing:
                 return self._postpone(received, reason)
             delay = self._usual.delay(received.errors)
-            return self._again(message, received, reason, delay, {ERRORS: received.errors + 1})
+            return self._retry_or_give_up(message, received, reason, delay, {ERRORS: received.errors + 1})
         return Outcome.DONE
 
-    def _again(
+    def _retry_or_give_up(
         self, message: M, received: Received, reason: str, delay: float | None, count: dict[str, int]
     ) -> Outcome:
         attempts = received.attempt + received.errors + 1
         if delay is None:
             return self._give_up(message, received, f"after {attempts} attempts: {reason}", unexpected=True)
-        log.warning("Attempt %d failed, again in %g s: %s", attempts, delay, reason)
+        log.warning("Attempt %d failed, retrying in %g s: %s", attempts, delay, reason)
         self._retry(received, delay, count)
         return Outcome.RETRIED
 
     def _give_up(self, message: M, received: Received, reason: str, *, unexpected: bool) -> Outcome:
         if unexpected and self._must_pause(received):
             return self._postpone(received, reason)
-        log.error("Given up: %s", reason)
+        log.error("Giving up: %s", reason)
         try:
             self._handler.give_up(message, reason)
         except TransientError as error:
-            log.warning("The reason could not be recorded, again later: %s", error)
+            log.warning("The failure could not be recorded and will be retried: %s", error)
             self._retry(received, self._usual.delays[-1])
             return Outcome.RETRIED
         except Exception:
-            # Whatever is wrong with this job: its message must not stop all others.
+            # A bug that one job triggers must not block all messages.
             log.exception("Unexpected error while giving up")
         self._dead_letter(received, reason, unexpected=unexpected)
         return Outcome.FAILED
@@ -153,7 +153,7 @@ class Settlement(Generic[M]):
         return received.probing or self._publisher.waiting(self._recent) >= self._limit
 
     def _postpone(self, received: Received, reason: str) -> Outcome:
-        log.error("Not made a dead letter, as there are too many (DEAD_LETTER_LIMIT): %s", reason)
+        log.error("Not dead-lettered, because DEAD_LETTER_LIMIT is reached: %s", reason)
         self._retry(received, self._usual.delays[-1])
         return Outcome.PAUSED
 
@@ -172,5 +172,5 @@ class Settlement(Generic[M]):
 
 
 def _run(received: Received) -> dict[str, int]:
-    """The header of a message that stays about the same run; a dead letter that is replayed is about any."""
+    """The header that keeps the run of a message. Dead letters do not have it: replayed, they are about any run."""
     return {} if received.run is None else {RUN: received.run}

@@ -1,10 +1,10 @@
-"""The queues, declared by code: each with its dead letters, and for its consumer one queue a retry delay.
+"""Declares the queues: each with a queue of its dead letters and, for its consumer, one queue per retry delay.
 
-A delayed retry waits in `<queue>.retry.<ms>`, whose messages expire back into `<queue>`: the delay survives a restart
-of everything. All are quorum queues; at-least-once dead-lettering (RabbitMQ 3.10) needs `reject-publish`.
+A delayed retry waits in `<queue>.retry.<ms>`, from where it expires to `<queue>`: the delay survives any restart. All
+are quorum queues; at-least-once dead-lettering (RabbitMQ 3.10) needs `reject-publish`.
 
-The arguments of an existing queue cannot be changed, so none depends on a setting: what can be configured is the
-consumer's work (DELIVERY_LIMIT), or part of the queue's name (RETRY_DELAYS, DEAD_LETTER_WINDOW).
+The arguments of an existing queue cannot be changed, so none depends on a setting: settings are applied by the consumer
+(DELIVERY_LIMIT), or are part of the queue's name (RETRY_DELAYS, DEAD_LETTER_WINDOW).
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,9 +17,9 @@ from pika.exceptions import ChannelClosedByBroker
 from common.runtime.settings import RabbitSettings
 
 _PRECONDITION_FAILED = 406
-# RabbitMQ 3.10 does not know 4's "-1".
+# RabbitMQ 4 has "-1" for this, which 3.10 does not support.
 _UNLIMITED = 1_000_000
-# The broker's own limit, for messages that end their worker before it can count (DELIVERY_LIMIT). All releases have
+# The broker's limit, for messages that crash their worker before it can count them (DELIVERY_LIMIT). All releases have
 # declared their queues with it.
 _BROKER_DELIVERY_LIMIT = 30
 
@@ -28,7 +28,7 @@ QUORUM = {"x-queue-type": "quorum", "x-delivery-limit": _UNLIMITED}
 
 @dataclass(frozen=True)
 class Declaration:
-    """A durable queue as it should be."""
+    """A durable queue."""
 
     name: str
     arguments: dict[str, Any]
@@ -36,14 +36,14 @@ class Declaration:
 
 @dataclass(frozen=True)
 class Consumption:
-    """What the consumer of a queue needs besides the queue: the delays of its retries, and the dead letters' window."""
+    """A queue with the delays of its retries (s) and the window in which its dead letters are counted (s)."""
 
     queue: str
     delays: tuple[float, ...]
     window: float
 
     def declarations(self) -> Iterator[Declaration]:
-        """Its queues, the main one last: what messages are moved to from there is then declared."""
+        """Its queues, the main one last, so that a migration can move its messages to the others."""
         for delay in sorted(set(self.delays)):
             arguments = {"x-message-ttl": int(delay * 1000), **_dead_lettering_to(self.queue)}
             yield Declaration(retry_queue(self.queue, delay), arguments)
@@ -52,33 +52,32 @@ class Consumption:
 
 
 def dead_queue(queue: str) -> str:
-    """The queue that holds a queue's dead letters."""
     return f"{queue}.dead"
 
 
 def retry_queue(queue: str, delay: float) -> str:
-    """The queue in which a message waits `delay` seconds before it comes back."""
+    """The queue in which a message waits `delay` seconds for its retry."""
     return f"{queue}.retry.{int(delay * 1000)}"
 
 
 def holding_queue(queue: str) -> str:
-    """The queue in which a queue's messages wait while it is replaced: see `migration`."""
+    """The queue that keeps a queue's messages while it is replaced: see `migration`."""
     return f"{queue}.migration"
 
 
 def recent_queue(queue: str, window: float) -> str:
-    """The queue whose length is the number of the last `window` seconds' unexpected dead letters."""
+    """The queue whose length is the number of unexpected dead letters in the last `window` seconds."""
     return f"{dead_queue(queue)}.recent.{int(window * 1000)}"
 
 
 def queues(settings: RabbitSettings) -> tuple[str, ...]:
-    """The queues that a service talks through."""
-    ours = (settings.video_queue, settings.mp3_queue)
-    return (*ours, settings.summary_queue) if settings.summary_queue else ours
+    """The main queues; `summary` only where it is configured."""
+    names = (settings.video_queue, settings.mp3_queue)
+    return (*names, settings.summary_queue) if settings.summary_queue else names
 
 
 def published(settings: RabbitSettings) -> Iterator[Declaration]:
-    """What everybody may publish to or look at."""
+    """The queues that each service declares, as it may publish to them."""
     for queue in queues(settings):
         yield from _published(queue)
 
@@ -89,7 +88,7 @@ def declare(connection: BlockingConnection, declarations: Iterable[Declaration])
 
 
 def _declared(connection: BlockingConnection, declaration: Declaration) -> bool:
-    # The broker closes the channel of a declaration that does not fit.
+    # The broker closes the channel if an existing queue has another kind or other arguments.
     channel = connection.channel()
     try:
         channel.queue_declare(declaration.name, durable=True, arguments=declaration.arguments)
@@ -103,7 +102,7 @@ def _declared(connection: BlockingConnection, declaration: Declaration) -> bool:
 
 def _published(queue: str) -> Iterator[Declaration]:
     dead = dead_queue(queue)
-    # RabbitMQ 4 drops after 20 deliveries what has no limit of its own, and each look at a dead letter is one.
+    # RabbitMQ 4 drops messages after 20 deliveries by default, and each look at a dead letter counts as one.
     yield Declaration(dead, QUORUM)
     yield Declaration(queue, {**_dead_lettering_to(dead), "x-delivery-limit": _BROKER_DELIVERY_LIMIT})
 

@@ -1,7 +1,7 @@
-"""Named points between two writes, at which tests stop a worker to let another one go first (docs/decisions/0018).
+"""Named points between two writes, at which tests stop a worker while another one continues (docs/decisions/0018).
 
-A point costs one comparison while nothing is installed, which is always so outside of tests. Nothing that a user sends
-can install anything: only the process's own environment (STOP_AT) or code in the process can.
+A point costs one comparison while no hook is installed, as in production. Only the process's own environment (STOP_AT)
+or code in the process can install one, and nothing that a user sends.
 """
 
 import logging
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class Point(StrEnum):
-    """What was done last, or is done next. One point for each gap between two steps that others can see."""
+    """What was done last, or is done next: one point between each two steps that other processes can see."""
 
     CONVERTER_LEASED = "converter.leased"
     CONVERTER_CONVERTED = "converter.converted"
@@ -51,19 +51,19 @@ _hook: Hook | None = None
 
 
 def checkpoint(point: Point) -> None:
-    """Does nothing, unless a test has installed a hook."""
+    """Calls the hook, if a test has installed one."""
     if _hook is not None:
         _hook(point)
 
 
 def install(hook: Hook | None) -> None:
-    """Has `hook` called at each point from now on, in the thread that gets there; None takes it away."""
+    """Has `hook` called at each point from now on, in the thread that reaches it; None removes the hook."""
     global _hook  # noqa: PLW0603  one switch for the process, like a signal handler
     _hook = hook
 
 
 def stop_process_at(wanted: Point) -> None:
-    """Has this process stop itself (SIGSTOP, until SIGCONT) the first time that it gets to that point."""
+    """Has this process stop itself (SIGSTOP, until SIGCONT) when it first reaches that point."""
     log.warning("STOP_AT is set, which is for tests only: this process will stop itself at %s", wanted.value)
 
     def stop(point: Point) -> None:

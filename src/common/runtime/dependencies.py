@@ -1,4 +1,4 @@
-"""The state of what a process depends on: a metric and a status page, never a reason to be taken out of service."""
+"""The state of what a process depends on: shown by a metric and `/status`, and never a reason to be unready."""
 
 import logging
 import threading
@@ -19,7 +19,7 @@ FRESH = 5.0
 
 
 class Dependency:
-    """One of them, checked by at most one thread at a time."""
+    """Checked by at most one thread at a time."""
 
     def __init__(self, name: str, check: Check) -> None:
         self.name = name
@@ -30,7 +30,7 @@ class Dependency:
         self._up: bool | None = None
 
     def refresh(self, fresh: float) -> threading.Thread | None:
-        """The thread that checks it; None while the last answer is at most `fresh` seconds old."""
+        """Returns the thread that checks it, None while the last answer is at most `fresh` seconds old."""
         with self._lock:
             if self._running is None and time.monotonic() - self._checked_at > fresh:
                 # Daemon threads: a dependency that does not answer must not delay the end of the process.
@@ -39,14 +39,13 @@ class Dependency:
             return self._running
 
     def late(self) -> None:
-        """Records that its check did not end in time; the check goes on."""
+        """Records that its check did not end in time; the check continues."""
         with self._lock:
             if self._running is not None:
                 self._record("no answer in time")
 
     @property
     def up(self) -> bool:
-        """Whether the last check succeeded."""
         return self._up is True
 
     def _run(self) -> None:
@@ -74,15 +73,13 @@ class Dependency:
 
 
 class Dependencies:
-    """All dependencies of a process."""
-
     def __init__(self, checks: Mapping[str, Check], *, timeout: float = TIMEOUT, fresh: float = FRESH) -> None:
         self._all = [Dependency(name, check) for name, check in checks.items()]
         self._timeout = timeout
         self._fresh = fresh
 
     def report(self) -> dict[str, bool]:
-        """Whether each is up, by name; sets the metric as well. Returns within `timeout` seconds."""
+        """Whether each dependency is up, by name; also sets the metric. Returns within `timeout` seconds."""
         deadline = time.monotonic() + self._timeout
         running = [(dependency, dependency.refresh(self._fresh)) for dependency in self._all]
         for dependency, thread in running:

@@ -1,17 +1,20 @@
 """How gunicorn serves the HTTP services: `gunicorn -c python:common.runtime.gunicorn_conf auth.wsgi:app`.
 
-Clients do not reach it: the gateway is behind nginx (src/nginx), the other services only have the gateway as a client.
-Read by gunicorn's master process; every lower-case name here that gunicorn knows is one of its settings.
+Clients do not reach gunicorn directly: the gateway is behind nginx (src/nginx), and only the gateway calls the other
+services. gunicorn's master process reads this module; each lower-case name that gunicorn knows is a setting.
 """
 
+import functools
+import socket
 from pathlib import Path
 
+from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
 from gunicorn.workers.base import Worker  # type: ignore[import-untyped]
 
-from common.runtime import health, logs, startup
-from common.runtime.settings import ServerSettings
+from common.runtime import health, logs
+from common.runtime.settings import ServerSettings, load_settings
 
-_settings = startup.load(ServerSettings)
+_settings = load_settings(ServerSettings)
 
 # IPv6 addresses need their brackets.
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
@@ -19,7 +22,7 @@ bind = f"{_host}:{_settings.port}"
 workers = _settings.web_workers
 worker_class = "gthread"
 threads = _settings.web_threads
-# s. A worker whose main loop stands still for this long is replaced; requests themselves may take longer.
+# s. A worker whose main loop is blocked for this long is replaced; requests themselves may take longer.
 timeout = 60
 graceful_timeout = _settings.web_grace
 # nginx limits the request line and the headers, with an error in JSON: these limits must not be reached first.
@@ -30,17 +33,29 @@ limit_request_field_size = 16 * 1024
 keepalive = 75
 # The workers' heartbeat is a file: in memory, where a slow disk cannot make a worker look dead.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  gunicorn opens an unlinked file
-# A socket for remote control in the home directory, which nobody uses and a read-only container does not have.
+# The socket for remote control is not used, and a read-only container has no home directory for it.
 control_socket_disable = True
 logconfig_dict = logs.configuration(_settings.log_level, _settings.log_format)
+
+
+@functools.cache
+def _health_listener() -> socket.socket:
+    return health.listen(_settings.health_host, _settings.health_port)
+
+
+def on_starting(_arbiter: Arbiter) -> None:
+    """Called by gunicorn's master before it forks: opens the health port, which all workers share.
+
+    The port stays open while a worker is replaced: a probe then waits for the next worker instead of being refused.
+    """
+    _health_listener()
 
 
 def post_worker_init(worker: Worker) -> None:
     """Called by gunicorn when a worker has loaded the application: serves the probes until the process ends.
 
-    gunicorn itself replaces a worker whose main loop stands still (`timeout`), so liveness asks for no more than that
+    gunicorn itself replaces a worker whose main loop is blocked (`timeout`), so the liveness probe only checks that
     the process answers.
     """
     dependencies = worker.app.wsgi().extensions[health.DEPENDENCIES]
-    server = health.HealthServer(_settings.health_host, _settings.health_port, dependencies, lambda: True, shared=True)
-    server.__enter__()
+    health.HealthServer(_health_listener(), dependencies, lambda: True).__enter__()

@@ -1,4 +1,4 @@
-"""Liveness, readiness, metrics and status: routes for the HTTP services, and a small server beside each process."""
+"""Health checks, metrics and status: routes for the HTTP services, and a health port for each process."""
 
 import socket
 import threading
@@ -13,18 +13,18 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from common.runtime.dependencies import Check, Dependencies
 
-# Where an application keeps its dependencies, for the server beside it.
+# Where an application keeps its dependencies, for the health port.
 DEPENDENCIES = "video2mp3.dependencies"
 
 
 def install(app: Flask, checks: Mapping[str, Check]) -> None:
-    """Adds `/healthz`, `/readyz` and `/metrics` to an HTTP service; none of them asks a dependency."""
+    """Adds `/healthz`, `/readyz` and `/metrics` to an HTTP service; none of them checks a dependency."""
     app.register_blueprint(_probes(lambda: True, generate_latest))
     app.extensions[DEPENDENCIES] = Dependencies({name: _inside(app, check) for name, check in checks.items()})
 
 
 def _inside(app: Flask, check: Check) -> Check:
-    """The check, made by another thread: flask-mysqldb's connections belong to the application."""
+    """The check, for another thread: flask-mysqldb's connections need the application's context."""
 
     def run() -> None:
         with app.app_context():
@@ -55,10 +55,10 @@ def application(dependencies: Dependencies, alive: Callable[[], bool]) -> Flask:
 
 
 def _probes(alive: Callable[[], bool], read_metrics: Callable[[], bytes]) -> Blueprint:
-    """Liveness and readiness, which both say whether the process itself works.
+    """Liveness and readiness, which both report whether the process itself works.
 
-    A dependency that is down makes no process unready: Kubernetes would take all replicas out of service at once, and
-    with them everything that works without the dependency.
+    A process stays ready while a dependency is down: otherwise Kubernetes would take all replicas out of service at
+    once, with everything that works without the dependency.
     """
     routes = Blueprint("health", __name__)
 
@@ -75,14 +75,13 @@ def _probes(alive: Callable[[], bool], read_metrics: Callable[[], bytes]) -> Blu
 
 
 class Heartbeat:
-    """The pulse of a loop: `beat()` inside it, `alive()` says whether it turned lately."""
+    """Detects a blocked loop: the loop calls `beat()`."""
 
     def __init__(self, stale_after: float) -> None:
         self._stale_after = stale_after
         self._last = time.monotonic()
 
     def beat(self) -> None:
-        """Notes that the loop turned."""
         self._last = time.monotonic()
 
     def alive(self) -> bool:
@@ -91,26 +90,28 @@ class Heartbeat:
 
 
 class _QuietHandler(WSGIRequestHandler):
-    # s. Each connection has a thread.
+    # s. Each connection holds a thread.
     timeout = 20
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Probes are no events."""
+        """Does not log probes."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Opens the health port. Connections wait in its backlog until a HealthServer answers them."""
+    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=128)
 
 
 class HealthServer:
     """Serves a process's health routes from a thread of its own while the `with` block runs."""
 
-    def __init__(
-        self, host: str, port: int, dependencies: Dependencies, alive: Callable[[], bool], *, shared: bool = False
-    ) -> None:
-        """`shared` with other processes that do the same: one that is being replaced, and its successor."""
+    def __init__(self, listener: socket.socket, dependencies: Dependencies, alive: Callable[[], bool]) -> None:
+        host, port = listener.getsockname()[:2]
         app = application(dependencies, alive)
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.create_server((host, port), family=family, backlog=128, reuse_port=shared) as listener:
-            self._server: BaseWSGIServer = make_server(
-                host, port, app, threaded=True, request_handler=_QuietHandler, fd=listener.fileno()
-            )
+        self._listener = listener
+        self._server: BaseWSGIServer = make_server(
+            host, port, app, threaded=True, request_handler=_QuietHandler, fd=listener.fileno()
+        )
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
 
     def __enter__(self) -> Self:
@@ -122,4 +123,5 @@ class HealthServer:
     ) -> None:
         self._server.shutdown()
         self._server.server_close()
+        self._listener.close()
         self._thread.join(timeout=5)

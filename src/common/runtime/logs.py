@@ -1,4 +1,4 @@
-"""Logging for people and machines: one event a line with time, level, job and request, as text or JSON."""
+"""Logging: one event per line with time, level, job and request, as text or JSON."""
 
 import json
 import logging
@@ -34,12 +34,12 @@ def bound_to_request(request: str | None) -> Iterator[None]:
 
 
 def is_request_id(text: str) -> bool:
-    """Whether a stranger's text is taken over as an id: it goes into log lines and headers."""
+    """Whether a client's text is accepted as a request id, which goes into log lines and headers."""
     return _REQUEST_ID.fullmatch(text) is not None
 
 
 def current_request() -> str | None:
-    """The id of the request that caused what this thread does."""
+    """The id of the request that this thread works for."""
     return _request.get()
 
 
@@ -53,7 +53,7 @@ def _set(variable: ContextVar[_T], value: _T) -> Iterator[None]:
 
 
 def one_line(text: str) -> str:
-    """The text with line breaks and control characters escaped: a file's name must not forge a log line."""
+    """Escapes line breaks and control characters: a file's name must not forge a log line."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -99,7 +99,7 @@ def _timestamp(record: logging.LogRecord) -> str:
 
 
 def configuration(level: str, form: str) -> dict[str, object]:
-    """The `logging.config` dictionary, which gunicorn takes as well."""
+    """The dictionary for `logging.config`, also used by gunicorn."""
     formatter = _JsonFormatter if form == "json" else _TextFormatter
     return {
         "version": 1,
@@ -116,7 +116,7 @@ def configuration(level: str, form: str) -> dict[str, object]:
         },
         "root": {"level": level, "handlers": ["out"]},
         "loggers": {
-            # pika reports each reconnect at several levels of its stack; ours says it once.
+            # pika logs each reconnect at several levels of its stack; `common.messaging.connection` logs it once.
             "pika": {"level": "CRITICAL"},
             "pymongo": {"level": "WARNING"},
             "gunicorn.error": {"level": level, "propagate": True, "handlers": []},

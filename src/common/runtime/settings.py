@@ -1,6 +1,7 @@
-"""The typed settings that services share: one class a dependency, mixed into one class a service."""
+"""The settings that services share: one class per dependency, combined into one class per service."""
 
-from typing import Annotated, Literal
+import sys
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import quote
 
 from pydantic import (
@@ -10,6 +11,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     SecretStr,
+    ValidationError,
     ValidationInfo,
     field_validator,
 )
@@ -24,24 +26,22 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-# In a variable: values with commas between them.
+# Comma-separated in a variable.
 Delays = Annotated[tuple[PositiveFloat, ...], NoDecode, BeforeValidator(_split)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class EnvironmentSettings(BaseSettings):
-    """A field's name in capitals is its variable; an empty variable counts as none.
+    """A field's name in capitals is its variable; an empty variable counts as missing.
 
-    What depends on two fields is checked by the validator of the later one, not of the whole: the whole is validated
-    only when each field is right, and an operator shall see every problem at once.
+    A rule about two fields is checked by the validator of the later field, not of the model: the model's validators
+    only run when all fields are valid, and an operator should see all problems at once.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
 
 
 class ServiceSettings(EnvironmentSettings):
-    """What each service reads."""
-
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
 
@@ -55,7 +55,7 @@ class MongoSettings(EnvironmentSettings):
     mongodb_user: str | None = None
     mongodb_password: SecretStr | None = None
     mongodb_auth_source: str = "admin"
-    # One database server that stops answering must not hold a request for longer than a person waits.
+    # s. A database that does not answer must not hold a request for longer than a user waits.
     mongodb_timeout: PositiveFloat = 10.0
 
     @field_validator("mongodb_host")
@@ -79,7 +79,7 @@ class MongoSettings(EnvironmentSettings):
 
 
 class RabbitSettings(EnvironmentSettings):
-    """How to reach RabbitMQ, the names of the queues, and how often delivery is tried."""
+    """How to reach RabbitMQ, the names of the queues, and the limits of retries."""
 
     rabbitmq_uri: SecretStr | None = None
     rabbitmq_host: str | None = None
@@ -87,20 +87,20 @@ class RabbitSettings(EnvironmentSettings):
     rabbitmq_user: str = "guest"
     rabbitmq_password: SecretStr | None = Field(None, validate_default=True)
     rabbitmq_vhost: str = "/"
-    # s. RabbitMQ's own default is 60; half of it finds a dead peer within a minute.
+    # s. RabbitMQ's default is 60; half of it detects a dead peer within a minute.
     rabbitmq_heartbeat: PositiveInt = 30
     # s. How long a connect, a declaration or a confirm may take.
     rabbitmq_timeout: PositiveFloat = 10.0
     video_queue: str = Field("video", pattern=r"^[\w.-]{1,80}$")
     mp3_queue: str = Field("mp3", pattern=r"^[\w.-]{1,80}$")
-    # Only for those who use it: the others do not declare it.
+    # Services without this setting do not declare the queue.
     summary_queue: str | None = Field(None, pattern=r"^[\w.-]{1,80}$")
-    # s. The waits before the second, third, … attempt; their number limits the attempts.
+    # s. The delays before the second, third, … attempt; their number limits the attempts.
     retry_delays: Delays = (2, 10, 60, 300)
-    # How many deliveries of a message may end without an answer, as its consumer vanished, before it is a dead letter.
-    # Well above the crashes that the services count themselves; this is the last resort.
+    # How many deliveries of a message may end without an acknowledgement, because its consumer crashed, before it is
+    # dead-lettered. A last resort, well above the number of crashes that the services count themselves.
     delivery_limit: PositiveInt = 30
-    # How many of a queue's messages may become dead letters for unexpected errors within dead_letter_window s; then its
+    # How many of a queue's messages may be dead-lettered for unexpected errors within dead_letter_window s; then its
     # consumers pause, and try one message every dead_letter_probe s.
     dead_letter_limit: PositiveInt = 20
     dead_letter_window: PositiveFloat = 3600.0
@@ -124,28 +124,28 @@ class RabbitSettings(EnvironmentSettings):
 
 
 class LinkSettings(EnvironmentSettings):
-    """How the download links of the emails are signed and where they lead."""
+    """How the download links in emails are signed, and their address."""
 
-    # At least 32 bytes, as RFC 7518 section 3.2 asks of a key for HMAC-SHA256.
+    # At least 32 bytes: RFC 7518 section 3.2, for a key for HMAC-SHA256.
     link_secret: SecretStr = Field(min_length=32)
     public_url: str = Field("http://video2mp3.com", pattern=r"^https?://[^\s/]+(/[^\s]*)?$")
-    # s. A link in an email is used within days; the job itself stays for RETENTION_DAYS.
+    # s. The job itself is kept for RETENTION_DAYS.
     link_lifetime: PositiveInt = 7 * 24 * 3600
-    # s. How far the clocks of the services may differ: a link that another one signed just now may be from the future.
+    # s. How far the clocks of the services may differ: a link that was just signed may be from the future.
     link_leeway: NonNegativeFloat = 60.0
 
 
 class LoginServiceSettings(EnvironmentSettings):
-    """How to reach the auth service, which knows whose a token is."""
+    """How to reach the auth service."""
 
     auth_svc_address: str = Field(pattern=r"^[\w.:\[\]-]+$")
-    # s. To connect, and to answer: a login spends 50 ms on its password hash and may wait its turn.
+    # s. To connect, and to answer: a login spends 50 ms on its password hash and may wait for others.
     auth_connect_timeout: PositiveFloat = 2.0
     auth_timeout: PositiveFloat = 8.0
 
 
 class HealthSettings(EnvironmentSettings):
-    """Where probes and Prometheus ask: apart from what clients reach, who may use up what serves them."""
+    """The health port, for probes and Prometheus: clients cannot reach it, nor use up its threads."""
 
     health_host: str = "0.0.0.0"  # noqa: S104  probes come from the node
     health_port: Port = 8081
@@ -156,21 +156,48 @@ class ServerSettings(ServiceSettings, HealthSettings):
 
     host: str = "0.0.0.0"  # noqa: S104  a container's only interface
     port: Port = 5000
-    # One process: replicas are Kubernetes' business, hashing and file transfers release the interpreter's lock, and
-    # each process counts its own metrics and rate limits.
+    # One process: Kubernetes adds replicas, hashing and file transfers release the interpreter's lock, and each process
+    # has its own metrics and rate limits.
     web_workers: PositiveInt = 1
-    # Uploads, downloads and followed jobs each hold a thread while they last.
+    # Each upload, download and event stream holds a thread.
     web_threads: PositiveInt = 64
-    # s. For what is in progress at SIGTERM; Kubernetes kills after 30.
+    # s. For requests in progress at SIGTERM; Kubernetes kills the process after 30.
     web_grace: PositiveInt = 25
 
 
 class WorkerSettings(ServiceSettings, HealthSettings, MongoSettings, RabbitSettings):
-    """What both workers read."""
+    """The settings of each worker."""
 
-    # s. A worker whose loop did not turn for this long is reported dead to the liveness probe.
+    # s. A worker whose loop is blocked for this long fails its liveness probe.
     health_stale_after: PositiveFloat = 60.0
-    # s. How long the job at hand may go on after SIGTERM before it is handed back to the queue.
+    # s. How long the current message may take after SIGTERM before it is returned to the queue.
     shutdown_grace: NonNegativeFloat = 10.0
-    # For tests only: the process stops itself when it first gets to this point.
+    # For tests only: the process stops itself when it first reaches this point.
     stop_at: Point | None = None
+
+
+Settings = TypeVar("Settings", bound=ServiceSettings)
+
+# The same as gunicorn's for an application that failed to load.
+EXIT_CONFIGURATION = 4
+
+
+def configuration_errors(error: ValidationError) -> list[str]:
+    """One line per problem: the variable's name and what is wrong, never its value."""
+    lines = []
+    for problem in error.errors(include_input=False, include_url=False):
+        name = "_".join(str(part) for part in problem["loc"][:1]).upper()
+        text = "is missing" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
+        lines.append(f"{name}: {text}" if name else text)
+    return lines
+
+
+def load_settings(settings: type[Settings]) -> Settings:
+    """Returns the settings, or prints every problem by the variable's name and exits with 4."""
+    try:
+        return settings()
+    except ValidationError as error:
+        sys.stderr.write("The configuration is invalid. Correct these environment variables and start again:\n")
+        for line in configuration_errors(error):
+            sys.stderr.write(f"  {line}\n")
+        raise SystemExit(EXIT_CONFIGURATION) from None

@@ -1,4 +1,4 @@
-"""How a worker process runs: health server, signals, and the consumer in the main thread."""
+"""Runs a worker process: health port, signals, and the consumer in the main thread."""
 
 import logging
 import signal
@@ -18,7 +18,7 @@ from common.messaging.settlement import Settlement
 from common.messaging.topology import Consumption
 from common.runtime import checkpoints, logs
 from common.runtime.dependencies import Check, Dependencies
-from common.runtime.health import HealthServer, Heartbeat
+from common.runtime.health import HealthServer, Heartbeat, listen
 from common.runtime.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ M = TypeVar("M", bound=Envelope)
 
 
 class Shutdown:
-    """What a signal asks for: at first to take no more work, after a grace (or a second signal) to drop it."""
+    """After a signal no more messages are taken; the current one has `grace` s left, or until a second signal."""
 
     def __init__(self, grace: float) -> None:
         self.requested = threading.Event()
@@ -35,12 +35,11 @@ class Shutdown:
         self._deadline = float("inf")
 
     def request(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
-        """A signal handler."""
         self._deadline = time.monotonic() + (0 if self.requested.is_set() else self._grace)
         self.requested.set()
 
     def overdue(self) -> bool:
-        """Whether the work at hand must be handed back now."""
+        """Whether the current message must be returned to the queue now."""
         return time.monotonic() >= self._deadline
 
 
@@ -50,12 +49,12 @@ def run(
     build: Callable[[Publisher, Shutdown], Handler[M]],
     checks: Mapping[str, Check],
     *,
-    read: Callable[[bytes, int | None], M] = decode,  # type: ignore[assignment]  # the default of the queues of jobs
+    read: Callable[[bytes, int | None], M] = decode,  # type: ignore[assignment]  # the default, for the queues of jobs
     retries: RetryPolicy | None = None,
 ) -> int:
-    """Consumes `queue` with the handler that `build` makes until SIGTERM or SIGINT; returns the exit code.
+    """Consumes `queue` with the handler from `build` until SIGTERM or SIGINT; returns the exit code.
 
-    `retries` are those of transient failures, if they are not RETRY_DELAYS.
+    `retries` applies to transient failures, by default with RETRY_DELAYS.
     """
     logs.configure(settings.log_level, settings.log_format)
     if settings.stop_at is not None:
@@ -66,7 +65,7 @@ def run(
     retries = retries or RetryPolicy(settings.retry_delays)
     consumption = Consumption(queue, (*retries.delays, *settings.retry_delays), settings.dead_letter_window)
     connection = BrokerConnection(settings, name=queue, consumption=consumption)
-    publisher = Publisher(settings, connection)
+    publisher = Publisher(connection)
     heartbeat = Heartbeat(settings.health_stale_after)
     handler = build(publisher, shutdown)
     consumer = Consumer(
@@ -78,7 +77,7 @@ def run(
         probe_every=settings.dead_letter_probe,
     )
     dependencies = Dependencies({"rabbitmq": connection.check, **checks})
-    with HealthServer(settings.health_host, settings.health_port, dependencies, heartbeat.alive):
+    with HealthServer(listen(settings.health_host, settings.health_port), dependencies, heartbeat.alive):
         consumer.run()
     log.info("Stopped")
     return 0

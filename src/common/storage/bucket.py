@@ -20,24 +20,25 @@ from common.storage.orphaned_chunks import OrphanedChunks
 from common.storage.orphaned_files import OrphanedFiles
 from common.storage.writer import MARKER, Beginning, GridWriter
 
-# Chunks to a message from MongoDB. 4 of 255 KiB measured as fast as 16, and take less memory.
+# Chunks per message from MongoDB: 4 of 255 KiB were as fast as 16, and need less memory.
 READ_BATCH = 4
-# Readers of a process for whom MongoDB goes on by itself. Each holds a connection, of which pymongo makes 100, and
-# MongoDB holds a message for it: clients that read slowly must not take all of either.
+# Readers of a process with an exhaust cursor. Each holds one of pymongo's 100 connections, and a message in MongoDB:
+# clients that read slowly must not use up all of either.
 STREAMS = 32
 _streams = BoundedSemaphore(STREAMS)
-# Numbers of chunks that one query names.
+# Chunk numbers per query.
 QUERY = 512
 
 
 class DamagedFile(PermanentError):
-    """Raised when chunks of a stored file are missing."""
+    """Chunks of a stored file are missing or have the wrong length."""
+
+    def __init__(self) -> None:
+        super().__init__("The stored file is damaged. Upload it again.", Failure.NO_LONGER_STORED)
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file's record."""
-
     id: ObjectId
     filename: str
     length: int
@@ -58,7 +59,7 @@ class Bucket:
         self.adoption = Adoption(db)
 
     def ensure_indexes(self) -> None:
-        """Creates the indexes that the GridFS specification asks for, and those of our own queries."""
+        """Creates the indexes of the GridFS specification, and those for the queries of this package."""
         with failures():
             self._chunks.create_index([("files_id", 1), ("n", 1)], unique=True)
             self._files.create_index([("filename", 1), ("uploadDate", 1)])
@@ -67,7 +68,7 @@ class Bucket:
         self.orphaned_chunks.ensure_indexes()
 
     def create(self, filename: str, content_type: str, metadata: Mapping[str, Any]) -> GridWriter:
-        """Begins a file; use it in a `with` block and call `finish()`."""
+        """Starts a file; use it in a `with` block and call `finish()`."""
         return GridWriter(self._db, filename, content_type, metadata)
 
     def resume(
@@ -80,29 +81,29 @@ class Bucket:
         *,
         turn: int = 0,
     ) -> GridWriter:
-        """Goes on with a file of which `size` bytes are stored, and deletes what is stored behind them.
+        """Resumes a file of which `size` bytes are stored, and deletes chunks after them.
 
-        Only one writer at a time may do so; `turn` rises with each, and one that comes late leaves alone what those
-        after it have stored. End it with `suspend()`, `leave()` or `finish()`: a `with` block aborts it.
+        Only one writer at a time may do so. `turn` increases with each: a delayed writer does not delete chunks of its
+        successors. End it with `suspend()`, `leave()` or `finish()`: a `with` block aborts it.
         """
         whole, rest = divmod(size, DEFAULT_CHUNK_SIZE)
         behind = {"$gte": whole + (1 if rest else 0)}
         with failures():
             self._chunks.delete_many({"files_id": file_id, "n": behind, "turn": {"$not": {"$gt": turn}}})
-            # The chunk that is not full is this writer's from now on: one that lost its right must not undo the next's.
+            # Marks the chunk that is not full as this writer's: a delayed writer must not overwrite it.
             writer = uuid4().hex
             mine = {"$set": {"writer": writer, "turn": turn}}
             known = {"files_id": file_id, "n": whole, "turn": {"$not": {"$gt": turn}}}
             last = self._chunks.find_one_and_update(known, mine) if rest else None
         if rest and (last is None or len(last["data"]) < rest):
-            raise DamagedFile("The stored file is damaged. Upload it again.", Failure.NO_LONGER_STORED)
+            raise DamagedFile
         tail = bytes(last["data"][:rest]) if last else b""
         return GridWriter(self._db, filename, content_type, metadata, Beginning(file_id, size, tail, writer, turn))
 
     def publish(
         self, file_id: ObjectId, size: int, filename: str, content_type: str, metadata: Mapping[str, Any]
     ) -> None:
-        """Makes a file visible whose bytes are all stored; repeating it changes nothing."""
+        """Makes a file visible whose chunks are all stored; idempotent."""
         record = {
             "length": size,
             "chunkSize": DEFAULT_CHUNK_SIZE,
@@ -115,26 +116,25 @@ class Bucket:
             self._files.update_one({"_id": file_id}, {"$setOnInsert": record}, upsert=True)
 
     def accept(self, *file_ids: ObjectId) -> bool:
-        """Notes that videos have their jobs, and are no orphans; False when one of the files is gone.
+        """Records that videos have jobs and are not orphaned; returns False if one of the files is gone.
 
-        Call it after the job is made: a file of which this is not known may be deleted by housekeeping.
+        Call it after the job is created: housekeeping may delete a file without this mark.
         """
-        # Not majority: housekeeping notes it again when a failover has lost it.
+        # Not "majority": housekeeping repeats it if a failover has lost it.
         files = self._files.with_options(write_concern=WriteConcern(w=1))
         change = {"$set": {"metadata.job": True}, "$unset": {"orphan": ""}}
         with failures():
             return files.update_many({"_id": {"$in": file_ids}}, change).matched_count == len(file_ids)
 
     def find(self, file_id: ObjectId) -> StoredFile | None:
-        """The file's record, None when there is no such file."""
         with failures():
             document = self._files.find_one({"_id": file_id})
         return _stored(document) if document else None
 
     def read(self, file: StoredFile, start: int = 0, stop: int | None = None) -> Generator[bytes]:
-        """The bytes from `start` up to `stop` (exclusive, default the end), a chunk at a time.
+        """Yields the bytes from `start` to `stop` (exclusive, default the end), one chunk at a time.
 
-        Raises DamagedFile when a chunk is missing or of the wrong length.
+        Raises DamagedFile.
         """
         stop = file.length if stop is None else stop
         if start >= stop:
@@ -146,10 +146,7 @@ class Bucket:
                 yield data[max(start - offset, 0) : stop - offset]
 
     def chunks(self, file: StoredFile, numbers: Sequence[int]) -> Generator[tuple[int, bytes]]:
-        """The chunks of these numbers, which rise, each with its number.
-
-        Raises DamagedFile when one is missing or of the wrong length.
-        """
+        """Yields the chunks with these numbers, which must be ascending, each with its number. Raises DamagedFile."""
         with self._stream() as kind:
             for part in _parts(numbers):
                 expected = iter(part)
@@ -158,16 +155,16 @@ class Bucket:
                         number, data = row["n"], row["data"]
                         offset = number * file.chunk_size
                         if number != next(expected, None) or len(data) != min(file.chunk_size, file.length - offset):
-                            raise DamagedFile("The stored file is damaged. Upload it again.", Failure.NO_LONGER_STORED)
+                            raise DamagedFile
                         yield number, data
                 if next(expected, None) is not None:
-                    raise DamagedFile("The stored file is damaged. Upload it again.", Failure.NO_LONGER_STORED)
+                    raise DamagedFile
 
     @contextmanager
     def _stream(self) -> Iterator[int]:
-        """The kind of cursor for one more reader: exhaust while they are few, an ordinary one beyond.
+        """The kind of cursor for one more reader: exhaust for the first STREAMS readers, then an ordinary one.
 
-        With it, 800 MB take 1.2 s instead of 1.9. A `mongos` has it since MongoDB 7.1 only (SERVER-57297).
+        An exhaust cursor reads 800 MB in 1.2 s instead of 1.9. `mongos` supports it since MongoDB 7.1 (SERVER-57297).
         """
         with failures():
             sharded = self._db.client.is_mongos
@@ -180,24 +177,24 @@ class Bucket:
 
     def _rows(self, file: StoredFile, numbers: Sequence[int], kind: int) -> Cursor[Document]:
         which = {"$gte": numbers[0], "$lte": numbers[-1]} if isinstance(numbers, range) else {"$in": numbers}
-        # No projection: MongoDB would copy each chunk for it.
+        # A projection would make MongoDB copy each chunk.
         found = self._chunks.find({"files_id": file.id, "n": which}, cursor_type=kind)
         return found.sort("n", 1).batch_size(READ_BATCH)
 
     def delete(self, file_id: ObjectId) -> None:
-        """Deletes the file if it is there: its record first, so that nobody reads half of it."""
+        """Deletes the file if it exists: its record first, so that no reader gets half of it."""
         with failures():
             self._files.delete_one({"_id": file_id})
             self._chunks.delete_many({"files_id": file_id})
 
     def ids_of_video(self, video_fid: ObjectId) -> list[ObjectId]:
-        """The results that were made from a video."""
+        """The ids of the MP3s that were made from a video."""
         with failures():
             return [row["_id"] for row in self._files.find({"metadata.video_fid": video_fid}, {"_id": 1})]
 
 
 def _parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    """A range as it is, a list in pieces that one query takes."""
+    """A range as one part, a list in parts of QUERY numbers."""
     if isinstance(numbers, range):
         if numbers:
             yield numbers

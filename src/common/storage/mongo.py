@@ -1,4 +1,4 @@
-"""The connection to MongoDB, its deadlines, and its failures in the terms of our error tree."""
+"""The connection to MongoDB, its timeouts, and its failures as TransientError."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -20,19 +20,19 @@ T = TypeVar("T")
 
 VIDEOS = "videos"
 MP3S = "mp3s"
-# Documents that are handled together.
+# Documents in a batch.
 BATCH = 500
 
 
 class StorageUnavailable(TransientError):
-    """Raised when MongoDB does not answer, or not in time."""
+    """MongoDB does not answer, or not in time."""
 
 
 def connect(settings: MongoSettings) -> Client:
-    """Returns a client that connects on first use; make one a process, after the fork.
+    """Returns a client that connects on first use; each process needs its own, created after the fork.
 
-    Writes are acknowledged when a majority has them in its journal: what was accepted survives a `kill -9`
-    of mongod, which may otherwise lose the last 100 ms (MongoDB manual, "Journaling").
+    Writes are acknowledged when a majority has them in its journal: they survive a `kill -9` of mongod, which may
+    otherwise lose the last 100 ms (MongoDB manual, "Journaling").
     """
     milliseconds = int(settings.mongodb_timeout * 1000)
     return MongoClient(
@@ -43,7 +43,7 @@ def connect(settings: MongoSettings) -> Client:
         serverSelectionTimeoutMS=milliseconds,
         socketTimeoutMS=milliseconds * 2,
         waitQueueTimeoutMS=milliseconds,
-        retryWrites=False,  # needs a replica set; each caller knows what a repeat of its write means
+        retryWrites=False,  # needs a replica set
         tz_aware=True,
         appname="video2mp3",
     )
@@ -51,7 +51,7 @@ def connect(settings: MongoSettings) -> Client:
 
 @contextmanager
 def failures() -> Iterator[None]:
-    """Turns every failure of MongoDB inside the block into StorageUnavailable."""
+    """Raises StorageUnavailable for every failure of MongoDB inside the block."""
     try:
         yield
     except PyMongoError as error:
@@ -59,7 +59,6 @@ def failures() -> Iterator[None]:
 
 
 def batches(items: Iterable[T]) -> Iterator[list[T]]:
-    """The items in lists of at most BATCH."""
     batch: list[T] = []
     for item in items:
         batch.append(item)
@@ -71,13 +70,13 @@ def batches(items: Iterable[T]) -> Iterator[list[T]]:
 
 
 def older_than(grace: float, field: str) -> Document:
-    """What finds the documents whose `field` is a time at least `grace` seconds ago, by MongoDB's own clock."""
+    """Matches documents whose `field` is a time at least `grace` seconds ago by MongoDB's clock."""
     limit = {"$subtract": ["$$NOW", int(grace * 1000)]}
     return {field: {"$type": "date"}, "$expr": {"$lte": [f"${field}", limit]}}
 
 
 def ping(client: Client, timeout: float = 3.0) -> Callable[[], None]:
-    """A check that MongoDB answers within `timeout` seconds."""
+    """Returns a check that MongoDB answers within `timeout` seconds."""
 
     def check() -> None:
         with failures(), pymongo.timeout(timeout):

@@ -1,4 +1,4 @@
-"""Chunks of ours whose file has no record, as interrupted uploads and deletions leave them.
+"""Chunks without a file, which interrupted uploads and deletions leave behind.
 
 As with files (`common.storage.orphaned_files`), they are suspected first and deleted later; the suspicions are
 documents of the collection `orphaned_chunks`.
@@ -17,7 +17,7 @@ from common.storage.writer import MARKER
 
 @dataclass(frozen=True)
 class ChunkGroup:
-    """Chunks of one file that has no record; `newest` is the id of the last one."""
+    """The chunks of one missing file; `newest` is the id of the last one."""
 
     file_id: ObjectId
     newest: ObjectId
@@ -26,7 +26,7 @@ class ChunkGroup:
 
 
 class OrphanedChunks:
-    """Chunks whose file has no record; every method raises StorageUnavailable when MongoDB does not answer."""
+    """Every method raises StorageUnavailable when MongoDB does not answer."""
 
     def __init__(self, db: Db) -> None:
         self._db = db
@@ -34,31 +34,30 @@ class OrphanedChunks:
         self._suspects = db["orphaned_chunks"]
 
     def ensure_indexes(self) -> None:
-        """Creates the index of the suspicions by age."""
         with failures():
             self._suspects.create_index([("since", 1)])
 
     def groups(self, before: datetime) -> Iterator[list[ChunkGroup]]:
-        """Those to which nothing was added since that time, in batches."""
-        # The group of a sorted index's first field is a DISTINCT_SCAN: it visits one entry a file, not a chunk.
+        """Yields those without new chunks since that time, in batches."""
+        # Grouping by the first field of a sorted index is a DISTINCT_SCAN: it visits one entry per file, not per chunk.
         pipeline: list[Document] = [
             {"$sort": {"files_id": 1, "n": 1}},
             {"$group": {"_id": "$files_id"}},
             {"$match": {"_id": {"$lt": ObjectId.from_datetime(before)}}},
             {"$lookup": {"from": "fs.files", "localField": "_id", "foreignField": "_id", "as": "file"}},
             {"$match": {"file": []}},
-            # Uploads that go on later (gateway.uploads.resumable) are in nobody's way.
+            # Uploads that can be resumed (gateway.uploads.resumable) are not orphaned.
             {"$lookup": {"from": "uploads", "localField": "_id", "foreignField": "_id", "as": "upload"}},
             {"$match": {"upload": []}},
             {"$project": {"_id": 1}},
         ]
         with failures():
             found = (self._group(row["_id"]) for row in self._chunks.aggregate(pipeline))
-            # A slow upload may have begun long ago and still go on.
+            # A slow upload may have started long ago and still be in progress.
             yield from batches(group for group in found if group and group.newest.generation_time < before)
 
     def suspect(self, groups: Iterable[ChunkGroup]) -> int:
-        """Suspects chunks that were not suspected yet; returns how many files they are of."""
+        """Suspects those that were not suspected before; returns how many."""
         changes = [UpdateOne({"_id": group.file_id}, [{"$set": _first_time(group)}], upsert=True) for group in groups]
         if not changes:
             return 0
@@ -66,24 +65,24 @@ class OrphanedChunks:
             return self._suspects.bulk_write(changes, ordered=False).upserted_count
 
     def due(self, grace: float) -> Iterator[list[ChunkGroup]]:
-        """Those that have been suspected for `grace` seconds, in batches."""
+        """Yields those that have been suspected for at least `grace` seconds, in batches."""
         with failures():
             for rows in batches(self._suspects.find(older_than(grace, "since")).batch_size(BATCH)):
                 yield [ChunkGroup(row["_id"], row["newest"], ours=True, since=row["since"]) for row in rows]
 
     def delete(self, group: ChunkGroup) -> None:
-        """Deletes suspected chunks; call it only while they are `still_orphaned`."""
+        """Deletes suspected chunks; the caller checks `still_orphaned` before."""
         with failures():
             self._chunks.delete_many({"files_id": group.file_id})
             self._suspects.delete_one({"_id": group.file_id, "since": group.since})
 
     def acquit(self, groups: Sequence[ChunkGroup]) -> None:
-        """Suspects chunks no longer."""
+        """Removes suspicions."""
         with failures():
             self._suspects.delete_many({"_id": {"$in": [group.file_id for group in groups]}})
 
     def still_orphaned(self, group: ChunkGroup) -> bool:
-        """Whether they are there, have no file, and nothing was added since they were suspected."""
+        """Whether they exist, have no file, and none was added since they were suspected."""
         found = self._group(group.file_id)
         with failures():
             owners = (self._db[name].find_one({"_id": group.file_id}, {"_id": 1}) for name in ("fs.files", "uploads"))
@@ -100,6 +99,6 @@ class OrphanedChunks:
 
 
 def _first_time(group: ChunkGroup) -> Document:
-    # The first time counts, unless something was added since then.
+    # Keeps the time of the first suspicion, unless chunks were added since.
     same = {"$eq": ["$newest", group.newest]}
     return {"since": {"$cond": [same, "$since", "$$NOW"]}, "newest": group.newest}

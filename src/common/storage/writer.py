@@ -1,7 +1,7 @@
-"""Writes a GridFS file as its bytes arrive: memory stays at a few batches, whatever the file's size.
+"""Writes a GridFS file as its bytes arrive, with memory for a few batches, whatever the file's size.
 
-pymongo's own `GridIn` collects up to 32 MB before each insert and leaves its chunks behind when it is abandoned;
-this writer overlaps small batches with the arrival of the next bytes and deletes what an abort leaves.
+pymongo's `GridIn` collects up to 32 MB before each insert, and leaves its chunks behind when it is abandoned. This
+writer inserts small batches while the next bytes arrive, and deletes the chunks of an aborted file.
 """
 
 import io
@@ -25,36 +25,38 @@ from common.storage.mongo import Db, StorageUnavailable, failures
 
 log = logging.getLogger(__name__)
 
-# The marker of what we stored: in the metadata of each file, and in each chunk, as chunks arrive before their file's
-# record. Other software may keep files in the same database; housekeeping touches nothing without the marker.
+# Marks the files of this software: in the metadata of each file and, as chunks are stored before their file's record,
+# in each chunk. Other software may use the same database; housekeeping ignores everything without the marker.
 MARKER = {"service": "video2mp3"}
-# s. A writer that stood still for longer cannot finish: housekeeping may have deleted what it stored.
+# Matches the records of such files.
+MARKED = {f"metadata.{name}": value for name, value in MARKER.items()}
+# s. A writer that was idle for longer cannot finish: housekeeping may have deleted its chunks.
 STALE = 3600.0
-# Chunks to an insert: 8 of 255 KiB are 2 MiB, where larger batches measured no faster and cost memory.
+# Chunks per insert: 8 of 255 KiB are 2 MiB. Larger batches were not faster, and need more memory.
 BATCH = 8
-# Inserts of a file under way at a time: with two, 800 MB took MongoDB 3.3 s instead of 4.6; three were no faster.
+# Concurrent inserts of a file: with two, 800 MB took 3.3 s instead of 4.6; three were not faster.
 _INSERTS = 2
-# Files of a process that may have a second one: it costs 4 MB, as pymongo encodes all of it.
+# Files of a process that may have a second one, which needs 4 MB, as pymongo encodes the whole batch.
 SECOND_INSERTS = 8
 _second_inserts = BoundedSemaphore(SECOND_INSERTS)
 
 
 @dataclass(frozen=True)
 class Beginning:
-    """A file of which the first `size` bytes are stored, and nothing behind them."""
+    """A file of which exactly the first `size` bytes are stored."""
 
     id: ObjectId
     size: int
     tail: bytes
-    """The bytes in its last chunk, if that is not full."""
+    """The bytes of its last chunk, if it is not full."""
     writer: str
-    """The mark that this chunk has while nobody else has begun to go on with the file."""
+    """The mark of that chunk until another writer resumes the file."""
     turn: int = 0
-    """Of this writer among those that go on with the file: it is in all of its chunks."""
+    """The number of this writer among those that resumed the file; stored in each of its chunks."""
 
 
 class GridWriter(io.RawIOBase):
-    """A file that is being written. `with` aborts it when the block fails; `finish()` makes it visible."""
+    """A file that is being written. Leaving a `with` block aborts it; `finish()` makes it visible."""
 
     def __init__(
         self,
@@ -67,15 +69,14 @@ class GridWriter(io.RawIOBase):
         super().__init__()
         self.id = beginning.id if beginning else ObjectId()
         self.size = beginning.size if beginning else 0
-        # What the chunk that is not full held when the writing went on.
         self.tail = beginning.tail if beginning else b""
         self._writer = beginning.writer if beginning else ""
         self._marks = {**MARKER, "turn": beginning.turn} if beginning else MARKER
         self._stored = self.size
         self._last_insert = time.monotonic()
         self._db = db
-        # The chunks need no acknowledgement of their own: the file's record is written after them, with the
-        # journal, and the journal keeps the order.
+        # The file's record is written after the chunks, with the journal, which keeps the order: so the chunks need
+        # no journaled acknowledgement.
         self._chunks = db.get_collection("fs.chunks", write_concern=WriteConcern(w=1))
         self._document = {
             "filename": filename,
@@ -83,27 +84,26 @@ class GridWriter(io.RawIOBase):
             "chunkSize": DEFAULT_CHUNK_SIZE,
             "metadata": {**metadata, **MARKER},
         }
-        # What is no whole chunk yet, as it came: it is copied once, when it becomes one.
+        # Pieces of the next chunk, which are copied once, when it is full.
         self._pieces: list[bytes | memoryview] = [self.tail]
         self._waiting = len(self.tail)
         self._batch: list[dict[str, Any]] = []
         self._next = self.size // DEFAULT_CHUNK_SIZE
-        # The number of the chunk that is there already, but not full.
+        # The number of the stored chunk that is not full.
         self._unfull = self._next if self.tail else None
         self._threads = ThreadPoolExecutor(_INSERTS, thread_name_prefix="gridfs")
-        # Each with the file's size up to its end.
+        # Each with the size of the file after it.
         self._pending: deque[tuple[Future[None], int]] = deque()
         self._finished = False
 
     @property
     def stored(self) -> int:
-        """Bytes of it, from its beginning, that are certainly in the database; raises as `write` does."""
+        """How many bytes from the beginning are certainly in the database; raises as `write` does."""
         while self._pending and self._pending[0][0].done():
             self._settle(len(self._pending) - 1)
         return self._stored
 
     def writable(self) -> bool:
-        """Always true: the stream is for writing only."""
         return True
 
     def write(self, data: Any, /) -> int:
@@ -125,7 +125,7 @@ class GridWriter(io.RawIOBase):
     def finish(self) -> ObjectId:
         """Stores the rest and the file's record; returns the file's id."""
         if self._next and time.monotonic() - self._last_insert > STALE:
-            raise StorageUnavailable(f"The writer of the file {self.id} stood still for too long")
+            raise StorageUnavailable(f"The writer of file {self.id} was idle for too long")
         self._flush_all()
         with failures():
             record = {"_id": self.id, "length": self.size, "uploadDate": datetime.now(UTC), **self._document}
@@ -134,21 +134,21 @@ class GridWriter(io.RawIOBase):
         return self.id
 
     def suspend(self) -> int:
-        """Stores what has come so far, a chunk that is not full included, and ends the writing; returns the size.
+        """Stores everything received, including a chunk that is not full, and closes the writer; returns the size.
 
-        The file stays invisible; a writer with its `Beginning` goes on.
+        The file stays invisible; a writer with its `Beginning` can resume it.
         """
         self._flush_all()
         self.leave()
         return self.size
 
     def leave(self) -> None:
-        """Ends the writing; what was stored stays."""
+        """Closes the writer and keeps the stored chunks."""
         self._finished = True
         self.close()
 
     def abort(self) -> None:
-        """Deletes what was stored; chunks that can't be deleted now are left to housekeeping."""
+        """Deletes the stored chunks; if this fails, they are left for housekeeping."""
         if self._finished:
             return
         self._finished = True
@@ -156,11 +156,10 @@ class GridWriter(io.RawIOBase):
         try:
             self._db["fs.chunks"].delete_many({"files_id": self.id})
         except PyMongoError as error:
-            log.warning("Chunks of the abandoned file %s are left to housekeeping: %s", self.id, error)
+            log.warning("Chunks of the abandoned file %s are left for housekeeping: %s", self.id, error)
         self.close()
 
     def close(self) -> None:
-        """Ends the writer's threads."""
         if not self.closed:
             self._threads.shutdown(wait=True)
             self._pieces.clear()
@@ -175,7 +174,6 @@ class GridWriter(io.RawIOBase):
         self._settle(0)
 
     def _cut(self) -> None:
-        """Makes a chunk of what waits to be one."""
         data = b"".join(self._pieces)
         self._batch.append({"_id": ObjectId(), "files_id": self.id, "n": self._next, "data": data, **self._marks})
         self._next += 1
@@ -194,7 +192,7 @@ class GridWriter(io.RawIOBase):
             pending.add_done_callback(lambda _: _second_inserts.release())
         self._pending.append((pending, self.size - self._waiting))
         if batch[0]["n"] == self._unfull:
-            # Whether the file is still this writer's shows here: nothing is written behind it before.
+            # Nothing is written after this chunk before it is clear that no other writer has resumed the file.
             self._settle(0)
 
     def _insert(self, batch: list[dict[str, Any]]) -> None:
@@ -204,16 +202,16 @@ class GridWriter(io.RawIOBase):
                 mine = {"files_id": self.id, "n": self._unfull, "writer": self._writer}
                 found = self._chunks.replace_one(mine, first)
                 if found.matched_count == 0:
-                    raise StorageUnavailable(f"Another writer has gone on with the file {self.id}")
+                    raise StorageUnavailable(f"Another writer has resumed file {self.id}")
                 batch = batch[1:]
             if batch:
                 self._chunks.insert_many(batch, ordered=False)
 
     def _settle(self, left: int) -> None:
-        """Waits until no more than `left` inserts are under way, in the file's order."""
+        """Waits, in the order of the file, until at most `left` inserts are in progress."""
         while len(self._pending) > left:
             pending, size = self._pending[0]
-            # One that failed stays: whoever goes on must not get behind the hole.
+            # A failed insert stays in the queue, so that `_stored` never includes chunks after the gap.
             pending.result()
             self._pending.popleft()
             self._stored = size

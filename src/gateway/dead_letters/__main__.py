@@ -17,8 +17,9 @@ from common.errors import TransientError
 from common.messaging.connection import connect
 from common.messaging.message import DIED_AT, REASON
 from common.messaging.topology import dead_queue, queues
-from common.runtime import logs, startup
+from common.runtime import logs
 from common.runtime.logs import one_line
+from common.runtime.settings import load_settings
 from gateway.command import Tools, tools, wait_for_broker
 from gateway.dead_letters.targets import Subject, reopen, subject
 from gateway.settings import StoreSettings
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.command != "list" and not options.which:
         parser.error(f"{options.command}: which? Give numbers from 'list', job ids, or 'all'.")
-    settings = startup.load(StoreSettings)
+    settings = load_settings(StoreSettings)
     logs.configure("ERROR", settings.log_format)
     if options.queue and options.queue not in queues(settings):
         parser.error(f"--queue: there are {', '.join(queues(settings))}")

@@ -10,8 +10,8 @@ from common.domain.links import DownloadLinks
 from common.errors import Conflict, NotFound, PreconditionFailed, Unauthorized
 from common.http.identity import Identity
 from common.http.validation import object_id
+from common.runtime.concurrency import ConcurrencyLimiter
 from common.storage.bucket import StoredFile
-from gateway.concurrency import ConcurrencyLimiter
 from gateway.downloads import ranges
 from gateway.jobs.store import Store
 
@@ -58,13 +58,13 @@ def blueprint(identity: Identity, store: Store, links: DownloadLinks, transfers:
 def _send_in_turn(file: StoredFile, store: Store, transfers: ConcurrencyLimiter) -> Response:
     if request.method == "HEAD":
         return _send(file, store)
-    give_back = transfers.take(str(file.metadata.get("username")))
+    release = transfers.acquire(str(file.metadata.get("username")))
     try:
         response = _send(file, store)
     except BaseException:
-        give_back()
+        release()
         raise
-    response.call_on_close(give_back)
+    response.call_on_close(release)
     return response
 
 

@@ -9,7 +9,8 @@ from types import FrameType
 
 from common.errors import TransientError
 from common.messaging.connection import BrokerUnavailable
-from common.runtime import logs, startup
+from common.runtime import logs
+from common.runtime.settings import load_settings
 from gateway.command import Tools, tools, wait_for_broker
 from gateway.housekeeping import migrations
 from gateway.housekeeping.orphans import OrphanCleanup
@@ -32,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.delete_held is not None and options.delete_held < 1:
         parser.error("--delete-held: give the number that the log of housekeeping names.")
-    settings = startup.load(HousekeepingSettings)
+    settings = load_settings(HousekeepingSettings)
     logs.configure(settings.log_level, settings.log_format)
     stop = threading.Event()
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from bson import ObjectId
 
 from common.errors import TransientError
-from common.runtime import logs, startup
+from common.runtime import logs
 from common.runtime.logs import one_line
+from common.runtime.settings import load_settings
 from common.storage.adoption import FoundFile
 from gateway.command import tools
 from gateway.jobs.store import Store
@@ -113,7 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.user is not None and "@" not in options.user:
         parser.error("--user: give the account's full address, such as someone@example.com.")
-    settings = startup.load(StoreSettings)
+    settings = load_settings(StoreSettings)
     logs.configure("ERROR", settings.log_format)
     try:
         with tools(settings, "adopt") as opened:

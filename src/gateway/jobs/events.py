@@ -3,7 +3,6 @@
 Each open stream holds a thread of the server, which sleeps until there is something to say: docs/decisions/0007.
 """
 
-import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
@@ -11,9 +10,9 @@ from queue import Empty
 
 from flask import Response, request
 
-from common.domain.jobs import Job, Jobs, Status
-from common.errors import Unavailable
-from gateway.concurrency import ConcurrencyLimiter
+from common.domain.job_repository import Jobs
+from common.domain.jobs import Job, Status
+from common.runtime.concurrency import ConcurrencyLimiter
 from gateway.jobs.feed import Change, Feed, change_of
 from gateway.settings import GatewaySettings
 
@@ -26,12 +25,11 @@ _RETRY = "retry: 3000\n\n"
 class Followers:
     """Those who follow jobs now; their number is limited, as each holds a thread."""
 
-    def __init__(self, settings: GatewaySettings, jobs: Jobs, feed: Feed, shares: ConcurrencyLimiter) -> None:
+    def __init__(self, settings: GatewaySettings, jobs: Jobs, feed: Feed, streams: ConcurrencyLimiter) -> None:
         self._longest = settings.events_longest
-        self._places = threading.BoundedSemaphore(settings.followers)
         self._jobs = jobs
         self._feed = feed
-        self._shares = shares
+        self._streams = streams
 
     def follow(self, job: Job) -> Response:
         """Streams `job` events until the job has ended; raises Unavailable or TooManyRequests when there
@@ -48,16 +46,10 @@ class Followers:
         return self._stream(username, lambda: self._all(username, since))
 
     def _stream(self, username: str, events: Callable[[], Iterator[str]]) -> Response:
-        give_back = self._shares.take(username)
-        if not self._places.acquire(blocking=False):
-            give_back()
-            raise Unavailable(
-                "Too many clients follow their jobs right now. Ask GET /jobs from time to time.", retry_after=10
-            )
+        release = self._streams.acquire(username)
         response = Response(events(), mimetype="text/event-stream")
         response.headers["X-Accel-Buffering"] = "no"
-        response.call_on_close(self._places.release)
-        response.call_on_close(give_back)
+        response.call_on_close(release)
         return response
 
     def _one(self, job: Job) -> Iterator[str]:

@@ -15,7 +15,8 @@ from queue import SimpleQueue
 
 from bson import ObjectId
 
-from common.domain.jobs import Job, Jobs, Status
+from common.domain.job_repository import Jobs
+from common.domain.jobs import Job, Status
 from common.errors import TransientError
 from common.runtime.clock import now
 

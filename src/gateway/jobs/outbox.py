@@ -2,7 +2,8 @@
 
 import logging
 
-from common.domain.jobs import Job, Jobs, Status
+from common.domain.job_repository import Jobs
+from common.domain.jobs import Job, Status
 from common.errors import TransientError
 from common.messaging.message import Message
 from common.messaging.publisher import Publisher

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from bson import ObjectId
 
-from common.domain.jobs import Job, Jobs
+from common.domain.job_repository import Jobs
+from common.domain.jobs import Job
 from common.domain.summaries import Summaries
 from common.domain.transcripts import Transcripts
 from common.storage.bucket import Bucket

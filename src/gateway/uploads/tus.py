@@ -22,7 +22,7 @@ from common.errors import (
 )
 from common.http.identity import Identity
 from common.http.validation import object_id
-from gateway.concurrency import ConcurrencyLimiter
+from common.runtime.concurrency import ConcurrencyLimiter
 from gateway.jobs.store import Store
 from gateway.settings import GatewaySettings
 from gateway.uploads import checksum, metadata

@@ -1,21 +1,19 @@
-"""Finds the recording that a caller means: by the id of its video or of its MP3."""
+"""Finds a recording by the id of its video or its MP3."""
 
 from bson import ObjectId
 
-from common.domain.jobs import Job, Jobs, Status, job_from
+from common.domain.job_repository import Jobs
+from common.domain.jobs import Job, Status
 from common.domain.summaries import Recording
 from common.errors import Conflict, NotFound
-from common.storage.mongo import failures
 
 _UNKNOWN = "There is no such file of yours. Its id is in the email and in GET /jobs."
 
 
 def job_of(jobs: Jobs, file_id: ObjectId, username: str) -> Job:
-    """The caller's job; raises NotFound for what does not exist or is somebody else's."""
-    with failures():
-        document = jobs.collection.find_one({"$or": [{"_id": file_id}, {"mp3_fid": file_id}], "username": username})
-    job = job_from(document) if document else None
-    if job is None or job.status is Status.DELETED:
+    """The caller's job; raises NotFound if there is none."""
+    job = jobs.owned_file(file_id, username)
+    if job is None:
         raise NotFound(_UNKNOWN)
     return job
 

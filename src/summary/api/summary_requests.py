@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from common.domain.jobs import Jobs
+from common.domain.job_repository import Jobs
 from common.domain.summaries import Recording, Stage, Summaries, Summary
 from common.domain.summary_outbox import SummaryOutbox
 from common.errors import TransientError, Unavailable

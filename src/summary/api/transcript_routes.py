@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, request
 
-from common.domain.jobs import Jobs
+from common.domain.job_repository import Jobs
 from common.domain.transcripts import Transcripts
 from common.errors import BadRequest, NotFound
 from common.http.identity import Identity

@@ -6,7 +6,8 @@ from common.domain.summaries import Summaries
 from common.domain.transcripts import Transcripts
 from common.messaging.message import decode_summary
 from common.messaging.publisher import Publisher
-from common.runtime import startup, worker
+from common.runtime import worker
+from common.runtime.settings import load_settings
 from common.runtime.worker import Shutdown
 from common.storage import mongo
 from common.storage.bucket import Bucket
@@ -17,7 +18,7 @@ from summary.worker.summarising import Summarising
 
 def main() -> int:
     """Makes summaries until SIGTERM; returns the exit code."""
-    settings = startup.load(SummarySettings)
+    settings = load_settings(SummarySettings)
     with mongo.connect(settings) as client:
         # Not the provider: asking it costs money.
         checks = {"mongodb": mongo.ping(client)}

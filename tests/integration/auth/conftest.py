@@ -1,9 +1,8 @@
-"""A database, an auth service on it and people who use it."""
+"""A database, an auth service, and its users."""
 
 import json
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -15,19 +14,11 @@ from flask.testing import FlaskClient
 
 from auth.server import create_app
 from auth.settings import AuthSettings
-from common.runtime import startup
+from common.runtime.settings import load_settings
 from tests.integration.auth.mariadb import MariaDB
 
 JWT_SECRET = "a secret of the tests, long enough"
 ADMIN = "admin@example.com"
-
-
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    """Returns when the condition holds; fails after a minute, naming what did not happen."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"still not after a minute: {what}"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +41,7 @@ def database(request: pytest.FixtureRequest) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Operator:
-    """Somebody with access to the table."""
+    """An operator with access to the table."""
 
     environment: dict[str, str]
 
@@ -78,7 +69,7 @@ class Operator:
         )  # fmt: skip
 
     def stored(self, email: str) -> str:
-        """What is in the password column."""
+        """The stored password."""
         return self.execute("SELECT password FROM user WHERE email = %s", email)[0][0]
 
 
@@ -98,7 +89,7 @@ def app_on(database: dict[str, str], monkeypatch: pytest.MonkeyPatch, **changes:
         monkeypatch.delenv(name.upper(), raising=False)
     for name, value in auth_environment(database, **changes).items():
         monkeypatch.setenv(name, value)
-    return create_app(startup.load(AuthSettings))
+    return create_app(load_settings(AuthSettings))
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import getpass
 import os
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,8 @@ from typing import Any, Self
 
 import MySQLdb
 
+from scripts.stack import ports
+
 USER = "auth_user"
 PASSWORD = "a password of the tests"
 INIT_SQL = Path(__file__).parents[3] / "src" / "auth" / "init.sql"
@@ -21,15 +22,8 @@ INIT_SQL = Path(__file__).parents[3] / "src" / "auth" / "init.sql"
 # A test that exceeds pytest's timeout ends its process without fixtures' clean-up; the servers must not outlive it.
 ENDS_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 
-# s. A machine under load takes its time to make a data directory.
-_PATIENCE = 120
-
-
-def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+# s. A machine under load needs long to make a data directory.
+_TIMEOUT = 120
 
 
 class MariaDB:
@@ -40,7 +34,7 @@ class MariaDB:
         self._folder = tempfile.TemporaryDirectory(prefix="v2m-db-", dir="/tmp")
         self.data = Path(self._folder.name) / "data"
         self.socket = Path(self._folder.name) / "s"
-        self.port = free_port()
+        self.port = ports.choose(1)[0]
         self._process: subprocess.Popen[bytes] | None = None
         self._undo = ExitStack()
 
@@ -65,7 +59,7 @@ class MariaDB:
         subprocess.run(
             ["mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db",
              f"--datadir={self.data}", f"--user={getpass.getuser()}"],
-            check=True, capture_output=True, timeout=_PATIENCE,
+            check=True, capture_output=True, timeout=_TIMEOUT,
         )  # fmt: skip
 
     def start(self) -> None:
@@ -78,7 +72,7 @@ class MariaDB:
                  "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0"],
                 stdout=log, stderr=log,
             )  # fmt: skip
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _TIMEOUT
         while True:
             try:
                 self.execute("SELECT 1")
@@ -93,7 +87,7 @@ class MariaDB:
         """Stops the server and returns when it is gone."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(timeout=_PATIENCE)
+            self._process.wait(timeout=_TIMEOUT)
             self._process = None
 
     @property
@@ -138,7 +132,7 @@ class MariaDB:
                 ["mariadb", "--no-defaults", "--protocol=socket", f"--socket={self.socket}", "--user=root"],
                 # The client prefers MYSQL_HOST to the socket: a test's variables must not lead it to another server.
                 env={"PATH": os.environ["PATH"]},
-                stdin=source, check=True, capture_output=True, timeout=_PATIENCE,
+                stdin=source, check=True, capture_output=True, timeout=_TIMEOUT,
             )  # fmt: skip
 
     @property

@@ -1,4 +1,4 @@
-"""When the database fails: 503 and never 500, and back to work without a restart."""
+"""When the database fails: 503 and never 500, and recovery without a restart."""
 
 import os
 import signal
@@ -13,9 +13,10 @@ from flask.testing import FlaskClient
 
 from common.runtime import health
 from common.runtime.dependencies import Dependencies
-from tests.integration.auth.conftest import Operator, app_on, wait_until
+from tests.integration.auth.conftest import Operator, app_on
 from tests.integration.auth.mariadb import INIT_SQL, USER, MariaDB
 from tests.integration.auth.mariadb import PASSWORD as DATABASE_PASSWORD
+from tests.waiting import eventually
 
 PASSWORD = "correct horse"
 
@@ -26,14 +27,14 @@ def client(mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
 
 
 @pytest.fixture
-def patient(mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+def slow_client(mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
     """A client of a service that waits for the database for as long as a test may take."""
     return app_on(mariadb.environment, monkeypatch, MYSQL_TIMEOUT="60").test_client()
 
 
 @pytest.fixture
 def user(mariadb: MariaDB, email: str) -> str:
-    """The address of somebody who may log in."""
+    """The address of a user who can log in."""
     Operator(mariadb.environment).insert(email, PASSWORD)
     return email
 
@@ -82,7 +83,7 @@ def frozen(server: MariaDB) -> Iterator[None]:
 
 @contextmanager
 def full(server: MariaDB) -> Iterator[None]:
-    """Takes every connection that the server gives."""
+    """Uses up all connections of the server."""
     before = server.execute("SELECT @@global.max_connections")[0][0]
     server.execute("SET GLOBAL max_connections = 10")
     try:
@@ -124,7 +125,7 @@ def with_another_password(server: MariaDB) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("fault", [stopped, frozen, full, without_table, with_another_password, MariaDB.table_locked])
-def test_a_fault_of_the_database_is_503_until_it_is_over(
+def test_a_failure_of_the_database_is_503_until_it_ends(
     client: FlaskClient, mariadb: MariaDB, user: str, fault: Any
 ) -> None:
     token = login(client, user).text
@@ -133,11 +134,11 @@ def test_a_fault_of_the_database_is_503_until_it_is_over(
         # A token needs no database.
         assert client.post("/validate", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
-    wait_until(lambda: up(client), "the database is up again")
+    eventually(lambda: up(client), what="the database is up again")
     assert login(client, user).status_code == 200
 
 
-def test_a_missing_table_is_told_to_the_operator(
+def test_a_missing_table_is_named_in_the_log(
     client: FlaskClient, mariadb: MariaDB, caplog: pytest.LogCaptureFixture
 ) -> None:
     with without_table(mariadb):
@@ -145,14 +146,14 @@ def test_a_missing_table_is_told_to_the_operator(
     assert "was init.sql run?" in caplog.text
 
 
-def test_a_read_whose_connection_is_killed_is_done_again(patient: FlaskClient, mariadb: MariaDB, user: str) -> None:
+def test_a_read_whose_connection_is_killed_is_retried(slow_client: FlaskClient, mariadb: MariaDB, user: str) -> None:
     # The lock ends before the pool waits for the login.
     with ThreadPoolExecutor(1) as pool, mariadb.table_locked():
-        answer = pool.submit(login, patient, user)
-        wait_until(mariadb.waiting, "the login waits for the table")
+        answer = pool.submit(login, slow_client, user)
+        eventually(mariadb.waiting, what="the login waits for the table")
         (first,) = mariadb.waiting()
         mariadb.execute(f"KILL {first}")
-        wait_until(lambda: mariadb.waiting() not in ([], [first]), "the login tries again on another connection")
+        eventually(lambda: mariadb.waiting() not in ([], [first]), what="the login tries again on another connection")
     assert answer.result(timeout=60).status_code == 200
 
 
@@ -160,28 +161,28 @@ def kill_and_await_end(server: MariaDB) -> None:
     """Ends the one connection that waits for the table."""
     (connection,) = server.waiting()
     server.execute(f"KILL {connection}")
-    wait_until(lambda: connection not in server.waiting(), "the connection is gone")
+    eventually(lambda: connection not in server.waiting(), what="the connection is gone")
 
 
-def test_a_read_that_is_killed_twice_is_503(patient: FlaskClient, mariadb: MariaDB, user: str) -> None:
+def test_a_read_that_is_killed_twice_is_503(slow_client: FlaskClient, mariadb: MariaDB, user: str) -> None:
     with mariadb.table_locked(), ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(login, patient, user)
+        answer = pool.submit(login, slow_client, user)
         for _ in range(2):
-            wait_until(mariadb.waiting, "the login waits for the table")
+            eventually(mariadb.waiting, what="the login waits for the table")
             kill_and_await_end(mariadb)
         assert answer.result(timeout=60).status_code == 503
 
 
-def test_a_registration_whose_connection_is_killed_is_503_and_nothing_is_half_done(
-    patient: FlaskClient, mariadb: MariaDB, email: str
+def test_a_registration_whose_connection_is_killed_is_503_and_stores_nothing(
+    slow_client: FlaskClient, mariadb: MariaDB, email: str
 ) -> None:
     body = {"email": email, "password": PASSWORD}
     with mariadb.table_locked(), ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(lambda: patient.post("/register", json=body))
-        wait_until(mariadb.waiting, "the registration waits for the table")
+        answer = pool.submit(lambda: slow_client.post("/register", json=body))
+        eventually(mariadb.waiting, what="the registration waits for the table")
         mariadb.execute(f"KILL {mariadb.waiting()[0]}")
         assert answer.result(timeout=60).status_code == 503
-    assert patient.post("/register", json=body).status_code == 201
+    assert slow_client.post("/register", json=body).status_code == 201
 
 
 def test_a_login_works_when_its_new_hash_cannot_be_stored(client: FlaskClient, mariadb: MariaDB, user: str) -> None:
@@ -196,26 +197,28 @@ def test_a_login_works_when_its_new_hash_cannot_be_stored(client: FlaskClient, m
     assert mariadb.execute("SELECT password FROM auth.user WHERE email = %s", user) != [(PASSWORD,)]
 
 
-def test_no_connection_stays_open_to_meet_wait_timeout(client: FlaskClient, mariadb: MariaDB, user: str) -> None:
+def test_no_connection_stays_open(client: FlaskClient, mariadb: MariaDB, user: str) -> None:
     assert login(client, user).status_code == 200
-    wait_until(
+    eventually(
         lambda: not mariadb.execute("SELECT id FROM information_schema.processlist WHERE user = %s", USER),
-        "all connections of the service are closed",
+        what="the end of all connections of the service",
     )
 
 
-def test_a_flood_of_logins_leaves_room_for_tokens(mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch, user: str) -> None:
+def test_many_logins_leave_threads_for_the_validation_of_tokens(
+    mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch, user: str
+) -> None:
     client = app_on(mariadb.environment, monkeypatch, MYSQL_TIMEOUT="60", LOGINS_AT_ONCE="2").test_client()
     token = login(client, user).text
     with ThreadPoolExecutor(2) as pool:
         with mariadb.table_locked():
             waiting = [pool.submit(login, client.application.test_client(), user) for _ in range(2)]
-            wait_until(lambda: len(mariadb.waiting()) == 2, "two logins wait for the database")
+            eventually(lambda: len(mariadb.waiting()) == 2, what="two logins wait for the database")
             assert login(client, user).status_code == 503
             assert client.post("/validate", headers={"Authorization": f"Bearer {token}"}).status_code == 200
         assert [answer.result(timeout=60).status_code for answer in waiting] == [200, 200]
 
 
-def test_init_sql_may_run_again_and_harms_nobody(client: FlaskClient, mariadb: MariaDB, user: str) -> None:
+def test_init_sql_is_idempotent(client: FlaskClient, mariadb: MariaDB, user: str) -> None:
     mariadb.load(INIT_SQL)
     assert login(client, user).status_code == 200

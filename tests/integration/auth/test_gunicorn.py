@@ -11,11 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
-from tests.integration.auth.conftest import auth_environment, wait_until
-from tests.integration.auth.mariadb import ENDS_WITH_PARENT, MariaDB, free_port
+from scripts.stack import ports
+from tests.integration.auth.conftest import auth_environment
+from tests.integration.auth.mariadb import ENDS_WITH_PARENT, MariaDB
+from tests.waiting import eventually
 
 SOURCE = Path(__file__).parents[3] / "src"
 COMMAND = [sys.executable, "-m", "gunicorn", "-c", "python:common.runtime.gunicorn_conf", "auth.wsgi:app"]
@@ -57,7 +60,7 @@ def environment(**variables: str) -> dict[str, str]:
 
 @contextmanager
 def running(folder: Path, variables: dict[str, str]) -> Iterator[Service]:
-    port, health, output = free_port(), free_port(), folder / "output"
+    (port, health), output = ports.choose(2), folder / "output"
     with output.open("wb") as log:
         process = subprocess.Popen(
             [*ENDS_WITH_PARENT, *COMMAND],
@@ -75,7 +78,7 @@ def running(folder: Path, variables: dict[str, str]) -> Iterator[Service]:
     with process:
         try:
             service = Service(process, port, health, output)
-            wait_until(service.answers, "the service answers")
+            eventually(service.answers, what="the service answers")
             yield service
         finally:
             process.terminate()
@@ -125,7 +128,7 @@ def test_a_connection_is_kept_for_the_next_request(service: Service) -> None:
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 not http at all\r\n\r\n",
     ],
 )
-def test_hostile_bytes_are_refused_as_the_clients_fault(service: Service, request_bytes: bytes) -> None:
+def test_invalid_requests_are_client_errors(service: Service, request_bytes: bytes) -> None:
     assert service.raw(request_bytes).startswith(b"HTTP/1.1 4")
     assert service.answers()
 
@@ -136,36 +139,45 @@ def test_sigterm_lets_a_login_finish_and_ends_cleanly(tmp_path: Path, mariadb: M
     with running(tmp_path, variables) as service, ThreadPoolExecutor(1) as pool:
         with mariadb.table_locked():
             login = pool.submit(requests.post, f"{service.url}/login", auth=(email, PASSWORD), timeout=60)
-            wait_until(mariadb.waiting, "the login waits for the database")
+            eventually(mariadb.waiting, what="the login waits for the database")
             service.process.send_signal(signal.SIGTERM)
-            wait_until(lambda: "Handling signal: term" in service.output.read_text(), "the signal arrived")
+            eventually(lambda: "Handling signal: term" in service.output.read_text(), what="the signal arrived")
         assert login.result().status_code == 200
         assert service.process.wait(timeout=60) == 0
 
 
-def test_a_reload_keeps_both_ports_answering(tmp_path: Path, database: dict[str, str]) -> None:
+def test_a_reload_closes_neither_port(tmp_path: Path, database: dict[str, str]) -> None:
     with running(tmp_path, auth_environment(database)) as service:
+        (replaced,) = psutil.Process(service.process.pid).children()
         service.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: service.output.read_text().count("Booting worker") == 2, "the new worker boots")
-        wait_until(lambda: "Worker exiting" in service.output.read_text(), "the old worker ends")
-        wait_until(service.answers, "the service answers")
-        assert requests.get(f"http://127.0.0.1:{service.health}/readyz", timeout=60).status_code == 200
+
+        def is_replaced() -> bool:
+            # Meanwhile neither port refuses a connection: it waits for the next worker.
+            for port in (service.port, service.health):
+                socket.create_connection(("127.0.0.1", port), timeout=60).close()
+            return not replaced.is_running()
+
+        eventually(is_replaced, what="the old worker ended")
+        # The next worker answers when it has loaded the application.
+        assert requests.get(f"{service.url}/healthz", timeout=120).status_code == 200
+        assert requests.get(f"http://127.0.0.1:{service.health}/readyz", timeout=120).status_code == 200
 
 
-def test_a_wrong_configuration_ends_at_once_and_names_the_variables(tmp_path: Path) -> None:
-    variables = {"JWT_SECRET": "too short", "MYSQL_PORT": "many", "PORT": str(free_port()), "HOME": str(tmp_path)}
+def test_an_invalid_configuration_ends_the_process_and_names_the_variables(tmp_path: Path) -> None:
+    port = str(ports.choose(1)[0])
+    variables = {"JWT_SECRET": "too short", "MYSQL_PORT": "many", "PORT": port, "HOME": str(tmp_path)}
     ended = subprocess.run(
         COMMAND, env=environment(**variables), capture_output=True, text=True, timeout=120, check=False
     )
 
     assert ended.returncode == 4
-    for told in ("JWT_SECRET: must have at least 32 bytes", "MYSQL_HOST: is missing", "MYSQL_PORT: "):
-        assert told in ended.stderr
+    for problem in ("JWT_SECRET: must have at least 32 bytes", "MYSQL_HOST: is missing", "MYSQL_PORT: "):
+        assert problem in ended.stderr
     assert "too short" not in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
-def test_a_wrong_server_setting_ends_at_once_too() -> None:
+def test_an_invalid_server_setting_ends_the_process() -> None:
     ended = subprocess.run(
         COMMAND, env=environment(WEB_THREADS="lots"), capture_output=True, text=True, timeout=120, check=False
     )

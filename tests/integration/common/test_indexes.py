@@ -10,7 +10,8 @@ from bson import ObjectId
 from pymongo import MongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
-from common.domain.jobs import Jobs, Status
+from common.domain.job_repository import Jobs
+from common.domain.jobs import Status
 from common.domain.summaries import Summaries
 from common.domain.transcripts import Transcripts
 from common.runtime.clock import now
@@ -166,6 +167,7 @@ def keep_house(environment: Mapping[str, str], rabbit: Any, store: Store, publis
             bucket.orphaned_chunks.delete(groups[0])
             bucket.orphaned_chunks.acquit(groups)
     store.jobs.forbid(ObjectId(), "other@example.com", "name.mp4")
+    store.jobs.owned_file(ObjectId(), "other@example.com")
     store.jobs.results_among([ObjectId()])
     list(store.jobs.deleted())
 

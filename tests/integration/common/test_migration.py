@@ -1,4 +1,4 @@
-"""Queues of another kind, or with other arguments, are replaced by whoever consumes them, and no message is lost."""
+"""Consumers replace queues of another kind or with other arguments, and no message is lost."""
 
 import contextlib
 import itertools
@@ -136,7 +136,7 @@ def test_the_headers_of_moved_messages_are_kept(rabbit, channel, consumption):
     assert properties.delivery_mode == 2
 
 
-def test_retries_in_a_queue_of_another_kind_come_back_early(rabbit, channel, consumption):
+def test_retries_in_a_queue_of_another_kind_are_redelivered_early(rabbit, channel, consumption):
     name = retry_queue(rabbit.video_queue, DELAYS[0])
     channel.queue_declare(name, durable=True)
     bodies = put(channel, name, 5)
@@ -155,7 +155,7 @@ def test_a_quorum_queue_that_only_consumers_publish_to_is_replaced(rabbit, chann
     assert content(channel, name) | content(channel, rabbit.video_queue) == bodies
 
 
-def test_a_main_quorum_queue_with_another_delivery_limit_is_used_as_it_is(rabbit, channel, consumption):
+def test_a_main_quorum_queue_with_another_delivery_limit_is_used_unchanged(rabbit, channel, consumption):
     arguments = {"x-queue-type": "quorum", "x-delivery-limit": 7}
     channel.queue_declare(rabbit.video_queue, durable=True, arguments=arguments)
     bodies = put(channel, rabbit.video_queue, 5)
@@ -165,7 +165,7 @@ def test_a_main_quorum_queue_with_another_delivery_limit_is_used_as_it_is(rabbit
     channel.queue_declare(rabbit.video_queue, durable=True, arguments=arguments)
 
 
-def test_messages_in_the_queue_of_a_delay_that_is_no_longer_configured_come_back(rabbit, channel, consumption):
+def test_messages_in_the_queue_of_a_removed_delay_are_redelivered(rabbit, channel, consumption):
     with connected(rabbit, consumption):
         pass
     bodies = put(channel, retry_queue(rabbit.video_queue, DELAYS[1]), 3)
@@ -181,10 +181,10 @@ def test_messages_in_the_queue_of_a_delay_that_is_no_longer_configured_come_back
     channel.queue_delete(retry_queue(rabbit.video_queue, 0.3))
 
 
-def test_a_publisher_uses_a_classic_queue_as_it_is(rabbit, channel, consumption):
+def test_a_publisher_uses_a_classic_queue_unchanged(rabbit, channel, consumption):
     channel.queue_declare(rabbit.video_queue, durable=True)
     with connected(rabbit) as connection:
-        Publisher(rabbit, connection).publish_raw(rabbit.video_queue, b"{}")
+        Publisher(connection).publish_raw(rabbit.video_queue, b"{}")
     channel.queue_declare(rabbit.video_queue, durable=True)
     with connected(rabbit, consumption):
         assert fits(channel, consumption)
@@ -218,14 +218,14 @@ def test_a_queue_with_consumers_of_another_release_is_replaced_when_they_have_st
         assert fits(other, consumption)
 
 
-def test_publishers_go_on_while_several_replicas_replace_a_queue(rabbit, channel, consumption):
+def test_publishers_continue_while_several_replicas_replace_a_queue(rabbit, channel, consumption):
     channel.queue_declare(rabbit.video_queue, durable=True)
     bodies = put(channel, rabbit.video_queue, 100)
     published: list[bytes] = []
     done = threading.Event()
 
     def publish(connection: BrokerConnection) -> None:
-        publisher = Publisher(rabbit, connection)
+        publisher = Publisher(connection)
         while not done.wait(0.1):
             body = b'{"later": %d}' % len(published)
             # Like a service: what RabbitMQ does not confirm is published again.
@@ -291,7 +291,7 @@ def was_cut(rabbit: RabbitSettings, consumption: Consumption, operations: int) -
     return False
 
 
-def test_a_migration_that_ends_anywhere_loses_nothing_and_is_finished_by_the_next(rabbit, channel, consumption):
+def test_an_interrupted_migration_loses_nothing_and_is_finished_by_the_next_process(rabbit, channel, consumption):
     name = rabbit.video_queue
     for operations in itertools.count():
         channel.queue_delete(name)
@@ -316,7 +316,7 @@ def finished(rabbit: RabbitSettings, consumption: Consumption) -> bool:
     return True
 
 
-def test_a_process_that_is_killed_in_the_middle_loses_nothing(rabbit, channel, consumption):
+def test_a_process_that_is_killed_during_a_migration_loses_nothing(rabbit, channel, consumption):
     channel.queue_declare(rabbit.video_queue, durable=True)
     bodies = put(channel, rabbit.video_queue, 300)
     process = multiprocessing.get_context("spawn").Process(target=replace, args=(rabbit, consumption))

@@ -1,4 +1,4 @@
-"""Files go into GridFS and come out of it as they were, whatever their size; an abandoned one leaves nothing."""
+"""Files of any size are stored in GridFS and read unchanged; an aborted one leaves no chunks."""
 
 import random
 from collections.abc import Generator
@@ -34,7 +34,7 @@ def stored(bucket: Bucket, data: bytes, piece: int = 70_000, **metadata: object)
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_file_comes_back_as_it_was(db, size):
+def test_a_file_is_read_as_it_was_written(db, size):
     data = content(size)
     bucket = Bucket(db)
     file = bucket.find(stored(bucket, data))
@@ -61,7 +61,7 @@ def test_any_part_of_a_file_can_be_read(db, start, stop):
 
 
 class Closed(ConnectionPoolListener):
-    """The connections that were given up; pymongo tells of some twice."""
+    """The connections that were closed; pymongo reports some twice."""
 
     def __init__(self) -> None:
         self.connections = set()
@@ -85,19 +85,19 @@ def closed() -> Closed:
 
 @pytest.fixture
 def few_connections(environment, db, closed):
-    """The test's database, over no more connections than readers for whom MongoDB goes on by itself, and one."""
+    """The test's database, with one connection more than there are readers with an exhaust cursor."""
     options = {"maxPoolSize": STREAMS + 1, "waitQueueTimeoutMS": 2000, "event_listeners": [closed]}
     with MongoClient(environment["MONGO_URI"], tz_aware=True, **options) as client:
         yield client[db.name]
 
 
 def begun(bucket: Bucket, file: StoredFile) -> tuple[bytes, Generator[bytes]]:
-    """A reader at a place where MongoDB goes on by itself: behind what it was asked for."""
+    """A reader that has read past its first batch, where MongoDB sends more by itself."""
     reader = bucket.read(file)
     return b"".join(islice(reader, READ_BATCH + 2)), reader
 
 
-def test_readers_that_pause_leave_connections_to_others(few_connections):
+def test_paused_readers_leave_connections_for_others(few_connections):
     bucket = Bucket(few_connections)
     data = content(33 * CHUNK)
     file = bucket.find(stored(bucket, data))
@@ -113,13 +113,13 @@ def test_readers_that_end_early_make_room_for_the_next(few_connections, closed):
     for _ in range(2 * STREAMS):
         _, reader = begun(bucket, file)
         reader.close()
-    # What MongoDB has sent unasked cannot be called back but with its connection.
+    # An exhaust cursor only ends with its connection.
     assert len(closed.connections) == 2 * STREAMS
     assert b"".join(bucket.read(file)) == data
     assert len(closed.connections) == 2 * STREAMS
 
 
-def test_what_counts_as_stored_ends_before_the_first_batch_that_is_not(db):
+def test_the_stored_size_ends_before_the_first_failed_batch(db):
     bucket = Bucket(db)
     bucket.ensure_indexes()
     with bucket.create("name", "video/mp4", {}) as writer:
@@ -128,7 +128,7 @@ def test_what_counts_as_stored_ends_before_the_first_batch_that_is_not(db):
         db["fs.chunks"].insert_one({"files_id": writer.id, "n": BATCH + 3, "data": b"in its way"})
         with pytest.raises(StorageUnavailable):
             writer.write(content(4 * BATCH * CHUNK))
-        # Each further try says so again: nothing comes behind the hole.
+        # Each further call fails too: nothing is written after the gap.
         with pytest.raises(StorageUnavailable):
             writer.finish()
         with pytest.raises(StorageUnavailable):
@@ -136,7 +136,7 @@ def test_what_counts_as_stored_ends_before_the_first_batch_that_is_not(db):
     assert db["fs.chunks"].count_documents({}) == 0
 
 
-def test_writers_without_a_second_insert_store_all_too(db):
+def test_writers_without_a_second_insert_store_everything(db):
     bucket = Bucket(db)
     data = content(5 * BATCH * CHUNK + 7)
     with ExitStack() as writers:
@@ -165,7 +165,7 @@ def test_an_abandoned_file_leaves_no_chunk(db):
     assert db["fs.chunks"].count_documents({}) == 0
 
 
-def test_a_missing_chunk_is_noticed(db):
+def test_a_missing_chunk_is_detected(db):
     bucket = Bucket(db)
     file = bucket.find(stored(bucket, content(4 * CHUNK)))
     db["fs.chunks"].delete_one({"files_id": file.id, "n": 2})
@@ -173,7 +173,7 @@ def test_a_missing_chunk_is_noticed(db):
         b"".join(bucket.read(file))
 
 
-def test_a_missing_last_chunk_is_noticed(db):
+def test_a_missing_last_chunk_is_detected(db):
     bucket = Bucket(db)
     file = bucket.find(stored(bucket, content(4 * CHUNK)))
     db["fs.chunks"].delete_one({"files_id": file.id, "n": 3})
@@ -181,7 +181,7 @@ def test_a_missing_last_chunk_is_noticed(db):
         b"".join(bucket.read(file))
 
 
-def test_deleting_takes_the_chunks_along(db):
+def test_deleting_a_file_deletes_its_chunks(db):
     bucket = Bucket(db)
     fid = stored(bucket, content(3 * CHUNK))
     bucket.delete(fid)
@@ -190,7 +190,7 @@ def test_deleting_takes_the_chunks_along(db):
     assert db["fs.chunks"].count_documents({}) == 0
 
 
-def test_a_database_that_is_not_there_is_a_transient_failure():
+def test_an_unavailable_database_is_a_transient_failure():
     with mongo.connect(MongoSettings(mongo_uri="mongodb://127.0.0.1:9", mongodb_timeout=0.3)) as client:
         bucket = Bucket(client["x"])
         with pytest.raises(StorageUnavailable):

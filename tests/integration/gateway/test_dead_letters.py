@@ -8,7 +8,8 @@ import sys
 import pytest
 from bson import ObjectId
 
-from common.domain.jobs import Jobs, Status
+from common.domain.job_repository import Jobs
+from common.domain.jobs import Status
 from common.domain.summaries import Stage, Summaries
 from common.messaging.message import DIED_AT, REASON, Message, SummaryMessage
 from common.messaging.topology import dead_queue

@@ -6,7 +6,8 @@ import pytest
 from bson import ObjectId
 from gridfs import DEFAULT_CHUNK_SIZE
 
-from common.domain.jobs import Jobs, Status
+from common.domain.job_repository import Jobs
+from common.domain.jobs import Status
 from common.domain.summaries import Summary
 from common.domain.summary_outbox import SummaryOutbox
 from common.errors import Conflict, Gone, NotFound

@@ -1,4 +1,4 @@
-"""Databases, queues and a mail server that the tests of a module share: they tell their jobs apart by the owner."""
+"""Databases, queues and a mail server that the tests of a module share: each test has its own owner."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ def broker(rabbit: RabbitSettings) -> Iterator[BrokerConnection]:
 
 @pytest.fixture(scope="module")
 def publisher(rabbit: RabbitSettings, broker: BrokerConnection) -> Publisher:
-    return Publisher(rabbit, broker)
+    return Publisher(broker)
 
 
 @pytest.fixture(scope="module")

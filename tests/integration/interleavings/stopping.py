@@ -1,4 +1,4 @@
-"""A worker that stops at a named point, as SIGSTOP would stop it: with all its threads, until it is resumed."""
+"""A worker that stops at a named point, with all its threads, as with SIGSTOP, until it is resumed."""
 
 import contextlib
 import contextvars
@@ -37,21 +37,21 @@ class Worker:
         assert self._reached.is_set(), f"it ended without getting to {point}: {self.error!r}"
 
     def resume(self) -> BaseException | None:
-        """Lets it go on to its end; gives what it raised, which decides what becomes of its message."""
+        """Resumes it until its end; returns the error that it raised, which decides how its message is settled."""
         self._resumed.set()
         self._thread.join(_LONGEST)
         assert not self._thread.is_alive()
         return self.error
 
     def pass_by(self, point: Point) -> None:
-        """Called in its threads at each point."""
+        """Called in each of its threads at each point."""
         if action := self._on.pop(point, None):
             action()
         if point is self._point:
             self._reached.set()
-        # The thread that renews its lease gets no further than its next point.
+        # The thread that renews its lease stops at its next point.
         if self._reached.is_set():
-            assert self._resumed.wait(_LONGEST), "nobody resumed it"
+            assert self._resumed.wait(_LONGEST), "it was not resumed"
 
     def _run(self) -> None:
         try:
@@ -62,7 +62,7 @@ class Worker:
 
 @contextlib.contextmanager
 def installed() -> Iterator[None]:
-    """Makes the points of this process reach the workers above."""
+    """Installs the hook for the workers above."""
 
     def hook(point: Point) -> None:
         worker = _current.get()
@@ -74,6 +74,6 @@ def installed() -> Iterator[None]:
         yield
     finally:
         checkpoints.install(None)
-        # Those of a test that failed.
+        # The workers of a test that failed.
         while _started:
             _started.pop().resume()

@@ -1,4 +1,4 @@
-"""A converter that stands still between any two steps while a rival goes first, and then goes on.
+"""A converter that is stopped between any two steps while another worker continues, and is then resumed.
 
 Whatever the order: the job has one end, a completed job has the one MP3 that was made for its last run, nothing that
 belongs to another run is deleted, and its owner gets one email.
@@ -83,7 +83,7 @@ class World:
         return fid
 
     def messages(self) -> list[Message]:
-        """What is in the queue `video`."""
+        """The messages in the queue `video`."""
         return self._received("video")
 
     # What the owner does.
@@ -126,7 +126,7 @@ class World:
             assert message.run is not None
             self._delivery.handle(message)
 
-    # What is true in the end.
+    # Conditions at the end.
     def content(self, mp3_fid: ObjectId) -> bytes:
         file = self.store.mp3s.find(mp3_fid)
         assert file is not None, "the MP3 is gone"
@@ -161,14 +161,14 @@ def world(store, rabbit, publisher, taken, environment, tmp_path, mail_server) -
 
     sending = NotificationSettings(**mail.settings(environment, mail_server))
     emails = Emails(sending.sender, DownloadLinks(sending), sending.public_url)
-    delivery = Delivery(store.jobs, emails, Mailer(sending), lease=30)
+    delivery = Delivery(store.jobs, store.summaries, emails, Mailer(sending), lease=30)
     outbox = Outbox(rabbit, store.jobs, publisher)
     return World(store, outbox, received, values, convert, delivery, mail_server)
 
 
 @dataclass(frozen=True)
 class Case:
-    """How a worker gets to a point, and what the job becomes when nobody interferes."""
+    """How a worker gets to a point, and what the job becomes without interference."""
 
     point: Point
     alone: Status
@@ -217,7 +217,7 @@ Rival = Callable[[World], Any]
 
 
 @contextmanager
-def nobody(world: World) -> Iterator[None]:
+def no_rival(world: World) -> Iterator[None]:
     yield
 
 
@@ -274,7 +274,7 @@ def owner_deleted(world: World) -> Iterator[None]:
 
 
 RIVALS: list[Rival] = [
-    nobody,
+    no_rival,
     lease_expired_and_rival_completed,
     lease_expired_and_rival_has_stored,
     owner_retried_and_rival_completed,
@@ -310,7 +310,7 @@ def meaningful(case: Case, rival: Rival) -> bool:
         if meaningful(case, rival)
     ],
 )
-def test_a_stopped_converter_that_goes_on_harms_nothing(world: World, case: Case, rival: Rival) -> None:
+def test_a_converter_that_is_resumed_late_does_no_harm(world: World, case: Case, rival: Rival) -> None:
     case.first(world)
     on = {point: partial(action, world) for point, action in case.on.items()}
     victim = Worker(lambda: case.work(world), case.point, on)
@@ -336,7 +336,7 @@ def test_a_stopped_converter_that_goes_on_harms_nothing(world: World, case: Case
         assert made.info.length == pytest.approx(1, abs=0.1)
         assert [str(job.mp3_fid) in email for email in world.emails()] == [True]
     elif status is Status.FAILED:
-        # What its owner had before is still there.
+        # The owner still has the earlier MP3.
         assert files == [job.mp3_fid] == [world.first_mp3]
         assert world.content(job.mp3_fid) == FIRST_MP3
         assert [".failed." in email for email in world.emails()] == ([] if reason == CANCELLED else [True])

@@ -1,4 +1,4 @@
-"""A notification worker that stands still between any two steps while a rival goes first, and then goes on.
+"""A notification worker that is stopped between any two steps while another worker continues, and is then resumed.
 
 Whatever the order: each run of a job has one email, and none of an earlier run is sent once the job was queued again.
 """
@@ -49,7 +49,7 @@ class World:
         return found
 
     def completes(self) -> Message:
-        """The job completes; gives the message about that."""
+        """The job completes; returns its notice."""
         mp3_fid = ObjectId()
         done = {"status": Status.COMPLETED.value, "mp3_fid": mp3_fid, "notice_sent": True}
         assert self.store.jobs.update(self.fid, {"status": Status.QUEUED.value}, done)
@@ -86,11 +86,11 @@ def world(store, environment, mail_server) -> Iterator[World]:
     def deliver(**changes: object) -> Delivery:
         settings = NotificationSettings(**mail.settings(environment, mail_server, **changes))
         emails = Emails(settings.sender, DownloadLinks(settings), settings.public_url)
-        return Delivery(store.jobs, emails, Mailer(settings), lease=30)
+        return Delivery(store.jobs, store.summaries, emails, Mailer(settings), lease=30)
 
-    mail_server.mood("ok")
+    mail_server.set_mode("ok")
     yield World(store, deliver, mail_server)
-    mail_server.mood("ok")
+    mail_server.set_mode("ok")
 
 
 def _without_mail_server(world: World) -> None:
@@ -122,7 +122,7 @@ Rival = Callable[[World], Any]
 
 
 @contextmanager
-def nobody(world: World) -> Iterator[None]:
+def no_rival(world: World) -> Iterator[None]:
     yield
 
 
@@ -164,7 +164,7 @@ def owner_deleted(world: World) -> Iterator[None]:
 
 
 RIVALS: list[Rival] = [
-    nobody,
+    no_rival,
     reservation_expired_and_rival_sent,
     reservation_expired_and_rival_has_reserved,
     owner_retried,
@@ -175,7 +175,7 @@ RIVALS: list[Rival] = [
 
 @pytest.mark.parametrize("rival", RIVALS, ids=lambda rival: rival.__name__)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.point)
-def test_a_stopped_notification_that_goes_on_harms_nothing(world: World, case: Case, rival: Rival) -> None:
+def test_a_notification_worker_that_is_resumed_late_does_no_harm(world: World, case: Case, rival: Rival) -> None:
     first = str(world.job.mp3_fid)
     victim = Worker(lambda: case.work(world), case.point)
     with rival(world):
@@ -194,12 +194,12 @@ def test_a_stopped_notification_that_goes_on_harms_nothing(world: World, case: C
     last = str(world.job.mp3_fid)
     if "retried" in rival.__name__:
         assert emails.count(last) == 1
-        # The owner who has the video converted again gets no email about what is no more.
+        # The owner gets no email about the MP3 of the earlier run.
         assert emails.count(first) == (1 if sent_before else 0)
         # Nothing is noted about the next run: housekeeping may have its notice sent again.
         assert not world.store.jobs.collection.find_one({"_id": world.fid}).get("undeliverable")
     elif sent_before and rival is reservation_expired_and_rival_sent:
-        # The mail server has accepted it, and nobody but the stopped worker knows: the same email comes twice.
+        # Only the stopped worker knows that the mail server has accepted it: the same email is sent twice.
         assert set(emails) == {first}
         assert len(emails) == 2
     else:
@@ -211,7 +211,7 @@ def test_every_point_of_the_notification_has_its_case() -> None:
 
 
 def test_a_refused_address_of_an_earlier_run_does_not_mark_the_next_one(world: World) -> None:
-    world.server.mood("5xx")
+    world.server.set_mode("5xx")
     message = world.message
     with suppress(PermanentError):
         world.deliver().handle(message)

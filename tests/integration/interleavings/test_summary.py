@@ -1,4 +1,4 @@
-"""A summary worker that stands still between any two steps while a rival goes first, and then goes on.
+"""A summary worker that is stopped between any two steps while another worker continues, and is then resumed.
 
 Whatever the order: the summary has one end, a transcript has each piece once, and nothing of a run goes into the next.
 """
@@ -119,7 +119,7 @@ def world(store, rabbit, environment, provider) -> Callable[..., World]:
             must_stop=lambda: False,
         )
 
-    provider.mood("ok")
+    provider.set_mode("ok")
     return partial(World, store, work, provider)
 
 
@@ -137,7 +137,7 @@ def _last_attempt(world: World) -> object:
 
 @dataclass(frozen=True)
 class Case:
-    """How a worker gets to a point, and what the summary becomes when nobody interferes."""
+    """How a worker gets to a point, and what the summary becomes without interference."""
 
     point: Point
     alone: Stage = Stage.COMPLETED
@@ -160,7 +160,7 @@ Rival = Callable[[World], Any]
 
 
 @contextmanager
-def nobody(world: World) -> Iterator[None]:
+def no_rival(world: World) -> Iterator[None]:
     yield
 
 
@@ -203,7 +203,7 @@ def owner_deleted(world: World) -> Iterator[None]:
 
 
 RIVALS: list[Rival] = [
-    nobody,
+    no_rival,
     lease_expired_and_rival_completed,
     lease_expired_and_rival_has_begun,
     owner_asked_again_and_rival_completed,
@@ -226,14 +226,14 @@ def meaningful(case: Case, rival: Rival) -> bool:
         if meaningful(case, rival)
     ],
 )
-def test_a_stopped_summary_worker_that_goes_on_harms_nothing(world, case: Case, rival: Rival) -> None:
+def test_a_summary_worker_that_is_resumed_late_does_no_harm(world, case: Case, rival: Rival) -> None:
     there = world(text=case.text)
     first = there.message
     victim = Worker(lambda: case.work(there), case.point)
     with rival(there):
         error = victim.resume()
     if isinstance(error, PermanentError):
-        # The consumer gives the message up before it becomes a dead letter.
+        # The consumer gives up the message before it is dead-lettered.
         with_last_attempt = there.work()
         eventually(lambda: _gave_up(with_last_attempt, first, str(error)))
     elif error:
@@ -244,11 +244,11 @@ def test_a_stopped_summary_worker_that_goes_on_harms_nothing(world, case: Case, 
     if rival is owner_deleted:
         assert found is None
         transcript = there.store.transcripts.collection.find_one({"video_fid": there.video_fid})
-        # At most an empty one, for housekeeping: no word of what was deleted.
+        # At most an empty one, for housekeeping, without the deleted text.
         assert transcript is None or transcript["segments"] == []
         return
     assert found is not None
-    assert found.status is (case.alone if rival is nobody else Stage.COMPLETED)
+    assert found.status is (case.alone if rival is no_rival else Stage.COMPLETED)
     if found.status is Stage.FAILED:
         assert found.error
         return

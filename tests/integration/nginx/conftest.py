@@ -1,4 +1,4 @@
-"""The nginx of the gateway's pod, started as in its image, before a server that tells what it was asked."""
+"""The nginx of the gateway's pod, started as in its image, before a server that answers with the request."""
 
 import json
 import socket
@@ -23,8 +23,8 @@ class Echo(BaseHTTPRequestHandler):
     """Answers with the request: its path, its headers and how many bytes of body it had."""
 
     protocol_version = "HTTP/1.1"
-    # Until it is set, downloads get no further than their headers.
-    go_on = threading.Event()
+    # Until it is set, downloads only send their headers.
+    resume = threading.Event()
     # Set as soon as a request's headers are there, whatever of its body is still missing.
     begun = threading.Event()
     downloads = 0
@@ -42,28 +42,28 @@ class Echo(BaseHTTPRequestHandler):
             self.send_header("Cache-Control", "private")
         self.end_headers()
         if self.path.startswith("/download"):
-            self.go_on.wait(60)
+            self.resume.wait(60)
         self.wfile.write(answer)
 
     def do_POST(self) -> None:
         self.do_GET()
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
 
 class Server(ThreadingHTTPServer):
-    """With room for a crowd."""
+    """With a long backlog."""
 
     request_queue_size = 256
 
     def handle_error(self, *_: object) -> None:
-        """Clients that are gone are no errors here."""
+        """Clients that closed their connection are not errors."""
 
 
 @dataclass(frozen=True)
 class Nginx:
-    """One that runs."""
+    """A running nginx."""
 
     url: str
     health: str
@@ -71,7 +71,7 @@ class Nginx:
     process: subprocess.Popen[bytes]
 
     def log(self) -> str:
-        """What it wrote to its standard output."""
+        """Its standard output."""
         return self.output.read_text()
 
 
@@ -105,7 +105,7 @@ def started(folder: Path, **variables: str) -> Nginx:
 
 @pytest.fixture(scope="session")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a build of the page leaves."""
+    """The output of a build of the page."""
     root = tmp_path_factory.mktemp("page") / "dist"
     (root / "assets").mkdir(parents=True)
     (root / "index.html").write_text('<meta nonce="CSP_NONCE_PLACE"><script nonce="CSP_NONCE_PLACE">')
@@ -120,7 +120,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def upstream() -> Iterator[str]:
     """The address of the server behind nginx."""
     with Server(("127.0.0.1", 0), Echo) as server:
-        Echo.go_on.set()
+        Echo.resume.set()
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"127.0.0.1:{server.server_port}"
@@ -130,7 +130,7 @@ def upstream() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def nginx(tmp_path_factory: pytest.TempPathFactory, page: Path, upstream: str) -> Iterator[Nginx]:
-    """Before a server that answers."""
+    """In front of a server that answers."""
     made = started(tmp_path_factory.mktemp("nginx"), WEB_ROOT=str(page), GATEWAY_ADDRESS=upstream, CLIENT_TIMEOUT="3")
     yield made
     made.process.terminate()
@@ -139,7 +139,7 @@ def nginx(tmp_path_factory: pytest.TempPathFactory, page: Path, upstream: str) -
 
 @pytest.fixture
 def alone(tmp_path: Path) -> Iterator[Nginx]:
-    """Without a page, and with nothing behind it."""
+    """Without a page, and without a gateway."""
     made = started(tmp_path, WEB_ROOT=str(tmp_path / "nothing"), GATEWAY_ADDRESS=f"127.0.0.1:{ports.choose(1)[0]}")
     yield made
     made.process.terminate()

@@ -1,4 +1,4 @@
-"""The page's files are served safely, and their absence hurts nobody."""
+"""The page's files are served safely, and the API works without them."""
 
 import gzip
 import re
@@ -19,7 +19,7 @@ def get(nginx: Nginx, path: str, **headers: str) -> requests.Response:
 
 
 @pytest.mark.parametrize("path", ["/", "/app", "/app/sign-in", "/app/jobs/0123456789abcdef01234567"])
-def test_the_page_is_at_its_own_addresses_and_is_never_stale(nginx: Nginx, path: str) -> None:
+def test_the_page_has_its_own_addresses_and_is_always_revalidated(nginx: Nginx, path: str) -> None:
     answer = get(nginx, path)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert answer.headers["Cache-Control"] == "no-cache"
@@ -37,7 +37,7 @@ def test_only_own_scripts_run_and_only_styles_that_know_the_nonce(nginx: Nginx) 
     assert answer.headers["X-Request-ID"] == "guessed"
 
 
-def test_assets_are_kept_for_a_year(nginx: Nginx) -> None:
+def test_assets_are_cached_for_a_year(nginx: Nginx) -> None:
     answer = get(nginx, "/assets/b-2.css")
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
@@ -45,7 +45,9 @@ def test_assets_are_kept_for_a_year(nginx: Nginx) -> None:
 
 
 @pytest.mark.parametrize(("accepted", "packed"), [("gzip, br", True), ("gzip;q=0", False), ("identity", False)])
-def test_an_asset_is_packed_for_those_who_can_unpack_it(nginx: Nginx, page: Path, accepted: str, packed: bool) -> None:
+def test_assets_are_compressed_for_clients_that_accept_it(
+    nginx: Nginx, page: Path, accepted: str, packed: bool
+) -> None:
     (page / "assets" / "a-1.js.gz").write_bytes(gzip.compress(b"let packed = true;"))
     answer = get(nginx, "/assets/a-1.js", **{"Accept-Encoding": accepted})
     assert answer.headers["Content-Type"].startswith("text/javascript")
@@ -55,17 +57,17 @@ def test_an_asset_is_packed_for_those_who_can_unpack_it(nginx: Nginx, page: Path
 
 
 @pytest.mark.parametrize("name", ["nothing.js", "../../secret.txt", "..%2f..%2fsecret.txt", "", "../index.html"])
-def test_there_is_nothing_but_the_assets(nginx: Nginx, name: str) -> None:
+def test_only_assets_are_served(nginx: Nginx, name: str) -> None:
     answer = get(nginx, f"/assets/{name}")
     assert answer.status_code in {400, 404} or name == "../index.html", answer.text
     assert answer.text != "secret"
 
 
-def test_a_missing_asset_is_not_kept(nginx: Nginx) -> None:
+def test_a_missing_asset_is_not_cached(nginx: Nginx) -> None:
     assert "Reload the page" in refused(get(nginx, "/assets/nothing.js"), 404, "not_found")
 
 
-def test_the_page_takes_no_bodies(nginx: Nginx) -> None:
+def test_the_page_accepts_no_bodies(nginx: Nginx) -> None:
     answer = requests.post(nginx.url, timeout=30)
     refused(answer, 405, "method_not_allowed")
     assert answer.headers["Allow"] == "GET, HEAD"

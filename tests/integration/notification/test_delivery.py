@@ -1,16 +1,18 @@
-"""Owners are told once, by a real mail server in all its moods."""
+"""Owners are notified once, through a real mail server with all kinds of failures."""
 
 from datetime import timedelta
+from email.message import EmailMessage
 
 import pytest
 from bson import ObjectId
 
-from common.domain.jobs import Job, Jobs, Status
+from common.domain.job_repository import Jobs
+from common.domain.jobs import Job, Status
 from common.domain.links import DownloadLinks
 from common.domain.summaries import Recording, Summaries
 from common.errors import TransientError
 from common.messaging.handler import Busy
-from common.messaging.message import InvalidMessage, Message
+from common.messaging.message import Message
 from common.runtime.clock import now
 from gateway.housekeeping.retention import Housekeeping
 from gateway.jobs.outbox import Outbox
@@ -22,6 +24,8 @@ from notification.settings import NotificationSettings
 from tests.integration import mail
 
 OWNER = "owner@example.com"
+EMAIL = EmailMessage()
+EMAIL["From"], EMAIL["To"] = "noreply@example.com", OWNER
 
 
 @pytest.fixture
@@ -43,9 +47,14 @@ def delivery(store, settings):
     def make(**changes: object) -> Delivery:
         made = settings(**changes)
         emails = Emails(made.sender, DownloadLinks(made), made.public_url)
-        return Delivery(store.jobs, emails, Mailer(made), lease=30)
+        return Delivery(store.jobs, store.summaries, emails, Mailer(made), lease=30)
 
     return make
+
+
+@pytest.fixture
+def mailer(settings) -> Mailer:
+    return Mailer(settings())
 
 
 def ended(jobs: Jobs, status: Status = Status.COMPLETED, filename: str = "talk.mp4") -> Message:
@@ -58,7 +67,7 @@ def ended(jobs: Jobs, status: Status = Status.COMPLETED, filename: str = "talk.m
     return Message(video_fid=fid, mp3_fid=mp3_fid, username=OWNER)
 
 
-def test_an_owner_is_told_once(store, delivery, mail_server):
+def test_an_owner_is_notified_once(store, delivery, mail_server):
     message = ended(store.jobs)
     delivery().handle(message)
     delivery().handle(message)
@@ -73,7 +82,7 @@ def test_the_owner_of_a_failed_job_gets_the_reason(store, delivery, mail_server)
 
 
 class Retried(Jobs):
-    """Jobs whose owner has them converted anew just after they were read."""
+    """Jobs that are retried just after they were read."""
 
     def get(self, video_fid: ObjectId) -> Job | None:
         job = super().get(video_fid)
@@ -81,51 +90,33 @@ class Retried(Jobs):
         return job
 
 
-def test_a_job_that_is_queued_anew_meanwhile_is_told_of_without_delay_when_it_has_ended(store, settings, mail_server):
+def test_a_job_that_is_retried_meanwhile_has_its_email_without_delay_when_it_has_ended(store, settings, mail_server):
     made = settings()
     emails, mailer = Emails(made.sender, DownloadLinks(made), made.public_url), Mailer(made)
     message = ended(store.jobs, Status.FAILED)
     with pytest.raises(Busy):
-        Delivery(Retried(store.jobs.collection.database), emails, mailer, lease=300).handle(message)
+        Delivery(Retried(store.jobs.collection.database), store.summaries, emails, mailer, lease=300).handle(message)
     assert mail_server.inbox == []
     store.jobs.update(message.video_fid, {}, {"status": Status.FAILED.value, "error": "It has no audio track."})
-    Delivery(store.jobs, emails, mailer, lease=300).handle(message)
+    Delivery(store.jobs, store.summaries, emails, mailer, lease=300).handle(message)
     assert len(mail_server.inbox) == 1
 
 
 @pytest.mark.parametrize("name", ["Grüße 🎵.mp4", "a\r\nBcc: x@example.com.mp4", "x" * 300, "\u202egpj.mp4"])
-def test_a_strange_name_arrives(store, delivery, mail_server, name):
+def test_an_unusual_name_arrives(store, delivery, mail_server, name):
     delivery().handle(ended(store.jobs, filename=name))
     (email,) = mail_server.inbox
     assert email["Bcc"] is None
 
 
-def test_nobody_is_told_about_what_is_not_over(store, delivery, mail_server):
-    fid = ObjectId()
-    store.jobs.create(fid, OWNER, "talk.mp4", {})
-    delivery().handle(Message(video_fid=fid, mp3_fid=None, username=OWNER))
-    deleted = ended(store.jobs)
-    store.jobs.mark_deleted(deleted.video_fid)
-    delivery().handle(deleted)
-    assert mail_server.inbox == []
-
-
-def test_a_message_about_an_unknown_or_foreign_job_is_none(store, delivery):
-    with pytest.raises(InvalidMessage):
-        delivery().handle(Message(video_fid=ObjectId(), mp3_fid=None, username=OWNER))
-    message = ended(store.jobs)
-    with pytest.raises(InvalidMessage):
-        delivery().handle(Message(video_fid=message.video_fid, mp3_fid=None, username="other@example.com"))
-
-
 @pytest.mark.parametrize("mode", ["4xx", "hang", "refuse-auth"])
-def test_what_may_pass_is_transient_and_works_later(store, delivery, mail_server, mode):
+def test_a_temporary_failure_is_transient_and_a_retry_succeeds(store, delivery, mail_server, mode):
     message = ended(store.jobs)
-    mail_server.mood(mode)
+    mail_server.set_mode(mode)
     with pytest.raises(TransientError):
         delivery().handle(message)
     assert not store.jobs.get(message.video_fid).notified
-    mail_server.mood("ok")
+    mail_server.set_mode("ok")
     delivery().handle(message)
     assert len(mail_server.inbox) == 1
 
@@ -134,9 +125,9 @@ TRANSIENT = {
     "no TLS": {"STARTTLS": "454 4.7.0 TLS is not available for a temporary reason"},
     "a refused password": {"AUTH": "535 5.7.8 Username and password not accepted"},
     "too many logins": {"AUTH": "454 4.7.0 Too many login attempts, please try again later"},
-    "a spent quota, at the sender": {"MAIL": "550 5.4.5 Daily user sending limit exceeded"},
-    "a spent quota, at the recipient": {"RCPT": "550 5.4.5 Daily user sending limit exceeded"},
-    "a spent quota, at the content": {"CONTENT": "550 5.4.5 Daily user sending limit exceeded"},
+    "an exhausted quota, at the sender": {"MAIL": "550 5.4.5 Daily user sending limit exceeded"},
+    "an exhausted quota, at the recipient": {"RCPT": "550 5.4.5 Daily user sending limit exceeded"},
+    "an exhausted quota, at the content": {"CONTENT": "550 5.4.5 Daily user sending limit exceeded"},
     "a refused sender": {"MAIL": "550 5.1.8 Sender address rejected"},
     "relaying": {"RCPT": "554 5.7.1 Relay access denied"},
     "greylisting": {"RCPT": "450 4.2.0 Greylisted, see you in five minutes"},
@@ -150,44 +141,44 @@ PERMANENT = {
     "no such mailbox": {"RCPT": "550 5.1.1 No such mailbox"},
     "a disabled mailbox": {"RCPT": "550 5.2.1 The account is disabled"},
     "an answer without a class": {"RCPT": "553 sorry, that address is not here"},
-    "an address that is looked at late": {"CONTENT": "550 5.1.1 No such mailbox"},
+    "an address that is checked late": {"CONTENT": "550 5.1.1 No such mailbox"},
 }
 
 
 @pytest.mark.parametrize("replies", TRANSIENT.values(), ids=TRANSIENT)
-def test_what_is_not_the_address_is_sent_later(store, delivery, mail_server, replies):
-    message = ended(store.jobs)
-    mail_server.mood("ok", replies=replies)
+def test_a_refusal_that_is_not_about_the_address_is_transient(mailer, mail_server, replies):
+    mail_server.set_mode("ok", replies=replies)
     with pytest.raises(MailServerUnavailable):
-        delivery().handle(message)
+        mailer.send(EMAIL)
     assert mail_server.inbox == []
-    mail_server.mood("ok")
-    delivery().handle(message)
+    mail_server.set_mode("ok")
+    mailer.send(EMAIL)
     assert len(mail_server.inbox) == 1
 
 
 @pytest.mark.parametrize("replies", PERMANENT.values(), ids=PERMANENT)
-def test_a_refused_address_is_permanent(store, delivery, mail_server, replies):
-    mail_server.mood("ok", replies=replies)
+def test_a_refused_address_is_permanent(mailer, mail_server, replies):
+    mail_server.set_mode("ok", replies=replies)
     with pytest.raises(AddressRefused, match="answered 55"):
-        delivery().handle(ended(store.jobs))
+        mailer.send(EMAIL)
 
 
-def test_an_answer_that_got_lost_brings_the_same_message_id_again(store, delivery, mail_server):
+def test_after_a_lost_answer_the_second_email_has_the_same_message_id(store, delivery, mail_server):
     message = ended(store.jobs)
-    mail_server.mood("ok", accepted_then_drop=True)
+    mail_server.set_mode("ok", accepted_then_drop=True)
     with pytest.raises(TransientError):
         delivery().handle(message)
-    mail_server.mood("ok")
+    mail_server.set_mode("ok")
     delivery().handle(message)
     ids = [email["Message-ID"] for email in mail_server.inbox]
     assert len(ids) == 2
     assert len(set(ids)) == 1
 
 
-def test_one_replica_at_a_time_tells_an_owner(store, delivery):
+def test_one_replica_at_a_time_notifies_an_owner(store, delivery):
     message = ended(store.jobs)
-    assert delivery()._reserve(store.jobs.get(message.video_fid))
+    until = now() + timedelta(seconds=30)
+    assert store.jobs.reserve_email(store.jobs.get(message.video_fid), until, retry_by=until)
     with pytest.raises(Busy):
         delivery().handle(message)
 
@@ -218,16 +209,7 @@ def test_an_email_has_the_first_sentence_of_a_summary_that_is_there(store, deliv
     assert "It is about &lt;bees&gt; &amp; flowers.</p>" in html
 
 
-def test_an_email_does_not_wait_for_a_summary(store, delivery, mail_server, db):
-    message = ended(store.jobs)
-    recording = Recording(message.mp3_fid, message.mp3_fid, message.video_fid)
-    Summaries(db).create(OWNER, "talk.mp4", recording)
-    delivery().handle(message)
-    (email,) = mail_server.inbox
-    assert b"What it is about" not in email.as_bytes()
-
-
-def test_while_a_mail_waits_for_its_next_attempt_housekeeping_publishes_no_second_notice(
+def test_while_an_email_waits_for_its_retry_housekeeping_publishes_no_second_notice(
     store, settings, mail_server, rabbit, publisher, taken
 ):
     made = settings()
@@ -237,12 +219,12 @@ def test_while_a_mail_waits_for_its_next_attempt_housekeeping_publishes_no_secon
     )
     emails = Emails(made.sender, DownloadLinks(made), made.public_url)
     passes = Housekeeping(HousekeepingSettings(**values(made)), store, Outbox(rabbit, store.jobs, publisher))
-    mail_server.mood("4xx")
+    mail_server.set_mode("4xx")
     with pytest.raises(TransientError):
-        Delivery(store.jobs, emails, Mailer(made), 30, longest_delay=3600).handle(message)
+        Delivery(store.jobs, store.summaries, emails, Mailer(made), lease=30, longest_delay=3600).handle(message)
     assert passes.notify_forgotten() == 0
     assert taken(rabbit.mp3_queue) is None
-    # Its time is over, and nobody has tried: the message was lost.
+    # The time of the retry is over: the message was lost.
     store.jobs.collection.update_one(
         {"_id": message.video_fid}, {"$set": {"notice_expected_until": now() - timedelta(seconds=1)}}
     )

@@ -15,7 +15,7 @@ import pytest
 import requests
 from bson import ObjectId
 
-from common.domain.jobs import Jobs
+from common.domain.job_repository import Jobs
 from common.domain.summaries import Recording, Summaries, Summary
 from common.domain.transcripts import Transcripts
 from common.messaging.message import SummaryMessage
@@ -40,7 +40,7 @@ class TestProvider:
         self.folder = folder
         self.url = f"http://127.0.0.1:{port}/v1"
 
-    def mood(self, mode: str, **more: Any) -> None:
+    def set_mode(self, mode: str, **more: Any) -> None:
         """How it treats the next requests."""
         draft = self.folder / "control.new"
         draft.write_text(json.dumps({"mode": mode, **more}))

@@ -62,7 +62,7 @@ def test_another_password_does_not_match_plain_text(passwords: Passwords, guess:
     assert verdict.replacement is None
 
 
-def test_an_empty_column_is_nobodys_password(passwords: Passwords) -> None:
+def test_an_empty_column_matches_no_password(passwords: Passwords) -> None:
     assert not passwords.check("", "").right
 
 
@@ -80,7 +80,7 @@ def test_a_stolen_hash_is_no_password(passwords: Passwords, stored: str) -> None
     assert not passwords.check(stored, stored).right
 
 
-def test_a_stranger_is_refused_after_a_real_comparison(passwords: Passwords) -> None:
+def test_an_unknown_user_is_refused_after_a_real_comparison(passwords: Passwords) -> None:
     compared: list[str] = []
 
     class Spy(PasswordHasher):
@@ -95,7 +95,7 @@ def test_a_stranger_is_refused_after_a_real_comparison(passwords: Passwords) -> 
     assert compared == ["guess"] * 3
 
 
-def test_a_login_whose_turn_does_not_come_is_sent_away() -> None:
+def test_a_login_whose_hash_is_not_ready_in_time_is_refused() -> None:
     begun, finish = threading.Event(), threading.Event()
 
     class Slow(PasswordHasher):
@@ -116,6 +116,6 @@ def test_a_login_whose_turn_does_not_come_is_sent_away() -> None:
     assert "Retry-After" in refusal.value.headers
 
 
-def test_the_real_parameters_are_those_that_owasp_asks_for() -> None:
+def test_the_parameters_are_those_that_owasp_recommends() -> None:
     assert (HASHER.time_cost, HASHER.memory_cost, HASHER.parallelism) == (2, 19 * 1024, 1)
     assert HASHER.hash("correct horse").startswith("$argon2id$v=19$m=19456,t=2,p=1$")

@@ -3,7 +3,7 @@
 import pytest
 
 from auth.settings import AuthSettings
-from common.runtime import startup
+from common.runtime.settings import EXIT_CONFIGURATION, load_settings
 
 COMPLETE = {
     "MYSQL_HOST": "mysql", "MYSQL_USER": "auth_user", "MYSQL_PASSWORD": "a database password", "JWT_SECRET": "s" * 32,
@@ -19,7 +19,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_four_variables_are_enough() -> None:
-    settings = startup.load(AuthSettings)
+    settings = load_settings(AuthSettings)
 
     assert settings.mysql_db == "auth"
     assert settings.mysql_port == 3306
@@ -28,43 +28,43 @@ def test_four_variables_are_enough() -> None:
 
 
 @pytest.mark.parametrize("secret", ["s" * 31, "ß" * 15 + "s"])
-def test_a_short_secret_is_refused_without_being_repeated(
+def test_a_short_secret_is_refused_and_not_repeated(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], secret: str
 ) -> None:
     monkeypatch.setenv("JWT_SECRET", secret)
     with pytest.raises(SystemExit) as end:
-        startup.load(AuthSettings)
+        load_settings(AuthSettings)
 
-    told = capsys.readouterr().err
-    assert end.value.code == startup.EXIT_CONFIGURATION
-    assert "JWT_SECRET: must have at least 32 bytes" in told
-    assert secret not in told
+    output = capsys.readouterr().err
+    assert end.value.code == EXIT_CONFIGURATION
+    assert "JWT_SECRET: must have at least 32 bytes" in output
+    assert secret not in output
 
 
 def test_a_secret_is_measured_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JWT_SECRET", "ß" * 16)
-    assert startup.load(AuthSettings)
+    assert load_settings(AuthSettings)
 
 
-def test_everything_that_is_missing_is_said_at_once(
+def test_all_missing_variables_are_reported_at_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in COMPLETE:
         monkeypatch.delenv(name)
     with pytest.raises(SystemExit):
-        startup.load(AuthSettings)
+        load_settings(AuthSettings)
 
-    told = capsys.readouterr().err
-    assert all(f"{name}: is missing" in told for name in COMPLETE)
+    output = capsys.readouterr().err
+    assert all(f"{name}: is missing" in output for name in COMPLETE)
 
 
 def test_administrators_are_named_with_commas_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADMIN_EMAILS", "Root@Example.com, ops@example.com,")
-    assert startup.load(AuthSettings).admin_emails == ("root@example.com", "ops@example.com")
+    assert load_settings(AuthSettings).admin_emails == ("root@example.com", "ops@example.com")
 
 
 def test_no_secret_shows_in_the_settings() -> None:
-    shown = repr(startup.load(AuthSettings))
+    shown = repr(load_settings(AuthSettings))
 
     assert "a database password" not in shown
     assert "s" * 32 not in shown

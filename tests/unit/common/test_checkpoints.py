@@ -24,7 +24,7 @@ checkpoint(Point.CONVERTER_STORED)
 """
 
 
-def test_points_do_nothing_unless_something_is_installed():
+def test_points_do_nothing_without_a_hook():
     passed = []
     checkpoint(Point.CONVERTER_STORED)
     checkpoints.install(passed.append)
@@ -45,7 +45,7 @@ def test_a_process_stops_itself_once():
     assert process.returncode == 0
 
 
-def test_a_worker_has_no_such_point_by_default_and_refuses_an_unknown_one(monkeypatch):
+def test_a_worker_has_no_point_by_default_and_rejects_an_unknown_one(monkeypatch):
     assert WorkerSettings(**SERVERS).stop_at is None
     monkeypatch.setenv("STOP_AT", "converter.stored")
     assert WorkerSettings(**SERVERS).stop_at is Point.CONVERTER_STORED

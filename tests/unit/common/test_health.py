@@ -25,12 +25,12 @@ def test_a_process_is_alive_and_ready_while_its_dependencies_are_down(path):
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_a_process_that_is_stuck_is_neither_alive_nor_ready(path):
+def test_a_blocked_process_is_neither_alive_nor_ready(path):
     answer = client({}, alive=False).get(path)
     assert (answer.status_code, answer.json) == (503, {"status": "stuck"})
 
 
-def test_probes_ask_no_dependency():
+def test_probes_check_no_dependency():
     asked = []
     probed = client({"mongodb": lambda: asked.append(1)})
     for _ in range(3):
@@ -54,7 +54,7 @@ def test_metrics_refresh_the_state_by_themselves():
     assert REGISTRY.get_sample_value("video2mp3_dependency_up", {"dependency": "mysql"}) == 1
 
 
-def test_a_dependency_that_hangs_is_down_in_time_and_is_not_asked_again_meanwhile():
+def test_a_dependency_that_hangs_is_down_after_the_timeout_and_is_checked_once_at_a_time():
     asked, answers = [], threading.Event()
 
     def hang():
@@ -66,8 +66,8 @@ def test_a_dependency_that_hangs_is_down_in_time_and_is_not_asked_again_meanwhil
     assert dependencies.report() == {"mongodb": True, "auth": False}
     assert asked == [1]
     answers.set()
-    patient = Dependencies({"auth": hang})
-    assert patient.report() == {"auth": True}
+    unhurried = Dependencies({"auth": hang})
+    assert unhurried.report() == {"auth": True}
 
 
 def test_an_answer_is_used_again_while_it_is_fresh():

@@ -1,4 +1,4 @@
-"""Every error is JSON with the right status; nothing about the inside gets out."""
+"""Every error is JSON with the right status, and shows no internal details."""
 
 import logging
 
@@ -21,8 +21,8 @@ def client():
     def busy():
         raise TooManyRequests("Wait.", headers={"Retry-After": "7"})
 
-    @app.get("/stranger")
-    def stranger():
+    @app.get("/unauthorized")
+    def unauthorized():
         raise Unauthorized("Who are you?")
 
     @app.get("/down")
@@ -33,6 +33,10 @@ def client():
     def bug():
         raise KeyError("a secret detail")
 
+    @app.get("/token")
+    def token():
+        return http.bearer_token()
+
     return app.test_client()
 
 
@@ -41,7 +45,7 @@ def client():
     [
         ("/conflict", 409, "already_there", "It is there already."),
         ("/busy", 429, "too_many_requests", "Wait."),
-        ("/stranger", 401, "unauthorized", "Who are you?"),
+        ("/unauthorized", 401, "unauthorized", "Who are you?"),
         ("/nowhere", 404, "not_found", "/docs"),
         ("/down", 503, "unavailable", "Try again"),
         ("/bug", 500, "internal_error", "request id"),
@@ -60,11 +64,11 @@ def test_a_method_that_is_not_allowed_has_a_code(client):
 
 def test_headers_of_an_error_arrive(client):
     assert client.get("/busy").headers["Retry-After"] == "7"
-    assert client.get("/stranger").headers["WWW-Authenticate"].startswith("Bearer")
+    assert client.get("/unauthorized").headers["WWW-Authenticate"].startswith("Bearer")
     assert "GET" in client.post("/busy").headers["Allow"]
 
 
-def test_an_unexpected_error_tells_the_client_nothing(client):
+def test_an_unexpected_error_shows_no_details_to_the_client(client):
     response = client.get("/bug")
     assert response.status_code == 500
     assert "secret detail" not in response.get_data(as_text=True)
@@ -72,6 +76,28 @@ def test_an_unexpected_error_tells_the_client_nothing(client):
 
 def test_a_dependency_is_not_named_to_the_client(client):
     assert "10.0.0.7" not in client.get("/down").get_data(as_text=True)
+
+
+def test_a_bearer_token_is_read(client):
+    assert client.get("/token", headers={"Authorization": "bearer abc.def.ghi"}).text == "abc.def.ghi"
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        ("", "unauthorized"),
+        ("Bearer", "unauthorized"),
+        ("Bearer  ", "unauthorized"),
+        ("Basic YTpi", "unauthorized"),
+        ("abc.def.ghi", "unauthorized"),
+        ("Bearer é.é.é", "invalid_token"),
+        ("Bearer " + "x" * 4097, "invalid_token"),
+    ],
+)
+def test_a_header_without_a_token_is_refused(client, header, code):
+    response = client.get("/token", headers={"Authorization": header})
+    assert (response.status_code, response.get_json()["code"]) == (401, code)
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 def test_a_request_id_is_kept_or_made(client):

@@ -1,4 +1,4 @@
-"""A message is one of the contract, or refused with what is wrong."""
+"""Messages that violate the contract are rejected with the reason."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ def test_a_message_survives_encoding():
     assert decode(message.encode()) == message
 
 
-def test_a_message_carries_just_the_fields_of_the_contract():
+def test_a_message_has_only_the_fields_of_the_contract():
     fields = json.loads(Message(video_fid=FID, mp3_fid=None, username="a@example.com").encode())
     assert fields == {"video_fid": str(FID), "mp3_fid": None, "username": "a@example.com"}
 
@@ -40,7 +40,7 @@ def test_a_message_carries_just_the_fields_of_the_contract():
         (b" " * 20_000, "bytes"),
     ],
 )
-def test_a_message_that_is_none_is_refused_with_the_reason(body, reason):
+def test_an_invalid_message_is_rejected_with_the_reason(body, reason):
     with pytest.raises(InvalidMessage, match=reason):
         decode(body)
 
@@ -65,7 +65,7 @@ def test_no_json_breaks_the_parser(fields):
 
 
 @pytest.mark.parametrize("headers", [None, {}, {"x-attempt": "3"}, {"x-attempt": -1}, {"x-attempt": None}])
-def test_a_strange_attempt_header_counts_as_the_first_attempt(headers):
+def test_an_invalid_attempt_header_counts_as_the_first_attempt(headers):
     received = Received.read(BasicProperties(headers=headers), b"{}", probing=False)
     assert received == Received(b"{}")
 

@@ -33,7 +33,7 @@ def test_a_chosen_bitrate_is_not_the_default_even_if_it_is_as_high():
 
 
 @pytest.mark.parametrize("value", ["", "abc", "63", "100", "1e3", "-192", "192; rm -rf /"])
-def test_a_bad_bitrate_is_named_with_what_it_may_be(value):
+def test_an_invalid_bitrate_is_rejected_with_the_valid_values(value):
     with pytest.raises(Invalid, match="bitrate"):
         ConversionOptions.parse({"bitrate": value})
 
@@ -44,7 +44,7 @@ def test_an_unknown_option_is_named():
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("field", "value", "text"),
     [
         ("quality", "10", "from 0"),
         ("channels", "5", "mono"),
@@ -61,17 +61,17 @@ def test_an_unknown_option_is_named():
         ("track", "9" * 5000, "from 1"),
     ],
 )
-def test_a_bad_value_names_the_field_and_the_range(field, value, told):
+def test_an_invalid_value_is_rejected_with_the_field_and_the_range(field, value, text):
     with pytest.raises(Invalid, match=f"^{field}: must be ") as refused:
         ConversionOptions.parse({field: value})
-    assert told in str(refused.value)
+    assert text in str(refused.value)
 
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [("83.5", 83.5), ("00:01:23.500", 83.5), ("1:23.5", 83.5), ("1:02:03", 3723), (83.5, 83.5), ("0", 0)],
 )
-def test_a_moment_is_seconds_or_a_clock(value, seconds):
+def test_a_time_is_in_seconds_or_hours_minutes_and_seconds(value, seconds):
     assert ConversionOptions.parse({"start": value}).start == seconds
 
 
@@ -96,7 +96,7 @@ def test_a_tag_is_one_line_of_text():
         st.one_of(st.text(), st.floats(), st.integers(), st.booleans(), st.lists(st.text()), st.none()),
     )
 )
-def test_whatever_is_sent_is_refused_or_can_be_stored_and_read_again(fields):
+def test_any_options_are_rejected_or_can_be_stored_and_read(fields):
     try:
         options = ConversionOptions.parse(fields)
     except Invalid:

@@ -22,10 +22,10 @@ def test_the_last_delay_is_repeated_until_the_time_is_spent():
     assert waits(RetryPolicy((10, 60), total=300)) == [10, 60, 60, 60, 60]
 
 
-def test_a_time_shorter_than_the_delays_shortens_nothing():
+def test_a_total_shorter_than_the_delays_changes_nothing():
     assert waits(RetryPolicy((10, 60), total=5)) == [10, 60]
 
 
 @pytest.mark.parametrize(("at_least", "delay"), [(None, 10), (5, 10), (11, 60), (1000, 300)])
-def test_a_wait_that_is_asked_for_becomes_the_first_delay_that_is_long_enough(at_least, delay):
+def test_a_requested_delay_becomes_the_first_one_that_is_long_enough(at_least, delay):
     assert RetryPolicy((2, 10, 60, 300)).delay(1, at_least) == delay

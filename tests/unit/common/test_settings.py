@@ -1,4 +1,4 @@
-"""Settings come from the environment, and everything wrong with them is told at once."""
+"""Settings come from the environment, and all problems are reported at once."""
 
 import subprocess
 import sys
@@ -6,8 +6,13 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from common.runtime.settings import LinkSettings, MongoSettings, RabbitSettings
-from common.runtime.startup import EXIT_CONFIGURATION, configuration_errors
+from common.runtime.settings import (
+    EXIT_CONFIGURATION,
+    LinkSettings,
+    MongoSettings,
+    RabbitSettings,
+    configuration_errors,
+)
 from gateway.settings import GatewaySettings
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -32,7 +37,7 @@ def test_a_short_link_secret_is_refused_and_not_shown():
     assert "too short" not in str(caught.value)
 
 
-def test_every_problem_is_named_at_once(monkeypatch):
+def test_all_problems_are_reported_at_once(monkeypatch):
     monkeypatch.setenv("MAX_UPLOAD_MB", "-5")
     with pytest.raises(ValidationError) as caught:
         GatewaySettings()
@@ -43,7 +48,7 @@ def test_every_problem_is_named_at_once(monkeypatch):
 
 
 @pytest.mark.parametrize("module", ["converter", "notification", "gateway.housekeeping", "gateway.wsgi"])
-def test_a_process_without_configuration_says_what_is_missing_and_exits(module):
+def test_a_process_without_configuration_names_the_missing_variables_and_exits(module):
     done = subprocess.run(
         [sys.executable, "-m", module],
         env={"PYTHONPATH": "src", "PATH": "/usr/bin:/bin"},

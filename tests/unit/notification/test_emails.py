@@ -1,6 +1,6 @@
 """What the emails say, and that no name can break them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from bson import ObjectId
@@ -56,7 +56,15 @@ def test_the_email_of_a_finished_job_has_the_id_the_link_and_the_curl_line():
     assert f"http://video2mp3.com/download?fid={done.mp3_fid}" in html_of(email)
 
 
-def test_the_email_says_what_the_mp3_is_and_what_is_unusual_about_it():
+def test_the_email_says_on_which_day_the_link_expires():
+    before = datetime.now(UTC) + timedelta(seconds=LINKS.link_lifetime)
+    email = EMAILS.compose(job())
+    after = datetime.now(UTC) + timedelta(seconds=LINKS.link_lifetime)
+    assert any(f"works until {date.day} {date:%B})" in text_of(email) for date in (before, after))
+    assert "works until " in html_of(email)
+
+
+def test_the_email_has_the_facts_and_notes_about_the_mp3():
     sound = Sound(duration=3725.4, size=89_410_000, bitrate=192, quality=None, variable=False, sample_rate=44100,
                   channels=2)  # fmt: skip
     result = Result(sound, 1_100_000_000, (Note(notes.COPIED), Note("something_new")))
@@ -74,7 +82,7 @@ def test_the_email_of_a_job_without_a_result_has_no_empty_line_about_it():
 
 
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED])
-def test_every_email_leads_to_the_job_in_the_page(status):
+def test_every_email_links_to_the_job_on_the_page(status):
     ended = job(status=status, error="The video has no audio track.")
     email = EMAILS.compose(ended)
     assert f"http://video2mp3.com/app/jobs/{ended.video_fid}\n" in text_of(email)
@@ -88,7 +96,7 @@ def test_the_email_of_a_failed_job_has_the_reason():
     assert "None" not in text_of(email)
 
 
-def test_the_same_result_has_the_same_message_id_and_another_another():
+def test_each_result_has_its_own_message_id():
     done = job()
     assert EMAILS.compose(done)["Message-ID"] == EMAILS.compose(done)["Message-ID"]
     other = job(video_fid=done.video_fid)
@@ -113,7 +121,7 @@ def test_no_name_breaks_an_email(name):
     assert email.as_bytes()
 
 
-def test_an_address_with_a_line_break_is_refused_for_good():
+def test_an_address_with_a_line_break_is_a_permanent_error():
     with pytest.raises(PermanentError):
         EMAILS.compose(job(username="a@example.com\nBcc: b@example.com"))
 
@@ -134,6 +142,6 @@ def test_gmail_needs_an_address_and_a_password():
     assert settings.sender == "a@example.com"
 
 
-def test_another_mail_server_may_ask_for_no_login():
+def test_another_mail_server_may_need_no_login():
     settings = NotificationSettings(**BASE, smtp_host="localhost", smtp_port=1025, smtp_security="none")
     assert settings.account is None

@@ -1,0 +1,247 @@
+"""The collection `jobs` of the database `videos`: everything that is stored about jobs is read and written here."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from common.domain.jobs import CANCELLED, NOT_NOTIFIED, UNDER_WAY, Job, Status, job_from, stored_run
+from common.domain.leases import without_lease
+from common.errors import Failure
+from common.runtime.clock import now
+from common.storage.mongo import Db, Document, failures
+
+# Longer than a message can wait in any of the queues, except for the operator's dead letters.
+TOMBSTONE_DAYS = 7
+
+
+class Jobs:
+    """Every method raises StorageUnavailable when MongoDB does not answer."""
+
+    def __init__(self, db: Db) -> None:
+        self.collection = db["jobs"]
+
+    def ensure_indexes(self) -> None:
+        """Creates the indexes of all queries for jobs, and the one that deletes expired tombstones."""
+        with failures():
+            self.collection.create_index([("username", 1), ("_id", -1)])
+            self.collection.create_index([("username", 1), ("updated_at", 1)])
+            self.collection.create_index([("status", 1), ("updated_at", 1)])
+            self.collection.create_index([("mp3_fid", 1)], sparse=True)
+            self.collection.create_index([("expires_at", 1)], expireAfterSeconds=0)
+
+    def create(self, video_fid: ObjectId, username: str, filename: str, options: Mapping[str, Any]) -> Job:
+        document = _queued(video_fid, username, filename, options)
+        with failures():
+            self.collection.insert_one(document)
+        return job_from(document)
+
+    def adopt(
+        self, video_fid: ObjectId, username: str, filename: str, mp3_fid: ObjectId | None, created_at: datetime
+    ) -> bool:
+        """Creates a job for files without one: completed with its MP3, or queued. Returns False if it exists.
+
+        The owner of a completed one is not notified; RETENTION_DAYS begins now.
+        """
+        document = {**_queued(video_fid, username, filename, {}), "created_at": created_at}
+        if mp3_fid is not None:
+            ended = {"status": Status.COMPLETED.value, "progress": 100, "mp3_fid": mp3_fid}
+            document |= {**ended, "published": True, "notice_sent": True, "notified": True}
+        with failures():
+            try:
+                self.collection.insert_one(document)
+            except DuplicateKeyError:
+                return False
+        return True
+
+    def get(self, video_fid: ObjectId) -> Job | None:
+        """The job, or its tombstone."""
+        with failures():
+            document = self.collection.find_one({"_id": video_fid})
+        return job_from(document) if document else None
+
+    def many(self, video_fids: Sequence[ObjectId]) -> dict[ObjectId, Job]:
+        """Those of these jobs that exist, including tombstones."""
+        with failures():
+            rows = self.collection.find({"_id": {"$in": list(video_fids)}})
+            return {row["_id"]: job_from(row) for row in rows}
+
+    def results_among(self, mp3_fids: Sequence[ObjectId]) -> set[ObjectId]:
+        """Those of these MP3s that are the result of a job."""
+        with failures():
+            rows = self.collection.find({"mp3_fid": {"$in": list(mp3_fids)}}, {"mp3_fid": 1})
+            return {row["mp3_fid"] for row in rows}
+
+    def files(self) -> Iterator[tuple[ObjectId, ObjectId | None]]:
+        """The video and the MP3 of each job, including tombstones."""
+        with failures():
+            for row in self.collection.find({}, {"mp3_fid": 1}).sort("_id", 1):
+                yield row["_id"], row.get("mp3_fid")
+
+    def deleted(self) -> Iterator[ObjectId]:
+        """The videos of deleted jobs."""
+        with failures():
+            for row in self.collection.find({"status": Status.DELETED.value}, {"_id": 1}):
+                yield row["_id"]
+
+    def estimate(self) -> int:
+        """The approximate number of jobs, from the collection's metadata."""
+        with failures():
+            return self.collection.estimated_document_count()
+
+    def owned(self, video_fid: ObjectId, username: str) -> Job | None:
+        """The job, if it belongs to the user and is not deleted."""
+        job = self.get(video_fid)
+        return job if job and job.username == username and job.status is not Status.DELETED else None
+
+    def owned_file(self, file_id: ObjectId, username: str) -> Job | None:
+        """The user's job with this video or MP3, if it is not deleted."""
+        of_file = {"$or": [{"_id": file_id}, {"mp3_fid": file_id}]}
+        with failures():
+            document = self.collection.find_one(
+                {**of_file, "username": username, "status": {"$ne": Status.DELETED.value}}
+            )
+        return job_from(document) if document else None
+
+    def page(self, username: str, limit: int, before: ObjectId | None) -> list[Job]:
+        """The user's jobs, newest first, starting after the job `before`."""
+        query: Document = {"username": username, "status": {"$ne": Status.DELETED.value}}
+        if before:
+            query["_id"] = {"$lt": before}
+        with failures():
+            return [job_from(row) for row in self.collection.find(query).sort("_id", -1).limit(limit)]
+
+    def under_way(self, username: str) -> list[Job]:
+        """The user's jobs that have not ended, oldest first."""
+        query = {"username": username, "status": {"$in": UNDER_WAY}}
+        with failures():
+            return [job_from(row) for row in self.collection.find(query).sort("_id", 1)]
+
+    def changed(self, usernames: Iterable[str], since: datetime) -> list[Job]:
+        """The users' jobs that changed since then, including tombstones, in the order of their changes."""
+        query = {"username": {"$in": sorted(usernames)}, "updated_at": {"$gte": since}}
+        with failures():
+            return [job_from(row) for row in self.collection.find(query).sort("updated_at", 1)]
+
+    def update(self, video_fid: ObjectId, where: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
+        """Sets fields if the job still matches `where`; returns whether it did."""
+        with failures():
+            result = self.collection.update_one({"_id": video_fid, **where}, {"$set": {**change, "updated_at": now()}})
+        return result.matched_count == 1
+
+    def fail(
+        self,
+        video_fid: ObjectId,
+        reason: str,
+        code: Failure = Failure.FAILED,
+        *,
+        token: str | None = None,
+        run: int | None = None,
+    ) -> Job | None:
+        """Marks a job as failed, with a reason for its owner; returns the failed job, or None if nothing changed.
+
+        Only a job that has not ended fails. With the `token` of a lease, the job must still have that lease; without,
+        no worker may hold one and, if `run` is given, the job must still be in that run.
+        """
+        where: Document = {"_id": video_fid, "status": {"$in": UNDER_WAY}}
+        if token is not None:
+            where["claim.token"] = token
+        else:
+            where |= without_lease()
+        if run is not None:
+            where["round"] = stored_run(run)
+        change = {"status": Status.FAILED.value, "error": reason, "error_code": code.value, "updated_at": now()}
+        with failures():
+            document = self.collection.find_one_and_update(
+                where, {"$set": change, "$unset": {"claim": ""}}, return_document=ReturnDocument.AFTER
+            )
+        return job_from(document) if document else None
+
+    def confirm(self, job: Job, **flags: bool) -> None:
+        """Sets `published`, `notice_sent`, `notified` or `undeliverable`, unless the job was queued again since."""
+        with failures():
+            self.collection.update_one(job.this_run, {"$set": flags})
+
+    def reserve_email(self, job: Job, until: datetime, *, renewing: datetime | None = None, retry_by: datetime) -> bool:
+        """Reserves the right to send the email about a job's run; returns whether it did.
+
+        A reservation that has not expired is only replaced by its holder, who names its time as `renewing`. Until
+        `retry_by` housekeeping assumes that the notice waits in a queue.
+        """
+        free = {"$or": [{"telling_until": None}, {"telling_until": {"$lt": now()}}]}
+        held = {"telling_until": renewing} if renewing else free
+        change = {"$set": {"telling_until": until, "notice_expected_until": retry_by}}
+        with failures():
+            return self.collection.update_one({**job.this_run, **held, **NOT_NOTIFIED}, change).matched_count == 1
+
+    def release_email(self, job: Job, reserved: datetime) -> None:
+        """Ends a reservation that has not been replaced."""
+        with failures():
+            self.collection.update_one({**job.this_run, "telling_until": reserved}, {"$unset": {"telling_until": ""}})
+
+    def reopen(
+        self,
+        video_fid: ObjectId,
+        options: Mapping[str, Any] | None = None,
+        ended: Iterable[Status] = (Status.FAILED,),
+        where: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Queues a job again that is in one of the `ended` states, with other options if given; returns whether it did.
+
+        The MP3 that it may have stays until the next one is stored.
+        """
+        change: Document = {
+            "status": Status.QUEUED.value, "error": None, "error_code": None, "progress": 0, "attempts": 0,
+            "published": False, "notice_sent": False, "notified": False, "undeliverable": False, "telling_until": None,
+            "notice_expected_until": None, "claim": None, "updated_at": now(),
+        }  # fmt: skip
+        if options is not None:
+            change["options"] = dict(options)
+        seen = {**(where or {}), "_id": video_fid, "status": {"$in": [status.value for status in ended]}}
+        with failures():
+            result = self.collection.update_one(seen, {"$set": change, "$inc": {"round": 1}})
+        return result.matched_count == 1
+
+    def cancel(self, video_fid: ObjectId, where: Mapping[str, Any] | None = None) -> bool:
+        """Ends a job for its owner, who gets no email; returns whether it did. Its worker loses the lease."""
+        change = {
+            "status": Status.FAILED.value,
+            "error": CANCELLED,
+            "error_code": Failure.CANCELLED.value,
+            "claim": None,
+            "notice_sent": True,
+            "notified": True,
+        }
+        return self.update(video_fid, {**(where or {}), "status": {"$in": UNDER_WAY}}, change)
+
+    def mark_deleted(self, video_fid: ObjectId, where: Mapping[str, Any] | None = None) -> bool:
+        """Replaces a job by a tombstone if it still matches `where`; returns whether it did."""
+        return self.update(video_fid, {"status": {"$ne": Status.DELETED.value}, **(where or {})}, _tombstone())
+
+    def forbid(self, video_fid: ObjectId, username: str, filename: str) -> None:
+        """Stores a tombstone whether or not there is a job, so that a write in progress cannot create one."""
+        moment = now()
+        nothing: Document = {
+            "username": username, "filename": filename, "progress": 0, "error": None, "created_at": moment,
+        }  # fmt: skip
+        change = {"$set": {**_tombstone(), "updated_at": moment}, "$setOnInsert": nothing}
+        with failures():
+            self.collection.update_one({"_id": video_fid}, change, upsert=True)
+
+
+def _queued(video_fid: ObjectId, username: str, filename: str, options: Mapping[str, Any]) -> Document:
+    moment = now()
+    return {
+        "_id": video_fid, "username": username, "filename": filename, "status": Status.QUEUED.value, "progress": 0,
+        "mp3_fid": None, "error": None, "options": dict(options), "created_at": moment, "updated_at": moment,
+        "published": False, "attempts": 0, "notice_sent": False, "notified": False, "round": 0,
+    }  # fmt: skip
+
+
+def _tombstone() -> Document:
+    expires = now() + timedelta(days=TOMBSTONE_DAYS)
+    return {"status": Status.DELETED.value, "expires_at": expires, "mp3_fid": None, "result": None,
+            "claim": None, "notified": True}  # fmt: skip

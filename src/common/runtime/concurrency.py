@@ -1,0 +1,59 @@
+"""Concurrency limits: what exceeds one is refused at once and never waits."""
+
+import contextlib
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Self
+
+from common.errors import RejectedError, Unavailable
+
+
+def _refusal() -> RejectedError:
+    return Unavailable("Too many requests are in progress. Try again in a few seconds.")
+
+
+class ConcurrencyLimiter:
+    """At most `limit` holders at the same time for each key, and all keys together within the limit of `within`."""
+
+    def __init__(
+        self, limit: int, refusal: Callable[[], RejectedError] = _refusal, *, within: Self | None = None
+    ) -> None:
+        """`refusal` makes the error that says what there is too much of and what the caller can do."""
+        self._limit = limit
+        self._refusal = refusal
+        self._within = within
+        self._holders: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def acquire(self, key: str = "") -> Callable[[], None]:
+        """Returns a function that releases what was acquired; calling it again does nothing.
+
+        Raises the refusal of the limit that is reached: this one's, or that of `within`.
+        """
+        with self._lock:
+            if self._holders[key] >= self._limit:
+                raise self._refusal()
+            release_outer = self._within.acquire() if self._within else None
+            self._holders[key] += 1
+        held = [key]
+
+        def release() -> None:
+            with self._lock:
+                if not held:
+                    return
+                # Keys without holders are dropped.
+                self._holders -= Counter([held.pop()])
+                if release_outer:
+                    release_outer()
+
+        return release
+
+    @contextlib.contextmanager
+    def held(self, key: str = "") -> Iterator[None]:
+        """Acquires while the block runs; raises as `acquire`."""
+        release = self.acquire(key)
+        try:
+            yield
+        finally:
+            release()

@@ -1,0 +1,188 @@
+"""The HTTP contract of the auth service, with users in memory."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import pytest
+from argon2 import PasswordHasher
+from flask.testing import FlaskClient
+
+from auth.server import create_app
+from auth.settings import AuthSettings
+from auth.users import User
+from common.errors import Conflict
+
+PASSWORD = "correct:horse 🐎"
+JWT_SECRET = "a secret of the tests, long enough"
+ADMIN = "admin@example.com"
+
+
+class InMemoryUsers:
+    """The table `user`, without a database."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, str] = {}
+
+    def find(self, email: str) -> User | None:
+        return User(1, email, self.rows[email]) if email in self.rows else None
+
+    def add(self, email: str, password: str) -> None:
+        if email in self.rows:
+            raise Conflict("This email is taken.", code="account_exists")
+        self.rows[email] = password
+
+    def replace_password(self, user: User, password: str) -> None:
+        self.rows[user.email] = password
+
+
+@pytest.fixture
+def users() -> InMemoryUsers:
+    return InMemoryUsers()
+
+
+@pytest.fixture
+def app(users: InMemoryUsers, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FlaskClient]:
+    monkeypatch.setattr("auth.server.Users", lambda _database: users)
+
+    def make(**changes: Any) -> FlaskClient:
+        values = {"mysql_host": "127.0.0.1", "mysql_user": "x", "mysql_password": "x", "jwt_secret": JWT_SECRET}
+        return create_app(AuthSettings(**{**values, "admin_emails": ADMIN, **changes})).test_client()
+
+    return make
+
+
+@pytest.fixture
+def client(app: Callable[..., FlaskClient]) -> FlaskClient:
+    return app()
+
+
+def register(client: FlaskClient, email: str, password: str = PASSWORD) -> Any:
+    return client.post("/register", json={"email": email, "password": password})
+
+
+def login(client: FlaskClient, email: str, password: str = PASSWORD) -> Any:
+    return client.post("/login", auth=(email, password))
+
+
+def validate(client: FlaskClient, token: str) -> Any:
+    return client.post("/validate", headers={"Authorization": f"Bearer {token}"})
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Basic"},
+        {"Authorization": "Basic ####"},
+        {"Authorization": "Basic " + "é"},
+        {"Authorization": "Basic /////w=="},
+        {"Authorization": "Bearer a.b.c"},
+        {"Authorization": "Basic " + "QUFB" * 20_000},
+        {"Authorization": "Negotiate " + "x" * 70_000},
+    ],
+)
+def test_a_login_without_proper_credentials_is_refused(client: FlaskClient, headers: dict[str, str]) -> None:
+    answer = client.post("/login", headers=headers)
+
+    assert answer.status_code == 401
+    assert answer.json is not None
+    assert answer.json["error"]
+    assert answer.headers["WWW-Authenticate"].startswith("Basic")
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 300, "x" * 300 + "@example.com", "nul\0@example.com", "🎬@example.com", "", "'"]
+)
+@pytest.mark.parametrize("password", ["", "nul\0nul", "🎬" * 500, "x" * 5000, "::"])
+def test_hostile_credentials_are_wrong_credentials(client: FlaskClient, name: str, password: str) -> None:
+    assert login(client, name, password).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b'{"email": "ann@example.com"}', "application/json", 422),
+        (b'{"email": "ann", "password": "12345678"}', "application/json", 422),
+        (b'{"email": "ann@example.com", "password": "1234567"}', "application/json", 422),
+        (b"[]", "application/json", 422),
+        (b"{", "application/json", 400),
+        (b"\xff\xfe\x00", "application/json", 400),
+        (b"[" * 16_000, "application/json", 400),
+        (b"", "application/json", 400),
+        (b'{"email": "' + b"x" * 17_000 + b'"}', "application/json", 413),
+        (b"email=ann@example.com&password=12345678", "application/x-www-form-urlencoded", 415),
+        (b"{}", None, 415),
+        (b"{}", "text/json;charset=\0", 415),
+    ],
+)
+def test_a_bad_registration_is_refused_with_the_reason(
+    client: FlaskClient, body: bytes, content_type: str | None, status: int
+) -> None:
+    answer = client.post("/register", data=body, content_type=content_type)
+
+    assert answer.status_code == status
+    assert answer.json is not None
+    assert len(answer.json["error"]) > 10
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer x", "Basic YTpi", "Bearer " + "x" * 70_000, "Bearer é.é.é"])
+def test_an_invalid_token_is_refused(client: FlaskClient, header: str) -> None:
+    answer = client.post("/validate", headers={"Authorization": header})
+
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_forged_tokens_are_refused(client: FlaskClient) -> None:
+    claims = {"username": ADMIN, "iat": 1_767_225_600, "exp": 4_000_000_000, "admin": True}
+    forged = [
+        jwt.encode(claims, "another secret, also long enough", algorithm="HS256"),
+        jwt.encode(claims, JWT_SECRET * 2, algorithm="HS512"),
+        jwt.encode(claims, None, algorithm="none"),
+        jwt.encode({**claims, "exp": 1_767_225_601}, JWT_SECRET, algorithm="HS256"),
+        jwt.encode({"username": ADMIN}, JWT_SECRET, algorithm="HS256"),
+    ]
+    assert [validate(client, token).status_code for token in forged] == [401] * len(forged)
+
+
+def test_a_token_ends_with_its_lifetime(app: Callable[..., FlaskClient], users: InMemoryUsers) -> None:
+    users.rows["ann@example.com"] = "a plain password"
+    client = app(token_lifetime=60)
+    claims = validate(client, login(client, "ann@example.com", "a plain password").text).json
+    assert claims["exp"] - claims["iat"] == 60
+
+
+@pytest.mark.parametrize("path", ["/login", "/register", "/validate"])
+def test_only_post_is_accepted(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+
+    assert answer.status_code == 405
+    assert answer.json is not None
+    assert "POST" in answer.headers["Allow"]
+
+
+def test_probes_and_metrics_answer(client: FlaskClient) -> None:
+    assert client.get("/healthz").json == {"status": "ok"}
+    assert client.get("/readyz").json == {"status": "ok"}
+    assert "video2mp3_http_request_seconds_bucket" in client.get("/metrics").text
+
+
+def test_an_outdated_hash_is_replaced_at_login(client: FlaskClient, users: InMemoryUsers) -> None:
+    outdated = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    users.rows["ann@example.com"] = outdated
+
+    assert login(client, "ann@example.com", "wrong password").status_code == 401
+    assert users.rows["ann@example.com"] == outdated
+    assert login(client, "ann@example.com").status_code == 200
+    assert users.rows["ann@example.com"].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert login(client, "ann@example.com").status_code == 200
+
+
+def test_a_wrong_password_and_an_unknown_user_get_the_same_refusal(client: FlaskClient) -> None:
+    register(client, "ann@example.com")
+    wrong, unknown = login(client, "ann@example.com", "wrong password"), login(client, "unknown@example.com")
+
+    assert wrong.status_code == unknown.status_code == 401
+    assert wrong.json == unknown.json
+    assert wrong.headers["WWW-Authenticate"] == unknown.headers["WWW-Authenticate"] == 'Basic realm="video2mp3"'

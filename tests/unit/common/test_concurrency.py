@@ -1,0 +1,50 @@
+"""A concurrency limit refuses at once, and each holder is released once."""
+
+import pytest
+
+from common.errors import TooManyRequests, Unavailable
+from common.runtime.concurrency import ConcurrencyLimiter
+
+
+def test_one_more_than_the_limit_is_refused_until_another_one_has_ended():
+    limiter = ConcurrencyLimiter(1)
+    with limiter.held(), pytest.raises(Unavailable), limiter.held():
+        pytest.fail("two at the same time")
+    with limiter.held():
+        pass
+
+
+def test_a_failure_releases_too():
+    limiter = ConcurrencyLimiter(1)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError), limiter.held():
+            raise ZeroDivisionError
+
+
+def test_each_key_has_its_own_limit():
+    limiter = ConcurrencyLimiter(1, lambda: TooManyRequests("Too many."))
+    release = limiter.acquire("ann")
+    with pytest.raises(TooManyRequests):
+        limiter.acquire("ann")
+    with limiter.held("bob"):
+        pass
+    release()
+    release()
+    with limiter.held("ann"), pytest.raises(TooManyRequests):
+        limiter.acquire("ann")
+
+
+def test_all_keys_together_have_the_outer_limit():
+    outer = ConcurrencyLimiter(2)
+    limiter = ConcurrencyLimiter(1, lambda: TooManyRequests("Too many."), within=outer)
+    releases = [limiter.acquire(name) for name in ("ann", "bob")]
+    with pytest.raises(Unavailable):
+        limiter.acquire("eve")
+    with pytest.raises(TooManyRequests):
+        limiter.acquire("ann")
+    for release in releases:
+        release()
+        release()
+    assert [limiter.acquire(name) for name in ("eve", "ann")]
+    with pytest.raises(Unavailable):
+        limiter.acquire("bob")
