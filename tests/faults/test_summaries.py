@@ -60,7 +60,7 @@ def test_a_provider_that_talks_nonsense_is_told_at_once(person, faults, mood, mo
     mood(mode)
     answer = person.orders(text=TEXT)
     assert answer.status_code == 503
-    assert "of no use, twice" in answer.json()["error"]
+    assert "invalid response twice" in answer.json()["error"]
 
 
 def test_a_worker_that_is_killed_pays_for_no_piece_twice(person, faults, stack, mood, environment):

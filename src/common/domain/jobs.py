@@ -210,6 +210,13 @@ class Jobs:
         job = self.get(video_fid)
         return job if job and job.username == username and job.status is not Status.DELETED else None
 
+    def owned_by_file(self, file_id: ObjectId, username: str) -> Job | None:
+        """The user's job with this video or MP3, unless it is deleted."""
+        query = {"$or": [{"_id": file_id}, {"mp3_fid": file_id}], "username": username}
+        with failures():
+            document = self.collection.find_one({**query, "status": {"$ne": Status.DELETED.value}})
+        return job_from(document) if document else None
+
     def page(self, username: str, limit: int, before: ObjectId | None) -> list[Job]:
         """The user's jobs, newest first, from before that key."""
         query: Document = {"username": username, "status": {"$ne": Status.DELETED.value}}
