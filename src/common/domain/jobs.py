@@ -210,7 +210,7 @@ class Jobs:
         job = self.get(video_fid)
         return job if job and job.username == username and job.status is not Status.DELETED else None
 
-    def owned_by_file(self, file_id: ObjectId, username: str) -> Job | None:
+    def owned_file(self, file_id: ObjectId, username: str) -> Job | None:
         """The user's job with this video or MP3, unless it is deleted."""
         query = {"$or": [{"_id": file_id}, {"mp3_fid": file_id}], "username": username}
         with failures():

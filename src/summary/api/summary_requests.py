@@ -59,7 +59,7 @@ def _encodable(value: str | None) -> str | None:
 
 def job_of_file(jobs: Jobs, file_id: ObjectId, username: str) -> Job:
     """The user's job with this video or MP3; raises NotFound."""
-    job = jobs.owned_by_file(file_id, username)
+    job = jobs.owned_file(file_id, username)
     if job is None:
         raise NotFound("You have no file with this id. The id is in the email and in GET /jobs.")
     return job
