@@ -154,9 +154,18 @@ tier_lint() {
     run bandit --quiet --recursive --configfile pyproject.toml src || failed=1
     run shellcheck --external-sources "${files[@]}" || failed=1
     run python scripts/locks.py || failed=1
+    (ensure_web) || failed=1
+    run npm --prefix src/web run lint || failed=1
+    run npm --prefix src/web run typecheck || failed=1
+    run npm --prefix src/web run types -- --check || failed=1
     return "$failed"
 }
-tier_unit() { measured pytest -n 2 tests/unit "${pytest_arguments[@]}"; }
+tier_unit() {
+    local failed=0
+    (ensure_web) && run npm --prefix src/web test || failed=1
+    measured pytest -n 2 tests/unit "${pytest_arguments[@]}" || failed=1
+    return "$failed"
+}
 tier_scripts() { run pytest -n 2 tests/scripts "${pytest_arguments[@]}"; }
 tier_manifests() { run pytest tests/manifests "${pytest_arguments[@]}"; }
 tier_integration() { shared_stack && measured pytest -n 2 tests/integration "${pytest_arguments[@]}"; }

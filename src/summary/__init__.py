@@ -1,1 +1,1 @@
-"""The summary service: transcripts and summaries by any OpenAI-compatible API; an HTTP server and a worker."""
+"""The summary service: transcripts and summaries by any OpenAI-compatible API. It has an HTTP server and a worker."""

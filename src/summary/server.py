@@ -1,4 +1,4 @@
-"""The application factory: the one place where the parts of the HTTP server are made and connected."""
+"""The application factory of the HTTP server."""
 
 import logging
 import threading
@@ -18,7 +18,7 @@ from common.messaging.publisher import Publisher
 from common.runtime import health
 from common.storage import mongo
 from summary.api import routes, transcript_routes
-from summary.api.summary_requests import Orders
+from summary.api.summary_requests import SummaryRequests
 from summary.provider.client import Provider
 from summary.settings import SummarySettings
 
@@ -29,7 +29,7 @@ _RETRY = 2.0
 
 
 def create_app(settings: SummarySettings) -> Flask:
-    """Returns the service; it starts without its dependencies and connects as they come."""
+    """Starts without its dependencies, and connects when they are available."""
     client = mongo.connect(settings)
     connection = BrokerConnection(settings, name="summary-server")
     connection.start(threading.Event())
@@ -37,21 +37,21 @@ def create_app(settings: SummarySettings) -> Flask:
     summaries, transcripts = Summaries(db), Transcripts(db)
     login = LoginService(settings)
     app = http.create_app("summary")
-    # Not the provider: asking it costs money.
+    # The provider is not checked: requests to it cost money.
     checks = {"mongodb": mongo.ping(client), "rabbitmq": connection.check, "auth": login.check}
     health.install(app, checks)
     jobs = Jobs(db)
     outbox = SummaryOutbox(settings.summary_queue or "", summaries, Publisher(connection))
-    orders = Orders(settings, jobs, summaries, Provider(settings), outbox)
+    requests = SummaryRequests(settings, jobs, summaries, Provider(settings), outbox)
     identity = Identity(login)
-    app.register_blueprint(routes.blueprint(identity, orders))
+    app.register_blueprint(routes.blueprint(identity, requests))
     app.register_blueprint(transcript_routes.blueprint(identity, jobs, transcripts))
-    threading.Thread(target=_prepare, args=(summaries, transcripts), name="indexes", daemon=True).start()
+    threading.Thread(target=_create_indexes, args=(summaries, transcripts), name="indexes", daemon=True).start()
     return app
 
 
-def _prepare(summaries: Summaries, transcripts: Transcripts) -> None:
-    """Creates the indexes as soon as MongoDB is there."""
+def _create_indexes(summaries: Summaries, transcripts: Transcripts) -> None:
+    """Retries until MongoDB is available."""
     while True:
         try:
             summaries.ensure_indexes()

@@ -1,4 +1,4 @@
-"""The module that gunicorn loads in each worker, after the fork."""
+"""The module that each worker of gunicorn loads."""
 
 from common.runtime import logs
 from common.runtime.settings import load_settings

@@ -2,13 +2,14 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import react from "@vitejs/plugin-react";
-import { defineConfig, type Plugin } from "vite";
+import { defineConfig } from "vitest/config";
+import { type Plugin } from "vite";
 
-// Packed once here rather than by the gateway for each visitor.
-function packed(): Plugin {
+// nginx serves these files to clients that accept gzip (gzip_static in src/nginx).
+function compress(): Plugin {
   let folder = "";
   return {
-    name: "packed",
+    name: "compress",
     apply: "build",
     configResolved(config) {
       folder = join(config.root, config.build.outDir, config.build.assetsDir);
@@ -23,16 +24,17 @@ function packed(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [react(), packed()],
-  // The gateway puts a fresh nonce in this place for each visitor: see src/nginx.
+  plugins: [react(), compress()],
+  // nginx replaces it with a new nonce in each response (sub_filter in src/nginx).
   html: { cspNonce: "CSP_NONCE_PLACE" },
   build: { target: "es2022", assetsInlineLimit: 0, chunkSizeWarningLimit: 1200 },
   server: {
     proxy: Object.fromEntries(
-      ["/login", "/register", "/upload", "/files", "/jobs", "/download"].map((path) => [
+      ["/login", "/register", "/files", "/jobs", "/download", "/summaries", "/transcripts", "/healthz"].map((path) => [
         path,
         process.env["GATEWAY_URL"] ?? "http://127.0.0.1:8080",
       ]),
     ),
   },
+  test: { setupFiles: "tests/setup.ts", include: ["tests/**/*.test.ts"] },
 });

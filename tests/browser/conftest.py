@@ -1,4 +1,4 @@
-"""Real Chromium at the running stack; every test fails on an error in the page or a breach of its policy."""
+"""Chromium on the running stack. A test fails on an error in the page or a violation of its Content-Security-Policy."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.browser.visitor import Visitor
 from tests.person import Person
 
 _CHROMIUM = "/usr/bin/chromium"
-# Nothing but the page: no sandbox, as CI runs as root in a container, and no calls home.
+# CI runs as root in a container, where the sandbox does not work. The other flags stop traffic to the Internet.
 _FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -25,16 +25,16 @@ _FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-# ms. The machine may be busy with anything.
-_PATIENCE = 60_000
+# ms. The machine may be busy.
+_TIMEOUT = 60_000
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """One browser for all tests; each test has a profile of its own."""
+    """One browser for all tests; each test has its own profile."""
     if not Path(_CHROMIUM).exists():
         pytest.fail("Chromium is missing. Run ./scripts/test.sh browser, which installs it.")
-    expect.set_options(timeout=_PATIENCE)
+    expect.set_options(timeout=_TIMEOUT)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=_CHROMIUM, args=_FLAGS)
         yield launched
@@ -43,13 +43,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser, stack: Stack) -> Iterator[Callable[..., Visitor]]:
-    """Opens a browser window of its own for someone; options are those of Playwright's `new_context`."""
+    """Opens a browser window with its own profile; the options are those of Playwright's `new_context`."""
     opened: list[tuple[BrowserContext, Visitor]] = []
 
     def open_window(**options: object) -> Visitor:
         options = {"base_url": stack.url("gateway"), "viewport": {"width": 1000, "height": 760}, **options}
         context = browser.new_context(**options)  # type: ignore[arg-type]
-        context.set_default_timeout(_PATIENCE)
+        context.set_default_timeout(_TIMEOUT)
         visitor = Visitor(context.new_page())
         opened.append((context, visitor))
         return visitor
@@ -63,13 +63,13 @@ def visit(browser: Browser, stack: Stack) -> Iterator[Callable[..., Visitor]]:
 
 @pytest.fixture
 def visitor(visit: Callable[..., Visitor]) -> Visitor:
-    """Somebody at a computer, not signed in."""
+    """A user who is not signed in."""
     return visit()
 
 
 @pytest.fixture
 def owner(visitor: Visitor, person: Person) -> Visitor:
-    """Somebody at a computer, signed in as `person`."""
+    """A user who is signed in as `person`."""
     visitor.is_signed_in(person.token)
     visitor.opens("/")
     return visitor
@@ -77,7 +77,7 @@ def owner(visitor: Visitor, person: Person) -> Visitor:
 
 @pytest.fixture
 def many_jobs(environment: dict[str, str]) -> Callable[[str, int], None]:
-    """Records finished jobs of somebody, oldest first, without converting anything."""
+    """Records cancelled jobs, oldest first, without converting anything."""
 
     def record(email: str, count: int) -> None:
         with mongo.connect(MongoSettings(mongo_uri=environment["MONGO_URI"])) as client:
@@ -86,13 +86,13 @@ def many_jobs(environment: dict[str, str]) -> Callable[[str, int], None]:
                 fid = ObjectId()
                 jobs.create(fid, email, f"video-{number}.mp4", {})
                 ended = {"notice_sent": True, "notified": True, "published": True}
-                jobs.update(fid, {}, {"status": "failed", "error": "Cancelled by you.", **ended})
+                jobs.update(fid, {}, {"status": "failed", "error": "", "error_code": "cancelled", **ended})
 
     return record
 
 
 @pytest.fixture
 def summaries(environment: dict[str, str]) -> Iterator[Summaries]:
-    """What is stored of the summaries, to be in any state."""
+    """The stored summaries, for tests that need a certain state."""
     with mongo.connect(MongoSettings(mongo_uri=environment["MONGO_URI"])) as client:
         yield Summaries(client[mongo.VIDEOS])

@@ -1,4 +1,4 @@
-"""What the page says when something fails, and how one gets on from there."""
+"""What the page shows when something fails, and how the user can continue."""
 
 import hashlib
 import re
@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests import media, stored
 
 
-def test_a_video_without_sound_is_told_with_what_to_do(owner):
+def test_a_video_without_sound_fails_with_advice(owner):
     silent = media.without_audio()
     owner.drops(silent)
     job = owner.sees_job(silent.name, "failed")
@@ -20,20 +20,20 @@ def test_a_video_without_sound_is_told_with_what_to_do(owner):
     expect(job.get_by_role("button", name="Try again")).to_be_visible()
 
 
-def test_what_is_no_video_is_refused_with_the_reason(owner, tmp_path):
+def test_a_file_that_is_not_a_video_is_refused_with_the_reason(owner, tmp_path):
     path = media.not_a_video(tmp_path)
     owner.drops(path)
     expect(owner.upload(path.name)).to_have_attribute("data-state", "failed")
     expect(owner.page.get_by_role("alert").filter(has_text="text")).to_be_visible()
 
 
-def test_a_wrong_password_is_told(visitor, person):
+def test_a_wrong_password_is_shown_as_an_error(visitor, person):
     visitor.opens("/")
     visitor.signs_in(person.email, "another-password")
     expect(visitor.page.get_by_role("alert").filter(has_text="password")).to_be_visible()
 
 
-def test_an_expired_token_leads_to_signing_in_and_back(visitor, person, environment):
+def test_an_expired_token_leads_to_the_sign_in_page_and_back(visitor, person, environment):
     job = person.converts(media.make("mp4"), "talk.mp4")
     claims = {"username": person.email, "iat": time.time() - 90_000, "exp": time.time() - 3_600, "admin": True}
     visitor.is_signed_in(jwt.encode(claims, environment["JWT_SECRET"], algorithm="HS256"))
@@ -44,59 +44,59 @@ def test_an_expired_token_leads_to_signing_in_and_back(visitor, person, environm
     assert visitor.page.url.endswith(f"/app/jobs/{job['video_fid']}")
 
 
-def test_somebody_elses_job_is_not_there(owner, newcomer):
+def test_the_job_of_another_user_is_not_found(owner, newcomer):
     other = newcomer().joins()
     fid = other.uploads(media.make("mp4"))
     owner.opens(f"/app/jobs/{fid}")
-    expect(owner.page.get_by_role("heading", name="There is no such MP3")).to_be_visible()
+    expect(owner.page.get_by_role("heading", name="MP3 not found")).to_be_visible()
     other.waits_for(fid)
 
 
 @pytest.fixture
 def server(stack):
-    """A gateway of the test's own, which ends without waiting for what is going on."""
+    """A gateway for this test, which stops without waiting for requests in progress."""
     stack.add("page", like="gateway", env={"WEB_GRACE": "1", "MAX_UPLOAD_MB": "600"})
     yield stack.url("page")
     stack.remove("page")
 
 
 @pytest.mark.timeout(600)
-def test_half_a_gigabyte_goes_on_when_the_server_is_back(visit, stack, server, person, environment, tmp_path):
+def test_a_large_upload_resumes_when_the_server_is_back(visit, stack, server, person, environment, tmp_path):
     visitor = visit(base_url=server)
     visitor.is_signed_in(person.token)
     visitor.opens("/")
     video = media.large(500, tmp_path)
     visitor.has_a_slow_line(30_000_000)
     visitor.chooses(video)
-    # The server notes every few seconds how far it is; what it had not noted is sent again.
+    # The server stores the offset every few seconds; bytes after it are sent again.
     expect(visitor.upload(video.name)).to_contain_text(re.compile(r"([5-9]\d) % "))
     stack.stop("page")
     expect(visitor.page.get_by_text("The server can't be reached")).to_be_visible()
-    expect(visitor.upload(video.name)).to_contain_text("The connection was lost")
+    expect(visitor.upload(video.name)).to_contain_text("Connection lost")
     visitor.has_a_fast_line()
     stack.start("page")
     stack.wait_ready("page")
     expect(visitor.page.get_by_text("The server can't be reached")).to_have_count(0)
     expect(visitor.upload(video.name)).to_have_count(0, timeout=240_000)
     job = visitor.sees_job(video.name, "completed")
-    assert visitor.offsets[-1] > 0, "it went on where it was"
+    assert visitor.offsets[-1] > 0, "the upload was resumed"
     with video.open("rb") as file:
         assert (
             stored.sha256(environment, job.get_attribute("data-job")) == hashlib.file_digest(file, "sha256").hexdigest()
         )
 
 
-def test_an_upload_begins_when_the_network_is_back(owner):
+def test_an_upload_starts_when_the_network_is_back(owner):
     video = media.make("mp4")
     owner.loses_the_network()
     owner.chooses(video)
-    expect(owner.upload(video.name)).to_contain_text("The connection was lost")
+    expect(owner.upload(video.name)).to_contain_text("Connection lost")
     expect(owner.page.get_by_text("The server can't be reached")).to_be_visible()
     owner.has_a_fast_line()
     owner.sees_job(video.name, "completed")
 
 
-def test_an_upload_goes_on_after_the_page_was_loaded_again(owner, tmp_path):
+def test_an_upload_resumes_after_a_reload_of_the_page(owner, tmp_path):
     video = media.large(12, tmp_path)
     owner.has_a_slow_line(1_500_000)
     owner.chooses(video)
@@ -111,4 +111,4 @@ def test_an_upload_goes_on_after_the_page_was_loaded_again(owner, tmp_path):
     chooser.value.set_files(str(video))
     owner.sees_job(video.name, "completed")
     expect(left).to_have_count(0)
-    assert owner.offsets[-1] > 0, "it went on where it was"
+    assert owner.offsets[-1] > 0, "the upload was resumed"

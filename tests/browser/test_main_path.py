@@ -1,4 +1,4 @@
-"""What the page is for: register, drop videos, watch, play, download, convert again, delete."""
+"""The main functions of the page: register, upload, play, download, convert again, delete."""
 
 import hashlib
 import re
@@ -19,13 +19,13 @@ def sha256(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def test_two_dropped_videos_become_mp3s_that_play_and_are_the_api_s_own(visitor, newcomer, tmp_path):
+def test_two_dropped_videos_become_mp3s_that_play_and_equal_those_of_the_api(visitor, newcomer, tmp_path):
     person = newcomer()
     visitor.opens("/")
     expect(visitor.page).to_have_title("Sign in · Video2MP3")
     visitor.registers(person.email, person.password)
     page = visitor.page
-    expect(page.get_by_text("Nothing here yet")).to_be_visible()
+    expect(page.get_by_text("No MP3s yet")).to_be_visible()
 
     visitor.drops(copy("mp4", "talk.mp4", tmp_path), copy("webm", "Grüße – 音楽.webm", tmp_path))
     for name in ("talk.mp4", "Grüße – 音楽.webm"):
@@ -45,7 +45,7 @@ def test_two_dropped_videos_become_mp3s_that_play_and_are_the_api_s_own(visitor,
         assert sha256(saved.read_bytes()) == sha256(person.download(jobs[name]["mp3_fid"]).content)
 
 
-def test_an_upload_shows_how_far_and_how_fast_it_is_and_can_be_paused(owner, tmp_path):
+def test_an_upload_shows_its_progress_and_speed_and_can_be_paused(owner, tmp_path):
     video = media.large(12, tmp_path)
     owner.has_a_slow_line(1_000_000)
     owner.chooses(video)
@@ -57,10 +57,10 @@ def test_an_upload_shows_how_far_and_how_fast_it_is_and_can_be_paused(owner, tmp
     owner.page.get_by_role("button", name=f"Resume {video.name}").click()
     owner.sees_job(video.name, "completed")
     expect(upload).to_have_count(0)
-    assert owner.offsets[-1] > 0, "it went on where it was"
+    assert owner.offsets[-1] > 0, "the upload was resumed"
 
 
-def test_a_cancelled_upload_leaves_nothing(owner, person, tmp_path):
+def test_a_cancelled_upload_is_deleted_on_the_server(owner, person, tmp_path):
     video = media.large(12, tmp_path)
     owner.has_a_slow_line(500_000)
     owner.chooses(video)
@@ -74,10 +74,10 @@ def test_a_cancelled_upload_leaves_nothing(owner, person, tmp_path):
 
 def test_options_reach_the_mp3_and_it_can_be_converted_again_with_others(owner, person, tmp_path):
     page = owner.page
-    page.get_by_role("button", name="Options for new uploads").click()
-    page.get_by_label("Begin at").fill("half past")
-    expect(page.get_by_text("Correct the marked options")).to_be_visible()
-    page.get_by_label("Begin at").fill("0:01")
+    page.get_by_role("button", name="Conversion options").click()
+    page.get_by_label("Start at").fill("half past")
+    expect(page.get_by_text("Correct the highlighted options")).to_be_visible()
+    page.get_by_label("Start at").fill("0:01")
     page.get_by_label("Title").fill("A talk")
     owner.drops(copy("mp4", "talk.mp4", tmp_path))
     job = owner.sees_job("talk.mp4", "completed")
@@ -87,7 +87,7 @@ def test_options_reach_the_mp3_and_it_can_be_converted_again_with_others(owner, 
     first = person.job(fid)["mp3_fid"]
     owner.does("talk.mp4", "Convert with other options…")
     dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Sound quality").click()
+    dialog.get_by_label("Audio quality").click()
     page.get_by_role("option", name="64 kbit/s").click()
     dialog.get_by_role("button", name="Convert", exact=True).click()
     expect(dialog).to_have_count(0)
@@ -98,7 +98,7 @@ def test_options_reach_the_mp3_and_it_can_be_converted_again_with_others(owner, 
     owner.sees_job("talk.mp4", "completed")
 
 
-def test_the_page_shows_what_came_out_and_mp3_sound_is_copied_unless_asked(owner, person):
+def test_the_page_shows_the_result_and_mp3_audio_is_copied_unless_asked(owner, person):
     page = owner.page
     fid = person.converts(media.make("avi"), "talk.avi")["video_fid"]
     result = person.job(fid)["result"]
@@ -109,13 +109,13 @@ def test_the_page_shows_what_came_out_and_mp3_sound_is_copied_unless_asked(owner
     expect(page.get_by_text("Copied without re-encoding: the sound was MP3 already.")).to_be_visible()
     shown = dict(zip(page.locator("dt").all_inner_texts(), page.locator("dd").all_inner_texts(), strict=True))
     assert shown["Duration"] == "0:04"
-    assert shown["Size"] == f"{round(result['size'] / 1000)} kB (the video: {round(result['video_size'] / 1000)} kB)"
+    assert shown["Size"] == f"{round(result['size'] / 1000)} kB (video: {round(result['video_size'] / 1000)} kB)"
     assert shown["Quality"] == f"{result['bitrate']} kbit/s"
-    assert shown["Sound"] == "mono, 48 kHz"
+    assert shown["Audio"] == "mono, 48 kHz"
 
     owner.does("talk.avi", "Convert with other options…")
     dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Encode MP3 sound again").check()
+    dialog.get_by_label("Re-encode MP3 audio").check()
     dialog.get_by_role("button", name="Convert", exact=True).click()
     expect(dialog).to_have_count(0)
     assert person.waits_for(fid)["options"] == {"reencode": True}
@@ -124,7 +124,7 @@ def test_the_page_shows_what_came_out_and_mp3_sound_is_copied_unless_asked(owner
     expect(page.locator("dd", has_text="192 kbit/s")).to_be_visible()
 
 
-def test_deleting_can_be_undone_and_happens_otherwise(owner, person):
+def test_a_deletion_can_be_undone_and_is_carried_out_when_the_page_is_left(owner, person):
     for name in ("one.mp4", "two.mp4"):
         person.converts(media.make("mp4"), name)
     page = owner.page
@@ -134,7 +134,6 @@ def test_deleting_can_be_undone_and_happens_otherwise(owner, person):
         expect(owner.job(name)).to_have_count(0)
     page.keyboard.press("Control+z")
     owner.sees_job("two.mp4", "completed")
-    # Leaving is no way out of a deletion.
     page.reload()
     owner.sees_job("two.mp4", "completed")
     expect(owner.job("one.mp4")).to_have_count(0)
@@ -142,15 +141,15 @@ def test_deleting_can_be_undone_and_happens_otherwise(owner, person):
     assert [job["filename"] for job in left] == ["two.mp4"]
 
 
-def test_the_list_follows_what_happens_elsewhere(owner, person):
-    expect(owner.page.get_by_text("Nothing here yet")).to_be_visible()
+def test_the_list_shows_changes_made_elsewhere(owner, person):
+    expect(owner.page.get_by_text("No MP3s yet")).to_be_visible()
     fid = person.converts(media.make("mp4"), "elsewhere.mp4")["video_fid"]
     owner.sees_job("elsewhere.mp4", "completed")
     person.request("DELETE", f"/jobs/{fid}")
     expect(owner.job("elsewhere.mp4")).to_have_count(0)
 
 
-def test_hundreds_of_jobs_come_in_pages(visitor, person, many_jobs):
+def test_hundreds_of_jobs_are_loaded_in_pages(visitor, person, many_jobs):
     many_jobs(person.email, 180)
     visitor.is_signed_in(person.token)
     visitor.opens("/")
@@ -176,7 +175,7 @@ def test_the_link_of_the_email_opens_the_page_at_the_job(visitor, person):
     visitor.sees_job("talk.mp4", "completed")
 
 
-def test_signing_out_ends_the_visit(owner):
+def test_signing_out_removes_the_token(owner):
     owner.page.get_by_role("button", name="Account of").click()
     owner.page.get_by_role("menuitem", name="Sign out").click()
     expect(owner.page.get_by_role("button", name="Sign in")).to_be_visible()
@@ -185,7 +184,7 @@ def test_signing_out_ends_the_visit(owner):
     expect(owner.page.get_by_role("button", name="Sign in")).to_be_visible()
 
 
-def test_a_job_that_came_and_ended_while_the_page_began_to_listen_is_there(visitor, person):
+def test_a_job_that_was_created_and_ended_before_the_event_stream_opened_is_shown(visitor, person):
     visitor.is_signed_in(person.token)
     page, waiting = visitor.page, []
 
@@ -199,7 +198,7 @@ def test_a_job_that_came_and_ended_while_the_page_began_to_listen_is_there(visit
     with listed(), page.expect_request("**/jobs/events"):
         visitor.opens("/")
     person.converts(media.make("mp4"), "talk.mp4")
-    # The list that came before knows nothing of it, nor do the news that come from now on.
+    # The job is not in the first list, and the event stream reports only later changes.
     with listed():
         waiting[0].continue_()
     visitor.sees_job("talk.mp4", "completed")

@@ -1,6 +1,6 @@
-"""Each screen, in light and dark and on a phone: no serious finding of axe-core, no sideways scrolling, and a picture.
+"""Each page in light and dark colours and on a phone: no serious finding of axe-core, no horizontal scrolling.
 
-The pictures are for people to look at: they go to `.local/screenshots`, or where V2M_SCREENSHOTS says.
+The screenshots are written to `.local/screenshots`, or to the folder V2M_SCREENSHOTS.
 """
 
 import os
@@ -17,10 +17,10 @@ from tests import media
 
 ROOT = Path(__file__).resolve().parents[2]
 AXE = ROOT / "src" / "web" / "node_modules" / "axe-core" / "axe.min.js"
-PICTURES = Path(os.environ.get("V2M_SCREENSHOTS", ROOT / ".local" / "screenshots"))
+SCREENSHOTS = Path(os.environ.get("V2M_SCREENSHOTS", ROOT / ".local" / "screenshots"))
 WIDE, PHONE = {"width": 1000, "height": 760}, {"width": 390, "height": 760}
 LOOKS = {"light": (WIDE, "light"), "dark": (WIDE, "dark"), "phone": (PHONE, "light")}
-# What a person with a disability runs into, by the rules that have a level of WCAG.
+# Problems for people with disabilities, by the rules of WCAG.
 _SERIOUS = "r => r.violations.filter(v => ['serious', 'critical'].includes(v.impact))"
 _FINDINGS = f"() => axe.run(document).then({_SERIOUS})"
 
@@ -40,16 +40,16 @@ def look(request):
 
 @pytest.fixture
 def window(visit, look):
-    """A window of that size and those colours; `shows(name)` judges what is on it."""
+    """A window with that size and colour scheme; `shows(name)` checks what it shows."""
     viewport, colours = LOOKS[look]
     visitor = visit(viewport=viewport, color_scheme=colours, reduced_motion="reduce")
-    PICTURES.mkdir(parents=True, exist_ok=True)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
 
     def shows(name):
         page = visitor.page
-        # What fades in has its colours only at the end.
+        # Elements that fade in have their colours only at the end.
         page.wait_for_function("() => document.getAnimations().every(a => a.playState !== 'running')")
-        page.screenshot(path=PICTURES / f"{name}-{look}.png", animations="disabled")
+        page.screenshot(path=SCREENSHOTS / f"{name}-{look}.png", animations="disabled")
         page.evaluate(AXE.read_text())
         findings = page.evaluate(_FINDINGS)
         said = [f"{found['id']}: {node['html'][:200]}" for found in findings for node in found["nodes"]]
@@ -71,7 +71,7 @@ def test_signing_in_and_registering(window):
 
 @pytest.fixture(scope="module")
 def busy(stack, maildir, environment):
-    """Somebody with a job that failed, a finished one, and one that is summarised."""
+    """A user with a failed job, a completed one, and a summarised one."""
     from tests.person import Person
 
     someone = Person(stack.url("gateway"), maildir).joins()
@@ -80,7 +80,7 @@ def busy(stack, maildir, environment):
     named = "Interview with a lighthouse keeper.mp4"
     job = someone.converts(media.make("mp4"), named, title="Interview", normalize="true")
     made = someone.summarises(file_id=job["mp3_fid"])
-    # The provider for trying out understands nothing: for the pictures, what a real one would say.
+    # The fake provider does not summarise. The screenshots show a summary as a real one would write it.
     with mongo.connect(MongoSettings(mongo_uri=environment["MONGO_URI"])) as client:
         Summaries(client[mongo.VIDEOS]).update(ObjectId(made["_id"]), {}, _SUMMARY)
     return someone
@@ -102,11 +102,11 @@ def test_the_list_the_player_and_the_dialogs(window, busy, look, tmp_path):
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
 
-    page.get_by_role("button", name="Options for new uploads").click()
-    expect(page.get_by_label("Begin at")).to_be_visible()
+    page.get_by_role("button", name="Conversion options").click()
+    expect(page.get_by_label("Start at")).to_be_visible()
     window.shows("options")
-    page.get_by_role("button", name="Options for new uploads").click()
-    expect(page.get_by_label("Begin at")).to_be_hidden()
+    page.get_by_role("button", name="Conversion options").click()
+    expect(page.get_by_label("Start at")).to_be_hidden()
 
     video = media.large(20, tmp_path)
     window.has_a_slow_line(400_000)
@@ -119,7 +119,7 @@ def test_the_list_the_player_and_the_dialogs(window, busy, look, tmp_path):
     page.get_by_role("button", name=f"Cancel {video.name}").click()
     expect(window.upload(video.name)).to_have_count(0)
 
-    page.get_by_role("button", name="More for Interview").click()
+    page.get_by_role("button", name="More actions for Interview").click()
     expect(page.get_by_role("menuitem", name="Delete")).to_be_visible()
     window.shows("menu")
     page.get_by_role("menuitem", name="Convert with other options").click()

@@ -1,4 +1,4 @@
-"""What is in a recording, in the page: asked for, followed, read, kept."""
+"""Summaries in the page."""
 
 from bson import ObjectId
 from playwright.sync_api import expect
@@ -11,7 +11,7 @@ def summary_of(visitor, name):
     return visitor.job(name).locator("[data-summary]")
 
 
-def test_a_finished_job_is_summarised_and_its_transcript_can_be_read_and_kept(owner, person, tmp_path):
+def test_a_completed_job_is_summarised_and_its_transcript_can_be_read_and_downloaded(owner, person, tmp_path):
     person.converts(media.make("mp4"), "talk.mp4")
     page = owner.page
     page.get_by_role("button", name="Summarise talk.mp4").click()
@@ -33,19 +33,19 @@ def test_a_finished_job_is_summarised_and_its_transcript_can_be_read_and_kept(ow
     assert kept["srt"].startswith("1\n00:00:00,000 --> ")
     assert kept["vtt"].startswith("WEBVTT\n")
 
-    # Whoever comes back finds it, in the list and at the job.
+    # The summary is still there after a reload, in the list and on the page of the job.
     page.reload()
     expect(owner.job("talk.mp4")).to_contain_text("These are the words at second 0.")
     owner.job("talk.mp4").get_by_role("link").click()
     expect(page.get_by_text("These are the words at second 0.")).to_be_visible()
 
 
-def test_a_summary_shows_how_far_it_is_and_why_there_is_none_and_can_be_tried_again(owner, person, summaries):
+def test_a_summary_shows_its_progress_and_its_error_and_can_be_retried(owner, person, summaries):
     job = person.converts(media.make("mp4"), "talk.mp4")
     mp3, video = ObjectId(job["mp3_fid"]), ObjectId(job["video_fid"])
     made = summaries.create(person.email, "talk.mp4", Recording(mp3, mp3, video), status="transcribing", progress=40)
     owner.page.reload()
-    expect(summary_of(owner, "talk.mp4")).to_contain_text("Listening · 40 %")
+    expect(summary_of(owner, "talk.mp4")).to_contain_text("Transcribing · 40 %")
     expect(owner.page.get_by_role("progressbar", name="Summary of talk.mp4")).to_be_visible()
     summaries.update(made.id, {}, {"status": "summarising", "progress": 90})
     expect(summary_of(owner, "talk.mp4")).to_contain_text("Summarising · 90 %")
@@ -64,7 +64,7 @@ def test_another_conversion_may_have_another_summary(owner, person):
     expect(owner.page.get_by_role("button", name="Summarise talk.mp4")).to_be_visible()
 
 
-def test_where_no_provider_is_set_up_nobody_is_offered_a_summary(visit, stack, person):
+def test_without_a_provider_the_page_does_not_offer_summaries(visit, stack, person):
     person.converts(media.make("mp4"), "talk.mp4")
     stack.add("without", like="gateway", env={"SUMMARY_SVC_ADDRESS": ""})
     try:

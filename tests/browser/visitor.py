@@ -1,4 +1,4 @@
-"""Someone in front of the page: sees what it shows and does what a person can do."""
+"""A user of the page: finds what it shows, and does what a person can do."""
 
 import base64
 from dataclasses import dataclass, field
@@ -22,10 +22,10 @@ _DRAGGED = """files => {
 
 @dataclass
 class Visitor:
-    """A browser window and the person in front of it."""
+    """A browser window and its user."""
 
     page: Page
-    # What no visit may bring about: exceptions, and what the Content-Security-Policy had to stop.
+    # Uncaught exceptions, and violations of the Content-Security-Policy.
     problems: list[str] = field(default_factory=list)
     # Upload-Offset of each PATCH, in order.
     offsets: list[int] = field(default_factory=list)
@@ -35,11 +35,11 @@ class Visitor:
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("console", self._console)
         self.page.on("request", self._request)
-        # "Leave the page?" while an upload is going on: yes.
+        # Confirms "Leave the page?" while there are uploads.
         self.page.on("dialog", lambda dialog: dialog.accept())
 
     def _console(self, message: ConsoleMessage) -> None:
-        # What a test evaluates has no address: axe-core tries out styles.
+        # Messages without an address are from scripts of the tests: axe-core tests styles.
         if "Content Security Policy" in message.text and message.location["url"]:
             self.problems.append(f"{message.location}: {message.text}")
 
@@ -48,11 +48,10 @@ class Visitor:
             self.offsets.append(int(request.headers["upload-offset"]))
 
     def opens(self, path: str) -> None:
-        """Goes to an address of the page."""
         self.page.goto(path)
 
     def is_signed_in(self, token: str) -> None:
-        """As if the person had signed in earlier."""
+        """Signs in without the form."""
 
         def kept() -> bool:
             self.page.goto("/favicon.svg")
@@ -61,16 +60,14 @@ class Visitor:
             self.page.evaluate("token => localStorage.setItem('video2mp3.token', token)", token)
             return False
 
-        # On a busy machine the next page may be there before the browser has stored it.
+        # On a busy machine the browser may load the next page before it has stored the token.
         eventually(kept)
 
     def registers(self, email: str, password: str) -> None:
-        """Creates an account in the page."""
         self.page.get_by_role("link", name="Create one").click()
-        self._fills_in(email, password, "Create the account")
+        self._fills_in(email, password, "Create account")
 
     def signs_in(self, email: str, password: str) -> None:
-        """Fills in the form that is shown."""
         self._fills_in(email, password, "Sign in")
 
     def _fills_in(self, email: str, password: str, button: str) -> None:
@@ -97,14 +94,14 @@ class Visitor:
         return self.page.locator("li[data-job]").filter(has_text=name)
 
     def sees_job(self, name: str, status: str) -> Locator:
-        """Waits until the job is there and in that state."""
+        """Waits until the job has that status."""
         job = self.job(name)
         expect(job).to_have_attribute("data-status", status)
         return job
 
     def does(self, name: str, label: str) -> None:
         """Chooses from the menu of a job."""
-        self.page.get_by_role("button", name=f"More for {name}").click()
+        self.page.get_by_role("button", name=f"More actions for {name}").click()
         self.page.get_by_role("menuitem", name=label).click()
 
     def downloads(self, name: str, folder: Path) -> Path:
@@ -116,15 +113,14 @@ class Visitor:
         return path
 
     def has_a_slow_line(self, bytes_a_second: int) -> None:
-        """Slows down what this window sends."""
+        """Limits the upload rate of this window."""
         self._line(offline=False, upload=bytes_a_second)
 
     def loses_the_network(self) -> None:
-        """Nothing gets through any more."""
         self._line(offline=True, upload=-1)
 
     def has_a_fast_line(self) -> None:
-        """Everything gets through again, as fast as it can."""
+        """Removes the limit, or reconnects."""
         self._line(offline=False, upload=-1)
 
     def _line(self, *, offline: bool, upload: int) -> None:

@@ -1,4 +1,4 @@
-"""The command line, as a person or a script runs it: a process of its own, a folder of its own, a real server."""
+"""The CLI as a user or a script runs it: in its own process and folder, with a running server."""
 
 import json
 import os
@@ -21,7 +21,7 @@ Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def cli(person: Person, tmp_path: Path) -> Cli:
-    """Runs the command in an empty folder."""
+    """Runs a command in an empty folder."""
     (tmp_path / "work").mkdir()
 
     def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -41,12 +41,12 @@ def cli(person: Person, tmp_path: Path) -> Cli:
 
 @pytest.fixture
 def signed_in(cli: Cli, person: Person) -> Cli:
-    """Someone who has signed in."""
+    """Runs a command after signing in."""
     cli("--server", person.url, "login", "--email", person.email)
     return cli
 
 
-def test_the_help_reads_like_a_manual(cli: Cli):
+def test_the_help_lists_the_commands_and_exit_codes(cli: Cli):
     text = cli("--help").stdout
     for word in ("login", "convert", "summarise", "jobs", "download", "delete", "Exit codes"):
         assert word in text
@@ -59,7 +59,7 @@ def test_the_token_is_readable_by_its_owner_only(signed_in: Cli, person: Person,
     assert person.password not in file.read_text()
 
 
-def test_a_folder_is_converted_and_the_mp3s_lie_beside_the_videos(signed_in: Cli, tmp_path: Path):
+def test_a_folder_is_converted_and_each_mp3_is_next_to_its_video(signed_in: Cli, tmp_path: Path):
     folder = tmp_path / "work" / "holidays"
     (folder / "day 1").mkdir(parents=True)
     media.make("mp4", folder)
@@ -73,7 +73,7 @@ def test_a_folder_is_converted_and_the_mp3s_lie_beside_the_videos(signed_in: Cli
         assert mp3.info.length == pytest.approx(2, abs=0.1)
 
 
-def test_what_came_out_is_said_and_listed(signed_in: Cli):
+def test_the_result_is_printed_and_listed(signed_in: Cli):
     done = signed_in("convert", str(media.make("avi")), "-o", "music")
     said = " ".join(done.stderr.split())
     assert "0:04, " in said
@@ -93,8 +93,9 @@ def test_a_script_reads_json_and_exit_codes(signed_in: Cli, person: Person, tmp_
     video, silent = media.make("mp4"), media.without_audio()
     done = signed_in("convert", str(video), str(silent), "-o", "music", "--json", code=6)
     good, bad = json.loads(done.stdout)
-    assert (good["mp3"], good["error"]) == (f"music/{video.stem}.mp3", None)
-    assert (bad["mp3"], "no audio track" in bad["error"]) == (None, True)
+    assert (good["mp3"], good["error"], good["error_code"]) == (f"music/{video.stem}.mp3", None, None)
+    assert (bad["mp3"], bad["error_code"]) == (None, "no_audio")
+    assert bad["job"]["error_code"] == "no_audio"
     listed = json.loads(signed_in("jobs", "--json").stdout)
     assert {job["video_fid"] for job in listed} == {good["job"]["video_fid"], bad["job"]["video_fid"]}
     assert good["job"]["video_fid"] in signed_in("jobs").stdout
@@ -108,7 +109,7 @@ def test_a_script_reads_json_and_exit_codes(signed_in: Cli, person: Person, tmp_
     assert "no such job" in signed_in("delete", fid, code=5).stderr
 
 
-def test_mistakes_are_told_in_a_sentence_and_an_exit_code(cli: Cli, person: Person):
+def test_errors_have_a_message_and_an_exit_code(cli: Cli, person: Person):
     video = str(media.make("mp4"))
     assert "not signed in" in cli("convert", video, code=3).stderr
     assert "does not answer" in cli("--server", "http://127.0.0.1:9", "login", "--email", person.email, code=4).stderr
@@ -117,7 +118,10 @@ def test_mistakes_are_told_in_a_sentence_and_an_exit_code(cli: Cli, person: Pers
     assert "no file or folder" in cli("convert", "nothing.mp4", code=1).stderr
     refused = cli("convert", video, "--quality", "10", code=5)
     assert "quality: must be from 0" in " ".join(refused.stderr.split())
+    outcome = json.loads(cli("convert", video, "--quality", "10", "--json", code=5).stdout)[0]
+    assert outcome["error_code"] == "invalid"
     cli("convert", code=2)
+    assert "not a job id" in " ".join(cli("delete", "nonsense", code=2).stderr.split())
 
 
 def test_a_file_is_summarised_with_its_transcript_and_then_its_job(signed_in: Cli, person: Person, tmp_path: Path):
@@ -133,7 +137,7 @@ def test_a_file_is_summarised_with_its_transcript_and_then_its_job(signed_in: Cl
     assert person.request("GET", "/summaries").json()["summaries"][0]["_id"] == summary["_id"]
 
 
-def test_what_cannot_be_summarised_is_told(signed_in: Cli, person: Person):
+def test_what_cannot_be_summarised_has_a_message_and_an_exit_code(signed_in: Cli, person: Person):
     assert "no file" in signed_in("summarise", "nothing.mp4", code=1).stderr
     assert ".vtt" in signed_in("summarise", "nothing.mp4", "-t", "talk.pdf", code=1).stderr
     assert "no such job" in signed_in("summarise", "0" * 24, code=5).stderr

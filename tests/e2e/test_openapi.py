@@ -1,4 +1,4 @@
-"""The OpenAPI document and the running gateway say the same, whatever is sent."""
+"""The running gateway conforms to the OpenAPI document."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, status_c
 from gateway.openapi.document import document
 from tests.person import Person
 
-# An event stream ends when its reader goes: it has tests of its own.
+# Event streams do not end by themselves; they have their own tests.
 schema = schemathesis.openapi.from_dict(document()).exclude(path_regex="/events$")
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
 
@@ -25,7 +25,7 @@ schemathesis.serializer.alias("application/offset+octet-stream", "application/oc
 
 @pytest.fixture(scope="module")
 def someone(stack, maildir) -> Person:
-    """Whose account the requests are made with."""
+    """The user who makes the requests."""
     return Person(stack.url("gateway"), maildir).joins()
 
 
@@ -37,7 +37,7 @@ def someone(stack, maildir) -> Person:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_no_answer_is_undocumented_and_none_is_a_500(case, someone: Person):
+def test_every_response_is_documented_and_none_is_a_500(case, someone: Person):
     headers = {"Authorization": f"Bearer {someone.token}"}
     case.call_and_validate(base_url=someone.url, headers=headers, checks=CHECKS, timeout=60)
 
@@ -47,7 +47,7 @@ import json, os, sys
 from gateway.server import create_app
 from gateway.settings import GatewaySettings
 rules = create_app(GatewaySettings()).url_map.iter_rules()
-# The page's files are no part of the API.
+# The files of the page are not part of the API.
 rules = [rule for rule in rules if not rule.endpoint.startswith("page.")]
 sys.stdout.write(json.dumps([(rule.rule, sorted(rule.methods)) for rule in rules]))
 sys.stdout.flush()
@@ -66,7 +66,7 @@ def test_every_route_is_documented(stack):
     )
     documented = {(path, method.upper()) for path, item in document()["paths"].items() for method in item}
     for rule, methods in json.loads(done.stdout):
-        # Flask answers these by itself.
+        # Flask handles these by itself.
         implied = {"OPTIONS", "HEAD"} if "GET" in methods else {"OPTIONS"}
         for method in set(methods) - implied:
             path = re.sub(r"<(\w+)>", r"{\1}", rule.replace("<fid>", "<video_fid>"))

@@ -1,4 +1,4 @@
-"""What the gateway does for the page: its files, and links that play and download without a token."""
+"""The files of the page, and links that play and download an MP3 without a token."""
 
 import requests
 
@@ -10,7 +10,7 @@ NOWHERE = "0" * 24
 def test_the_page_is_served_from_the_same_origin_with_a_strict_policy(stack):
     answer = requests.get(f"{stack.url('gateway')}/app/jobs/{NOWHERE}", timeout=30)
     if answer.status_code == 404:
-        # A checkout whose page was not built has the API all the same.
+        # Without a built page the API still works.
         assert "not built" in answer.json()["error"]
         return
     assert answer.headers["Content-Type"].startswith("text/html")
@@ -26,7 +26,7 @@ def test_a_link_plays_the_mp3_of_its_job_without_a_token(person):
     assert answer.content == person.download(job["mp3_fid"]).content[:100]
 
 
-def test_there_is_no_link_without_an_mp3(person):
+def test_a_job_without_an_mp3_has_no_link(person):
     fid = person.uploads(media.without_audio())
     person.waits_for(fid)
     answer = person.request("GET", f"/jobs/{fid}/link")
@@ -34,10 +34,10 @@ def test_there_is_no_link_without_an_mp3(person):
     assert "no MP3" in answer.json()["error"]
 
 
-def test_nobody_else_gets_a_link(person, newcomer):
+def test_another_user_gets_no_link(person, newcomer):
     job = person.converts(media.make("mp4"))
-    stranger = newcomer().joins()
-    assert stranger.request("GET", f"/jobs/{job['video_fid']}/link").status_code == 404
-    assert stranger.request("GET", f"/jobs/{NOWHERE}/link").status_code == 404
-    assert stranger.request("GET", "/jobs/x/link").status_code == 400
+    other = newcomer().joins()
+    assert other.request("GET", f"/jobs/{job['video_fid']}/link").status_code == 404
+    assert other.request("GET", f"/jobs/{NOWHERE}/link").status_code == 404
+    assert other.request("GET", "/jobs/x/link").status_code == 400
     assert requests.get(f"{person.url}/jobs/{job['video_fid']}/link", timeout=30).status_code == 401

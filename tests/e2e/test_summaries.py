@@ -1,4 +1,4 @@
-"""Summaries as people ask for them: through the gateway, of their own files, and of nobody else's."""
+"""Summaries of the user's own files and texts, requested through the gateway."""
 
 import json
 from pathlib import Path
@@ -48,13 +48,13 @@ def test_a_short_text_is_summarised_at_once(person):
     assert {"_id", "file_id", "filename", "summary", "category", "context_truncated", "created_at"} <= found.keys()
 
 
-def test_a_long_text_is_summarised_in_its_turn(person):
+def test_a_long_text_is_queued(person):
     answer = person.orders(text=TEXT * 500)
     assert answer.status_code == 202
     assert person.waits_for_summary(answer)["summary"].startswith("Bees")
 
 
-def test_a_file_gets_a_summary_and_a_transcript_to_read_and_to_download(summarised):
+def test_a_file_gets_a_summary_and_a_transcript_in_three_formats(summarised):
     person, job, summary = summarised
     assert (summary["file_id"], summary["mp3_fid"]) == (job["mp3_fid"], job["mp3_fid"])
     assert summary["filename"] == "My talk.mp4"
@@ -70,7 +70,7 @@ def test_a_file_gets_a_summary_and_a_transcript_to_read_and_to_download(summaris
     assert "text, srt, vtt" in error(person.request("GET", f"/transcripts/{job['mp3_fid']}?format=pdf"), 400)
 
 
-def test_a_file_that_has_a_summary_is_not_paid_for_again(summarised):
+def test_a_file_that_has_a_summary_is_not_summarised_again(summarised):
     person, job, summary = summarised
     for fid in (job["mp3_fid"], job["video_fid"]):
         answer = person.orders(file_id=fid)
@@ -78,7 +78,7 @@ def test_a_file_that_has_a_summary_is_not_paid_for_again(summarised):
         assert answer.json() == summary
 
 
-def test_the_list_is_the_callers_own_and_can_be_of_one_file(summarised, person):
+def test_the_list_has_only_the_users_own_summaries_and_can_be_of_one_file(summarised, person):
     owner, job, summary = summarised
     found = owner.request("GET", f"/summaries?file_id={job['video_fid']}").json()
     assert found == {"summaries": [summary], "next": None, "available": True}
@@ -86,7 +86,7 @@ def test_the_list_is_the_callers_own_and_can_be_of_one_file(summarised, person):
     error(person.request("GET", f"/summaries?file_id={job['video_fid']}"), 404)
 
 
-def test_pages_lead_to_one_another(person):
+def test_the_list_is_divided_into_pages(person):
     ids = [person.orders(text=f"{TEXT} {number}").json()["_id"] for number in range(3)]
     first = person.request("GET", "/summaries?limit=2").json()
     second = person.request("GET", first["next"]).json()
@@ -94,7 +94,7 @@ def test_pages_lead_to_one_another(person):
     assert second["next"] is None
 
 
-def test_what_is_somebody_elses_does_not_exist(summarised, person):
+def test_the_summaries_of_another_user_are_not_found(summarised, person):
     _, job, summary = summarised
     error(person.orders(file_id=job["mp3_fid"]), 404)
     error(person.request("GET", f"/transcripts/{job['mp3_fid']}"), 404)
@@ -112,7 +112,7 @@ def test_what_is_somebody_elses_does_not_exist(summarised, person):
         ("GET", f"/transcripts/{NOWHERE}"),
     ],
 )
-def test_no_token_no_entry(stack, method, path):
+def test_without_a_token_every_route_is_refused(stack, method, path):
     answer = requests.request(method, stack.url("gateway") + path, json={} if method == "POST" else None, timeout=60)
     assert "token" in error(answer, 401)
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
@@ -132,16 +132,16 @@ def test_no_token_no_entry(stack, method, path):
         ({"text": "word " * 500_000}, 413, "2000000 bytes"),
     ],
 )
-def test_a_request_that_is_wrong_says_what_is(person, body, status, word):
+def test_the_error_for_an_invalid_request_names_the_problem(person, body, status, word):
     assert word in error(person.request("POST", "/summaries", json=body), status)
 
 
-def test_a_request_that_is_no_json_says_so(person):
+def test_a_body_that_is_not_json_is_refused(person):
     error(person.request("POST", "/summaries", data=b"{", headers={"Content-Type": "application/json"}), 400)
     error(person.request("POST", "/summaries", data=b"text=a"), 415)
 
 
-def test_a_strange_id_reaches_no_other_address(person):
+def test_an_invalid_id_cannot_change_the_address_of_the_internal_request(person):
     error(person.request("GET", "/summaries/%2e%2e%3fx"), 400)
     error(person.request("GET", "/summaries/123"), 400)
 
@@ -163,7 +163,7 @@ def test_a_deleted_summary_can_be_made_again_from_the_same_transcript(person, en
 
 
 def heard(environment) -> int:
-    """How many pieces of sound the provider has got."""
+    """The number of transcription requests to the provider."""
     lines = Path(environment["PROVIDER_REQUESTS"]).read_text().splitlines()
     return sum(json.loads(line)["kind"] == "audio" for line in lines)
 
@@ -178,14 +178,14 @@ def test_a_deleted_job_takes_its_summary_and_transcript_with_it(person, environm
         assert client["videos"]["transcripts"].find_one({"_id": ObjectId(job["mp3_fid"])}) is None
 
 
-def test_the_key_and_the_words_are_in_no_log(summarised, stack, environment):
+def test_the_logs_contain_neither_the_key_nor_the_text(summarised, stack, environment):
     for program in ("summary", "summary-worker", "gateway", "provider"):
         log = stack.log(program)
         assert environment["AI_SUMMARY_API_KEY"] not in log, program
         assert "the words at second" not in log, program
 
 
-def test_each_account_has_so_many_summaries_for_all_replicas(stack, newcomer):
+def test_the_rate_limit_of_an_account_applies_to_all_replicas(stack, newcomer):
     limit = {"SUMMARY_LIMIT": "3/hour"}
     replicas = ("thrifty-1", "thrifty-2")
     for name in replicas:
@@ -202,7 +202,7 @@ def test_each_account_has_so_many_summaries_for_all_replicas(stack, newcomer):
         assert "Wait" in error(answer, 429)
         assert int(answer.headers["Retry-After"]) > 0
         assert at(replicas[0], other).status_code == 201
-        # What is there can still be read.
+        # Existing summaries can still be read.
         assert len(someone.request("GET", "/summaries").json()["summaries"]) == 3
     finally:
         for name in replicas:

@@ -60,7 +60,7 @@ def test_an_invalid_answer_of_the_provider_fails_the_summary_at_once(person, fau
     set_mode(mode)
     answer = person.orders(text=TEXT)
     assert answer.status_code == 503
-    assert "of no use, twice" in answer.json()["error"]
+    assert "invalid response twice" in answer.json()["error"]
 
 
 def test_no_part_is_paid_for_twice_after_a_worker_is_killed(person, faults, stack, set_mode, environment):

@@ -1,1 +1,1 @@
-"""Video2MP3 on the command line; it knows the service by its HTTP API only."""
+"""Video2MP3 on the command line, a client of the HTTP API."""

@@ -1,22 +1,23 @@
-"""Where the server's address and the token are kept: a file that only its owner can read."""
+"""Stores the address of the server and the token in a file that only its owner can read."""
 
 import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from platformdirs import user_config_path
 
 from video2mp3.errors import NotSignedIn
 
-# For other programs and tests: the folder instead of the platform's own.
+# The environment variable for another folder than the platform's.
 FOLDER = "VIDEO2MP3_CONFIG"
 DEFAULT_SERVER = "http://video2mp3.com"
 
 
 @dataclass(frozen=True)
 class Account:
-    """Who is signed in, where."""
+    """The user who is signed in, and the server."""
 
     server: str
     email: str
@@ -24,13 +25,12 @@ class Account:
 
 
 def path() -> Path:
-    """The file."""
     folder = os.environ.get(FOLDER)
     return (Path(folder) if folder else user_config_path("video2mp3")) / "account.json"
 
 
 def load() -> Account | None:
-    """The account that `login` saved, None when there is none or the file is not ours to read."""
+    """Returns the account that `login` saved; None if there is none or the file cannot be read."""
     try:
         return Account(**json.loads(path().read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -38,16 +38,16 @@ def load() -> Account | None:
 
 
 def required(server: str | None) -> Account:
-    """The account for the server (by default the one signed in to); raises NotSignedIn."""
+    """Returns the account for the server, by default the one signed in to; raises NotSignedIn."""
     account = load()
     if account is None or (server is not None and server.rstrip("/") != account.server):
-        where = f" --server {server}" if server else ""
-        raise NotSignedIn(f"You are not signed in there. Run: video2mp3{where} login")
+        host, option = (f" to {urlsplit(server).netloc or server}", f" --server {server}") if server else ("", "")
+        raise NotSignedIn(f"You are not signed in{host}. Run: video2mp3{option} login", "not_signed_in")
     return account
 
 
 def save(account: Account) -> None:
-    """Keeps the account, readable by its owner only from the first byte on."""
+    """The file is never readable by other users, not even while it is written."""
     file = path()
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = file.with_suffix(".new")

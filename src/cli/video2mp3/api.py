@@ -1,4 +1,4 @@
-"""The server's API, as far as the command line needs it."""
+"""The routes of the API that the commands use."""
 
 import json
 import socket
@@ -19,45 +19,46 @@ from video2mp3.errors import CliError, NotSignedIn, Refused, Unreachable
 Job = dict[str, Any]
 Summary = dict[str, Any]
 
-# s. To connect, and to wait for the next bytes of an answer.
+# s to connect, and s between two pieces of a response.
 _TIMEOUT = (10.0, 60.0)
-# tuspy sets no time limits: the system has to notice that the other side is gone, within a minute (tcp(7)).
-_NOTICING = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 60_000}
-_KNOWN = {getattr(socket, name): value for name, value in _NOTICING.items() if hasattr(socket, name)}
+# tuspy has no timeouts, so TCP has to detect a lost connection, within a minute (tcp(7)).
+_KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 60_000}
+_SUPPORTED = {getattr(socket, name): value for name, value in _KEEPALIVE.items() if hasattr(socket, name)}
 HTTPConnection.default_socket_options.append((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1))
-HTTPConnection.default_socket_options.extend((socket.IPPROTO_TCP, name, value) for name, value in _KNOWN.items())
-# bytes to a request of an upload: what is sent again at most costs seconds, and few requests are needed.
+HTTPConnection.default_socket_options.extend((socket.IPPROTO_TCP, name, value) for name, value in _SUPPORTED.items())
+# bytes per request of an upload: few requests, and little to repeat after an interruption.
 _PART = 16 * 1024 * 1024
-# An upload goes on through about two minutes without a server.
+# The server may be unreachable for about two minutes.
 _RETRIES = 40
 _RETRY_DELAY = 3
-# s between two looks at a job or a summary.
-_PAUSE = 1.0
+# s between two requests for a job or a summary.
+_POLL = 1.0
 _ENDED = {"completed", "failed"}
+_EXPIRED = "Your session has expired. Run: video2mp3 login"
 
 
 def login(server: str, email: str, password: str) -> str:
-    """A token; raises Refused for a wrong password."""
+    """Returns a token; raises Refused if the email or the password is wrong."""
     answer = _send("POST", server + "/login", auth=(email.encode(), password.encode()))
     if answer.status_code == 401:
-        raise Refused(_reason(answer))
+        raise _error(Refused, answer.text, answer.status_code)
     return _checked(answer).text
 
 
 def register(server: str, email: str, password: str) -> None:
-    """Creates an account; raises Refused when the address is taken or the password too short."""
+    """Creates an account; raises Refused if the email is taken or the password too short."""
     _checked(_send("POST", server + "/register", json={"email": email, "password": password}))
 
 
 class Api:
-    """The routes for somebody who is signed in."""
+    """The routes for a user who is signed in."""
 
     def __init__(self, account: Account) -> None:
         self._server = account.server
         self._headers = {"Authorization": f"Bearer {account.token}", "Accept": "application/json"}
 
     def jobs(self, most: int) -> Iterator[Job]:
-        """The jobs, newest first."""
+        """Yields at most `most` jobs, newest first."""
         path: str | None = f"/jobs?limit={min(most, 200)}"
         while path and most > 0:
             page = self._request("GET", path).json()
@@ -66,16 +67,15 @@ class Api:
             path = page["next"]
 
     def job(self, fid: str) -> Job:
-        """One job."""
         found: Job = self._request("GET", f"/jobs/{fid}").json()
         return found
 
     def delete(self, fid: str) -> None:
-        """Deletes a job with its files."""
+        """Deletes a job with its video and MP3."""
         self._request("DELETE", f"/jobs/{fid}")
 
     def upload(self, video: Path, options: Mapping[str, str], on_bytes: Callable[[int], None]) -> str:
-        """Sends a video, whatever happens to the connection; returns the job's id."""
+        """Uploads a video, resuming it after interruptions; returns the id of the job."""
         client = TusClient(f"{self._server}/files", headers=self._headers)
         with video.open("rb") as stream:
             try:
@@ -83,31 +83,31 @@ class Api:
             except (TusCommunicationError, TusUploadFailed) as error:
                 raise self._refusal(error) from error
             except requests.RequestException as error:
-                raise Unreachable(f"The server {self._server} does not answer.") from error
+                raise _unreachable(self._server) from error
 
     def wait(self, fid: str, on_progress: Callable[[Job], None]) -> Job:
-        """The job when it has ended; looks again after failures of the connection for two minutes."""
+        """Returns the job when it has ended; tolerates an unreachable server for two minutes."""
         return _ended(lambda: self.job(fid), on_progress)
 
     def check_summaries(self) -> None:
-        """Raises Refused where no summary can be made."""
+        """Raises Refused if the server cannot make summaries."""
         if not self._request("GET", "/summaries?limit=1").json()["available"]:
-            raise Refused("Summaries are not set up on this server.")
+            raise Refused("This server does not support summaries.", "summaries_unavailable")
 
     def summarise(self, mp3_fid: str) -> str:
-        """The id of the MP3's summary, which is begun if there is none; raises Unreachable where none can be made."""
+        """Returns the id of the summary of the MP3, which is created if there is none."""
         return str(self._request("POST", "/summaries", json={"file_id": mp3_fid}).json()["_id"])
 
     def wait_for_summary(self, summary_id: str, on_progress: Callable[[Summary], None]) -> Summary:
-        """The summary when it has ended, as for a job."""
+        """Returns the summary when it has ended; otherwise as `wait`."""
         return _ended(lambda: self._request("GET", f"/summaries/{summary_id}").json(), on_progress)
 
     def transcript(self, mp3_fid: str, form: str) -> str:
-        """What is said in an MP3: `form` is text, srt or vtt."""
+        """The transcript of an MP3; `form` is text, srt or vtt."""
         return self._request("GET", f"/transcripts/{mp3_fid}?format={form}").content.decode()
 
     def download(self, mp3_fid: str, target: Path) -> None:
-        """Writes the MP3; the file appears when it is whole."""
+        """Writes the MP3. The file is complete when it appears."""
         draft = target.with_name(f".{target.name}.part")
         try:
             with self._request("GET", f"/download?fid={mp3_fid}", stream=True) as answer, draft.open("wb") as file:
@@ -115,7 +115,7 @@ class Api:
                     file.write(data)
             draft.replace(target)
         except requests.RequestException as error:
-            raise Unreachable("The download broke off. Try again: video2mp3 download") from error
+            raise Unreachable("The download was interrupted. Try again: video2mp3 download", "unreachable") from error
         finally:
             draft.unlink(missing_ok=True)
 
@@ -132,12 +132,12 @@ class Api:
 
     def _refusal(self, error: TusCommunicationError) -> CliError:
         if error.status_code == 401:
-            return NotSignedIn("The token has expired. Run: video2mp3 login")
+            return NotSignedIn(_EXPIRED, "invalid_token")
         if error.status_code is None or error.status_code >= 500:
-            return Unreachable(f"The server {self._server} does not answer.")
+            return _unreachable(self._server)
         content = error.response_content
         text = content.decode(errors="replace") if isinstance(content, bytes) else str(content or error)
-        return Refused(_sentence(text))
+        return _error(Refused, text, error.status_code)
 
     def _request(self, method: str, path: str, **more: Any) -> requests.Response:
         return _checked(_send(method, self._server + path, headers=self._headers, **more))
@@ -157,33 +157,36 @@ def _ended(look: Callable[[], dict[str, Any]], on_progress: Callable[[dict[str, 
             on_progress(found)
             if found["status"] in _ENDED:
                 return found
-        time.sleep(_PAUSE)
+        time.sleep(_POLL)
 
 
 def _send(method: str, url: str, **more: Any) -> requests.Response:
     try:
         return requests.request(method, url, timeout=_TIMEOUT, **more)
     except requests.RequestException as error:
-        host = urlsplit(url).netloc
-        raise Unreachable(f"The server {host} does not answer. Is its address right (--server)?") from error
+        raise _unreachable(url) from error
 
 
 def _checked(answer: requests.Response) -> requests.Response:
-    if answer.status_code == 401:
-        raise NotSignedIn("The token has expired. Run: video2mp3 login")
-    if answer.status_code >= 500:
-        raise Unreachable(_reason(answer))
-    if answer.status_code >= 400:
-        raise Refused(_reason(answer))
+    status = answer.status_code
+    if status == 401:
+        raise NotSignedIn(_EXPIRED, "invalid_token")
+    if status >= 400:
+        raise _error(Unreachable if status >= 500 else Refused, answer.text, status)
     return answer
 
 
-def _reason(answer: requests.Response) -> str:
-    return _sentence(answer.text) or f"The server answered {answer.status_code}."
+def _unreachable(url: str) -> Unreachable:
+    return Unreachable(
+        f"The server {urlsplit(url).netloc} does not answer. Check its address (--server) and your connection.",
+        "unreachable",
+    )
 
 
-def _sentence(text: str) -> str:
+def _error(kind: type[CliError], body: str, status: int) -> CliError:
+    """The error in the body of a response: the gateway's, or a proxy's, which is not JSON."""
     try:
-        return str(json.loads(text)["error"])
-    except (ValueError, KeyError, TypeError):
-        return text[:200]
+        parsed = json.loads(body)
+        return kind(str(parsed["error"]), str(parsed.get("code", "failed")))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return kind(f"The server returned the status {status}: {body[:200]}".rstrip(": "))

@@ -1,4 +1,4 @@
-"""Converts videos: sends them, waits, writes the MP3s; several at a time, with a bar for each."""
+"""Converts videos: uploads them, waits and downloads the MP3s, several at a time with a progress bar for each."""
 
 import re
 from collections import Counter
@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from video2mp3.api import Api
 from video2mp3.errors import CliError, ConversionFailed
 
-# What is taken from a folder; a file that is named is always sent.
+# The files that are converted in a folder. A named file is always converted.
 SUFFIXES = frozenset(
     {"3g2", "3gp", "asf", "avi", "divx", "f4v", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "mxf"}
     | {"ogm", "ogv", "rm", "rmvb", "ts", "vob", "webm", "wmv"}
@@ -23,13 +23,13 @@ SUFFIXES = frozenset(
 
 
 def without_suffix(name: str) -> str:
-    """A file's name without its suffix, which "Interview with Dr. No" does not have."""
+    """The name without its extension. "Interview with Dr. No" has none."""
     return re.sub(r"(?<=.)\.[A-Za-z0-9]{2,5}$", "", name)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one video."""
+    """The result for one video."""
 
     video: Path
     mp3: Path | None = None
@@ -43,11 +43,12 @@ class Outcome:
             "mp3": str(self.mp3) if self.mp3 else None,
             "job": self.job,
             "error": str(self.error) if self.error else None,
+            "error_code": self.error.code if self.error else None,
         }
 
 
 def videos(paths: Iterable[Path]) -> list[Path]:
-    """The files, and the videos in the folders, in order and each once; raises CliError for what is not there."""
+    """The files and the videos in the folders, in order and without duplicates; raises CliError if one is missing."""
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
@@ -56,9 +57,9 @@ def videos(paths: Iterable[Path]) -> list[Path]:
         elif path.is_file():
             found[path] = None
         else:
-            raise CliError(f"There is no file or folder {path}.")
+            raise CliError(f"There is no file or folder {path}.", "file_not_found")
     if not found:
-        raise CliError(f"There is no video in {', '.join(map(str, paths))}.")
+        raise CliError(f"There is no video in {', '.join(map(str, paths))}.", "file_not_found")
     return list(found)
 
 
@@ -72,7 +73,7 @@ class Converter:
         self._wait = wait
 
     def all(self, files: list[Path], parallel: int, console: Console) -> list[Outcome]:
-        """Converts them, `parallel` at a time; the outcomes are in the files' order."""
+        """Converts `parallel` files at a time; the outcomes are in the order of the files."""
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -88,7 +89,7 @@ class Converter:
             return list(pool.map(one, files, self._targets(files)))
 
     def _targets(self, files: list[Path]) -> list[Path]:
-        """Where each MP3 goes: talk.mp3, or talk.mkv.mp3 when talk.mp4 is converted as well."""
+        """The path of each MP3: talk.mp3, or talk.mkv.mp3 if talk.mp4 is converted too."""
         plain = [(self._output or video.parent) / f"{without_suffix(video.name)}.mp3" for video in files]
         counted = Counter(plain)
         return [
@@ -110,7 +111,7 @@ class Converter:
         size = video.stat().st_size or 1
 
         def sent(count: int) -> None:
-            progress.update(task, completed=100 * count / size, state="sending")
+            progress.update(task, completed=100 * count / size, state="uploading")
 
         fid = self._api.upload(video, self._options, sent)
         if not self._wait:
@@ -121,7 +122,7 @@ class Converter:
 
         job = self._api.wait(fid, converted)
         if job["status"] != "completed":
-            return Outcome(video, job=job, error=ConversionFailed(str(job["error"])))
+            return Outcome(video, job=job, error=ConversionFailed(str(job["error"]), job.get("error_code") or "failed"))
         target.parent.mkdir(parents=True, exist_ok=True)
         self._api.download(job["mp3_fid"], target)
         return Outcome(video, target, job)

@@ -1,4 +1,4 @@
-"""What the commands print: results to stdout, and what people read to stderr."""
+"""The output of the commands: results go to stdout, messages to stderr."""
 
 import sys
 from collections.abc import Iterator
@@ -11,17 +11,18 @@ console = Console(stderr=True)
 
 
 def emit(line: object) -> None:
-    """Prints a result."""
     sys.stdout.write(f"{line}\n")
 
 
 def status(job: Job) -> str:
-    """Where a job is; of a completed one, how long and how large its MP3 is, where the server says so."""
+    """The status of a job, with the length and size of its MP3 if they are known."""
     match job["status"]:
         case "converting":
             return f"converting, {job['progress']} %"
         case "completed" if found := job.get("result"):
             return f"completed: {_clock(found['duration'])}, {_bytes(found['size'])}"
+        case "failed" if job.get("error_code") == "cancelled":
+            return "cancelled"
         case "failed":
             return f"failed: {plain(job['error'])}"
         case other:
@@ -29,7 +30,7 @@ def status(job: Job) -> str:
 
 
 def result(job: Job | None) -> Iterator[str]:
-    """What came out of a conversion, and then what is unusual about it: a line each."""
+    """The properties of the MP3, and then its notes: a line each."""
     found = (job or {}).get("result")
     if not found:
         return
@@ -38,7 +39,7 @@ def result(job: Job | None) -> Iterator[str]:
         rate = f"V{found['quality']}, about {rate}" if found["quality"] is not None else f"about {rate}, variable"
     channels = "mono" if found["channels"] == 1 else "stereo"
     yield (
-        f"{_clock(found['duration'])}, {_bytes(found['size'])} (the video: {_bytes(found['video_size'])}),"
+        f"{_clock(found['duration'])}, {_bytes(found['size'])} (video: {_bytes(found['video_size'])}),"
         f" {rate}, {found['sample_rate'] / 1000:g} kHz, {channels}"
     )
     for note in found["notes"]:
@@ -60,5 +61,5 @@ def _bytes(count: float) -> str:
 
 
 def plain(text: str) -> str:
-    """Without control characters, which would reach the terminal."""
+    """The text without control characters, which a terminal would interpret."""
     return "".join(character if character.isprintable() else "?" for character in text)

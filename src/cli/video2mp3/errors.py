@@ -1,10 +1,14 @@
-"""What can go wrong, each with the exit code that a script can tell it by."""
+"""The errors of the commands. Each class has its own exit code, for scripts."""
 
 
 class CliError(Exception):
-    """Raised with a sentence for the person at the terminal."""
+    """An error with a message for the user. `code` is the stable code of the server, or one of the CLI's own."""
 
     exit_code = 1
+
+    def __init__(self, message: str, code: str = "failed") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class NotSignedIn(CliError):
@@ -14,24 +18,24 @@ class NotSignedIn(CliError):
 
 
 class Unreachable(CliError):
-    """Raised when the server does not answer."""
+    """Raised when the server does not answer or is unavailable."""
 
     exit_code = 4
 
 
 class Refused(CliError):
-    """Raised when the server refuses a request; the text is the server's."""
+    """Raised when the server refuses a request."""
 
     exit_code = 5
 
 
 class ConversionFailed(CliError):
-    """Raised when a video cannot be converted; the text is the server's reason."""
+    """Raised when a video cannot be converted; message and code are those of the job."""
 
     exit_code = 6
 
 
 class SummaryFailed(CliError):
-    """Raised when a recording cannot be summarised; the text is the server's reason."""
+    """Raised when a recording cannot be summarised; message and code are those of the summary."""
 
     exit_code = 7

@@ -17,14 +17,14 @@ from video2mp3.api import register as create_account
 from video2mp3.convert import Converter, videos, without_suffix
 from video2mp3.display import console, emit, plain, result, status
 from video2mp3.errors import CliError
-from video2mp3.summarise import check_transcript
-from video2mp3.summarise import summarise as in_short
+from video2mp3.summarise import JOB_ID, check_transcript
+from video2mp3.summarise import summarise as create_summary
 
 app = typer.Typer(
     name="video2mp3",
     help="""Convert videos to MP3 with a Video2MP3 server.
 
-    Sign in once, then convert files or whole folders:
+    Sign in once, then convert files or folders:
 
         video2mp3 --server https://mp3.example.com login
 
@@ -32,8 +32,8 @@ app = typer.Typer(
 
         video2mp3 summarise talk.mp4 --transcript talk.srt
 
-    Exit codes: 0 done; 1 something is wrong here (a file is missing); 2 wrong usage; 3 not signed in; 4 the server does
-    not answer; 5 the server refused; 6 a video cannot be converted; 7 a recording cannot be summarised.
+    Exit codes: 0 success; 1 local error, such as a missing file; 2 wrong usage; 3 not signed in; 4 the server is not
+    available; 5 the server refused the request; 6 a video cannot be converted; 7 a recording cannot be summarised.
     """,
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -41,12 +41,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Fid = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, as `video2mp3 jobs` lists it.")]
+
+def _job_id(value: str) -> str:
+    if not JOB_ID.fullmatch(value):
+        raise typer.BadParameter(f'"{value}" is not a job id; see `video2mp3 jobs`.')
+    return value
+
+
+Fid = Annotated[str, typer.Argument(metavar="JOB", parser=_job_id, help="The id of a job, see `video2mp3 jobs`.")]
+Fids = Annotated[list[str], typer.Argument(metavar="JOB", parser=_job_id, help="Ids of jobs, see `video2mp3 jobs`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 class _Choice:
-    """The server that --server named."""
+    """The server of --server."""
 
     server: str | None = None
 
@@ -55,23 +63,23 @@ class _Choice:
 def main(
     server: Annotated[
         str | None,
-        typer.Option(envvar="VIDEO2MP3_SERVER", help="The server's address (default: the one signed in to)."),
+        typer.Option(envvar="VIDEO2MP3_SERVER", help="The address of the server (default: the one signed in to)."),
     ] = None,
 ) -> None:
-    """Reads what is common to all commands."""
+    """Reads the options of all commands."""
     _Choice.server = server.rstrip("/") if server else None
 
 
 @app.command()
 def login(
-    email: Annotated[str, typer.Option(prompt=True, help="Your mail address.")],
+    email: Annotated[str, typer.Option(prompt=True, help="Your email address.")],
     password: Annotated[
         str,
-        typer.Option(prompt=True, hide_input=True, envvar="VIDEO2MP3_PASSWORD", help="Asked for if not given."),
+        typer.Option(prompt=True, hide_input=True, envvar="VIDEO2MP3_PASSWORD", help="Prompted for by default."),
     ],
     register: Annotated[bool, typer.Option("--register", help="Create the account first.")] = False,
 ) -> None:
-    """Sign in. The token is kept in a file that only you can read, and is valid for a day."""
+    """Sign in. The token is valid for a day and stored in a file that only you can read."""
     server = _Choice.server or account.DEFAULT_SERVER
     if register:
         create_account(server, email, password)
@@ -81,7 +89,7 @@ def login(
 
 @app.command()
 def logout() -> None:
-    """Forget the token."""
+    """Delete the stored token."""
     account.path().unlink(missing_ok=True)
 
 
@@ -89,28 +97,26 @@ def logout() -> None:
 def convert(
     paths: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER...", help="Videos, or folders with videos.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The folder for the MP3s (default: beside each video).")
+        Path | None, typer.Option("--output", "-o", help="The folder for the MP3s (default: the folder of each video).")
     ] = None,
     parallel: Annotated[int, typer.Option("--parallel", "-p", min=1, max=16, help="Videos at the same time.")] = 3,
-    wait: Annotated[bool, typer.Option(help="Wait for the MP3s and fetch them.")] = True,
+    wait: Annotated[bool, typer.Option(help="Wait for the MP3s and download them.")] = True,
     as_json: AsJson = False,
-    bitrate: Annotated[int | None, typer.Option(help="kbit/s, constant: 64 to 320 (default 192).")] = None,
+    bitrate: Annotated[int | None, typer.Option(help="Constant bit rate in kbit/s: 64 to 320 (default: 192).")] = None,
     quality: Annotated[int | None, typer.Option(help="Variable bit rate: 0 (best) to 9 (smallest).")] = None,
     channels: Annotated[str | None, typer.Option(help="keep, mono or stereo.")] = None,
-    sample_rate: Annotated[int | None, typer.Option(help="Hz: 32000, 44100 or 48000.")] = None,
-    start: Annotated[str | None, typer.Option(help="Where to begin: seconds or hh:mm:ss.mmm.")] = None,
+    sample_rate: Annotated[int | None, typer.Option(help="Sample rate in Hz: 32000, 44100 or 48000.")] = None,
+    start: Annotated[str | None, typer.Option(help="Where to start: seconds or hh:mm:ss.mmm.")] = None,
     end: Annotated[str | None, typer.Option(help="Where to end: seconds or hh:mm:ss.mmm.")] = None,
-    normalize: Annotated[bool, typer.Option("--normalize", help="Bring it to the loudness of EBU R 128.")] = False,
-    title: Annotated[str | None, typer.Option(help="Tag (default: the video's own).")] = None,
-    artist: Annotated[str | None, typer.Option(help="Tag.")] = None,
-    album: Annotated[str | None, typer.Option(help="Tag.")] = None,
-    cover: Annotated[str | None, typer.Option(help="frame: a picture of the video; or none.")] = None,
-    track: Annotated[int | None, typer.Option(help="Which audio track, from 1, when there are several.")] = None,
-    reencode: Annotated[
-        bool, typer.Option("--reencode", help="Encode sound again that is MP3 already, instead of copying it.")
-    ] = False,
+    normalize: Annotated[bool, typer.Option("--normalize", help="Normalise the volume (EBU R 128).")] = False,
+    title: Annotated[str | None, typer.Option(help="Title tag (default: from the video).")] = None,
+    artist: Annotated[str | None, typer.Option(help="Artist tag (default: from the video).")] = None,
+    album: Annotated[str | None, typer.Option(help="Album tag (default: from the video).")] = None,
+    cover: Annotated[str | None, typer.Option(help="Cover image: frame (a frame from the video) or none.")] = None,
+    track: Annotated[int | None, typer.Option(help="Number of the audio track, from 1.")] = None,
+    reencode: Annotated[bool, typer.Option("--reencode", help="Re-encode MP3 audio instead of copying it.")] = False,
 ) -> None:
-    """Convert videos and write the MP3s. An upload goes on where it was when the connection breaks."""
+    """Convert videos and write the MP3s. Uploads resume automatically when the connection is lost."""
     chosen = {
         "bitrate": bitrate, "quality": quality, "channels": channels, "sample_rate": sample_rate, "start": start,
         "end": end, "normalize": "true" if normalize else None, "title": title, "artist": artist, "album": album,
@@ -138,13 +144,13 @@ def summarise(
     source: Annotated[str, typer.Argument(metavar="FILE|JOB", help="A video, or the id of a job.")],
     transcript: Annotated[
         Path | None,
-        typer.Option("--transcript", "-t", help="Also write what is said: a .txt, or .srt or .vtt with times."),
+        typer.Option("--transcript", "-t", help="Also write the transcript: .txt, or .srt or .vtt with times."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is in a recording, where the server can. A file is converted first, and its job stays."""
+    """Summarise a recording, if the server supports it. A file is converted first, and its job is kept."""
     check_transcript(transcript)
-    summary = in_short(_api(), source, transcript, console)
+    summary = create_summary(_api(), source, transcript, console)
     if as_json:
         emit(json.dumps({**summary, "transcript": str(transcript) if transcript else None}, ensure_ascii=False))
     else:
@@ -153,7 +159,7 @@ def summarise(
 
 @app.command()
 def jobs(
-    most: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many at most.")] = 20,
+    most: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="The maximum number of jobs.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List your jobs, newest first."""
@@ -173,11 +179,11 @@ def download(
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder for the MP3.")] = Path(),
     as_json: AsJson = False,
 ) -> None:
-    """Fetch the MP3 of a job."""
+    """Download the MP3 of a job."""
     api = _api()
     job = api.job(fid)
     if job["mp3_fid"] is None:
-        raise CliError(f"The job has no MP3: it is {status(job)}.")
+        raise CliError(f"The job has no MP3. Its status is: {status(job)}.", "no_mp3")
     output.mkdir(parents=True, exist_ok=True)
     name = plain(job["filename"]).rpartition("/")[2].replace("\\", "_")
     target = output / f"{without_suffix(name) or 'audio'}.mp3"
@@ -187,7 +193,7 @@ def download(
 
 @app.command()
 def delete(
-    fids: Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids, as `video2mp3 jobs` lists them.")],
+    fids: Fids,
     as_json: AsJson = False,
 ) -> None:
     """Delete jobs with their videos and MP3s."""
@@ -199,7 +205,7 @@ def delete(
 
 
 def run() -> None:
-    """The command `video2mp3`: tells errors in a sentence, and by the exit code."""
+    """The command `video2mp3`. Errors are printed to stderr and set the exit code."""
     try:
         app()
     except CliError as error:

@@ -1,7 +1,7 @@
-"""A summary: what is in a recording or a text, kept in the collection `summaries` of the database `videos`.
+"""Summaries of recordings and texts: the collection `summaries` of the database `videos`.
 
-queued → transcribing → summarising → completed | failed. One that is deleted leaves nothing behind: a message about it
-finds no summary, and a worker that is at it finds its lease gone.
+queued → transcribing → summarising → completed | failed. A deleted summary leaves no tombstone: its message finds no
+summary, and its worker finds that the lease is lost.
 """
 
 import re
@@ -21,8 +21,6 @@ from common.storage.mongo import Db, Document, failures
 
 
 class Stage(StrEnum):
-    """Where a summary is."""
-
     QUEUED = "queued"
     TRANSCRIBING = "transcribing"
     SUMMARISING = "summarising"
@@ -35,7 +33,7 @@ UNDER_WAY = [Stage.QUEUED.value, Stage.TRANSCRIBING.value, Stage.SUMMARISING.val
 
 @dataclass(frozen=True)
 class Recording:
-    """What is summarised when it is a file: the id that the owner named it by, its MP3 and its job."""
+    """A summarised file: the id in the request, the MP3 and the job."""
 
     file_id: ObjectId
     mp3_fid: ObjectId
@@ -44,13 +42,13 @@ class Recording:
 
 @dataclass(frozen=True)
 class Summary:
-    """A summary as last seen."""
+    """A summary as it was when it was read."""
 
     id: ObjectId
     username: str
     filename: str | None
     recording: Recording | None
-    # What is summarised when it is no file; dropped when the summary is there.
+    # The text to summarise if it is not a file; removed from a completed summary.
     text: str | None
     status: Stage
     progress: int
@@ -61,22 +59,22 @@ class Summary:
     created_at: datetime
     updated_at: datetime
     error_code: Failure | None = None
-    # What is known of the parts of a long text so far.
+    # Notes on the parts of a long text that are summarised already.
     notes: tuple[str, ...] = ()
-    # How often it was queued again after it had failed: a message of one run is not one of the next.
+    # How often it was queued again after a failure. Messages of earlier runs are ignored.
     run: int = 0
 
     @property
     def this_run(self) -> Document:
-        """What finds its record, unless it was queued again since it was read."""
+        """The query for it, unless it was queued again since it was read."""
         return {"_id": self.id, "run": self.run or {"$in": [0, None]}}
 
     def public(self) -> dict[str, Any]:
-        """As the API shows it."""
+        """The JSON of the API."""
         return {
             "_id": str(self.id),
             "file_id": str(self.recording.file_id) if self.recording else None,
-            # Another conversion of the video is another MP3, and may have another summary.
+            # Each conversion of the video has its own MP3 and its own summary.
             "mp3_fid": str(self.recording.mp3_fid) if self.recording else None,
             "filename": self.filename,
             "status": self.status.value,
@@ -92,12 +90,11 @@ class Summary:
 
     @property
     def first_sentence(self) -> str:
-        """What an email says of it; empty when it is not completed."""
+        """For the email; empty if it is not completed."""
         return re.split(r"(?<=[.!?…])\s", self.summary or "", maxsplit=1)[0]
 
 
 def summary_from(document: Mapping[str, Any]) -> Summary:
-    """Reads a summary from its document."""
     mp3_fid = document.get("mp3_fid")
     return Summary(
         id=document["_id"],
@@ -120,13 +117,13 @@ def summary_from(document: Mapping[str, Any]) -> Summary:
 
 
 class Summaries:
-    """The summaries; every method raises StorageUnavailable when MongoDB does not answer."""
+    """The repository; every method raises StorageUnavailable when MongoDB does not answer."""
 
     def __init__(self, db: Db) -> None:
         self.collection = db["summaries"]
 
     def ensure_indexes(self) -> None:
-        """Creates the indexes of the queries below and of housekeeping's; an MP3 has one summary."""
+        """Creates the indexes; one of them ensures that an MP3 has only one summary."""
         with failures():
             self.collection.create_index([("username", 1), ("_id", -1)])
             self.collection.create_index(
@@ -136,9 +133,9 @@ class Summaries:
             self.collection.create_index([("status", 1), ("updated_at", 1)])
 
     def create(self, username: str, filename: str | None, source: Recording | str, **values: Any) -> Summary | None:
-        """Records a summary of a recording or of a text, queued unless `values` say otherwise.
+        """Stores a summary of a recording or a text, queued unless `values` say otherwise.
 
-        None when the recording has one already.
+        Returns None if the recording has one already.
         """
         moment = now()
         document: Document = {
@@ -158,21 +155,19 @@ class Summaries:
         return summary_from(document)
 
     def get(self, summary_id: ObjectId) -> Summary | None:
-        """The summary, None when there is no such."""
         return self._find({"_id": summary_id})
 
     def owned(self, summary_id: ObjectId, username: str) -> Summary | None:
-        """The user's own summary."""
+        """The summary, if it belongs to the user."""
         return self._find({"_id": summary_id, "username": username})
 
     def of_mp3(self, mp3_fid: ObjectId) -> Summary | None:
-        """The summary of an MP3."""
         return self._find({"mp3_fid": mp3_fid})
 
     def page(
         self, username: str, limit: int, before: ObjectId | None = None, video_fid: ObjectId | None = None
     ) -> list[Summary]:
-        """The user's summaries, newest first, from before that key; only of one video, if it is named."""
+        """The user's summaries, newest first, starting after the summary `before`; optionally of one video."""
         query: Document = {"username": username}
         if before:
             query["_id"] = {"$lt": before}
@@ -182,7 +177,7 @@ class Summaries:
             return [summary_from(row) for row in self.collection.find(query).sort("_id", -1).limit(limit)]
 
     def update(self, summary_id: ObjectId, where: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
-        """Sets fields if the summary still matches `where`; tells whether it did."""
+        """Sets fields if the summary matches `where`; returns whether it did."""
         with failures():
             result = self.collection.update_one({"_id": summary_id, **where}, {"$set": {**change, "updated_at": now()}})
         return result.matched_count == 1
@@ -195,12 +190,12 @@ class Summaries:
         *,
         where: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Ends a summary that is under way with a reason for its owner; tells whether it did."""
+        """Ends a summary in progress with an error for its owner; returns whether it was in progress."""
         change = {"status": Stage.FAILED.value, "error": reason, "error_code": code.value, "claim": None}
         return self.update(summary_id, {"status": {"$in": UNDER_WAY}, **(where or {})}, change)
 
     def reopen(self, summary_id: ObjectId) -> bool:
-        """Queues a failed summary again; what is known of its parts stays. Returns whether it was failed."""
+        """Queues a failed summary again and keeps the notes on its parts; returns whether it had failed."""
         change = {
             "status": Stage.QUEUED.value, "error": None, "error_code": None, "published": False, "attempts": 0,
             "claim": None, "updated_at": now(),
@@ -210,17 +205,16 @@ class Summaries:
             return self.collection.update_one(where, {"$set": change, "$inc": {"run": 1}}).matched_count == 1
 
     def confirm_published(self, summary: Summary) -> None:
-        """Notes that the broker has the message, unless the summary was queued again since it was read."""
+        """Marks the message as confirmed by RabbitMQ, unless the summary was queued again since it was read."""
         with failures():
             self.collection.update_one(summary.this_run, {"$set": {"published": True, "updated_at": now()}})
 
     def delete(self, summary_id: ObjectId) -> None:
-        """Deletes it if it is there."""
         with failures():
             self.collection.delete_one({"_id": summary_id})
 
     def delete_of_video(self, *video_fids: ObjectId) -> int:
-        """Deletes those of deleted jobs; returns how many there were."""
+        """Deletes the summaries of these jobs; returns their number."""
         with failures():
             return self.collection.delete_many({"video_fid": {"$in": list(video_fids)}}).deleted_count
 

@@ -1,6 +1,6 @@
-"""What is said in an MP3, and when: the collection `transcripts` of the database `videos`.
+"""Transcripts of MP3s: the collection `transcripts` of the database `videos`.
 
-It grows a piece at a time and remembers up to where: what was paid for once is not paid for again.
+A transcript grows piece by piece and stores how much of the MP3 it covers, so that no piece is transcribed twice.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from common.storage.mongo import Db, failures
 
 @dataclass(frozen=True)
 class Segment:
-    """Something that is said between two moments, in seconds."""
+    """A piece of speech; the times are in seconds."""
 
     start: float
     end: float
@@ -24,7 +24,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Transcript:
-    """What is known of an MP3's words: all of it up to the byte `offset`, which is the second `seconds`."""
+    """The transcript of an MP3 up to the byte `offset`, which is at `seconds`."""
 
     mp3_fid: ObjectId
     segments: tuple[Segment, ...]
@@ -34,29 +34,27 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        """All that is said."""
         return " ".join(segment.text for segment in self.segments)
 
 
 class Transcripts:
-    """The transcripts; every method raises StorageUnavailable when MongoDB does not answer."""
+    """The repository; every method raises StorageUnavailable when MongoDB does not answer."""
 
     def __init__(self, db: Db) -> None:
         self.collection = db["transcripts"]
 
     def ensure_indexes(self) -> None:
-        """Creates the index by job, for deletions."""
         with failures():
             self.collection.create_index([("video_fid", 1)])
 
     def get(self, mp3_fid: ObjectId) -> Transcript | None:
-        """The transcript of an MP3, as far as it has got; None when it was not begun."""
+        """The transcript of an MP3, which may be incomplete."""
         with failures():
             document = self.collection.find_one({"_id": mp3_fid})
         return _transcript(document) if document else None
 
     def begin(self, mp3_fid: ObjectId, video_fid: ObjectId, username: str) -> Transcript:
-        """The transcript, begun if it was not."""
+        """The transcript of an MP3, created if there is none."""
         moment = now()
         empty = {
             "video_fid": video_fid, "username": username, "segments": [], "offset": 0, "seconds": 0.0,
@@ -68,17 +66,19 @@ class Transcripts:
 
     def append(
         self, known: Transcript, segments: Sequence[Segment], *, offset: int, seconds: float, complete: bool
-    ) -> bool:
-        """Adds what follows on `known`; False when somebody else did so before, or it was deleted."""
+    ) -> Transcript | None:
+        """Returns `known` with more segments; None if another worker has continued it, or it was deleted."""
         rows = [{"start": segment.start, "end": segment.end, "text": segment.text} for segment in segments]
         change = {"offset": offset, "seconds": seconds, "complete": complete, "updated_at": now()}
         where = {"_id": known.mp3_fid, "offset": known.offset, "complete": False}
         with failures():
             result = self.collection.update_one(where, {"$set": change, "$push": {"segments": {"$each": rows}}})
-        return result.matched_count == 1
+        if result.matched_count == 0:
+            return None
+        return Transcript(known.mp3_fid, (*known.segments, *segments), offset, seconds, complete)
 
     def delete_of_video(self, *video_fids: ObjectId) -> int:
-        """Deletes those of deleted jobs; returns how many there were."""
+        """Deletes the transcripts of these jobs; returns their number."""
         with failures():
             return self.collection.delete_many({"video_fid": {"$in": list(video_fids)}}).deleted_count
 

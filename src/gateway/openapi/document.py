@@ -1,4 +1,4 @@
-"""The API as an OpenAPI 3.1 document."""
+"""The OpenAPI 3.1 document of the API. src/web/src/api/schema.ts is generated from it (npm run types)."""
 
 from functools import cache
 from typing import Any
@@ -7,20 +7,20 @@ from common.domain import notes
 from common.domain.jobs import Status
 from common.domain.options import ConversionOptions
 from gateway.openapi import summaries, tus
-from gateway.openapi.parts import BEARER, FID, answer, body, error, failure, header, object_of, operation, query
+from gateway.openapi.parts import BEARER, FID, answer, body, error, failure, header, object_of, operation, query, ref
 
-_JOB = {"$ref": "#/components/schemas/Job"}
+_JOB = ref("Job")
+_OPTIONS = ref("ConversionOptions")
 
 
 @cache
 def document() -> dict[str, Any]:
-    """The whole document."""
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Video2MP3",
             "version": "1",
-            "description": "Upload a video, get an MP3 and an email that says so. Every error is JSON: {error: …}.",
+            "description": "Upload a video, get an MP3 and an email when it is ready. Errors are JSON: {error, code}.",
         },
         "paths": _paths(),
         "components": {
@@ -30,7 +30,13 @@ def document() -> dict[str, Any]:
             },
             "schemas": {
                 "Job": _job(),
-                "Summary": summaries.schema(),
+                "JobPage": object_of(
+                    {"jobs": {"type": "array", "items": _JOB}, "next": {"type": ["string", "null"]}}, ["jobs", "next"]
+                ),
+                "ConversionOptions": ConversionOptions.model_json_schema(),
+                "Result": _result(),
+                "Link": object_of({"url": {"type": "string", "format": "uri"}}, ["url"]),
+                **summaries.schemas(),
                 "Error": error(),
             },
         },
@@ -60,7 +66,7 @@ def _paths() -> dict[str, Any]:
             },
             (400, 401, 408, 413, 415, 422, 429, 503), security=BEARER,
             requestBody=body("multipart/form-data", object_of(
-                {"file": {"type": "string", "format": "binary"}, **_options()["properties"]},
+                {"file": {"type": "string", "format": "binary"}, **ConversionOptions.model_json_schema()["properties"]},
                 ["file"])),
         )},
         "/download": {"get": operation(
@@ -68,18 +74,16 @@ def _paths() -> dict[str, Any]:
             "curl -H \"Authorization: Bearer $TOKEN\" \"$URL/download?fid=<mp3_fid>\" -fOJ",
             {
                 200: answer("The MP3", {"type": "string", "format": "binary"}, "audio/mpeg"),
-                206: answer("A part of it", {"type": "string", "format": "binary"}, "audio/mpeg"),
-                304: {"description": "It did not change"},
+                206: answer("The requested range", {"type": "string", "format": "binary"}, "audio/mpeg"),
+                304: {"description": "The MP3 has not changed"},
             },
             (400, 401, 404, 412, 416, 429, 503), security=[*BEARER, {}],
             parameters=[query("fid", FID, required=True),
-                        query("token", {"type": "string", "description": "The signed token of the email's link"})],
+                        query("token", {"type": "string", "description": "The signed token of the link in the email"})],
         )},
         "/jobs": {"get": operation(
             "List the jobs, newest first", "curl -H \"Authorization: Bearer $TOKEN\" \"$URL/jobs?limit=10\"",
-            {200: answer("A page; `next` leads to the following one", object_of({
-                "jobs": {"type": "array", "items": _JOB},
-                "next": {"type": ["string", "null"]}}, ["jobs", "next"]))},
+            {200: answer("A page of jobs; `next` is the address of the next page", ref("JobPage"))},
             (400, 401, 503), security=BEARER,
             parameters=[query("limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
                         query("before", FID)],
@@ -96,7 +100,7 @@ def _paths() -> dict[str, Any]:
             "delete": operation(
                 "Delete a job, its video and its MP3",
                 "curl -X DELETE -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>",
-                {204: {"description": "It is gone"}}, (400, 401, 404, 503), security=BEARER),
+                {204: {"description": "The job was deleted"}}, (400, 401, 404, 503), security=BEARER),
         },
         "/jobs/{video_fid}/events": {
             "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": FID}],
@@ -111,53 +115,51 @@ def _paths() -> dict[str, Any]:
             "get": operation(
                 "Get a link that plays and downloads the MP3 without a token, until it expires",
                 "curl -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>/link",
-                {200: answer("The link", object_of({"url": {"type": "string", "format": "uri"}}, ["url"]))},
+                {200: answer("The link", ref("Link"))},
                 (400, 401, 404, 409, 503), security=BEARER),
         },
         "/jobs/{video_fid}/retry": {
             "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": FID}],
             "post": operation(
-                "Convert an ended job again, with other options if the body has some",
+                "Convert the video of a job that has ended again, with the options in the body if there are any",
                 "curl -X POST -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' "
                 "-d '{\"bitrate\": 128}' $URL/jobs/<video_fid>/retry",
                 {202: answer("The job, queued", _JOB)}, (400, 401, 404, 408, 409, 411, 413, 415, 422, 503),
-                security=BEARER, requestBody={**body("application/json", _options()), "required": False}),
+                security=BEARER, requestBody={**body("application/json", _OPTIONS), "required": False}),
         },
         "/jobs/{video_fid}/cancel": {
             "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": FID}],
             "post": operation(
-                "Stop a job that is queued or converting",
+                "Cancel a job that is queued or converting",
                 "curl -X POST -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>/cancel",
-                {202: answer("The job, failed because it was cancelled", _JOB)}, (400, 401, 404, 409, 503),
+                {202: answer("The job, failed with the error code `cancelled`", _JOB)}, (400, 401, 404, 409, 503),
                 security=BEARER),
         },
         "/jobs/events": {"get": operation(
-            "Follow all jobs (Server-Sent Events): those under way, `ready`, then each change",
+            "Follow all jobs (Server-Sent Events): those in progress, `ready`, then each change",
             "curl -N -H \"Authorization: Bearer $TOKEN\" $URL/jobs/events",
             {200: answer("`event: job` with a job as JSON; `event: deleted` with its video_fid; `event: ready`",
                           {"type": "string"}, "text/event-stream")},
             (401, 429, 503), security=BEARER,
-            parameters=[header("Last-Event-ID", {"type": "string"}, "An event's id: what changed since comes too")],
+            parameters=[header("Last-Event-ID", {"type": "string"}, "The id of an event: later changes are sent too")],
         )},
         **tus.paths(),
         "/healthz": {"get": operation(
-            "Whether the process lives", "curl $URL/healthz", {200: answer("It does", {"type": "object"})}, (503,))},
+            "Liveness probe", "curl $URL/healthz",
+            {200: answer("The process is running", {"type": "object"})}, (503,))},
         "/readyz": {"get": operation(
-            "Whether the process can serve", "curl $URL/readyz", {200: answer("It can", {"type": "object"})}, (503,))},
+            "Readiness probe", "curl $URL/readyz",
+            {200: answer("The process can handle requests", {"type": "object"})}, (503,))},
         "/metrics": {"get": operation(
-            "For Prometheus", "curl $URL/metrics", {200: answer("Metrics", {"type": "string"}, "text/plain")},
+            "Metrics for Prometheus", "curl $URL/metrics", {200: answer("Metrics", {"type": "string"}, "text/plain")},
             (503,))},
         "/openapi.json": {"get": operation(
             "This document", "curl $URL/openapi.json", {200: answer("OpenAPI 3.1", {"type": "object"})}, (503,))},
         "/docs": {"get": operation(
-            "This document for people", "curl $URL/docs", {200: answer("A page", {"type": "string"}, "text/html")},
+            "This document as a page", "curl $URL/docs", {200: answer("A page", {"type": "string"}, "text/html")},
             (503,))},
         **summaries.paths(),
     }  # fmt: skip
-
-
-def _options() -> dict[str, Any]:
-    return ConversionOptions.model_json_schema()
 
 
 def _job() -> dict[str, Any]:
@@ -171,8 +173,11 @@ def _job() -> dict[str, Any]:
         "mp3_fid": nullable,
         "error": nullable,
         "error_code": failure(),
-        "options": _options(),
-        "result": {"anyOf": [_result(), {"type": "null"}]},
+        "options": _OPTIONS,
+        "result": {
+            "anyOf": [ref("Result"), {"type": "null"}],
+            "description": "Properties of the MP3 `mp3_fid`; null if there is no MP3 or they were not recorded",
+        },
         "created_at": moment,
         "updated_at": moment,
     }
@@ -183,18 +188,17 @@ def _result() -> dict[str, Any]:
     count = {"type": "integer", "minimum": 0}
     note = object_of({"code": {"enum": sorted(notes.CODES)}, "text": {"type": "string"}}, ["code", "text"])
     properties = {
-        "duration": {"type": "number", "description": "Seconds of sound"},
-        "size": {**count, "description": "Bytes of the MP3"},
-        "bitrate": {**count, "description": "kbit/s: the constant one, or the average"},
+        "duration": {"type": "number", "description": "Seconds"},
+        "size": {**count, "description": "Size of the MP3 in bytes"},
+        "bitrate": {**count, "description": "Constant or average bit rate in kbit/s"},
         "variable": {"type": "boolean", "description": "Whether the bit rate varies"},
         "quality": {"type": ["integer", "null"], "description": "The chosen quality of a variable bit rate"},
         "sample_rate": {**count, "description": "Hertz"},
         "channels": {"enum": [1, 2]},
-        "video_size": {**count, "description": "Bytes of the video"},
+        "video_size": {**count, "description": "Size of the video in bytes"},
         "notes": {
             "type": "array", "items": note,
-            "description": "What is unusual about the MP3: a stable code, a sentence, and the values in it",
+            "description": "What is unusual about the MP3: a stable code, a text, and the values in it",
         },
     }  # fmt: skip
-    schema = object_of(properties, list(properties))
-    return {**schema, "description": "About the MP3 of `mp3_fid`; null without one, or where it was not recorded"}
+    return object_of(properties, list(properties))

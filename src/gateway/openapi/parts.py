@@ -1,34 +1,34 @@
-"""What the paths of the OpenAPI document are made of."""
+"""Building blocks of the OpenAPI document."""
 
 from typing import Any
 
 from common.errors import Failure
 
 ERRORS = {
-    400: "The request cannot be understood",
-    401: "The token, password or link is missing, wrong or expired",
-    404: "It does not exist, or belongs to somebody else",
-    408: "The upload came too slowly",
-    409: "The state of the thing does not allow it; the error says why",
+    400: "The request is malformed",
+    401: "The token, password or link is missing, invalid or expired",
+    404: "It does not exist, or belongs to another user",
+    408: "The upload was too slow",
+    409: "The current state does not allow the request; the error says why",
     410: "The upload has expired",
-    411: "The body has no length",
-    412: "Another version, of the tus protocol (Tus-Version names ours) or of the file (If-Match)",
+    411: "The request has no Content-Length",
+    412: "The request is for another version of the tus protocol (see Tus-Version) or of the file (If-Match)",
     413: "The body is too large",
-    415: "The body is of the wrong type",
-    416: "The file has no such bytes",
-    422: "A field's value is not acceptable; the error names it",
-    423: "Another request is sending this upload",
-    429: "Too many attempts, or too many transfers at the same time; Retry-After says how long to wait",
-    460: "The bytes are not those of the checksum",
-    503: "A dependency is down; try again in a few seconds",
+    415: "The type of the body is not supported",
+    416: "The file does not have the requested range",
+    422: "The value of a field is invalid; the error names the field",
+    423: "Another request is writing to this upload",
+    429: "Too many attempts, or too many concurrent transfers; wait as long as Retry-After says",
+    460: "The body does not match its checksum",
+    503: "A dependency is unavailable; try again in a few seconds",
 }
 BEARER: list[dict[str, list[str]]] = [{"token": []}]
 FID = {"type": "string", "pattern": "^[0-9a-fA-F]{24}$", "description": "A file's id"}
 
 
 def operation(summary: str, curl: str, answers: dict[int, Any], errors: tuple[int, ...], **more: Any) -> dict[str, Any]:
-    """An operation with a curl line; `errors` are the statuses of its refusals."""
-    refusals = {status: answer(ERRORS[status], {"$ref": "#/components/schemas/Error"}) for status in errors}
+    """An operation with an example for curl; `errors` are the statuses of its error responses."""
+    refusals = {status: answer(ERRORS[status], ref("Error")) for status in errors}
     return {
         "summary": summary,
         "x-curl": curl,
@@ -38,33 +38,33 @@ def operation(summary: str, curl: str, answers: dict[int, Any], errors: tuple[in
 
 
 def answer(description: str, schema: dict[str, Any], media: str = "application/json") -> dict[str, Any]:
-    """An answer with a body."""
     return {"description": description, "content": {media: {"schema": schema}}}
 
 
 def body(media: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """A request's body."""
     return {"required": True, "content": {media: {"schema": schema}}}
 
 
 def query(name: str, schema: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
-    """A parameter of the query string."""
     return {"name": name, "in": "query", "required": required, "schema": schema}
 
 
 def header(name: str, schema: dict[str, Any], description: str = "", *, required: bool = False) -> dict[str, Any]:
-    """A header of the request."""
     return {"name": name, "in": "header", "required": required, "schema": schema, "description": description}
 
 
 def object_of(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    """The schema of an object."""
     return {"type": "object", "properties": properties, "required": required}
+
+
+def ref(name: str) -> dict[str, Any]:
+    """A reference to one of the document's schemas."""
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def error() -> dict[str, Any]:
     """The body of every error."""
-    code = {"type": "string", "description": "Stable: what a program should branch on", "examples": ["invalid_token"]}
+    code = {"type": "string", "description": "Stable; programs branch on it", "examples": ["invalid_token"]}
     return object_of({"error": {"type": "string", "description": "What is wrong and what to do"}, "code": code},
                      ["error", "code"])  # fmt: skip
 

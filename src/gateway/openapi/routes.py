@@ -1,4 +1,4 @@
-"""`/openapi.json` and `/docs`: the API described once, for machines and for people, with local assets only."""
+"""Routes `/openapi.json` and `/docs`: the description of the API, without external assets."""
 
 from flask import Blueprint, Response, jsonify, render_template
 
@@ -6,7 +6,6 @@ from gateway.openapi.document import document
 
 
 def blueprint() -> Blueprint:
-    """Routes `/openapi.json` and `/docs`."""
     routes = Blueprint("docs", __name__, template_folder="templates")
 
     @routes.get("/openapi.json")

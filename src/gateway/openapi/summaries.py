@@ -1,25 +1,24 @@
-"""The summaries and transcripts in the OpenAPI document."""
+"""The part of the OpenAPI document for summaries and transcripts."""
 
 from typing import Any
 
 from common.domain.summaries import Stage
-from gateway.openapi.parts import BEARER, FID, answer, body, failure, object_of, operation, query
+from gateway.openapi.parts import BEARER, FID, answer, body, failure, object_of, operation, query, ref
 
-_SUMMARY = {"$ref": "#/components/schemas/Summary"}
+_SUMMARY = ref("Summary")
 _CURL = 'curl -H "Authorization: Bearer $TOKEN"'
 
 
 def paths() -> dict[str, Any]:
-    """`/summaries`, `/summaries/{summary_id}` and `/transcripts/{file_id}`."""
     return {
         "/summaries": {
             "post": operation(
-                "Summarise a file or a text, where a provider is set up",
+                "Summarise a file or a text, if a provider is configured",
                 f"{_CURL} -H 'Content-Type: application/json' -d '{{\"file_id\": \"<mp3_fid>\"}}' $URL/summaries",
                 {
-                    200: answer("It has one already", _SUMMARY),
-                    201: answer("A short text's", _SUMMARY),
-                    202: answer("It will be made; Location leads to it", _SUMMARY),
+                    200: answer("The existing summary of the file", _SUMMARY),
+                    201: answer("The summary of a short text", _SUMMARY),
+                    202: answer("The summary, queued; Location is its address", _SUMMARY),
                 },
                 (400, 401, 404, 408, 409, 411, 413, 415, 422, 429, 503), security=BEARER,
                 requestBody=body("application/json", object_of(
@@ -27,9 +26,7 @@ def paths() -> dict[str, Any]:
             ),
             "get": operation(
                 "List the summaries, newest first", f"{_CURL} $URL/summaries",
-                {200: answer("A page; `available` says whether new ones can be made", object_of({
-                    "summaries": {"type": "array", "items": _SUMMARY}, "next": {"type": ["string", "null"]},
-                    "available": {"type": "boolean"}}, ["summaries", "next", "available"]))},
+                {200: answer("A page", ref("SummaryPage"))},
                 (400, 401, 404, 503), security=BEARER,
                 parameters=[query("file_id", FID), query("before", FID),
                             query("limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50})],
@@ -42,7 +39,7 @@ def paths() -> dict[str, Any]:
                 {200: answer("The summary", _SUMMARY)}, (400, 401, 404, 503), security=BEARER),
             "delete": operation(
                 "Delete a summary; the transcript stays with its file", f"{_CURL} -X DELETE $URL/summaries/<id>",
-                {204: {"description": "It is gone"}}, (400, 401, 404, 503), security=BEARER),
+                {204: {"description": "The summary was deleted"}}, (400, 401, 404, 503), security=BEARER),
         },
         "/transcripts/{file_id}": {
             "parameters": [{"name": "file_id", "in": "path", "required": True, "schema": FID}],
@@ -54,8 +51,17 @@ def paths() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def schema() -> dict[str, Any]:
-    """A summary."""
+def schemas() -> dict[str, Any]:
+    """The schemas `Summary` and `SummaryPage`."""
+    page = {
+        "summaries": {"type": "array", "items": _SUMMARY},
+        "next": {"type": ["string", "null"]},
+        "available": {"type": "boolean", "description": "Whether this server can make new summaries"},
+    }
+    return {"Summary": _summary(), "SummaryPage": object_of(page, list(page))}
+
+
+def _summary() -> dict[str, Any]:
     moment, nullable = {"type": "string", "format": "date-time"}, {"type": ["string", "null"]}
     properties = {
         "_id": FID,
@@ -66,7 +72,10 @@ def schema() -> dict[str, Any]:
         "progress": {"type": "integer", "minimum": 0, "maximum": 100},
         "summary": nullable,
         "category": nullable,
-        "context_truncated": {"type": "boolean", "description": "Whether something of a very long text was left out"},
+        "context_truncated": {
+            "type": "boolean",
+            "description": "Whether parts of a very long text were left out",
+        },
         "error": nullable,
         "error_code": failure(),
         "created_at": moment,

@@ -1,4 +1,4 @@
-"""The tus routes in the OpenAPI document."""
+"""The part of the OpenAPI document for resumable uploads (tus 1.0.0)."""
 
 from functools import partial
 from typing import Any
@@ -13,7 +13,6 @@ _needed = partial(header, required=True)
 
 
 def paths() -> dict[str, Any]:
-    """`/files` and `/files/{video_fid}`."""
     one = {
         "name": "video_fid",
         "in": "path",
@@ -21,14 +20,17 @@ def paths() -> dict[str, Any]:
         "schema": {"type": "string", "pattern": "^[0-9a-f]{24}$"},
     }
     bytes_ = {"required": False, "content": {_BODY: {"schema": {"type": "string", "format": "binary"}}}}
-    abilities = operation(
-        "What is spoken here (tus 1.0.0)", "curl -i -X OPTIONS $URL/files", {204: _empty(*_ABILITIES)}, ()
+    capabilities = operation(
+        "Show the supported versions of tus",
+        "curl -i -X OPTIONS $URL/files",
+        {204: _empty(*_CAPABILITIES)},
+        (),
     )
     return {
         "/files": {
-            "options": abilities,
+            "options": capabilities,
             "post": operation(
-                "Begin a resumable upload; Location leads to it, and its id is the job's",
+                "Create a resumable upload; Location is its address, and its id is the id of the job",
                 f"{_CURL} -i -X POST -H 'Upload-Length: 1000' -H \"Upload-Metadata: filename $(printf a.mp4 | base64)\""
                 " $URL/files",
                 {201: _empty("Location", "Upload-Offset", "Upload-Expires")},
@@ -38,16 +40,16 @@ def paths() -> dict[str, Any]:
                     _needed("Tus-Resumable", {"const": "1.0.0"}),
                     _needed("Upload-Length", {"type": "integer", "minimum": 1}),
                     _needed("Upload-Metadata", {"type": "string"},
-                            "filename, options, and keys of the client's own, each with its value in base64"),
+                            "filename, conversion options and the client's own keys, each with its value in base64"),
                     _CHECKSUM,
                 ],
             ),
         },
         "/files/{video_fid}": {
             "parameters": [one],
-            "options": abilities,
+            "options": capabilities,
             "head": operation(
-                "How far an upload is", f"{_CURL} -I {_ONE}",
+                "Get the offset of an upload", f"{_CURL} -I {_ONE}",
                 {200: _empty("Upload-Offset", "Upload-Length", "Upload-Metadata", "Upload-Expires"),
                  **{status: {"description": ERRORS[status]} for status in (400, 401, 404, 410, 412, 423, 503)}}, (),
                 security=BEARER, parameters=[_needed("Tus-Resumable", {"const": "1.0.0"})],
@@ -65,7 +67,7 @@ def paths() -> dict[str, Any]:
                 ],
             ),
             "delete": operation(
-                "End an upload, and delete the job that it may have become", f"{_CURL} -X DELETE {_ONE}",
+                "Delete an upload, and the job of a complete upload", f"{_CURL} -X DELETE {_ONE}",
                 {204: _empty()}, (400, 401, 404, 410, 412, 423, 503), security=BEARER,
                 parameters=[_needed("Tus-Resumable", {"const": "1.0.0"})],
             ),
@@ -83,7 +85,7 @@ def paths() -> dict[str, Any]:
     }  # fmt: skip
 
 
-_ABILITIES = ("Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm")
+_CAPABILITIES = ("Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm")
 
 
 _DIGEST = "sha1, sha256 or md5 and the digest in base64"
@@ -91,7 +93,7 @@ _DIGEST = "sha1, sha256 or md5 and the digest in base64"
 
 def _empty(*headers: str) -> dict[str, Any]:
     return {
-        "description": "Without a body",
+        "description": "No body",
         "headers": {name: {"schema": {"type": "string"}} for name in headers},
     }
 

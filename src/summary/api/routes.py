@@ -1,4 +1,4 @@
-"""`/summaries`: what is in a recording or a text, for its owner."""
+"""Routes of `/summaries`."""
 
 from bson import ObjectId
 from flask import Blueprint, Response, jsonify, request, url_for
@@ -7,22 +7,19 @@ from common.domain.summaries import Summary
 from common.errors import NotFound
 from common.http.identity import Identity
 from common.http.validation import object_id, query_integer
-from summary.api.asked import Asked
-from summary.api.recordings import job_of
-from summary.api.summary_requests import Orders
+from summary.api.summary_requests import SummaryRequest, SummaryRequests, job_of_file
 
 _DEFAULT_PAGE = 50
 _MAX_PAGE = 200
 
 
-def blueprint(identity: Identity, orders: Orders) -> Blueprint:
-    """Routes `/summaries` and `/summaries/<id>`."""
+def blueprint(identity: Identity, requests: SummaryRequests) -> Blueprint:
     routes = Blueprint("summaries", __name__)
-    settings, summaries = orders.settings, orders.summaries
+    settings, summaries = requests.settings, requests.summaries
 
     def owned(summary_id: str) -> Summary:
         username = identity.username()
-        found = summaries.owned(object_id(summary_id, "The summary's id"), username)
+        found = summaries.owned(object_id(summary_id, "The id of the summary"), username)
         if found is None:
             raise NotFound("There is no such summary.")
         return found
@@ -30,8 +27,8 @@ def blueprint(identity: Identity, orders: Orders) -> Blueprint:
     @routes.post("/summaries")
     def create() -> Response:
         username = identity.username()
-        orders.check()
-        found, status = orders.take(Asked.read(settings.max_text_mb), username)
+        requests.check_configured()
+        found, status = requests.handle(SummaryRequest.read(settings.max_text_mb), username)
         response = jsonify(found.public())
         response.status_code = status
         response.headers["Location"] = url_for("summaries.show", summary_id=str(found.id))
@@ -44,13 +41,12 @@ def blueprint(identity: Identity, orders: Orders) -> Blueprint:
         before, file_id = request.args.get("before"), request.args.get("file_id")
         video_fid: ObjectId | None = None
         if file_id is not None:
-            video_fid = job_of(orders.jobs, object_id(file_id, "file_id"), username).video_fid
-        # One more than asked for tells whether there is a next page.
+            video_fid = job_of_file(requests.jobs, object_id(file_id, "file_id"), username).video_fid
+        # One more than requested shows whether there is a next page.
         found = summaries.page(username, limit + 1, object_id(before, "before") if before else None, video_fid)
         page, following = found[:limit], None
         if len(found) > limit:
             following = url_for("summaries.index", limit=limit, before=str(page[-1].id), file_id=file_id)
-        # Whether POST would do something here: what offers summaries can ask.
         return jsonify(summaries=[one.public() for one in page], next=following, available=not settings.missing)
 
     @routes.get("/summaries/<summary_id>")

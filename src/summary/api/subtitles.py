@@ -1,4 +1,4 @@
-"""A transcript as people read it: text, SRT or WebVTT."""
+"""Writes transcripts as text, SRT or WebVTT."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,7 +11,7 @@ _PARAGRAPH = 600
 
 
 def text(segments: Sequence[Segment]) -> str:
-    """Paragraphs, which end at pauses."""
+    """Paragraphs that end at pauses."""
     return "".join(f"{paragraph}\n\n" for paragraph in _paragraphs(segments)).rstrip("\n") + ("\n" if segments else "")
 
 
@@ -30,7 +30,7 @@ def _paragraphs(segments: Sequence[Segment]) -> Iterator[str]:
 
 
 def srt(segments: Sequence[Segment]) -> str:
-    """SubRip: numbered, with commas in the times."""
+    """SubRip."""
     blocks = (
         f"{number}\n{_time(segment.start, ',')} --> {_time(segment.end, ',')}\n{segment.text}\n"
         for number, segment in enumerate(segments, start=1)
@@ -39,7 +39,7 @@ def srt(segments: Sequence[Segment]) -> str:
 
 
 def webvtt(segments: Sequence[Segment]) -> str:
-    """WebVTT (https://www.w3.org/TR/webvtt1/): what would be markup is escaped."""
+    """WebVTT (https://www.w3.org/TR/webvtt1/), with markup escaped."""
     blocks = (
         f"{_time(segment.start, '.')} --> {_time(segment.end, '.')}\n{_escaped(segment.text)}\n" for segment in segments
     )

@@ -1,4 +1,4 @@
-"""`GET /transcripts/<file_id>`: what is said in a recording, as text, SRT or WebVTT."""
+"""Route of `/transcripts/<file_id>`: the transcript of a recording as text, SRT or WebVTT."""
 
 from flask import Blueprint, Response, request
 
@@ -8,7 +8,7 @@ from common.errors import BadRequest, NotFound
 from common.http.identity import Identity
 from common.http.validation import object_id
 from summary.api import subtitles
-from summary.api.recordings import job_of
+from summary.api.summary_requests import job_of_file
 
 # Name in the query string → media type and writer.
 _FORMATS = {
@@ -19,17 +19,16 @@ _FORMATS = {
 
 
 def blueprint(identity: Identity, jobs: Jobs, transcripts: Transcripts) -> Blueprint:
-    """Routes `/transcripts/<file_id>`."""
     routes = Blueprint("transcripts", __name__)
 
     @routes.get("/transcripts/<file_id>")
     def show(file_id: str) -> Response:
         username = identity.username()
-        job = job_of(jobs, object_id(file_id, "The file's id"), username)
+        job = job_of_file(jobs, object_id(file_id, "The id of the file"), username)
         name = _format()
         found = transcripts.get(job.mp3_fid) if job.mp3_fid else None
         if found is None or not found.complete:
-            raise NotFound("There is no transcript of this file yet. POST /summaries with its file_id makes one.")
+            raise NotFound("This file has no transcript yet. Request its summary first: POST /summaries.")
         media, write = _FORMATS[name]
         return Response(write(found.segments), content_type=f"{media}; charset=utf-8")
 
@@ -37,7 +36,7 @@ def blueprint(identity: Identity, jobs: Jobs, transcripts: Transcripts) -> Bluep
 
 
 def _format() -> str:
-    """What the query string asks for, or else the Accept header."""
+    """The format in the query string, or else in the Accept header."""
     name = request.args.get("format")
     if name is None:
         names = {media: name for name, (media, _) in _FORMATS.items()}

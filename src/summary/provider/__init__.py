@@ -1,1 +1,1 @@
-"""The client of the OpenAI-compatible API, its prompts, and the checks of its answers."""
+"""The client of the OpenAI-compatible API, its prompts, and the validation of its responses."""

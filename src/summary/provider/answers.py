@@ -1,4 +1,4 @@
-"""What a provider's answers must be like: asked for by JSON schema, and checked whatever the provider says it did."""
+"""The schemas of the provider's responses, and their validation, as not every provider enforces a schema."""
 
 import math
 import re
@@ -9,24 +9,24 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from common.domain.transcripts import Segment
 
-# Five or six sentences are asked for; short recordings have less to say, and abbreviations look like ends.
+# Five or six sentences are requested. Abbreviations look like ends of sentences, so a few more are accepted.
 _MOST_SENTENCES = 8
 _END = re.compile(r"[.!?…](?=\s|$)")
 # One to three words of letters and digits, as "Travel", "Machine learning" or "R&D".
 _CATEGORY = re.compile(r"[^\W_][\w&'’/+-]*(?: [\w&'’/+-]+){0,2}")
-# Whisper's own rule for what it made up over silence: openai/whisper, transcribe.py.
+# Whisper's own rule for text that it invents during silence: openai/whisper, transcribe.py.
 _NO_SPEECH, _UNLIKELY = 0.6, -1.0
 
 
 A = TypeVar("A", bound=BaseModel)
 
 
-class Unfit(Exception):
-    """Raised when an answer does not have the shape that was asked for; the text says how it differs."""
+class InvalidResponse(Exception):
+    """Raised when a response does not match its schema; the text says how."""
 
 
 def _plain(text: str) -> str:
-    """One line without control characters, which no summary needs."""
+    """One line without control characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
@@ -48,14 +48,14 @@ class _Answer(BaseModel):
 
 
 class Digest(_Answer):
-    """A summary."""
+    """The response to `prompts.summary`."""
 
     summary: Annotated[str, AfterValidator(_plain), AfterValidator(_sentences), Field(max_length=2000)]
     category: Annotated[str, AfterValidator(_plain), AfterValidator(_category), Field(max_length=60)]
 
 
 class Notes(_Answer):
-    """What is in one part of a long text."""
+    """The response to `prompts.notes`."""
 
     notes: Annotated[str, AfterValidator(_plain), Field(min_length=1, max_length=20_000)]
 
@@ -69,7 +69,7 @@ class _SpokenSegment(BaseModel):
 
     @property
     def spoken(self) -> bool:
-        """Whether it is more than what a model makes of silence."""
+        """Whether it is speech, rather than text invented during silence."""
         silence = self.no_speech_prob > _NO_SPEECH and self.avg_logprob < _UNLIKELY
         return not silence and any(c.isalnum() for c in self.text)
 
@@ -80,7 +80,7 @@ class _Transcription(BaseModel):
 
 
 def schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON schema in the form that strict providers take: every field required, no others, no limits."""
+    """The JSON schema without limits, which strict providers do not accept."""
     names = list(model.model_fields)
     return {
         "type": "object",
@@ -91,19 +91,19 @@ def schema(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def parsed(model: type[A], content: str) -> A:
-    """The answer; raises Unfit."""
+    """Raises InvalidResponse."""
     try:
         return model.model_validate_json(content)
     except ValidationError as error:
-        raise Unfit(_described(error)) from None
+        raise InvalidResponse(_described(error)) from None
 
 
 def segments(answer: object, seconds: float) -> list[Segment]:
-    """What is said in a piece of sound that lasts `seconds`; raises Unfit. Times are the piece's own."""
+    """The speech in a piece of audio that lasts `seconds`, with times from its start; raises InvalidResponse."""
     try:
         found = _Transcription.model_validate(answer)
     except ValidationError as error:
-        raise Unfit(_described(error)) from None
+        raise InvalidResponse(_described(error)) from None
     spoken: Sequence[_SpokenSegment] = found.segments or []
     if found.segments is None:
         spoken = [_SpokenSegment(start=0, end=seconds, text=found.text)]

@@ -1,4 +1,4 @@
-"""What the provider is asked. The text is data between two marks that nobody can guess, and so cannot close."""
+"""The prompts. The text is enclosed in random markers, so that it cannot end its own block."""
 
 import secrets
 from collections.abc import Sequence
@@ -18,27 +18,27 @@ _NOTES = (
     "It is one part of a longer text. Note in its own language what is in this part, in at most {length} characters of"
     " plain sentences, without anything that is not in it."
 )
-_AGAIN = "Your last answer did not have the form that is asked for ({problem}). Answer with JSON of the given schema."
+_REPEAT = "Your last answer did not have the form that is asked for ({problem}). Answer with JSON of the given schema."
 
 Messages = Sequence[ChatCompletionMessageParam]
 
 
 def summary(text: str) -> Messages:
-    """Asks for a `Digest`."""
-    return _asked(_SUMMARY, text)
+    """The messages that request a `Digest`."""
+    return _messages(_SUMMARY, text)
 
 
 def notes(text: str, length: int) -> Messages:
-    """Asks for `Notes`."""
-    return _asked(_NOTES.format(length=length), text)
+    """The messages that request `Notes`."""
+    return _messages(_NOTES.format(length=length), text)
 
 
-def again(messages: Messages, problem: str) -> Messages:
-    """The same once more, with what was wrong; not the wrong answer, in which the text may speak."""
-    return [*messages, {"role": "system", "content": _AGAIN.format(problem=problem)}]
+def repeated(messages: Messages, problem: str) -> Messages:
+    """The same request with the problem of the last response, but not the response: it may contain instructions."""
+    return [*messages, {"role": "system", "content": _REPEAT.format(problem=problem)}]
 
 
-def _asked(task: str, text: str) -> Messages:
+def _messages(task: str, text: str) -> Messages:
     mark = f"=== {secrets.token_hex(12)} ==="
     return [
         {"role": "system", "content": f"{_DATA.format(mark=mark)} {task}"},

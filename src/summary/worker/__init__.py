@@ -1,1 +1,1 @@
-"""The worker: it transcribes recordings and summarises texts from the queue `summary`."""
+"""The worker, which transcribes recordings and summarises texts."""

@@ -1,7 +1,7 @@
-"""Cuts an MP3 into pieces at its frames' boundaries, as a stream and without decoding it.
+"""Splits an MP3 into pieces at the boundaries of its frames, as a stream and without decoding it.
 
-A piece begins without the bits that its first frames borrow from the ones before (the bit reservoir): a decoder leaves
-out up to 50 ms there.
+The first frames of a piece lack the bits that they share with earlier frames (the bit reservoir). A decoder leaves out
+up to 50 ms there.
 """
 
 from collections.abc import Iterator
@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from common.domain import mp3
 from common.errors import PermanentError
 
-# bytes without any frame after which it is no MP3. A tag is skipped by its length and does not count.
-_MOST_JUNK = 64 * 1024
+# bytes without a frame after which the file is not an MP3. A tag is skipped and does not count.
+_MAX_JUNK = 64 * 1024
 
 
 class NotAnMp3(PermanentError):
-    """Raised when no frame of an MP3 can be found."""
+    """Raised when the file has no frame of an MP3."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Whole frames that can be played by themselves, and where they end in the file."""
+    """Whole frames that can be played on their own; `end` is the offset in the file where they end."""
 
     data: bytes
     seconds: float
@@ -28,7 +28,7 @@ class Piece:
 
 
 class _Window:
-    """The part of a stream that is looked at, and where in the file it begins."""
+    """The current part of a stream, and its offset in the file."""
 
     def __init__(self, chunks: Iterator[bytes], offset: int) -> None:
         self._chunks = chunks
@@ -45,40 +45,37 @@ class _Window:
         return bytes(self._held[:length])
 
     def take(self, length: int) -> bytes:
-        """The next bytes, and goes on behind them."""
+        """Removes the next bytes and returns them."""
         data = self.peek(length)
         del self._held[: len(data)]
         self.offset += len(data)
         return data
 
     def skip(self, length: int) -> None:
-        """Goes on behind that many bytes, without holding them."""
+        """Skips that many bytes without keeping them in memory."""
         while length > 0 and (data := self.take(min(length, 1 << 20))):
             length -= len(data)
 
 
 def pieces(chunks: Iterator[bytes], offset: int, *, max_bytes: int, max_seconds: float) -> Iterator[Piece]:
-    """The MP3's pieces from the byte `offset` on, which must be a frame's first or the file's.
-
-    Raises NotAnMp3 when there is no frame.
-    """
+    """Splits `chunks`, which begin at the byte `offset`: the start of the file or of a frame. Raises NotAnMp3."""
     window = _Window(chunks, offset)
     window.skip(mp3.tag_size(window.peek(mp3.TAG_HEADER)))
     data, seconds, junk, found = bytearray(), 0.0, 0, offset > 0
     while header := window.peek(mp3.HEADER):
         current = mp3.header(header)
         if current is None:
-            # A tag at the end, or damage: the next frame is looked for.
+            # A tag at the end, or damage: search for the next frame.
             window.skip(1)
             junk += 1
-            if junk > _MOST_JUNK and not found:
+            if junk > _MAX_JUNK and not found:
                 break
             continue
         junk, whole = 0, window.peek(current.size)
         if len(whole) < current.size:
             window.skip(len(whole))
             break
-        if not found and _tells_length(whole):
+        if not found and _is_header(whole):
             found = True
             window.skip(current.size)
             continue
@@ -89,11 +86,11 @@ def pieces(chunks: Iterator[bytes], offset: int, *, max_bytes: int, max_seconds:
         data += window.take(current.size)
         seconds += current.seconds
     if not found:
-        raise NotAnMp3("The recording is no MP3 that can be read.")
+        raise NotAnMp3("The recording is not a readable MP3.")
     if data:
         yield Piece(bytes(data), seconds, window.offset)
 
 
-def _tells_length(first: bytes) -> bool:
-    """Whether it is the frame without sound that tells the length of the whole file, which a piece does not have."""
+def _is_header(first: bytes) -> bool:
+    """Whether it is the silent frame with the length of the whole file, which would be wrong in a piece."""
     return any(mark in first[:64] for mark in (b"Xing", b"Info", b"VBRI"))

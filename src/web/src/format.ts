@@ -1,4 +1,4 @@
-// Sizes, speeds and times as a person reads them.
+// Sizes, durations and dates for display.
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
 
 export function bytes(count: number): string {
@@ -16,7 +16,7 @@ export function bytes(count: number): string {
   }).format(value);
 }
 
-/** "5 s", "3 min", "1 h 20 min": as exact as an estimate can be. */
+/** An estimated duration: "5 s", "3 min", "1 h 20 min". */
 export function duration(seconds: number): string {
   if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
   const minutes = Math.round(seconds / 60);
@@ -24,7 +24,7 @@ export function duration(seconds: number): string {
   return minutes % 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${minutes / 60} h`;
 }
 
-/** "4:05", "1:04:05": as players show it. */
+/** A position or length as players show it: "4:05", "1:04:05". */
 export function clock(seconds: number): string {
   const whole = Math.round(seconds);
   const two = (value: number) => String(value).padStart(2, "0");

@@ -1,4 +1,4 @@
-// Puts the page together: the theme, the cache of what the server said, and the places one can be at.
+// The entry point: the theme, the query cache and the routes.
 import "@mantine/core/styles.css";
 import "@mantine/dropzone/styles.css";
 import "@mantine/notifications/styles.css";
@@ -17,16 +17,16 @@ import { client } from "./api/queries";
 import { HomePage } from "./jobs/HomePage";
 import { JobPage } from "./jobs/JobPage";
 import { nonce } from "./nonce";
-import { Broken } from "./shell/Broken";
-import { Frame } from "./shell/Frame";
+import { ErrorPage } from "./shell/ErrorPage";
+import { Layout } from "./shell/Layout";
 import { theme } from "./theme";
 
 setNonce(nonce);
 
 const router = createBrowserRouter([
   {
-    element: <Frame />,
-    errorElement: <Broken />,
+    element: <Layout />,
+    errorElement: <ErrorPage />,
     children: [
       {
         element: <SignedIn />,
@@ -42,7 +42,10 @@ const router = createBrowserRouter([
   },
 ]);
 
-createRoot(document.getElementById("root")!).render(
+const root = document.getElementById("root");
+if (!root) throw new Error("index.html has no element with the id root");
+
+createRoot(root).render(
   <StrictMode>
     <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => nonce}>
       <Notifications position="bottom-center" />

@@ -1,2 +1,2 @@
-// The nonce of this answer's Content-Security-Policy: what adds styles at run time has to show it.
+// The nonce of the page's Content-Security-Policy, required for styles that are added at run time.
 export const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? "";

@@ -1,4 +1,4 @@
-// A value that lives outside of React and tells its readers when it changes.
+// A value outside of React's state that notifies its subscribers when it changes.
 import { useSyncExternalStore } from "react";
 
 export class Store<Value> {

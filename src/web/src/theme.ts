@@ -1,4 +1,4 @@
-// The look of the component kit, with the contrast that WCAG AA asks for.
+// The theme of the component library, with the contrast that WCAG AA requires.
 import { createTheme } from "@mantine/core";
 
 export const theme = createTheme({
@@ -10,7 +10,7 @@ export const theme = createTheme({
   fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif",
   components: {
     Notification: { defaultProps: { closeButtonProps: { "aria-label": "Close this message" } } },
-    // A menu holds items only; the first one gets the focus.
+    // Without a placeholder, the first item of a menu gets the focus.
     Menu: { defaultProps: { withInitialFocusPlaceholder: false } },
     Tooltip: { defaultProps: { openDelay: 400, events: { hover: true, focus: true, touch: false } } },
   },

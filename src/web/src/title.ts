@@ -1,4 +1,4 @@
-// The document's title, which a screen reader says first when the place changes.
+// The title of the document, which screen readers announce when the page changes.
 import { useDocumentTitle } from "@mantine/hooks";
 
 export const useTitle = (title: string): void => useDocumentTitle(`${title} · Video2MP3`);

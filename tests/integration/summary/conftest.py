@@ -1,4 +1,4 @@
-"""A provider and a summary service of the test's own, on the stack's servers."""
+"""A fake provider and a worker for each test, with the databases of the stack."""
 
 import contextlib
 import json
@@ -32,7 +32,7 @@ KEY = "the-key-of-the-test"
 
 
 class TestProvider:
-    """A provider that fails on request."""
+    """A fake provider that fails on request."""
 
     __test__ = False
 
@@ -47,7 +47,7 @@ class TestProvider:
         draft.rename(self.folder / "control.json")
 
     def requests(self, kind: str | None = None) -> list[dict[str, Any]]:
-        """What it was asked."""
+        """The requests that it has received."""
         path = self.folder / "requests.jsonl"
         rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
         return [row for row in rows if kind in {None, row["kind"]}]
@@ -55,7 +55,7 @@ class TestProvider:
 
 @contextlib.contextmanager
 def running_provider(folder: Path) -> Iterator[TestProvider]:
-    """A provider for the time of the block."""
+    """A fake provider while the block runs."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
@@ -132,14 +132,14 @@ def worker(settings, summaries, transcripts, other_db) -> Callable[..., Summaris
 
 
 def silence(seconds: float) -> bytes:
-    """A valid MP3 of that length, made of one frame of silence again and again: 32 kbit/s, 24 kHz, mono."""
+    """A valid MP3 of that length with repeated frames of silence: 32 kbit/s, 24 kHz, mono."""
     frame = bytes([0xFF, 0xF3, 0x44, 0xC0]) + b"\x00" * 92
     return frame * round(seconds / 0.024)
 
 
 @pytest.fixture
 def recording(db: mongo.Db, other_db: mongo.Db, summaries: Summaries) -> Callable[..., Summary]:
-    """Makes a completed job with an MP3, and a summary of it that is asked for."""
+    """Stores a completed job with an MP3 and a queued summary."""
 
     def make(data: bytes = b"", seconds: float = 25) -> Summary:
         jobs, mp3s, video_fid = Jobs(db), Bucket(other_db), ObjectId()
@@ -156,10 +156,10 @@ def recording(db: mongo.Db, other_db: mongo.Db, summaries: Summaries) -> Callabl
 
 
 def message(summary: Summary) -> SummaryMessage:
-    """The message that has it made."""
+    """The message for the worker."""
     return SummaryMessage(summary.id, summary.username)
 
 
 def moment() -> float:
-    """A time to compare with the provider's notes."""
+    """The time, to compare with the requests to the provider."""
     return time.time()

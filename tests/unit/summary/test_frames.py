@@ -1,4 +1,4 @@
-"""MP3s are cut at their frames, whatever is around the frames."""
+"""MP3s are split at their frames, whatever is between the frames."""
 
 import subprocess
 
@@ -38,7 +38,7 @@ def cut(data: bytes, offset: int = 0, *, max_bytes: int = 10**9, max_seconds: fl
     ],
     ids=["cbr", "high", "mpeg2", "mpeg2.5", "vbr", "bare", "tags"],
 )
-def test_the_pieces_are_whole_and_as_long_as_the_recording(tmp_path, options):
+def test_the_pieces_are_complete_and_as_long_as_the_recording(tmp_path, options):
     data = encoded(tmp_path / "sound.mp3", *options)
     found = cut(data, max_seconds=6)
     assert len(found) == 4
@@ -48,7 +48,7 @@ def test_the_pieces_are_whole_and_as_long_as_the_recording(tmp_path, options):
         assert [again.data for again in cut(piece.data)] == [piece.data]
         path = tmp_path / f"{number}.mp3"
         path.write_bytes(piece.data)
-        # It estimates the length of files with changing bit rates.
+        # mutagen only estimates the length of files with a variable bit rate.
         assert "-q:a" in options or MP3(path).info.length == pytest.approx(piece.seconds, abs=0.1)
 
 
@@ -59,7 +59,7 @@ def test_the_pieces_stay_below_the_limit_of_bytes(tmp_path):
     assert max(len(piece.data) for piece in found) <= 50_000
 
 
-def test_a_piece_that_ends_is_where_the_next_begins(tmp_path):
+def test_a_piece_starts_where_the_previous_one_ends(tmp_path):
     data = encoded(tmp_path / "sound.mp3", "-b:a", "128k")
     found = cut(data, max_seconds=5)
     assert cut(data, found[1].end, max_seconds=5) == found[2:]
@@ -71,21 +71,21 @@ def test_the_size_of_the_chunks_does_not_matter(tmp_path):
     assert cut(data, chunk=1) == cut(data, chunk=10**7)
 
 
-def test_damage_costs_the_damaged_frames_alone(tmp_path):
+def test_only_damaged_frames_are_lost(tmp_path):
     data = bytearray(encoded(tmp_path / "sound.mp3", "-b:a", "128k"))
     data[100_000:100_900] = b"\x00" * 900
     (piece,) = cut(bytes(data))
     assert piece.seconds == pytest.approx(SECONDS, abs=0.3)
 
 
-def test_a_file_that_breaks_off_gives_what_is_there(tmp_path):
+def test_a_truncated_file_gives_the_frames_that_it_has(tmp_path):
     data = encoded(tmp_path / "sound.mp3", "-b:a", "128k")
     (piece,) = cut(data[: len(data) // 2])
     assert piece.seconds == pytest.approx(SECONDS / 2, abs=0.3)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00" * 200_000, b"ID3\x04\x00\x00\x7f\x7f\x7f\x7f", b"\xff" * 100_000])
-def test_what_is_no_mp3_is_told(data):
+def test_a_file_that_is_not_an_mp3_is_refused(data):
     with pytest.raises(NotAnMp3):
         cut(data)
 
@@ -94,7 +94,7 @@ def test_a_tag_with_a_large_picture_is_skipped(tmp_path):
     data = encoded(tmp_path / "sound.mp3", "-b:a", "64k", "-id3v2_version", "0", seconds=3)
     length = 3_000_000
     size = bytes(length >> shift & 0x7F for shift in (21, 14, 7, 0))
-    # A picture may hold what looks like frames.
+    # A picture may contain bytes that look like frames.
     tag = b"ID3\x04\x00\x00" + size + (data * (length // len(data) + 1))[:length]
     assert [piece.data for piece in cut(tag + data)] == [piece.data for piece in cut(data)]
     assert isinstance(cut(tag + data)[0], Piece)

@@ -1,11 +1,11 @@
-// The form that signing in and registering share: an address, a password, and what went wrong.
+// The form for signing in and for registering.
 import { Alert, Button, Paper, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
 import { IconAlertCircle } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
-import { type FormEvent, type ReactNode } from "react";
+import type { FormEvent, ReactNode } from "react";
 import { useLocation, useNavigate } from "react-router";
 import { client } from "../api/queries";
-import { begin } from "./session";
+import { signIn } from "./session";
 
 interface Props {
   title: string;
@@ -14,7 +14,7 @@ interface Props {
   notice?: ReactNode;
   other: ReactNode;
   /** Returns the token. */
-  submit(email: string, password: string): Promise<string>;
+  submit: (email: string, password: string) => Promise<string>;
 }
 
 export function AccountForm({ title, button, newPassword, notice, other, submit }: Props) {
@@ -24,7 +24,7 @@ export function AccountForm({ title, button, newPassword, notice, other, submit 
     mutationFn: ({ email, password }: { email: string; password: string }) => submit(email, password),
     onSuccess: (token) => {
       client.clear();
-      begin(token);
+      signIn(token);
       void navigate(from, { replace: true });
     },
   });
@@ -32,7 +32,7 @@ export function AccountForm({ title, button, newPassword, notice, other, submit 
   function send(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const fields = new FormData(event.currentTarget);
-    attempt.mutate({ email: String(fields.get("email")).trim(), password: String(fields.get("password")) });
+    attempt.mutate({ email: (fields.get("email") as string).trim(), password: fields.get("password") as string });
   }
 
   return (
@@ -50,7 +50,7 @@ export function AccountForm({ title, button, newPassword, notice, other, submit 
             description={newPassword ? "At least 8 characters" : undefined}
             autoComplete={newPassword ? "new-password" : "current-password"}
             minLength={newPassword ? 8 : undefined}
-            visibilityToggleButtonProps={{ "aria-label": "Show or hide the password" }}
+            visibilityToggleButtonProps={{ "aria-label": "Show or hide password" }}
             required
             withAsterisk={false}
             size="md"

@@ -1,4 +1,4 @@
-// Creating an account, which signs in at once.
+// Creates an account and signs in.
 import { Anchor } from "@mantine/core";
 import { Link, useLocation } from "react-router";
 import { login, register } from "../api/accounts";
@@ -7,15 +7,15 @@ import { AccountForm } from "./AccountForm";
 
 export function RegisterPage() {
   useTitle("Create an account");
-  const { state } = useLocation();
+  const state: unknown = useLocation().state;
   return (
     <AccountForm
       title="Create an account"
-      button="Create the account"
+      button="Create account"
       newPassword
       other={
         <>
-          Registered already?{" "}
+          Already have an account?{" "}
           <Anchor component={Link} to="/app/sign-in" state={state} underline="always">
             Sign in
           </Anchor>

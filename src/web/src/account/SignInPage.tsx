@@ -1,4 +1,4 @@
-// Signing in, also after a token has expired.
+// Signs in, also after the token has expired.
 import { Alert, Anchor } from "@mantine/core";
 import { IconClock } from "@tabler/icons-react";
 import { Link, useLocation } from "react-router";
@@ -11,7 +11,7 @@ import { expired } from "./session";
 export function SignInPage() {
   useTitle("Sign in");
   const wasExpired = useStore(expired);
-  const { state } = useLocation();
+  const state: unknown = useLocation().state;
   return (
     <AccountForm
       title="Sign in"
@@ -20,7 +20,7 @@ export function SignInPage() {
       notice={
         wasExpired && (
           <Alert color="yellow" role="status" icon={<IconClock />} title="You were signed out">
-            Your session has expired. Sign in again to go on where you were; uploads continue then.
+            Your session has expired. Sign in again to continue. Uploads resume after you sign in.
           </Alert>
         )
       }

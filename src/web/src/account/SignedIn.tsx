@@ -1,4 +1,4 @@
-// Lets nobody in who is not signed in, and remembers where they wanted to be.
+// Redirects to the sign-in page unless the user is signed in, and returns to the requested page afterwards.
 import { Navigate, Outlet, useLocation } from "react-router";
 import { useLiveJobs } from "../api/live";
 import { Announcer } from "../jobs/Announcer";
@@ -6,14 +6,14 @@ import { useStore } from "../store";
 import { session } from "./session";
 
 export function SignedIn() {
-  const somebody = useStore(session);
+  const current = useStore(session);
   const place = useLocation();
   useLiveJobs();
-  if (!somebody) return <Navigate to="/app/sign-in" replace state={{ from: place.pathname + place.search }} />;
-  // Another person gets another page: nothing of the one before stays.
+  if (!current) return <Navigate to="/app/sign-in" replace state={{ from: place.pathname + place.search }} />;
+  // The key discards all state of the previous user.
   return (
     <>
-      <Outlet key={somebody.email} />
+      <Outlet key={current.email} />
       <Announcer />
     </>
   );

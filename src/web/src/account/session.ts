@@ -1,4 +1,4 @@
-// Who is signed in: the token, kept over reloads and shared by the tabs of this browser.
+// The signed-in user: the token is kept over reloads and shared by the tabs of this browser.
 import { Store } from "../store";
 
 export interface Session {
@@ -8,25 +8,25 @@ export interface Session {
 
 const KEY = "video2mp3.token";
 
-/** Why there is no session any more: signing out is no reason to say anything. */
+/** Whether the session ended because its token expired, rather than because the user signed out. */
 export const expired = new Store(false);
-export const session = new Store<Session | null>(read(localStorage.getItem(KEY)));
+export const session = new Store<Session | null>(parse(localStorage.getItem(KEY)));
 
-export function begin(token: string): void {
-  const begun = read(token);
-  if (!begun) throw new Error("The server sent a token that cannot be read.");
+export function signIn(token: string): void {
+  const started = parse(token);
+  if (!started) throw new Error("The server sent an invalid token. Try again later.");
   localStorage.setItem(KEY, token);
   expired.set(false);
-  session.set(begun);
+  session.set(started);
 }
 
-export function end(): void {
+export function signOut(): void {
   localStorage.removeItem(KEY);
   expired.set(false);
   session.set(null);
 }
 
-/** The server no longer accepts the token; a newer one may be there already. */
+/** Ends the session after the server has rejected its token. Does nothing if there is a newer token already. */
 export function expire(token: string | undefined): void {
   if (session.get()?.token !== token || token === undefined) return;
   localStorage.removeItem(KEY);
@@ -35,11 +35,11 @@ export function expire(token: string | undefined): void {
 }
 
 window.addEventListener("storage", (event) => {
-  if (event.key === KEY) session.set(read(event.newValue));
+  if (event.key === KEY) session.set(parse(event.newValue));
 });
 
-/** Reads the claims for display only: whether the token is valid is the server's business. */
-function read(token: string | null): Session | null {
+/** Reads the claims for display only; the server validates the token. */
+function parse(token: string | null): Session | null {
   try {
     const encoded = (token ?? "").split(".")[1] ?? "";
     const bytes = Uint8Array.from(atob(encoded.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
@@ -48,7 +48,7 @@ function read(token: string | null): Session | null {
       return { token, email: String(claims.username) };
     }
   } catch {
-    // Not a token: as good as none.
+    // An invalid token is treated as absent.
   }
   return null;
 }

@@ -1,4 +1,4 @@
-// Registering and signing in.
+// The routes of the API for registering and signing in.
 import { ask } from "./http";
 
 export async function register(email: string, password: string): Promise<void> {
@@ -9,7 +9,7 @@ export async function register(email: string, password: string): Promise<void> {
   });
 }
 
-/** The token. */
+/** Returns the token. */
 export async function login(email: string, password: string): Promise<string> {
   const bytes = new TextEncoder().encode(`${email}:${password}`);
   const credentials = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));

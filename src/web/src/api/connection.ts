@@ -1,10 +1,10 @@
-// Whether the server answers, as far as the last request knows.
+// Whether the server answered the last request.
 import { Store } from "../store";
 
 export const reachable = new Store(true);
 
-/** Whether an answer is a proxy's, in place of a server that does not answer. */
+/** Whether a proxy has answered because the gateway did not. */
 export const isFromProxy = (status: number): boolean => status === 502 || status === 504;
 
-// The browser knows at once when there is no network; that there is one says nothing about the server.
+// The browser knows when there is no network. A network does not mean that the server can be reached.
 window.addEventListener("offline", () => reachable.set(false));

@@ -1,24 +1,25 @@
-// Requests to the gateway: with the token, with a deadline, with its errors as exceptions.
+// Requests to the gateway, with the token, a timeout, and errors as exceptions.
 import { expire, session } from "../account/session";
 import { isFromProxy, reachable } from "./connection";
 
-// ms. Longer than the gateway itself waits for what it depends on.
-const DEADLINE = 30_000;
+// ms. Longer than the gateway's own timeouts for its dependencies.
+const TIMEOUT = 30_000;
 
-/** The server refused; the message is its own sentence. */
+/** Thrown when the server refuses a request. Branch on `code`; the message is the server's text for the user. */
 export class Refused extends Error {
   constructor(
     readonly status: number,
+    readonly code: string,
     message: string,
   ) {
     super(message);
   }
 }
 
-/** No answer: the network or the server is down. */
+/** Thrown when there is no response: the network or the server is down. */
 export class Unreachable extends Error {
   constructor() {
-    super("The server can't be reached. Check your connection; this page keeps trying.");
+    super("The server can't be reached. Check your connection. This page keeps trying to reconnect.");
   }
 }
 
@@ -29,8 +30,8 @@ export async function ask(path: string, init: RequestInit = {}): Promise<Respons
   headers.set("Accept", headers.get("Accept") ?? "application/json");
   let response: Response;
   try {
-    // Without credentials of its own the browser asks for no password when Basic authentication fails.
-    response = await fetch(path, { signal: AbortSignal.timeout(DEADLINE), credentials: "omit", ...init, headers });
+    // With "omit" the browser does not show its own password dialog when Basic authentication fails.
+    response = await fetch(path, { signal: AbortSignal.timeout(TIMEOUT), credentials: "omit", ...init, headers });
   } catch (error) {
     if (init.signal?.aborted) throw error;
     reachable.set(false);
@@ -43,26 +44,26 @@ export async function ask(path: string, init: RequestInit = {}): Promise<Respons
   reachable.set(true);
   if (response.ok) return response;
   if (response.status === 401 && headers.get("Authorization")?.startsWith("Bearer ")) expire(token);
-  throw new Refused(response.status, await reason(response));
+  throw refusal(await response.text().catch(() => ""), response.status);
 }
 
-export async function askJson<Answer>(path: string, init?: RequestInit): Promise<Answer> {
-  return (await (await ask(path, init)).json()) as Answer;
+export async function askJson<Body>(path: string, init?: RequestInit): Promise<Body> {
+  return (await (await ask(path, init)).json()) as Body;
 }
 
-async function reason(response: Response): Promise<string> {
-  return reasonIn(await response.text().catch(() => ""), response.status);
-}
-
-/** The sentence of an error's body. */
-export function reasonIn(body: string, status: number): string {
+/** The error in the body of a response: the gateway's, or a general one when a proxy has answered. */
+export function refusal(body: string, status: number): Refused {
   try {
     const parsed: unknown = JSON.parse(body);
-    if (typeof parsed === "object" && parsed && "error" in parsed) return String(parsed.error);
+    if (typeof parsed === "object" && parsed && "error" in parsed) {
+      return new Refused(status, "code" in parsed ? String(parsed.code) : "failed", String(parsed.error));
+    }
   } catch {
-    // A proxy's answer, not the gateway's.
+    // Not JSON.
   }
-  return status >= 500
-    ? "The server cannot answer right now. Try again in a moment."
-    : `The server refused the request (${status}).`;
+  const message =
+    status >= 500
+      ? "The server is not available right now. Try again in a moment."
+      : `The server refused the request (${status}).`;
+  return new Refused(status, "failed", message);
 }

@@ -1,32 +1,33 @@
-// One connection that tells what becomes of the jobs (Server-Sent Events), for as long as somebody is signed in.
+// Updates of all jobs over one connection (Server-Sent Events) while the user is signed in.
 import { createEventSource } from "eventsource-client";
 import { useEffect } from "react";
 import { expire, session } from "../account/session";
 import { Store, useStore } from "../store";
 import { reachable } from "./connection";
-import { type Job } from "./jobs";
-import { client, drop, JOBS, put } from "./queries";
+import { client, JOBS, putJob, removeJob } from "./queries";
+import type { Job } from "./schema";
 
+/** Whether the connection is open. */
 export const live = new Store(false);
 
-/** Whoever wants to hear of each change. */
-export const changes = new Store<Job | null>(null);
+/** The job that was updated last. */
+export const lastUpdate = new Store<Job | null>(null);
 
 export function useLiveJobs(): void {
   const token = useStore(session)?.token;
   useEffect(() => {
     if (!token) return;
-    // The list may be older than the connection: the first one too, which comes after it.
+    // Data that was loaded before the connection was open may be outdated.
     let stale = true;
-    const online = () => void client.invalidateQueries({ queryKey: JOBS });
+    const reload = () => void client.invalidateQueries({ queryKey: JOBS });
     const source = createEventSource({
       url: new URL("/jobs/events", location.origin),
       headers: { Authorization: `Bearer ${token}` },
       fetch: async (url, init) => {
         const response = await fetch(url, { ...(init as RequestInit), credentials: "omit" });
         if (response.status === 401) expire(token);
-        // The body of a refusal is no stream; the client tries again later.
-        if (!response.ok) throw new Error(`no events: ${response.status}`);
+        // An error is not an event stream. The client reconnects later.
+        if (!response.ok) throw new Error(`no event stream: ${response.status}`);
         reachable.set(true);
         return response;
       },
@@ -34,36 +35,36 @@ export function useLiveJobs(): void {
       onScheduleReconnect: () => {
         live.set(false);
         stale = true;
-        void probe();
+        void checkHealth();
       },
       onMessage: ({ event, data }) => {
         if (event === "ready" && stale) {
-          // What happened while there was no connection is only in a list that is asked for now.
+          // Changes made while there was no connection are only in data that is requested now. Requests that are in
+          // progress may be too old as well, and would otherwise not be repeated.
           stale = false;
-          // One that is under way is older too, and would not be asked for again.
           void client.cancelQueries().then(() => client.invalidateQueries());
         }
         if (event === "job") {
           const job = JSON.parse(data) as Job;
-          put(job);
-          changes.set(job);
-          // There is no list yet to put it into, and the one that is under way may be older.
-          if (!client.getQueryData(JOBS)) void client.cancelQueries({ queryKey: JOBS }).then(online);
+          putJob(job);
+          lastUpdate.set(job);
+          // Without a list to update, the request in progress may return one that is too old.
+          if (!client.getQueryData(JOBS)) void client.cancelQueries({ queryKey: JOBS }).then(reload);
         }
-        if (event === "deleted") drop((JSON.parse(data) as { video_fid: string }).video_fid);
+        if (event === "deleted") removeJob((JSON.parse(data) as Pick<Job, "video_fid">).video_fid);
       },
     });
-    window.addEventListener("online", online);
+    window.addEventListener("online", reload);
     return () => {
-      window.removeEventListener("online", online);
+      window.removeEventListener("online", reload);
       source.close();
       live.set(false);
     };
   }, [token]);
 }
 
-/** Tells a server that is gone from a stream that merely ended. */
-async function probe(): Promise<void> {
+/** The stream has ended: finds out whether the server is down. */
+async function checkHealth(): Promise<void> {
   try {
     const response = await fetch("/healthz", { signal: AbortSignal.timeout(5_000), cache: "no-store" });
     reachable.set(response.ok);

@@ -1,37 +1,45 @@
-// The jobs as this page knows them: loaded in pages, changed by what the server tells.
+// The cache of jobs: loaded in pages, updated by events from the server.
 import { type InfiniteData, QueryClient } from "@tanstack/react-query";
 import { Refused } from "./http";
-import { type Job, type Page } from "./jobs";
+import type { Job, JobPage } from "./schema";
 
 export const JOBS = ["jobs"] as const;
 export const jobKey = (fid: string) => ["job", fid] as const;
 
+/** A request that the server refused is not retried; one that failed on the way is, a few times. */
+export const shouldRetry = (attempts: number, error: Error): boolean =>
+  !(error instanceof Refused && error.status < 500) && attempts < 3;
+
 export const client = new QueryClient({
   defaultOptions: {
     queries: {
-      // What the server refused it will refuse again; what did not arrive may arrive later.
-      retry: (attempts, error) => !(error instanceof Refused && error.status < 500) && attempts < 3,
+      retry: shouldRetry,
       staleTime: 30_000,
-      // A request that fails says so; one that waits for the network in silence does not.
+      // A request without a network fails at once and is reported, instead of waiting silently.
       networkMode: "always",
     },
     mutations: { networkMode: "always" },
   },
 });
 
-type Pages = InfiniteData<Page, string>;
+type Pages = InfiniteData<JobPage, string>;
 
-/** Puts a job's new state where the job is, or first when it is new. */
-export function put(job: Job): void {
+/** Updates a job in the cache, or adds it. */
+export function putJob(job: Job): void {
   client.setQueryData(jobKey(job.video_fid), job);
   client.setQueryData<Pages>(JOBS, (data) => (data ? withJob(data, job) : data));
 }
 
-export function drop(fid: string): void {
+export function removeJob(fid: string): void {
   client.removeQueries({ queryKey: jobKey(fid) });
-  client.setQueryData<Pages>(JOBS, (data) =>
-    data ? { ...data, pages: data.pages.map((page) => ({ ...page, jobs: page.jobs.filter((job) => job.video_fid !== fid) })) } : data,
-  );
+  client.setQueryData<Pages>(JOBS, (data) => (data ? withoutJob(data, fid) : data));
+}
+
+export function withoutJob(data: Pages, fid: string): Pages {
+  return {
+    ...data,
+    pages: data.pages.map((page) => ({ ...page, jobs: page.jobs.filter((job) => job.video_fid !== fid) })),
+  };
 }
 
 export function withJob(data: Pages, job: Job): Pages {
@@ -41,14 +49,14 @@ export function withJob(data: Pages, job: Job): Pages {
         ...page,
         jobs: page.jobs.map((other) => (other.video_fid === job.video_fid ? job : other)),
       }))
-    : data.pages.map((page, index) => (index === 0 ? { ...page, jobs: inserted(page.jobs, job) } : page));
+    : data.pages.map((page, index) => (index === 0 ? { ...page, jobs: insert(page.jobs, job) } : page));
   return { ...data, pages };
 }
 
-// Ids grow with time: newest first is the order of ids, downwards.
-function inserted(jobs: Job[], job: Job): Job[] {
-  const at = jobs.findIndex((other) => other.video_fid < job.video_fid);
-  // An old job that is on no page yet comes with its page.
-  if (at < 0 && jobs.length > 0) return jobs;
-  return jobs.toSpliced(Math.max(at, 0), 0, job);
+// Ids grow with time, so "newest first" means in descending order of ids.
+function insert(jobs: Job[], job: Job): Job[] {
+  const index = jobs.findIndex((other) => other.video_fid < job.video_fid);
+  // A job that is older than the first page is loaded with its own page.
+  if (index < 0 && jobs.length > 0) return jobs;
+  return jobs.toSpliced(Math.max(index, 0), 0, job);
 }

@@ -1,25 +1,25 @@
-// Tells a screen reader, wherever it is in the page, when a job has ended.
+// Announces to screen readers that a job has ended.
 import { VisuallyHidden } from "@mantine/core";
-import { useEffect, useRef, useState } from "react";
-import { changes } from "../api/live";
-import { useStore } from "../store";
+import { useEffect, useState } from "react";
+import { lastUpdate } from "../api/live";
+import { endMessage } from "./labels";
 
 export function Announcer() {
-  const job = useStore(changes);
-  const said = useRef(new Map<string, string>());
-  const [sentence, setSentence] = useState("");
+  const [message, setMessage] = useState("");
   useEffect(() => {
-    if (!job) return;
-    const before = said.current.get(job.video_fid);
-    said.current.set(job.video_fid, job.status);
-    // The first look at an old job is no news.
-    if (before === undefined || before === job.status) return;
-    if (job.status === "completed") setSentence(`${job.filename} is ready.`);
-    if (job.status === "failed") setSentence(`${job.filename} failed: ${job.error ?? "unknown reason"}`);
-  }, [job]);
+    const statuses = new Map<string, string>();
+    return lastUpdate.subscribe(() => {
+      const job = lastUpdate.get();
+      if (!job) return;
+      const before = statuses.get(job.video_fid);
+      statuses.set(job.video_fid, job.status);
+      // The first update shows the current status, which is not a change.
+      if (before !== undefined && before !== job.status) setMessage(endMessage(job));
+    });
+  }, []);
   return (
     <VisuallyHidden role="status" aria-live="polite">
-      {sentence}
+      {message}
     </VisuallyHidden>
   );
 }

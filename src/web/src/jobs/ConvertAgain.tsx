@@ -1,23 +1,25 @@
-// The dialog that converts a stored video once more, with other options and without another upload.
+// The dialog for converting a stored video again with other options.
 import { Alert, Button, Group, Modal, Stack, Text } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
-import { type Job, type Options, retryJob } from "../api/jobs";
-import { put } from "../api/queries";
-import { OptionFields, problems } from "../uploads/OptionFields";
+import { type Options, retryJob } from "../api/jobs";
+import { putJob } from "../api/queries";
+import type { Job } from "../api/schema";
+import { OptionFields } from "../uploads/OptionFields";
+import { problems } from "../uploads/options";
 
 interface Props {
   job: Job;
   options: Options;
-  onClose(): void;
+  onClose: () => void;
 }
 
 export function ConvertAgain({ job, options: before, onClose }: Props) {
   const [options, setOptions] = useState(before);
-  const again = useMutation({
+  const retry = useMutation({
     mutationFn: () => retryJob(job.video_fid, options),
-    onSuccess: (renewed) => {
-      put(renewed);
+    onSuccess: (queued) => {
+      putJob(queued);
       onClose();
     },
   });
@@ -30,18 +32,18 @@ export function ConvertAgain({ job, options: before, onClose }: Props) {
       closeButtonProps={{ "aria-label": "Close" }}
     >
       <Stack>
-        {job.mp3_fid && <Text size="sm">The new MP3 takes the place of the one that is there.</Text>}
+        {job.mp3_fid && <Text size="sm">This replaces the current MP3.</Text>}
         <OptionFields value={options} onChange={setOptions} />
-        {again.isError && (
+        {retry.isError && (
           <Alert color="red" role="alert">
-            {again.error.message}
+            {retry.error.message}
           </Alert>
         )}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
-            Leave it as it is
+            Cancel
           </Button>
-          <Button loading={again.isPending} disabled={Object.keys(problems(options)).length > 0} onClick={() => again.mutate()}>
+          <Button loading={retry.isPending} disabled={Object.keys(problems(options)).length > 0} onClick={() => retry.mutate()}>
             Convert
           </Button>
         </Group>

@@ -1,4 +1,4 @@
-// The main screen: what goes in, what is on its way, what came out.
+// The main page: the upload area, the uploads and the jobs.
 import { Stack, Title, VisuallyHidden } from "@mantine/core";
 import { useTitle } from "../title";
 import { UploadArea } from "../uploads/UploadArea";
@@ -10,7 +10,7 @@ export function HomePage() {
   return (
     <Stack gap="md">
       <VisuallyHidden>
-        <Title order={1}>Video2MP3: videos to MP3s</Title>
+        <Title order={1}>Video2MP3: convert videos to MP3</Title>
       </VisuallyHidden>
       <UploadArea />
       <UploadList />

@@ -1,4 +1,4 @@
-// The buttons of a job.
+// The buttons and the menu of a job.
 import { ActionIcon, Button, Group, Menu } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
@@ -12,40 +12,41 @@ import {
   IconTrash,
 } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
-import { cancelJob, ended, type Job, linkOf, type Options, retryJob } from "../api/jobs";
-import { client, JOBS, put } from "../api/queries";
+import { cancelJob, getLink, hasEnded, type Options, retryJob } from "../api/jobs";
+import { client, JOBS, putJob } from "../api/queries";
+import type { Job } from "../api/schema";
 import { ConvertAgain } from "./ConvertAgain";
-import { remove } from "./deletion";
-import { mp3Name } from "./words";
+import { deleteWithUndo } from "./deletion";
+import { mp3Name } from "./labels";
 
 interface Props {
   job: Job;
   playing: boolean;
   player: string;
-  onPlay(): void;
-  afterDelete(): void;
+  onPlay: () => void;
+  afterDelete: () => void;
 }
 
 export function JobActions({ job, playing, player, onPlay, afterDelete }: Props) {
-  const [asking, dialog] = useDisclosure(false);
-  const problem = (title: string) => (error: Error) =>
+  const [dialogOpened, dialog] = useDisclosure(false);
+  const showError = (title: string) => (error: Error) =>
     notifications.show({ color: "red", title, message: error.message });
   const download = useMutation({
-    mutationFn: () => linkOf(job.video_fid),
+    mutationFn: () => getLink(job.video_fid),
     onSuccess: save,
-    onError: problem("It could not be downloaded"),
+    onError: showError("Download failed"),
   });
   const cancel = useMutation({
     mutationFn: () => cancelJob(job.video_fid),
     onSuccess: () => client.invalidateQueries({ queryKey: JOBS }),
-    onError: problem("It could not be cancelled"),
+    onError: showError("The conversion could not be cancelled"),
   });
-  const again = useMutation({
-    mutationFn: (options: Options) => retryJob(job.video_fid, options),
-    onSuccess: put,
-    onError: problem("It could not be converted again"),
+  const retry = useMutation({
+    mutationFn: (chosen: Options) => retryJob(job.video_fid, chosen),
+    onSuccess: putJob,
+    onError: showError("The video could not be converted again"),
   });
-  const same = Object.fromEntries(Object.entries(job.options).map(([name, value]) => [name, String(value)]));
+  const options: Options = Object.fromEntries(Object.entries(job.options).map(([name, value]) => [name, String(value)]));
 
   return (
     <Group gap="xs" wrap="nowrap">
@@ -58,7 +59,7 @@ export function JobActions({ job, playing, player, onPlay, afterDelete }: Props)
             onClick={onPlay}
             aria-expanded={playing}
             aria-controls={player}
-            aria-label={`${playing ? "Close the player of" : "Play"} ${mp3Name(job)}`}
+            aria-label={`${playing ? "Close the player for" : "Play"} ${mp3Name(job)}`}
           >
             {playing ? "Close" : "Play"}
           </Button>
@@ -73,7 +74,7 @@ export function JobActions({ job, playing, player, onPlay, afterDelete }: Props)
           </Button>
         </>
       )}
-      {!ended(job) && (
+      {!hasEnded(job) && (
         <Button
           size="xs"
           variant="default"
@@ -89,8 +90,8 @@ export function JobActions({ job, playing, player, onPlay, afterDelete }: Props)
           size="xs"
           variant="default"
           leftSection={<IconRefresh size={16} />}
-          loading={again.isPending}
-          onClick={() => again.mutate(same)}
+          loading={retry.isPending}
+          onClick={() => retry.mutate(options)}
           aria-label={`Try again: ${job.filename}`}
         >
           Try again
@@ -98,12 +99,12 @@ export function JobActions({ job, playing, player, onPlay, afterDelete }: Props)
       )}
       <Menu position="bottom-end">
         <Menu.Target>
-          <ActionIcon variant="subtle" size="lg" aria-label={`More for ${job.filename}`}>
+          <ActionIcon variant="subtle" size="lg" aria-label={`More actions for ${job.filename}`}>
             <IconDots size={18} />
           </ActionIcon>
         </Menu.Target>
         <Menu.Dropdown>
-          {ended(job) && (
+          {hasEnded(job) && (
             <Menu.Item leftSection={<IconAdjustments size={16} />} onClick={dialog.open}>
               Convert with other options…
             </Menu.Item>
@@ -112,7 +113,7 @@ export function JobActions({ job, playing, player, onPlay, afterDelete }: Props)
             className="danger"
             leftSection={<IconTrash size={16} />}
             onClick={() => {
-              remove(job);
+              deleteWithUndo(job);
               afterDelete();
             }}
           >
@@ -120,12 +121,12 @@ export function JobActions({ job, playing, player, onPlay, afterDelete }: Props)
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>
-      {asking && <ConvertAgain job={job} options={same} onClose={dialog.close} />}
+      {dialogOpened && <ConvertAgain job={job} options={options} onClose={dialog.close} />}
     </Group>
   );
 }
 
-/** The server's answer is an attachment: the browser saves it and the page stays. */
+/** The response is an attachment: the browser saves it and does not leave the page. */
 function save(link: string): void {
   const anchor = document.createElement("a");
   anchor.href = link;

@@ -1,28 +1,28 @@
-// One job: where it is, why it failed and what to do, and everything that can be done with its MP3.
+// One job: its status, its MP3 and what can be done with it.
 import { Alert, Anchor, Badge, Box, Collapse, Group, Progress, Text } from "@mantine/core";
 import { memo, useEffect, useRef, useState } from "react";
 import { Link } from "react-router";
-import { cancelled, type Job } from "../api/jobs";
-import { type Summary } from "../api/summaries";
+import { isCancelled } from "../api/jobs";
+import type { Job, Summary } from "../api/schema";
 import { ago, duration, exact } from "../format";
-import { SummaryOf } from "../summaries/SummaryOf";
-import { Pace } from "../uploads/pace";
+import { SpeedMeter } from "../speed";
+import { SummaryPanel } from "../summaries/SummaryPanel";
 import { JobActions } from "./JobActions";
 import { Player } from "./Player";
-import { advice, brief, statusOf } from "./words";
+import { advice, outline, statusOf } from "./labels";
 
 interface Props {
   job: Job;
   now: number;
   summary: Summary | undefined;
-  /** Whether new summaries can be made here. */
-  summarises: boolean;
-  afterDelete(): void;
-  /** On its own screen: the player is open and the name is a heading of the first order elsewhere. */
+  /** Whether this server can make new summaries. */
+  canSummarise: boolean;
+  afterDelete: () => void;
+  /** Whether it is alone on its page: then the player is open, and the page shows the name. */
   alone?: boolean;
 }
 
-export const JobCard = memo(function JobCard({ job, now, summary, summarises, afterDelete, alone = false }: Props) {
+export const JobCard = memo(function JobCard({ job, now, summary, canSummarise, afterDelete, alone = false }: Props) {
   const [playing, setPlaying] = useState(alone);
   const status = statusOf(job);
   const left = useTimeLeft(job);
@@ -51,8 +51,8 @@ export const JobCard = memo(function JobCard({ job, now, summary, summarises, af
           </Group>
           <Text size="sm" c="dimmed" title={exact(job.created_at)}>
             {ago(job.created_at, now)}
-            {job.status === "completed" && job.result && ` · ${brief(job.result)}`}
-            {job.status === "queued" && " · Waits for its turn"}
+            {job.status === "completed" && job.result && ` · ${outline(job.result)}`}
+            {job.status === "queued" && " · Waiting"}
             {job.status === "converting" && ` · ${job.progress} %${left ? ` · about ${duration(left)} left` : ""}`}
           </Text>
         </Box>
@@ -67,7 +67,7 @@ export const JobCard = memo(function JobCard({ job, now, summary, summarises, af
       {job.status === "converting" && (
         <Progress value={job.progress} mt="xs" animated aria-label={`Conversion of ${job.filename}`} />
       )}
-      {job.status === "failed" && !cancelled(job) && (
+      {job.status === "failed" && !isCancelled(job) && (
         <Alert color="red" variant="light" mt="xs" p="xs">
           <Text size="sm" fw={600}>
             {job.error ?? "The conversion failed."}
@@ -76,12 +76,12 @@ export const JobCard = memo(function JobCard({ job, now, summary, summarises, af
         </Alert>
       )}
       {job.mp3_fid && job.status === "completed" && (
-        <SummaryOf
+        <SummaryPanel
           name={job.filename}
           mp3={job.mp3_fid}
           summary={summary}
-          available={summarises}
-          whole={alone}
+          available={canSummarise}
+          full={alone}
         />
       )}
       {job.mp3_fid && (
@@ -93,19 +93,22 @@ export const JobCard = memo(function JobCard({ job, now, summary, summarises, af
   );
 });
 
-/** Seconds until the conversion is done, from how fast it went so far. */
+/** The estimated seconds until the conversion ends. */
 function useTimeLeft(job: Job): number | null {
-  const pace = useRef(new Pace());
+  const meter = useRef(new SpeedMeter());
   const [left, setLeft] = useState<number | null>(null);
   useEffect(() => {
+    // An effect, because rendering must not depend on the current time.
+    /* eslint-disable react-hooks/set-state-in-effect */
     if (job.status !== "converting") {
-      pace.current.reset();
+      meter.current.reset();
       setLeft(null);
       return;
     }
-    pace.current.add(job.progress, performance.now());
-    const speed = pace.current.perSecond();
+    meter.current.add(job.progress, performance.now());
+    const speed = meter.current.perSecond();
     setLeft(speed && speed > 0 ? (100 - job.progress) / speed : null);
+    /* eslint-enable react-hooks/set-state-in-effect */
   }, [job.status, job.progress]);
   return left;
 }

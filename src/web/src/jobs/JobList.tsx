@@ -1,4 +1,4 @@
-// All jobs, newest first: live while there is a connection for it, asked for from time to time otherwise.
+// All jobs, newest first. Without a live connection the list is polled.
 import { Alert, Button, Center, Loader, Paper, Stack, Text, Title } from "@mantine/core";
 import { useHotkeys, useIntersection } from "@mantine/hooks";
 import { useInfiniteQuery } from "@tanstack/react-query";
@@ -7,17 +7,17 @@ import { FIRST_PAGE, listJobs } from "../api/jobs";
 import { live } from "../api/live";
 import { JOBS } from "../api/queries";
 import { useStore } from "../store";
-import { useSummaries } from "../summaries/known";
+import { useSummaries } from "../summaries/queries";
 import { hidden, undoLast } from "./deletion";
 import { JobCard } from "./JobCard";
 import { useNow } from "./now";
 
-// ms between two looks without a live connection.
+// ms between two requests without a live connection.
 const POLL = 4_000;
 
 export function JobList() {
   const isLive = useStore(live);
-  const away = useStore(hidden);
+  const hiddenJobs = useStore(hidden);
   const now = useNow();
   const summaries = useSummaries();
   const heading = useRef<HTMLHeadingElement>(null);
@@ -31,12 +31,12 @@ export function JobList() {
   useHotkeys([["mod+Z", undoLast]]);
 
   const jobs = useMemo(
-    () => query.data?.pages.flatMap((page) => page.jobs).filter((job) => !away.has(job.video_fid)) ?? [],
-    [query.data, away],
+    () => query.data?.pages.flatMap((page) => page.jobs).filter((job) => !hiddenJobs.has(job.video_fid)) ?? [],
+    [query.data, hiddenJobs],
   );
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
-  const more = useIntersection<HTMLButtonElement>({ rootMargin: "600px" });
-  const near = more.entry?.isIntersecting ?? false;
+  const { ref: moreButton, entry } = useIntersection<HTMLButtonElement>({ rootMargin: "600px" });
+  const near = entry?.isIntersecting ?? false;
   useEffect(() => {
     if (near && hasNextPage && !isFetchingNextPage) void fetchNextPage();
   }, [near, hasNextPage, isFetchingNextPage, fetchNextPage]);
@@ -61,7 +61,7 @@ export function JobList() {
       )}
       {query.isSuccess && jobs.length === 0 && (
         <Text c="dimmed" py="md">
-          Nothing here yet. What you upload appears here, and stays until you delete it or it expires.
+          No MP3s yet. The videos that you upload appear here with their MP3s.
         </Text>
       )}
       <Stack component="ul" className="plain" gap={0}>
@@ -71,14 +71,14 @@ export function JobList() {
             job={job}
             now={now}
             summary={summaries.of(job)}
-            summarises={summaries.available}
+            canSummarise={summaries.available}
             afterDelete={() => heading.current?.focus()}
           />
         ))}
       </Stack>
       {hasNextPage && (
         <Button
-          ref={more.ref}
+          ref={moreButton}
           variant="default"
           fullWidth
           mt="md"

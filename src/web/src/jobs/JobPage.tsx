@@ -1,21 +1,22 @@
-// One job by its address: where the link in the email leads.
+// The page of one job. The link in the email leads here.
 import { Alert, Anchor, Center, Loader, Paper, Stack, Text, Title } from "@mantine/core";
 import { IconArrowLeft } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "react-router";
 import { Refused } from "../api/http";
-import { ended, getJob, type Job } from "../api/jobs";
+import { getJob, hasEnded } from "../api/jobs";
 import { live } from "../api/live";
 import { jobKey } from "../api/queries";
+import type { Job } from "../api/schema";
 import { exact } from "../format";
 import { useStore } from "../store";
-import { useSummaries } from "../summaries/known";
+import { useSummaries } from "../summaries/queries";
 import { useTitle } from "../title";
 import { JobCard } from "./JobCard";
 import { useNow } from "./now";
-import { chosen, known } from "./words";
+import { optionRows, resultRows } from "./labels";
 
-// ms between two looks without a live connection.
+// ms between two requests without a live connection.
 const POLL = 3_000;
 
 export function JobPage() {
@@ -27,9 +28,9 @@ export function JobPage() {
   const job = useQuery({
     queryKey: jobKey(fid),
     queryFn: () => getJob(fid),
-    refetchInterval: ({ state }) => (isLive || (state.data && ended(state.data)) ? false : POLL),
+    refetchInterval: ({ state }) => (isLive || (state.data && hasEnded(state.data)) ? false : POLL),
   });
-  useTitle(job.data?.filename ?? "An MP3");
+  useTitle(job.data?.filename ?? "MP3");
 
   return (
     <Stack gap="md">
@@ -41,7 +42,7 @@ export function JobPage() {
           <Loader aria-label="Loading" />
         </Center>
       )}
-      {job.isError && !job.data && <Missing error={job.error} />}
+      {job.isError && !job.data && <LoadError error={job.error} />}
       {job.data && (
         <Paper className="card" withBorder p="md">
           <Title order={1} size="h3" className="name" mb="xs">
@@ -51,7 +52,7 @@ export function JobPage() {
             job={job.data}
             now={now}
             summary={summaries.of(job.data)}
-            summarises={summaries.available}
+            canSummarise={summaries.available}
             alone
             afterDelete={() => void navigate("/")}
           />
@@ -62,16 +63,16 @@ export function JobPage() {
   );
 }
 
-function Missing({ error }: { error: Error }) {
-  const gone = error instanceof Refused && (error.status === 404 || error.status === 400);
+function LoadError({ error }: { error: Error }) {
+  const notFound = error instanceof Refused && (error.status === 404 || error.status === 400);
   return (
-    <Alert color={gone ? "gray" : "red"} role="alert">
+    <Alert color={notFound ? "gray" : "red"} role="alert">
       <Title order={1} size="h4">
-        {gone ? "There is no such MP3" : "It could not be loaded"}
+        {notFound ? "MP3 not found" : "The MP3 could not be loaded"}
       </Title>
       <Text mt="xs">
-        {gone
-          ? "It was deleted, has expired, or belongs to another account than the one you are signed in with."
+        {notFound
+          ? "It was deleted, has expired, or belongs to another account."
           : error.message}
       </Text>
     </Alert>
@@ -81,9 +82,9 @@ function Missing({ error }: { error: Error }) {
 function Details({ job }: { job: Job }) {
   const rows: [string, string][] = [
     ["Uploaded", exact(job.created_at)],
-    ["Last change", exact(job.updated_at)],
-    ...(job.result ? known(job.result) : []),
-    ...chosen(job),
+    [job.status === "completed" ? "Converted" : "Updated", exact(job.updated_at)],
+    ...(job.result ? resultRows(job.result) : []),
+    ...optionRows(job),
   ];
   return (
     <>

@@ -1,25 +1,26 @@
-// Plays an MP3 in the page: the browser's own controls, with a picture of the sound above them.
+// Plays an MP3 with the browser's own controls, below its waveform.
 import { Alert, Box, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useState } from "react";
-import { type Job, linkOf } from "../api/jobs";
-import { mp3Name } from "./words";
+import { getLink } from "../api/jobs";
+import type { Job } from "../api/schema";
+import { mp3Name } from "./labels";
 
 const Waveform = lazy(() => import("./Waveform"));
 
-/** `start` begins to play as soon as it can: the person has just asked for it. */
+/** `start` plays the MP3 as soon as it is loaded. */
 export function Player({ job, start }: { job: Job; start: boolean }) {
   const [audio, setAudio] = useState<HTMLAudioElement | null>(null);
   const [failed, setFailed] = useState(false);
   const link = useQuery({
     queryKey: ["link", job.mp3_fid],
-    queryFn: () => linkOf(job.video_fid),
+    queryFn: () => getLink(job.video_fid),
     staleTime: 3_600_000,
   });
   if (link.isError || failed) {
     return (
       <Alert color="red" role="alert" mt="sm">
-        {link.error?.message ?? "The MP3 could not be played. Load the page again, or download it."}
+        {link.error?.message ?? "The MP3 could not be played. Reload the page, or download the MP3."}
       </Alert>
     );
   }

@@ -1,40 +1,40 @@
-// The picture of an MP3's sound: a click in it goes there. The controls below do the same for the keyboard.
+// The waveform of an MP3. A click seeks to that position; keyboard users seek with the player's controls.
 import { Box, Skeleton, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import WaveSurfer from "wavesurfer.js";
 import { nonce } from "../nonce";
 
-// bytes. Half an hour at 192 kbit/s; decoding more takes a phone's memory.
-const LARGEST = 45_000_000;
-// Hz. Enough for a picture, and a sixth of the memory.
+// bytes: half an hour at 192 kbit/s. Decoding more needs more memory than a phone has.
+const MAX_SIZE = 45_000_000;
+// Hz. Enough for a waveform, with a sixth of the memory.
 const RATE = 8_000;
 const BARS = 800;
 const HEIGHT = 72;
 
-interface Picture {
+interface Peaks {
   peaks: number[];
   seconds: number;
 }
 
 export default function Waveform({ link, audio }: { link: string; audio: HTMLAudioElement }) {
   const box = useRef<HTMLDivElement>(null);
-  const picture = useQuery({
+  const query = useQuery({
     queryKey: ["peaks", link],
-    queryFn: ({ signal }) => draw(link, signal),
+    queryFn: ({ signal }) => loadPeaks(link, signal),
     staleTime: Number.POSITIVE_INFINITY,
     retry: false,
   });
-  const drawn = picture.data;
+  const waveform = query.data;
 
   useEffect(() => {
-    if (!drawn || !box.current) return;
+    if (!waveform || !box.current) return;
     const style = getComputedStyle(document.documentElement);
     const surfer = WaveSurfer.create({
       container: box.current,
       media: audio,
-      peaks: [drawn.peaks],
-      duration: drawn.seconds,
+      peaks: [waveform.peaks],
+      duration: waveform.seconds,
       height: HEIGHT,
       normalize: true,
       barWidth: 2,
@@ -46,23 +46,24 @@ export default function Waveform({ link, audio }: { link: string; audio: HTMLAud
       cspNonce: nonce,
     });
     return () => surfer.destroy();
-  }, [drawn, audio]);
+  }, [waveform, audio]);
 
-  if (picture.isPending) return <Skeleton height={HEIGHT} mb="xs" />;
-  if (!drawn) {
+  if (query.isPending) return <Skeleton height={HEIGHT} mb="xs" />;
+  if (!waveform) {
     return (
       <Text size="sm" c="dimmed" mb="xs">
-        {picture.isError ? "The picture of the sound could not be drawn." : "Too long for a picture of its sound."}
+        {query.isError ? "The waveform could not be drawn." : "This MP3 is too long to show its waveform."}
       </Text>
     );
   }
   return <Box ref={box} mih={HEIGHT} mb="xs" aria-hidden data-waveform />;
 }
 
-async function draw(link: string, signal: AbortSignal): Promise<Picture | null> {
+/** Returns null for an MP3 that is too long. */
+async function loadPeaks(link: string, signal: AbortSignal): Promise<Peaks | null> {
   const response = await fetch(link, { signal });
   if (!response.ok) throw new Error(String(response.status));
-  if (Number(response.headers.get("Content-Length")) > LARGEST) {
+  if (Number(response.headers.get("Content-Length")) > MAX_SIZE) {
     await response.body?.cancel();
     return null;
   }

@@ -1,30 +1,31 @@
-// Deleting with a way back: the job is hidden at once, and deleted on the server when the time to undo is over.
+// Deletes a job in two steps: it is hidden at once, and deleted on the server when it can no longer be undone.
 import { Button, Group, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { session } from "../account/session";
 import { Refused } from "../api/http";
-import { deleteJob, type Job } from "../api/jobs";
-import { drop } from "../api/queries";
+import { deleteJob } from "../api/jobs";
+import { removeJob } from "../api/queries";
+import type { Job } from "../api/schema";
 import { Store } from "../store";
 
-// ms.
-const TO_UNDO = 10_000;
+// ms
+const UNDO_TIME = 10_000;
 
-/** The jobs that look deleted. */
+/** The ids of jobs that are shown as deleted. */
 export const hidden = new Store<ReadonlySet<string>>(new Set());
 
 const timers = new Map<string, ReturnType<typeof setTimeout>>();
 
-export function remove(job: Job): void {
+export function deleteWithUndo(job: Job): void {
   const fid = job.video_fid;
   hidden.set(new Set([...hidden.get(), fid]));
   timers.set(
     fid,
-    setTimeout(() => void carryOut(job), TO_UNDO),
+    setTimeout(() => void deleteNow(job), UNDO_TIME),
   );
   notifications.show({
     id: `deleted-${fid}`,
-    autoClose: TO_UNDO,
+    autoClose: UNDO_TIME,
     withCloseButton: false,
     role: "status",
     message: (
@@ -52,16 +53,16 @@ export function undoLast(): void {
   if (last) undo(last);
 }
 
-async function carryOut(job: Job): Promise<void> {
+async function deleteNow(job: Job): Promise<void> {
   timers.delete(job.video_fid);
   try {
     await deleteJob(job.video_fid);
-    drop(job.video_fid);
+    removeJob(job.video_fid);
   } catch (error) {
-    if (error instanceof Refused && error.status === 404) {
-      drop(job.video_fid);
+    if (error instanceof Refused && error.code === "not_found") {
+      removeJob(job.video_fid);
     } else {
-      notifications.show({ color: "red", title: `${job.filename} was not deleted`, message: (error as Error).message });
+      notifications.show({ color: "red", title: `${job.filename} could not be deleted`, message: (error as Error).message });
     }
   }
   show(job.video_fid);
@@ -71,7 +72,7 @@ function show(fid: string): void {
   hidden.set(new Set([...hidden.get()].filter((other) => other !== fid)));
 }
 
-/** Nobody can undo any more: it happens now. */
+/** The page is closed: the deletions can no longer be undone. */
 function flush(): void {
   for (const [fid, timer] of timers) {
     clearTimeout(timer);

@@ -1,4 +1,4 @@
-// The time, for "5 minutes ago": once a minute is often enough.
+// The current time for texts like "5 minutes ago", updated once a minute.
 import { useInterval } from "@mantine/hooks";
 import { useState } from "react";
 

@@ -1,4 +1,4 @@
-// The dialog with all that is said in a recording, to read and to keep.
+// The dialog with the transcript of a recording, to read and to download.
 import { Alert, Button, Group, Loader, Modal, Stack, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconDownload } from "@tabler/icons-react";
@@ -11,15 +11,15 @@ interface Props {
   /** The video's name. */
   name: string;
   mp3: string;
-  onClose(): void;
+  onClose: () => void;
 }
 
 export function Transcript({ name, mp3, onClose }: Props) {
   const text = useQuery({ queryKey: ["transcript", mp3], queryFn: () => getTranscript(mp3, "text") });
-  const keep = useMutation({
+  const download = useMutation({
     mutationFn: async (format: Format) => save(await getTranscript(mp3, format), fileName(name, format)),
     onError: (error: Error) =>
-      notifications.show({ color: "red", title: "It could not be downloaded", message: error.message }),
+      notifications.show({ color: "red", title: "Download failed", message: error.message }),
   });
   return (
     <Modal
@@ -37,8 +37,8 @@ export function Transcript({ name, mp3, onClose }: Props) {
               size="xs"
               variant="default"
               leftSection={<IconDownload size={16} />}
-              loading={keep.isPending && keep.variables === format}
-              onClick={() => keep.mutate(format)}
+              loading={download.isPending && download.variables === format}
+              onClick={() => download.mutate(format)}
               aria-label={`Download the transcript: ${LABELS[format]}`}
             >
               {LABELS[format]}
@@ -51,7 +51,7 @@ export function Transcript({ name, mp3, onClose }: Props) {
             {text.error.message}
           </Alert>
         )}
-        {text.isSuccess && <Text className="transcript">{text.data || "Nothing is said in this recording."}</Text>}
+        {text.isSuccess && <Text className="transcript">{text.data || "There is no speech in this recording."}</Text>}
       </Stack>
     </Modal>
   );
@@ -65,6 +65,6 @@ function save(text: string, name: string): void {
   anchor.href = url;
   anchor.download = name;
   anchor.click();
-  // The browser has begun to read it by then.
+  // By then the browser has started to read it.
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }

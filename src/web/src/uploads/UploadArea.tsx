@@ -1,19 +1,20 @@
-// Where videos are dropped or chosen, and how their MP3s shall be.
+// The area for choosing or dropping videos, with the conversion options.
 import { Box, Button, Collapse, Group, Paper, Stack, Text, VisuallyHidden } from "@mantine/core";
 import { Dropzone } from "@mantine/dropzone";
 import { useDisclosure } from "@mantine/hooks";
 import { IconAdjustments, IconCloudUpload, IconX } from "@tabler/icons-react";
 import { useRef, useState } from "react";
-import { type Options } from "../api/jobs";
-import { OptionFields, problems } from "./OptionFields";
+import type { Options } from "../api/jobs";
+import { OptionFields } from "./OptionFields";
+import { problems } from "./options";
 import { add } from "./queue";
 
 export function UploadArea() {
   const [options, setOptions] = useState<Options>({});
   const choose = useRef<() => void>(null);
   const [open, { toggle }] = useDisclosure(false);
-  const wrong = Object.keys(problems(options)).length > 0;
-  const chosen = Object.keys(options).length;
+  const invalid = Object.keys(problems(options)).length > 0;
+  const count = Object.keys(options).length;
 
   return (
     <Paper className="card" withBorder p="md" component="section" aria-labelledby="upload-heading">
@@ -22,11 +23,11 @@ export function UploadArea() {
       </VisuallyHidden>
       <Dropzone
         onDrop={(files) => add(files, options)}
-        disabled={wrong}
+        disabled={invalid}
         multiple
         inputProps={{ "aria-label": "Videos to upload" }}
         openRef={choose}
-        // The button inside is for the keyboard; the area is for the mouse.
+        // Keyboard users have the button.
         activateOnKeyboard={false}
         tabIndex={-1}
         py={{ base: "xs", xs: "md" }}
@@ -46,12 +47,12 @@ export function UploadArea() {
               Drop videos here
             </Text>
             <Text size="sm" c="dimmed">
-              One or many. You get an email when an MP3 is ready.
+              You get an email when each MP3 is ready.
             </Text>
             <Button
               mt="xs"
               className="choose"
-              disabled={wrong}
+              disabled={invalid}
               onClick={(event) => {
                 event.stopPropagation();
                 choose.current?.();
@@ -72,11 +73,11 @@ export function UploadArea() {
             aria-expanded={open}
             aria-controls="upload-options"
           >
-            Options for new uploads{chosen ? ` (${chosen})` : ""}
+            Conversion options{count ? ` (${count})` : ""}
           </Button>
-          {chosen > 0 && (
+          {count > 0 && (
             <Button variant="default" size="compact-sm" onClick={() => setOptions({})}>
-              Back to the defaults
+              Reset to defaults
             </Button>
           )}
         </Group>
@@ -87,9 +88,9 @@ export function UploadArea() {
             </Box>
           </Collapse>
         </div>
-        {wrong && (
+        {invalid && (
           <Text size="sm" c="var(--mantine-color-error)" role="alert" mt="sm">
-            Correct the marked options before you add videos.
+            Correct the highlighted options before you add videos.
           </Text>
         )}
       </Stack>

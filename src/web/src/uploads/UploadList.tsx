@@ -1,4 +1,4 @@
-// The uploads that are going on, wait, or were left by an earlier visit.
+// The uploads that are in progress, waiting, or left unfinished by an earlier visit.
 import { Paper, Stack, Title } from "@mantine/core";
 import { useStore } from "../store";
 import { uploads } from "./queue";

@@ -1,30 +1,30 @@
-// The uploads of this browser: some at a time, resumable, and independent of what the page shows.
+// The queue of uploads, which does not depend on the page that is shown.
 import { session } from "../account/session";
-import { type Options } from "../api/jobs";
+import type { Options } from "../api/jobs";
 import { client, JOBS } from "../api/queries";
 import { Store } from "../store";
-import { earlier, forget } from "./earlier";
 import { Transfer } from "./transfer";
+import { deleteUnfinished, unfinishedUploads } from "./unfinished";
 
-export type State = "waiting" | "uploading" | "reconnecting" | "paused" | "signin" | "missing" | "failed";
+export type State = "waiting" | "uploading" | "reconnecting" | "paused" | "signed-out" | "interrupted" | "failed";
 
 export interface Upload {
   id: string;
   name: string;
   size: number;
   sent: number;
-  /** Bytes per second; null while that cannot be told. */
+  /** Bytes per second; null while it is unknown. */
   speed: number | null;
   state: State;
-  error?: string;
-  /** Where the server keeps what it has of it. */
-  url?: string;
+  error?: string | undefined;
+  /** The address of the upload on the server, once it has one. */
+  url?: string | undefined;
 }
 
 // More would only share the same bandwidth.
-const AT_ONCE = 2;
+const MAX_ACTIVE = 2;
 
-/** Newest first, as shown. */
+/** Newest first. */
 export const uploads = new Store<Upload[]>([]);
 
 const transfers = new Map<string, Transfer>();
@@ -35,22 +35,22 @@ export function add(files: File[], options: Options): void {
   if (!email) return;
   for (const file of files) {
     const transfer = new Transfer(file, email, options, {
-      changed: (part) => change(transfer.id, part),
-      resumed: (key) => removeRow(key),
-      done: () => {
+      onChange: (part) => change(transfer.id, part),
+      onResume: (key) => removeUpload(key),
+      onSuccess: () => {
         transfers.delete(transfer.id);
-        removeRow(transfer.id);
+        removeUpload(transfer.id);
         void client.invalidateQueries({ queryKey: JOBS });
-        pump();
+        startNext();
       },
-      stopped: pump,
+      onStop: startNext,
     });
-    // The same file twice at a time would be two hands on one upload.
+    // Two transfers of the same file would write to the same upload.
     const other = [...transfers.values()].find((one) => one.key === transfer.key);
     const state = uploads.get().find((upload) => upload.id === other?.id)?.state;
     if (other && state === "failed") {
       transfers.delete(other.id);
-      removeRow(other.id);
+      removeUpload(other.id);
     } else if (other) {
       if (state === "paused") resume(other.id);
       continue;
@@ -61,48 +61,47 @@ export function add(files: File[], options: Options): void {
       ...uploads.get(),
     ]);
   }
-  pump();
+  startNext();
 }
 
 export function pause(id: string): void {
   transfers.get(id)?.pause();
   change(id, { state: "paused", speed: null });
-  pump();
+  startNext();
 }
 
 export function resume(id: string): void {
   change(id, { state: "waiting", error: undefined });
-  pump();
+  startNext();
 }
 
 export async function cancel(id: string): Promise<void> {
   const upload = uploads.get().find((other) => other.id === id);
   const transfer = transfers.get(id);
   transfers.delete(id);
-  removeRow(id);
+  removeUpload(id);
   if (transfer) await transfer.cancel();
-  else if (upload) await forget(upload);
-  pump();
+  else if (upload) await deleteUnfinished(upload);
+  startNext();
 }
 
-/** Shows what an earlier visit left unfinished: the server has a part, the browser has lost the file. */
-async function recall(email: string): Promise<void> {
-  for (const left of await earlier(email)) {
-    const known = uploads.get().some((upload) => upload.id === left.id || (upload.url && upload.url === left.url));
-    if (session.get()?.email === email && !known) uploads.set([...uploads.get(), left]);
+async function showUnfinished(email: string): Promise<void> {
+  for (const upload of await unfinishedUploads(email)) {
+    const known = uploads.get().some((other) => other.id === upload.id || (other.url && other.url === upload.url));
+    if (session.get()?.email === email && !known) uploads.set([...uploads.get(), upload]);
   }
 }
 
-function pump(): void {
+function startNext(): void {
   if (!session.get()) return;
-  let running = count("uploading") + count("reconnecting");
+  let active = count("uploading") + count("reconnecting");
   for (const upload of uploads.get().toReversed()) {
-    if (running >= AT_ONCE) return;
+    if (active >= MAX_ACTIVE) return;
     const transfer = transfers.get(upload.id);
     if (upload.state !== "waiting" || !transfer) continue;
     change(upload.id, { state: "uploading" });
     transfer.start();
-    running += 1;
+    active += 1;
   }
 }
 
@@ -112,37 +111,37 @@ function change(id: string, part: Partial<Upload>): void {
   uploads.set(uploads.get().map((upload) => (upload.id === id ? { ...upload, ...part } : upload)));
 }
 
-function removeRow(id: string): void {
+function removeUpload(id: string): void {
   uploads.set(uploads.get().filter((upload) => upload.id !== id));
 }
 
-function signedInOrOut(): void {
+function onSessionChange(): void {
   const email = session.get()?.email;
   if (email && email === owner) {
-    for (const upload of uploads.get()) if (upload.state === "signin") change(upload.id, { state: "waiting" });
-    pump();
+    for (const upload of uploads.get()) if (upload.state === "signed-out") change(upload.id, { state: "waiting" });
+    startNext();
     return;
   }
   if (email) {
-    // Somebody else's uploads are not shown; what the server has of them stays there for a while.
+    // The uploads of another user are not shown. The server keeps their parts for a while.
     for (const transfer of transfers.values()) transfer.pause();
     transfers.clear();
     uploads.set([]);
     owner = email;
-    void recall(email);
+    void showUnfinished(email);
     return;
   }
   for (const [id, transfer] of transfers) {
     transfer.pause();
     const state = uploads.get().find((upload) => upload.id === id)?.state;
-    if (state !== "paused" && state !== "failed") change(id, { state: "signin", speed: null });
+    if (state !== "paused" && state !== "failed") change(id, { state: "signed-out", speed: null });
   }
 }
 
-session.subscribe(signedInOrOut);
-signedInOrOut();
+session.subscribe(onSessionChange);
+onSessionChange();
 
-// Leaving now would lose the file, though not what was sent.
+// Closing the page interrupts uploads: the user would have to choose the files again.
 window.addEventListener("beforeunload", (event) => {
   if (count("uploading") + count("reconnecting") + count("waiting") > 0) event.preventDefault();
 });

@@ -1,40 +1,40 @@
-// One file on its way to the server by the tus protocol, which goes on where it was after any interruption.
+// The transfer of one file to the server by the tus protocol. It can be resumed after any interruption.
 import { type DetailedError, type HttpResponse, Upload as Tus } from "tus-js-client";
 import { expire, session } from "../account/session";
 import { isFromProxy, reachable } from "../api/connection";
-import { reasonIn } from "../api/http";
-import { type Options } from "../api/jobs";
-import { fingerprint } from "./earlier";
-import { Pace } from "./pace";
-import { type Upload } from "./queue";
+import { refusal } from "../api/http";
+import type { Options } from "../api/jobs";
+import { SpeedMeter } from "../speed";
+import type { Upload } from "./queue";
+import { fingerprint } from "./unfinished";
 
-// ms. A network that comes back within hours finds the upload still trying.
-const DELAYS = [0, 500, 1000, 2000, ...Array.from({ length: 2000 }, () => 5000)];
-// ms between two looks at the progress: a person sees no more, and each one draws the page.
-const TICK = 200;
+// ms. Transfers are retried for almost three hours.
+const RETRY_DELAYS = [0, 500, 1000, 2000, ...Array.from({ length: 2000 }, () => 5000)];
+// ms between two updates of the progress, each of which renders the page.
+const UPDATE_INTERVAL = 200;
 
 interface Listener {
-  changed(part: Partial<Upload>): void;
-  /** An earlier part of the same file goes on; it was shown under this id. */
-  resumed(id: string): void;
-  done(): void;
-  stopped(): void;
+  onChange: (part: Partial<Upload>) => void;
+  /** The transfer resumes an unfinished upload, which was shown with this id. */
+  onResume: (id: string) => void;
+  onSuccess: () => void;
+  onStop: () => void;
 }
 
-/** Thrown for answers after which a new upload must not begin. */
+/** Thrown for responses after which tus-js-client must not create a new upload. */
 class Interrupted extends Error {}
 
-let numbers = 0;
+let transferCount = 0;
 
 export class Transfer {
-  readonly id = `upload-${(numbers += 1)}`;
-  /** The same for the same file of the same person. */
+  readonly id = `upload-${(transferCount += 1)}`;
+  /** The same for the same file of the same user. */
   readonly key: string;
-  private readonly pace = new Pace();
+  private readonly meter = new SpeedMeter();
   private readonly tus: Tus;
-  private begun = false;
+  private started = false;
   private paused = false;
-  private ticked = 0;
+  private lastUpdate = 0;
 
   constructor(
     file: File,
@@ -47,7 +47,7 @@ export class Transfer {
       endpoint: "/files",
       metadata: { filename: file.name, filetype: file.type, ...options },
       fingerprint: () => Promise.resolve(this.key),
-      retryDelays: DELAYS,
+      retryDelays: RETRY_DELAYS,
       removeFingerprintOnSuccess: true,
       onBeforeRequest: (request) => {
         request.setHeader("Authorization", `Bearer ${session.get()?.token ?? ""}`);
@@ -56,29 +56,31 @@ export class Transfer {
         const status = response.getStatus();
         reachable.set(!isFromProxy(status));
         if (status === 401) expire(session.get()?.token);
-        // The client would take them for "there is no such upload" and begin again from the first byte.
-        if (status === 401 || (request.getMethod() === "HEAD" && (status === 429 || status >= 500))) throw new Interrupted();
+        // tus-js-client treats them as "upload not found" and would send the file from the beginning.
+        if (status === 401 || (request.getMethod() === "HEAD" && (status === 429 || status >= 500))) {
+          throw new Interrupted();
+        }
       },
-      onShouldRetry: (error) => this.retries(error),
-      onUploadUrlAvailable: () => this.listener.changed({ url: this.tus.url ?? undefined }),
-      onProgress: (sent) => this.progress(sent),
-      onError: (error) => this.failed(error),
-      onSuccess: () => this.listener.done(),
+      onShouldRetry: (error) => this.shouldRetry(error),
+      onUploadUrlAvailable: () => this.listener.onChange({ url: this.tus.url ?? undefined }),
+      onProgress: (sent) => this.onProgress(sent),
+      onError: (error) => this.onError(error),
+      onSuccess: () => this.listener.onSuccess(),
     });
   }
 
   start(): void {
-    this.pace.reset();
+    this.meter.reset();
     this.paused = false;
-    if (this.begun) {
+    if (this.started) {
       this.tus.start();
       return;
     }
-    this.begun = true;
+    this.started = true;
     void this.tus.findPreviousUploads().then((found) => {
       const last = found.at(-1);
       if (last) {
-        this.listener.resumed(last.urlStorageKey);
+        this.listener.onResume(last.urlStorageKey);
         this.tus.resumeFromPreviousUpload(last);
       }
       if (!this.paused) this.tus.start();
@@ -90,41 +92,43 @@ export class Transfer {
     void this.tus.abort();
   }
 
-  /** Ends it here and on the server. */
+  /** Deletes the upload in the browser and on the server. */
   async cancel(): Promise<void> {
     this.paused = true;
-    // What cannot be said to the server now it finds out itself: unfinished uploads expire.
+    // If the server can't be reached, it deletes the upload when it expires.
     await this.tus.abort(true).catch(() => undefined);
   }
 
-  private progress(sent: number): void {
+  private onProgress(sent: number): void {
     const now = performance.now();
-    if (now - this.ticked < TICK) return;
-    this.ticked = now;
-    this.pace.add(sent, now);
-    this.listener.changed({ sent, speed: this.pace.perSecond(), state: "uploading" });
+    if (now - this.lastUpdate < UPDATE_INTERVAL) return;
+    this.lastUpdate = now;
+    this.meter.add(sent, now);
+    this.listener.onChange({ sent, speed: this.meter.perSecond(), state: "uploading" });
   }
 
-  private retries(error: DetailedError): boolean {
+  private shouldRetry(error: DetailedError): boolean {
     if (!session.get()) return false;
     const status = error.originalResponse?.getStatus() ?? 0;
-    const again = status === 0 || status === 409 || status === 423 || status === 429 || status >= 500;
-    if (again) {
+    const retry = status === 0 || status === 409 || status === 423 || status === 429 || status >= 500;
+    if (retry) {
       if (status === 0 && !(error.causingError instanceof Interrupted)) reachable.set(false);
-      this.pace.reset();
-      this.listener.changed({ state: "reconnecting", speed: null });
+      this.meter.reset();
+      this.listener.onChange({ state: "reconnecting", speed: null });
     }
-    return again;
+    return retry;
   }
 
-  private failed(error: Error | DetailedError): void {
+  private onError(error: Error | DetailedError): void {
     if (!session.get()) {
-      this.listener.changed({ state: "signin", speed: null });
+      this.listener.onChange({ state: "signed-out", speed: null });
     } else {
       const response: HttpResponse | null = "originalResponse" in error ? error.originalResponse : null;
-      const reason = response ? reasonIn(response.getBody(), response.getStatus()) : "The file could not be read or sent.";
-      this.listener.changed({ state: "failed", speed: null, error: reason });
+      const message = response
+        ? refusal(response.getBody(), response.getStatus()).message
+        : "The file could not be read or sent. Choose it again.";
+      this.listener.onChange({ state: "failed", speed: null, error: message });
     }
-    this.listener.stopped();
+    this.listener.onStop();
   }
 }

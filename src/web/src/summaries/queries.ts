@@ -1,31 +1,24 @@
-// The summaries as this page knows them, by the MP3 that they are of.
+// The cache of summaries.
 import { type InfiniteData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo } from "react";
-import { type Job } from "../api/jobs";
 import { client } from "../api/queries";
-import {
-  FIRST_SUMMARIES,
-  getSummary,
-  listSummaries,
-  type Summary,
-  type SummaryPage,
-  underWay,
-} from "../api/summaries";
+import type { Job, Summary, SummaryPage } from "../api/schema";
+import { FIRST_SUMMARIES, getSummary, isInProgress, listSummaries } from "../api/summaries";
 
 const SUMMARIES = ["summaries"] as const;
-// ms between two looks at one that is being made.
+// ms between two requests for a summary in progress.
 const POLL = 1_500;
 
 type Pages = InfiniteData<SummaryPage, string>;
 
-export interface Known {
-  /** Whether new ones can be made here. */
+export interface Summaries {
+  /** Whether this server can make new summaries. */
   available: boolean;
-  of(job: Job): Summary | undefined;
+  of: (job: Job) => Summary | undefined;
 }
 
-/** All of them: a page has 200, and each is a few lines. */
-export function useSummaries(): Known {
+/** Loads all summaries: a page has 200, and each is short. */
+export function useSummaries(): Summaries {
   const query = useInfiniteQuery({
     queryKey: SUMMARIES,
     queryFn: ({ pageParam, signal }) => listSummaries(pageParam, signal),
@@ -47,13 +40,13 @@ export function useSummaries(): Known {
   }, [data]);
 }
 
-/** Asks how far a summary is, for as long as it is under way. */
-export function useProgress(summary: Summary | undefined): void {
+/** Polls a summary while it is in progress. */
+export function useSummaryProgress(summary: Summary | undefined): void {
   const id = summary?._id ?? "";
   const { data } = useQuery({
     queryKey: ["summary", id],
     queryFn: () => getSummary(id),
-    enabled: !!summary && underWay(summary),
+    enabled: !!summary && isInProgress(summary),
     refetchInterval: POLL,
     gcTime: 0,
   });
@@ -62,21 +55,16 @@ export function useProgress(summary: Summary | undefined): void {
   }, [data]);
 }
 
-/** Puts a summary's new state where it is, or first when it is new. */
+/** Updates a summary in the cache, or adds it. */
 export function putSummary(summary: Summary): void {
-  client.setQueryData<Pages>(SUMMARIES, (data) => {
-    if (!data) return data;
-    const known = data.pages.some((page) => page.summaries.some((other) => other._id === summary._id));
-    return {
-      ...data,
-      pages: data.pages.map((page, index) => ({
-        ...page,
-        summaries: known
-          ? page.summaries.map((other) => (other._id === summary._id ? summary : other))
-          : index === 0
-            ? [summary, ...page.summaries]
-            : page.summaries,
-      })),
-    };
+  client.setQueryData<Pages>(SUMMARIES, (data) => (data ? withSummary(data, summary) : data));
+}
+
+export function withSummary(data: Pages, summary: Summary): Pages {
+  const known = data.pages.some((page) => page.summaries.some((other) => other._id === summary._id));
+  const pages = data.pages.map((page, index) => {
+    if (known) return { ...page, summaries: page.summaries.map((other) => (other._id === summary._id ? summary : other)) };
+    return index === 0 ? { ...page, summaries: [summary, ...page.summaries] } : page;
   });
+  return { ...data, pages };
 }

@@ -1,18 +1,18 @@
-// What is around every screen: the name, the account, the colours, and whether the server answers.
+// The header of every page with the account menu, and the alert about the connection.
 import { ActionIcon, Anchor, Box, Container, Group, Menu, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { IconLogout, IconMoon, IconSun, IconUser } from "@tabler/icons-react";
 import { Link, Outlet } from "react-router";
-import { end, session } from "../account/session";
+import { session, signOut } from "../account/session";
 import { client } from "../api/queries";
 import { useStore } from "../store";
-import { Connection } from "./Connection";
+import { ConnectionAlert } from "./ConnectionAlert";
 
-export function Frame() {
+export function Layout() {
   return (
     <>
       <Anchor className="skip" href="#main" p="xs">
-        Skip to the content
+        Skip to content
       </Anchor>
       <Box component="header" className="card" py="xs" mb="md">
         <Container size="md">
@@ -26,21 +26,21 @@ export function Frame() {
               </Group>
             </Anchor>
             <Group gap="xs" wrap="nowrap">
-              <Colours />
+              <ColourScheme />
               <Account />
             </Group>
           </Group>
         </Container>
       </Box>
       <Container size="md" component="main" id="main" tabIndex={-1} pb={80}>
-        <Connection />
+        <ConnectionAlert />
         <Outlet />
       </Container>
     </>
   );
 }
 
-function Colours() {
+function ColourScheme() {
   const { setColorScheme } = useMantineColorScheme();
   const dark = useComputedColorScheme("light") === "dark";
   return (
@@ -56,30 +56,30 @@ function Colours() {
 }
 
 function Account() {
-  const somebody = useStore(session);
+  const user = useStore(session);
   const wide = useMediaQuery("(min-width: 36em)");
-  if (!somebody) return null;
+  if (!user) return null;
 
-  function signOut() {
-    end();
+  function leave() {
+    signOut();
     client.clear();
   }
 
   return (
     <Menu position="bottom-end">
       <Menu.Target>
-        <ActionIcon variant="default" size="lg" w="auto" px="xs" aria-label={`Account of ${somebody.email}`}>
+        <ActionIcon variant="default" size="lg" w="auto" px="xs" aria-label={`Account of ${user.email}`}>
           <IconUser size={20} />
           {wide && (
             <Text span size="sm" ml={6} maw={220} truncate>
-              {somebody.email}
+              {user.email}
             </Text>
           )}
         </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.Label>{somebody.email}</Menu.Label>
-        <Menu.Item leftSection={<IconLogout size={16} />} onClick={signOut}>
+        <Menu.Label>{user.email}</Menu.Label>
+        <Menu.Item leftSection={<IconLogout size={16} />} onClick={leave}>
           Sign out
         </Menu.Item>
       </Menu.Dropdown>

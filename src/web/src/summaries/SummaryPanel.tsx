@@ -1,17 +1,18 @@
-// What is in an MP3: a button that asks for it, how far it is, the summary, and the way to the transcript.
+// The summary of an MP3: a button to request it, its progress, its text, and the transcript.
 import { Alert, Badge, Box, Button, Group, Progress, Text, VisuallyHidden } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
 import { IconFileText, IconRefresh, IconTextCaption } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
-import { summarise, type Stage, type Summary, underWay } from "../api/summaries";
-import { putSummary, useProgress } from "./known";
+import { useState } from "react";
+import type { Summary } from "../api/schema";
+import { isInProgress, summarise } from "../api/summaries";
+import { putSummary, useSummaryProgress } from "./queries";
 import { Transcript } from "./Transcript";
 
-const STAGES: Record<Stage, string> = {
-  queued: "The summary waits for its turn",
-  transcribing: "Listening",
+const STAGES: Record<Summary["status"], string> = {
+  queued: "Summary: waiting",
+  transcribing: "Transcribing",
   summarising: "Summarising",
   completed: "",
   failed: "",
@@ -22,34 +23,32 @@ interface Props {
   name: string;
   mp3: string;
   summary: Summary | undefined;
-  /** Whether new ones can be made here. */
+  /** Whether this server can make new summaries. */
   available: boolean;
-  /** All of it, not its beginning. */
-  whole: boolean;
+  /** Whether to show the whole text, not only its beginning. */
+  full: boolean;
 }
 
-export function SummaryOf({ name, mp3, summary, available, whole }: Props) {
-  const [reading, transcript] = useDisclosure(false);
+export function SummaryPanel({ name, mp3, summary, available, full }: Props) {
+  const [transcriptOpened, transcript] = useDisclosure(false);
   const [watched, setWatched] = useState(false);
-  const making = !!summary && underWay(summary);
-  useEffect(() => {
-    if (making) setWatched(true);
-  }, [making]);
-  useProgress(summary);
-  const ask = useMutation({
+  const inProgress = !!summary && isInProgress(summary);
+  if (inProgress && !watched) setWatched(true);
+  useSummaryProgress(summary);
+  const request = useMutation({
     mutationFn: () => summarise(mp3),
     onSuccess: putSummary,
     onError: (error: Error) =>
-      notifications.show({ color: "red", title: "There is no summary", message: error.message }),
+      notifications.show({ color: "red", title: "Summarising failed", message: error.message }),
   });
   if (!summary && !available) return null;
 
   return (
     <Box mt={6} data-summary={summary?.status ?? "none"}>
-      {(making || watched) && (
+      {watched && (
         <VisuallyHidden role="status">
           {summary?.status === "completed" && `The summary of ${name} is ready.`}
-          {summary?.status === "failed" && `There is no summary of ${name}.`}
+          {summary?.status === "failed" && `Summarising ${name} failed.`}
         </VisuallyHidden>
       )}
       {!summary && (
@@ -57,14 +56,14 @@ export function SummaryOf({ name, mp3, summary, available, whole }: Props) {
           size="xs"
           variant="default"
           leftSection={<IconTextCaption size={16} />}
-          loading={ask.isPending}
-          onClick={() => ask.mutate()}
+          loading={request.isPending}
+          onClick={() => request.mutate()}
           aria-label={`Summarise ${name}`}
         >
           Summarise
         </Button>
       )}
-      {making && (
+      {inProgress && (
         <>
           <Text size="sm" c="dimmed">
             {STAGES[summary.status]}
@@ -75,15 +74,15 @@ export function SummaryOf({ name, mp3, summary, available, whole }: Props) {
       )}
       {summary?.status === "failed" && (
         <Alert color="gray" variant="light" p="xs">
-          <Text size="sm">{summary.error ?? "There is no summary."}</Text>
+          <Text size="sm">{summary.error ?? "Summarising failed."}</Text>
           {available && (
             <Button
               mt={6}
               size="xs"
               variant="default"
               leftSection={<IconRefresh size={16} />}
-              loading={ask.isPending}
-              onClick={() => ask.mutate()}
+              loading={request.isPending}
+              onClick={() => request.mutate()}
               aria-label={`Try to summarise ${name} again`}
             >
               Try again
@@ -93,12 +92,12 @@ export function SummaryOf({ name, mp3, summary, available, whole }: Props) {
       )}
       {summary?.status === "completed" && (
         <>
-          <Text size="sm" className="name" {...(whole ? {} : { lineClamp: 2 })}>
+          <Text size="sm" className="name" {...(full ? {} : { lineClamp: 2 })}>
             {summary.summary}
           </Text>
-          {whole && summary.context_truncated && (
+          {full && summary.context_truncated && (
             <Text size="sm" c="dimmed">
-              Something of this very long recording was left out.
+              This recording is very long. The summary does not cover all of it.
             </Text>
           )}
           <Group gap="xs" mt={6}>
@@ -117,7 +116,7 @@ export function SummaryOf({ name, mp3, summary, available, whole }: Props) {
           </Group>
         </>
       )}
-      {reading && <Transcript name={name} mp3={mp3} onClose={transcript.close} />}
+      {transcriptOpened && <Transcript name={name} mp3={mp3} onClose={transcript.close} />}
     </Box>
   );
 }

@@ -1,21 +1,22 @@
-// How fast something goes, from its last seconds.
+// The speed of something in progress, measured over its last seconds.
 
-// ms. Long enough to even out bursts, short enough to notice a change.
+// ms. Long enough to average out bursts, short enough to notice a change.
 const WINDOW = 8_000;
 
-export class Pace {
+export class SpeedMeter {
   private samples: { at: number; amount: number }[] = [];
 
+  /** `at` is a time in ms. */
   add(amount: number, at: number): void {
     this.samples.push({ at, amount });
-    while (this.samples.length > 2 && at - this.samples[0]!.at > WINDOW) this.samples.shift();
+    while (this.samples.length > 2 && at - (this.samples[0]?.at ?? at) > WINDOW) this.samples.shift();
   }
 
   reset(): void {
     this.samples = [];
   }
 
-  /** Amount per second; null while that cannot be told. */
+  /** The amount per second; null while there are too few samples. */
   perSecond(): number | null {
     const first = this.samples[0];
     const last = this.samples.at(-1);

@@ -1,0 +1,221 @@
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { session, signIn, signOut } from "../src/account/session";
+import { statusText } from "../src/uploads/labels";
+import type { Upload } from "../src/uploads/queue";
+import { token } from "./tokens";
+
+type Listener = ConstructorParameters<typeof import("../src/uploads/transfer").Transfer>[3];
+
+/** A transfer that does nothing until the test calls its listener. */
+class FakeTransfer {
+  static all: FakeTransfer[] = [];
+  readonly id = `upload-${FakeTransfer.all.length}`;
+  readonly key: string;
+  starts = 0;
+  pauses = 0;
+  cancelled = false;
+
+  constructor(
+    readonly file: File,
+    email: string,
+    _options: object,
+    readonly listener: Listener,
+  ) {
+    this.key = email + file.name;
+    FakeTransfer.all.push(this);
+  }
+
+  start() {
+    this.starts += 1;
+  }
+
+  pause() {
+    this.pauses += 1;
+  }
+
+  cancel() {
+    this.cancelled = true;
+    return Promise.resolve();
+  }
+}
+
+const unfinished = vi.fn<(email: string) => Promise<Upload[]>>();
+const deleteUnfinished = vi.fn(() => Promise.resolve());
+vi.doMock("../src/uploads/transfer", () => ({ Transfer: FakeTransfer }));
+vi.doMock("../src/uploads/unfinished", () => ({ unfinishedUploads: unfinished, deleteUnfinished }));
+const queue = await import("../src/uploads/queue");
+
+const file = (name: string) => new File(["12345678"], name);
+const states = () => Object.fromEntries(queue.uploads.get().map((upload) => [upload.name, upload.state]));
+const idOf = (name: string) => queue.uploads.get().find((upload) => upload.name === name)?.id ?? "";
+const transferOf = (name: string) => FakeTransfer.all.findLast((transfer) => transfer.file.name === name)!;
+
+let users = 0;
+
+beforeEach(() => {
+  unfinished.mockReset().mockResolvedValue([]);
+  // A new user has an empty queue.
+  signIn(token(`user-${(users += 1)}@example.com`));
+});
+
+describe("the queue", () => {
+  test("sends two files at a time, in the order in which they were added", () => {
+    queue.add([file("a"), file("b"), file("c")], {});
+    expect(states()).toEqual({ a: "uploading", b: "uploading", c: "waiting" });
+    transferOf("a").listener.onSuccess();
+    expect(states()).toEqual({ b: "uploading", c: "uploading" });
+  });
+
+  test("continues with the next file after one has failed", () => {
+    queue.add([file("a"), file("b"), file("c")], {});
+    transferOf("a").listener.onChange({ state: "failed", error: "The file is a PDF." });
+    transferOf("a").listener.onStop();
+    expect(states()).toEqual({ a: "failed", b: "uploading", c: "uploading" });
+  });
+
+  test("keeps the place of an upload that reconnects", () => {
+    queue.add([file("a"), file("b"), file("c")], {});
+    transferOf("a").listener.onChange({ state: "reconnecting" });
+    transferOf("b").listener.onStop();
+    expect(states()).toEqual({ a: "reconnecting", b: "uploading", c: "waiting" });
+  });
+
+  test("sends a waiting file while another one is paused", () => {
+    queue.add([file("a"), file("b"), file("c")], {});
+    queue.pause(idOf("a"));
+    expect(transferOf("a").pauses).toBe(1);
+    expect(states()).toEqual({ a: "paused", b: "uploading", c: "uploading" });
+    queue.resume(idOf("a"));
+    expect(states()).toEqual({ a: "waiting", b: "uploading", c: "uploading" });
+    transferOf("b").listener.onSuccess();
+    expect(states()).toEqual({ a: "uploading", c: "uploading" });
+    expect(transferOf("a").starts).toBe(2);
+  });
+
+  test("cancels an upload on the server", async () => {
+    queue.add([file("a")], {});
+    const transfer = transferOf("a");
+    await queue.cancel(transfer.id);
+    expect(transfer.cancelled).toBe(true);
+    expect(states()).toEqual({});
+  });
+});
+
+describe("a file that is added again", () => {
+  test("is not sent twice at the same time", () => {
+    queue.add([file("a")], {});
+    queue.add([file("a")], {});
+    expect(queue.uploads.get()).toHaveLength(1);
+    expect(transferOf("a").starts).toBe(0);
+  });
+
+  test("resumes its paused upload", () => {
+    queue.add([file("a")], {});
+    queue.pause(idOf("a"));
+    queue.add([file("a")], {});
+    expect(states()).toEqual({ a: "uploading" });
+  });
+
+  test("replaces its failed upload", () => {
+    queue.add([file("a")], {});
+    const first = idOf("a");
+    transferOf("a").listener.onChange({ state: "failed" });
+    queue.add([file("a")], {});
+    expect(queue.uploads.get()).toHaveLength(1);
+    expect(idOf("a")).not.toBe(first);
+  });
+});
+
+describe("when the session ends", () => {
+  test("uploads stop, and resume after the same user has signed in again", () => {
+    const email = session.get()?.email ?? "";
+    queue.add([file("a"), file("b")], {});
+    queue.pause(idOf("b"));
+    signOut();
+    expect(states()).toEqual({ a: "signed-out", b: "paused" });
+    expect(transferOf("a").pauses).toBe(1);
+    signIn(token(email, 2));
+    expect(states()).toEqual({ a: "uploading", b: "paused" });
+  });
+
+  test("another user does not see the uploads", () => {
+    queue.add([file("a")], {});
+    signOut();
+    signIn(token("another@example.com"));
+    expect(states()).toEqual({});
+    expect(transferOf("a").pauses).toBe(2);
+  });
+
+  test("nothing can be added", () => {
+    signOut();
+    queue.add([file("a")], {});
+    expect(states()).toEqual({});
+  });
+});
+
+describe("an upload of an earlier visit", () => {
+  const left: Upload = {
+    id: "tus::key",
+    name: "a",
+    size: 100,
+    sent: 40,
+    speed: null,
+    state: "interrupted",
+    url: "/files/1",
+  };
+
+  test("is shown until its file is chosen again", async () => {
+    unfinished.mockResolvedValue([left]);
+    signIn(token("returning@example.com"));
+    await vi.waitFor(() => expect(states()).toEqual({ a: "interrupted" }));
+    queue.add([file("a")], {});
+    transferOf("a").listener.onResume("tus::key");
+    expect(states()).toEqual({ a: "uploading" });
+  });
+
+  test("can be deleted without its file", async () => {
+    unfinished.mockResolvedValue([left]);
+    signIn(token("leaving@example.com"));
+    await vi.waitFor(() => expect(states()).toEqual({ a: "interrupted" }));
+    await queue.cancel("tus::key");
+    expect(deleteUnfinished).toHaveBeenCalledWith(left);
+    expect(states()).toEqual({});
+  });
+});
+
+test("closing the page asks for confirmation while there are unfinished uploads", () => {
+  const leave = () => {
+    const event = new Event("beforeunload", { cancelable: true });
+    window.dispatchEvent(event);
+    return event.defaultPrevented;
+  };
+  expect(leave()).toBe(false);
+  queue.add([file("a")], {});
+  expect(leave()).toBe(true);
+  queue.pause(idOf("a"));
+  expect(leave()).toBe(false);
+});
+
+describe("the status of an upload", () => {
+  const upload = (changes: Partial<Upload>): Upload => ({
+    id: "1",
+    name: "a",
+    size: 12_000_000,
+    sent: 3_000_000,
+    speed: null,
+    state: "uploading",
+    ...changes,
+  });
+
+  test.each([
+    [{ speed: 1_000_000 }, "25 % · 3 MB of 12 MB · 1 MB/s · 9 s left"],
+    [{ speed: null }, "25 % · 3 MB of 12 MB"],
+    [{ state: "waiting", sent: 0 }, "12 MB · Waiting"],
+    [{ state: "reconnecting" }, "25 % · 3 MB of 12 MB · Connection lost. The upload resumes automatically."],
+    [{ state: "signed-out" }, "25 % · 3 MB of 12 MB · The upload resumes after you sign in."],
+    [{ state: "interrupted" }, "25 % · 3 MB of 12 MB · Interrupted. Choose the same file to resume the upload."],
+    [{ state: "failed", error: "The file is a PDF." }, "The file is a PDF."],
+  ] as const)("%j is shown as %s", (changes, text) => {
+    expect(statusText(upload(changes))).toBe(text);
+  });
+});

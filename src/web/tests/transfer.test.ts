@@ -1,0 +1,169 @@
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { expired, session, signIn, signOut } from "../src/account/session";
+import { reachable } from "../src/api/connection";
+import type { Upload } from "../src/uploads/queue";
+import { token } from "./tokens";
+import type { DetailedError, HttpRequest, HttpResponse, UploadOptions } from "tus-js-client";
+
+/** Records what the transfer asks tus-js-client to do. */
+class FakeTus {
+  static last: FakeTus;
+  static previous: object[] = [];
+  url = "/files/1";
+  starts = 0;
+  resumed: unknown;
+  aborted: boolean[] = [];
+
+  constructor(
+    _file: File,
+    readonly options: UploadOptions,
+  ) {
+    FakeTus.last = this;
+  }
+
+  findPreviousUploads() {
+    return Promise.resolve(FakeTus.previous);
+  }
+
+  resumeFromPreviousUpload(upload: unknown) {
+    this.resumed = upload;
+  }
+
+  start() {
+    this.starts += 1;
+  }
+
+  abort(terminate = false) {
+    this.aborted.push(terminate);
+    return Promise.resolve();
+  }
+}
+
+vi.doMock("tus-js-client", () => ({ Upload: FakeTus, defaultOptions: { urlStorage: {} } }));
+const { Transfer } = await import("../src/uploads/transfer");
+
+const file = new File(["12345678"], "talk.mp4", { type: "video/mp4", lastModified: 1 });
+const listener = { onChange: vi.fn<(part: Partial<Upload>) => void>(), onResume: vi.fn(), onSuccess: vi.fn(), onStop: vi.fn() };
+const transfer = () => new Transfer(file, "you@example.com", { bitrate: "64" }, listener);
+
+const response = (status: number, body = "") =>
+  ({ getStatus: () => status, getBody: () => body }) as unknown as HttpResponse;
+const error = (status: number | null, body = "") =>
+  Object.assign(new Error("tus"), { originalResponse: status === null ? null : response(status, body) }) as DetailedError;
+const respond = (method: string, status: number) =>
+  FakeTus.last.options.onAfterResponse?.({ getMethod: () => method } as HttpRequest, response(status));
+const retries = (failure: DetailedError) => FakeTus.last.options.onShouldRetry?.(failure, 0, FakeTus.last.options);
+
+beforeEach(() => {
+  vi.clearAllMocks();
+  FakeTus.previous = [];
+  signIn(token("you@example.com"));
+  reachable.set(true);
+});
+
+test("the file is sent with its name and the options", async () => {
+  transfer().start();
+  await vi.waitFor(() => expect(FakeTus.last.starts).toBe(1));
+  expect(FakeTus.last.options.metadata).toEqual({ filename: "talk.mp4", filetype: "video/mp4", bitrate: "64" });
+  expect(FakeTus.last.resumed).toBeUndefined();
+});
+
+test("an unfinished upload of the same file is resumed", async () => {
+  const previous = { urlStorageKey: "tus::key" };
+  FakeTus.previous = [{ urlStorageKey: "tus::older" }, previous];
+  transfer().start();
+  await vi.waitFor(() => expect(FakeTus.last.starts).toBe(1));
+  expect(FakeTus.last.resumed).toBe(previous);
+  expect(listener.onResume).toHaveBeenCalledWith("tus::key");
+});
+
+test("an upload that is paused before it has started does not start", async () => {
+  const paused = transfer();
+  paused.start();
+  paused.pause();
+  await Promise.resolve();
+  expect(FakeTus.last.starts).toBe(0);
+  paused.start();
+  expect(FakeTus.last.starts).toBe(1);
+});
+
+test("a cancelled upload is deleted on the server", async () => {
+  await transfer().cancel();
+  expect(FakeTus.last.aborted).toEqual([true]);
+});
+
+describe("a failed request is retried", () => {
+  test.each([409, 423, 429, 500, 503])("after the status %d", (status) => {
+    transfer();
+    expect(retries(error(status))).toBe(true);
+    expect(listener.onChange).toHaveBeenCalledWith({ state: "reconnecting", speed: null });
+    expect(reachable.get()).toBe(true);
+  });
+
+  test("without a response, and the server counts as unreachable", () => {
+    transfer();
+    expect(retries(error(null))).toBe(true);
+    expect(reachable.get()).toBe(false);
+  });
+
+  test.each([400, 404, 410, 413, 415])("but not after the status %d", (status) => {
+    transfer();
+    expect(retries(error(status))).toBe(false);
+  });
+
+  test("but not after the user has signed out", () => {
+    transfer();
+    signOut();
+    expect(retries(error(503))).toBe(false);
+  });
+});
+
+describe("a response", () => {
+  test.each([
+    ["HEAD", 429],
+    ["HEAD", 500],
+    ["HEAD", 503],
+    ["PATCH", 401],
+  ])("to %s with the status %d does not create a new upload", (method, status) => {
+    transfer();
+    expect(() => respond(method, status)).toThrow();
+  });
+
+  test.each([
+    ["HEAD", 200],
+    ["HEAD", 404],
+    ["PATCH", 503],
+  ])("to %s with the status %d is left to tus", (method, status) => {
+    transfer();
+    expect(() => respond(method, status)).not.toThrow();
+  });
+
+  test("401 ends the session", () => {
+    transfer();
+    expect(() => respond("PATCH", 401)).toThrow();
+    expect(session.get()).toBeNull();
+    expect(expired.get()).toBe(true);
+  });
+});
+
+describe("an upload that failed", () => {
+  test("shows the text of the server", () => {
+    transfer();
+    FakeTus.last.options.onError?.(error(415, '{"error": "This file is a PDF.", "code": "not_a_video"}'));
+    expect(listener.onChange).toHaveBeenCalledWith({ state: "failed", speed: null, error: "This file is a PDF." });
+    expect(listener.onStop).toHaveBeenCalled();
+  });
+
+  test("shows that the file could not be read", () => {
+    transfer();
+    FakeTus.last.options.onError?.(new Error("NotReadableError"));
+    expect(listener.onChange).toHaveBeenCalledWith(expect.objectContaining({ state: "failed" }));
+  });
+
+  test("because the session has ended waits for the user", () => {
+    transfer();
+    signOut();
+    FakeTus.last.options.onError?.(error(401));
+    expect(listener.onChange).toHaveBeenCalledWith({ state: "signed-out", speed: null });
+  });
+});
