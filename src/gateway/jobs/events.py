@@ -1,6 +1,6 @@
 """Jobs as Server-Sent Events (WHATWG HTML, section 9.2): one stream for a job, or one for all jobs of a caller.
 
-Each open stream holds a thread of the server, which sleeps until there is something to say: docs/decisions/0007.
+Each open stream holds a thread of the server, which sleeps until there is an event: docs/decisions/0007.
 """
 
 import threading
@@ -17,14 +17,15 @@ from gateway.concurrency import ConcurrencyLimiter
 from gateway.jobs.feed import Change, Feed, change_of
 from gateway.settings import GatewaySettings
 
-# s. A comment at least this often keeps proxies from ending a silent connection, and finds clients that are gone.
+# s. A comment at least this often keeps proxies from ending an idle connection, and finds clients that are gone.
 _KEEPALIVE = 15.0
-# ms until a client comes back after the stream ended.
+# ms until a client reconnects after the stream has ended.
 _RETRY = "retry: 3000\n\n"
+_KEEPALIVE_COMMENT = ": keep-alive\n\n"
 
 
 class Followers:
-    """Those who follow jobs now; their number is limited, as each holds a thread."""
+    """The open streams; their number is limited, as each holds a thread."""
 
     def __init__(self, settings: GatewaySettings, jobs: Jobs, feed: Feed, shares: ConcurrencyLimiter) -> None:
         self._longest = settings.events_longest
@@ -34,26 +35,25 @@ class Followers:
         self._shares = shares
 
     def follow(self, job: Job) -> Response:
-        """Streams `job` events until the job has ended; raises Unavailable or TooManyRequests when there
-        are too many followers, of all accounts or of this one.
+        """Streams `job` events until the job has ended.
+
+        Raises Unavailable when there are too many streams of all accounts, TooManyRequests of this one.
         """
         return self._stream(job.username, lambda: self._one(job))
 
     def follow_all(self, username: str) -> Response:
-        """Streams the jobs that are under way, `ready`, and then each change of any of the user's jobs.
+        """Streams the jobs in progress, `ready`, and then each change of any of the user's jobs.
 
-        With `Last-Event-ID` also what has changed since that event. Raises as `follow`.
+        With `Last-Event-ID` also the changes since that event. Raises as `follow`.
         """
-        since = _moment(request.headers.get("Last-Event-ID", ""))
+        since = _time_of_event(request.headers.get("Last-Event-ID", ""))
         return self._stream(username, lambda: self._all(username, since))
 
     def _stream(self, username: str, events: Callable[[], Iterator[str]]) -> Response:
         give_back = self._shares.take(username)
         if not self._places.acquire(blocking=False):
             give_back()
-            raise Unavailable(
-                "Too many clients follow their jobs right now. Ask GET /jobs from time to time.", retry_after=10
-            )
+            raise Unavailable("Too many clients follow their jobs right now. Poll GET /jobs instead.", retry_after=10)
         response = Response(events(), mimetype="text/event-stream")
         response.headers["X-Accel-Buffering"] = "no"
         response.call_on_close(self._places.release)
@@ -62,22 +62,22 @@ class Followers:
 
     def _one(self, job: Job) -> Iterator[str]:
         with self._feed.following(job.username) as follower:
-            # As it is after we began to follow, so that no change is lost in between.
+            # Read after the subscription, so that no change is lost in between.
             current = self._jobs.owned(job.video_fid, job.username)
             if current is None:
                 yield _deleted(job.video_fid)
                 return
-            said = change_of(current)
-            yield _event(said)
-            changes = iter(()) if said.status.terminal else self._changes(follower.changes.get)
+            sent = change_of(current)
+            yield _event(sent)
+            changes = iter(()) if sent.status.terminal else self._changes(follower.changes.get)
             for change in changes:
                 if change is None:
-                    yield ": still here\n\n"
-                elif change.video_fid == job.video_fid and change.at >= said.at and change.text != said.text:
+                    yield _KEEPALIVE_COMMENT
+                elif change.video_fid == job.video_fid and change.at >= sent.at and change.text != sent.text:
                     yield _event(change)
                     if change.status.terminal:
                         return
-                    said = change
+                    sent = change
 
     def _all(self, username: str, since: datetime | None) -> Iterator[str]:
         with self._feed.following(username) as follower:
@@ -89,10 +89,10 @@ class Followers:
                     yield _event(change_of(job))
             yield "event: ready\ndata: {}\n\n"
             for change in self._changes(follower.changes.get):
-                yield ": still here\n\n" if change is None else _event(change)
+                yield _KEEPALIVE_COMMENT if change is None else _event(change)
 
     def _changes(self, get: Callable[..., Change | None]) -> Generator[Change | None]:
-        """The changes as they come, None when a sign of life is due; ends when the stream has to."""
+        """The changes as they happen, None when a comment is due; ends after EVENTS_LONGEST, or at shutdown."""
         ends = time.monotonic() + self._longest
         while (left := ends - time.monotonic()) > 0:
             try:
@@ -115,8 +115,8 @@ def _deleted(video_fid: object) -> str:
     return f'event: deleted\ndata: {{"video_fid": "{video_fid}"}}\n\n'
 
 
-def _moment(last: str) -> datetime | None:
-    """The time in an event's id, which is one of ours or is ignored."""
-    if last.isascii() and last.isdigit() and len(last) == 13:
-        return datetime.fromtimestamp(int(last) / 1000, UTC)
+def _time_of_event(event_id: str) -> datetime | None:
+    """The time in an event's id (ms since 1970); None when the id is invalid."""
+    if event_id.isascii() and event_id.isdigit() and len(event_id) == 13:
+        return datetime.fromtimestamp(int(event_id) / 1000, UTC)
     return None

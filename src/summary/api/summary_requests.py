@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from common.domain.jobs import Jobs
+from common.domain.outbox import Outbox
 from common.domain.summaries import Recording, Stage, Summaries, Summary
-from common.domain.summary_outbox import SummaryOutbox
 from common.errors import TransientError, Unavailable
 from summary.api import synchronous
 from summary.api.asked import Asked
@@ -21,7 +21,7 @@ class Orders:
     jobs: Jobs
     summaries: Summaries
     provider: Provider
-    outbox: SummaryOutbox
+    outbox: Outbox
 
     def check(self) -> None:
         """Raises Unavailable, with the names of the variables, when there is no provider."""
@@ -57,7 +57,7 @@ class Orders:
     def _later(self, found: Summary | None) -> tuple[Summary, int]:
         summary = _there(found)
         if summary.status is Stage.QUEUED:
-            self.outbox.announce(summary)
+            self.outbox.publish_summary(summary)
         return summary, 202
 
 

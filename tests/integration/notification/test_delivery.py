@@ -7,13 +7,13 @@ from bson import ObjectId
 
 from common.domain.jobs import Job, Jobs, Status
 from common.domain.links import DownloadLinks
+from common.domain.outbox import Outbox
 from common.domain.summaries import Recording, Summaries
 from common.errors import TransientError
 from common.messaging.handler import Busy
 from common.messaging.message import InvalidMessage, Message
 from common.runtime.clock import now
-from gateway.housekeeping.retention import Housekeeping
-from gateway.jobs.outbox import Outbox
+from gateway.housekeeping.runner import Housekeeping
 from gateway.settings import HousekeepingSettings
 from notification.delivery import Delivery
 from notification.emails import Emails
@@ -228,7 +228,7 @@ def test_an_email_does_not_wait_for_a_summary(store, delivery, mail_server, db):
 
 
 def test_while_a_mail_waits_for_its_next_attempt_housekeeping_publishes_no_second_notice(
-    store, settings, mail_server, rabbit, publisher, taken
+    store, settings, mail_server, rabbit, publisher, taken, db
 ):
     made = settings()
     message = ended(store.jobs)
@@ -236,17 +236,18 @@ def test_while_a_mail_waits_for_its_next_attempt_housekeeping_publishes_no_secon
         {"_id": message.video_fid}, {"$set": {"notice_sent": True, "updated_at": now() - timedelta(hours=5)}}
     )
     emails = Emails(made.sender, DownloadLinks(made), made.public_url)
-    passes = Housekeeping(HousekeepingSettings(**values(made)), store, Outbox(rabbit, store.jobs, publisher))
+    outbox = Outbox(rabbit, store.jobs, store.summaries, publisher)
+    recovery = Housekeeping(HousekeepingSettings(**values(made)), db, store, outbox).recovery
     mail_server.mood("4xx")
     with pytest.raises(TransientError):
         Delivery(store.jobs, emails, Mailer(made), 30, longest_delay=3600).handle(message)
-    assert passes.notify_forgotten() == 0
+    assert recovery.publish_notices() == 0
     assert taken(rabbit.mp3_queue) is None
     # Its time is over, and nobody has tried: the message was lost.
     store.jobs.collection.update_one(
         {"_id": message.video_fid}, {"$set": {"notice_expected_until": now() - timedelta(seconds=1)}}
     )
-    assert passes.notify_forgotten() == 1
+    assert recovery.publish_notices() == 1
 
 
 def values(settings: NotificationSettings) -> dict[str, object]:
