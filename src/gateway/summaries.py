@@ -1,7 +1,6 @@
 """`/summaries` and `/transcripts`: forwarded to the summary service, with the caller's token."""
 
 import hashlib
-from collections.abc import Mapping
 
 import requests
 from flask import Blueprint, Response, g, request
@@ -19,24 +18,31 @@ _REQUEST_HEADERS = ("Authorization", "Content-Type", "Accept")
 _RESPONSE_HEADERS = ("Content-Type", "Location", "Retry-After", "WWW-Authenticate")
 
 
-class SummaryClient:
-    def __init__(self, settings: GatewaySettings) -> None:
-        self._address = settings.summary_svc_address
-        self._timeout = (settings.auth_connect_timeout, settings.summary_timeout)
-        self._session = internal_http.session()
+def blueprint(
+    settings: GatewaySettings, identity: Identity, limiter: Limiter, transfers: ConcurrencyLimiter
+) -> Blueprint:
+    routes = Blueprint("summaries", __name__)
+    address = settings.summary_svc_address
+    session = internal_http.session()
 
-    def ask(self, method: str, path: str, *, query: bytes, headers: Mapping[str, str], data: bytes) -> Response:
+    def forward(path: str) -> Response:
         """Returns the service's answer; raises Unavailable when there is no service, or it is down."""
-        if self._address is None:
+        if address is None:
             raise Unavailable(
                 "Summaries are not available: the operator has to run the summary service and set SUMMARY_SVC_ADDRESS.",
                 retry_after=3600,
             )
-        # The query is forwarded without decoding it.
-        url = f"http://{self._address}{path}" + (f"?{query.decode('latin-1')}" if query else "")
+        headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
         try:
-            answer = self._session.request(
-                method, url, headers=dict(headers), data=data or None, timeout=self._timeout, allow_redirects=False
+            answer = session.request(
+                request.method,
+                f"http://{address}{path}",
+                # Forwarded without decoding it.
+                params=request.query_string.decode("latin-1"),
+                headers={**headers, "X-Request-ID": g.request_id},
+                data=_body() or None,
+                timeout=(settings.auth_connect_timeout, settings.summary_timeout),
+                allow_redirects=False,
             )
         except (requests.RequestException, ValueError) as error:
             raise Unavailable("The summary service cannot be reached. Try again in a few seconds.") from error
@@ -44,23 +50,6 @@ class SummaryClient:
             raise Unavailable("The summary service cannot answer this right now. Try again later.")
         kept = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
         return Response(answer.content, status=answer.status_code, headers=kept)
-
-
-def blueprint(
-    settings: GatewaySettings, identity: Identity, limiter: Limiter, transfers: ConcurrencyLimiter
-) -> Blueprint:
-    routes = Blueprint("summaries", __name__)
-    client = SummaryClient(settings)
-
-    def forward(path: str) -> Response:
-        headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
-        return client.ask(
-            request.method,
-            path,
-            query=request.query_string,
-            headers={**headers, "X-Request-ID": g.request_id},
-            data=_body(),
-        )
 
     @limiter.limit(settings.summary_limit, key_func=_account)
     def limited() -> Response:

@@ -44,11 +44,11 @@ def mark_files_of_jobs(store: Store, _: HousekeepingRepository) -> int:
     return changed
 
 
-def rename_notified(_: Store, repository: HousekeepingRepository) -> int:
-    return repository.rename_notified()
-
-
 MIGRATIONS = (
     Migration(1, "add the marker to the files of the jobs", mark_files_of_jobs),
-    Migration(2, "rename the field that says whether the owner was notified", rename_notified),
+    Migration(
+        2,
+        "rename the field that says whether the owner was notified",
+        lambda _, repository: repository.rename_notified(),
+    ),
 )

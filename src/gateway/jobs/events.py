@@ -3,6 +3,7 @@
 Each open stream holds a thread of the server, which sleeps until there is an event: docs/decisions/0007.
 """
 
+import json
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -14,7 +15,7 @@ from flask import Response, request
 from common.domain.jobs import Job, Jobs, Status
 from common.errors import Unavailable
 from gateway.concurrency import ConcurrencyLimiter
-from gateway.jobs.feed import Change, Feed, change_of
+from gateway.jobs.feed import Feed
 from gateway.settings import GatewaySettings
 
 # s. A comment at least this often keeps proxies from ending an idle connection, and finds clients that are gone.
@@ -67,31 +68,31 @@ class Followers:
             if current is None:
                 yield _deleted(job.video_fid)
                 return
-            sent = change_of(current)
-            yield _event(sent)
-            changes = iter(()) if sent.status.terminal else self._changes(follower.changes.get)
-            for change in changes:
-                if change is None:
+            yield _event(current)
+            if current.status.terminal:
+                return
+            for changed in self._changes(follower.changes.get):
+                if changed is None:
                     yield _KEEPALIVE_COMMENT
-                elif change.video_fid == job.video_fid and change.at >= sent.at and change.text != sent.text:
-                    yield _event(change)
-                    if change.status.terminal:
+                elif changed.video_fid == job.video_fid and _is_newer(changed, current):
+                    yield _event(changed)
+                    if changed.status.terminal:
                         return
-                    sent = change
+                    current = changed
 
     def _all(self, username: str, since: datetime | None) -> Iterator[str]:
         with self._feed.following(username) as follower:
             yield _RETRY
             for job in self._jobs.under_way(username):
-                yield _event(change_of(job))
+                yield _event(job)
             if since is not None:
                 for job in self._jobs.changed({username}, since):
-                    yield _event(change_of(job))
+                    yield _event(job)
             yield "event: ready\ndata: {}\n\n"
             for change in self._changes(follower.changes.get):
                 yield _KEEPALIVE_COMMENT if change is None else _event(change)
 
-    def _changes(self, get: Callable[..., Change | None]) -> Generator[Change | None]:
+    def _changes(self, get: Callable[..., Job | None]) -> Generator[Job | None]:
         """The changes as they happen, None when a comment is due; ends after EVENTS_LONGEST, or at shutdown."""
         ends = time.monotonic() + self._longest
         while (left := ends - time.monotonic()) > 0:
@@ -105,10 +106,15 @@ class Followers:
             yield change
 
 
-def _event(change: Change) -> str:
-    if change.status is Status.DELETED:
-        return _deleted(change.video_fid)
-    return f"id: {int(change.at.timestamp() * 1000)}\nevent: job\ndata: {change.text}\n\n"
+def _is_newer(job: Job, sent: Job) -> bool:
+    return job.updated_at >= sent.updated_at and job.public() != sent.public()
+
+
+def _event(job: Job) -> str:
+    if job.status is Status.DELETED:
+        return _deleted(job.video_fid)
+    data = json.dumps(job.public(), ensure_ascii=False)
+    return f"id: {int(job.updated_at.timestamp() * 1000)}\nevent: job\ndata: {data}\n\n"
 
 
 def _deleted(video_fid: object) -> str:

@@ -5,17 +5,17 @@ of followers: there is one query per interval, by an index, for recent changes, 
 """
 
 import contextlib
-import json
 import logging
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from queue import SimpleQueue
+from typing import Any
 
 from bson import ObjectId
 
-from common.domain.jobs import Job, Jobs, Status
+from common.domain.jobs import Job, Jobs
 from common.errors import TransientError
 from common.runtime.clock import now
 
@@ -27,22 +27,12 @@ _OVERLAP = 30.0
 _MAX_UNREAD = 1000
 
 
-@dataclass(frozen=True)
-class Change:
-    """The state of a job after a change; `text` is its JSON."""
-
-    video_fid: ObjectId
-    status: Status
-    at: datetime
-    text: str
-
-
 @dataclass(eq=False)
 class Follower:
     """A subscription to the changes of a user's jobs; None in the queue marks its end."""
 
     username: str
-    changes: SimpleQueue[Change | None] = field(default_factory=SimpleQueue)
+    changes: SimpleQueue[Job | None] = field(default_factory=SimpleQueue)
 
 
 class Feed:
@@ -81,7 +71,7 @@ class Feed:
             follower.changes.put(None)
 
     def _run(self) -> None:
-        known: dict[ObjectId, str] = {}
+        known: dict[ObjectId, dict[str, Any]] = {}
         polled_at = now()
         pause = threading.Event()
         while not self.closed:
@@ -95,32 +85,25 @@ class Feed:
                 continue
             started_at = now()
             try:
-                found = self._poll({follower.username for follower in followers}, polled_at)
+                since = polled_at - timedelta(seconds=_OVERLAP)
+                found = self._jobs.changed({follower.username for follower in followers}, since)
             except TransientError as error:
                 log.warning("Change poll failed: %s", error)
             except Exception:  # the only thread that polls must not end
                 log.exception("Change poll failed")
             else:
                 polled_at = started_at
-                for username, change in found:
-                    if known.get(change.video_fid) != change.text:
-                        _deliver([one for one in followers if one.username == username], change)
-                known = {change.video_fid: change.text for _, change in found}
+                for job in found:
+                    if known.get(job.video_fid) != job.public():
+                        _deliver([one for one in followers if one.username == job.username], job)
+                known = {job.video_fid: job.public() for job in found}
             pause.wait(self._interval)
 
-    def _poll(self, usernames: set[str], polled_at: datetime) -> list[tuple[str, Change]]:
-        since = polled_at - timedelta(seconds=_OVERLAP)
-        return [(job.username, change_of(job)) for job in self._jobs.changed(usernames, since)]
 
-
-def _deliver(followers: list[Follower], change: Change) -> None:
+def _deliver(followers: list[Follower], job: Job) -> None:
     for follower in followers:
         unread = follower.changes.qsize()
         if unread < _MAX_UNREAD:
-            follower.changes.put(change)
+            follower.changes.put(job)
         elif unread == _MAX_UNREAD:
             follower.changes.put(None)
-
-
-def change_of(job: Job) -> Change:
-    return Change(job.video_fid, job.status, job.updated_at, json.dumps(job.public(), ensure_ascii=False))

@@ -50,14 +50,23 @@ class Tus:
         routes = Blueprint("tus", __name__)
         routes.before_request(_require_version)
         routes.after_request(_add_version)
-        for method, view in {"OPTIONS": self.options, "POST": self.create}.items():
-            _add(routes, "/files", method, view)
-        one: dict[str, Callable[..., Response]] = {
+        views: dict[str, Callable[[str], Response]] = {
             "OPTIONS": self.options, "HEAD": self.show, "PATCH": self.append, "DELETE": self.terminate,
-            "POST": self.override,
         }  # fmt: skip
-        for method, view in one.items():
-            _add(routes, "/files/<fid>", method, view)
+
+        @routes.route("/files", methods=["OPTIONS", "POST"], provide_automatic_options=False)
+        def uploads() -> Response:
+            return self.create() if request.method == "POST" else self.options()
+
+        @routes.route("/files/<fid>", methods=[*views, "POST"], provide_automatic_options=False)
+        def upload(fid: str) -> Response:
+            # Some clients can send only GET and POST.
+            override = request.headers.get("X-HTTP-Method-Override", "").upper()
+            view = views.get(override if request.method == "POST" else request.method)
+            if view is None:
+                raise BadRequest("Send PATCH, or POST with X-HTTP-Method-Override: PATCH.")
+            return view(fid)
+
         return routes
 
     def options(self, fid: str = "") -> Response:
@@ -125,14 +134,6 @@ class Tus:
         self._resumable.terminate(self._own(fid))
         return Response(status=204)
 
-    def override(self, fid: str) -> Response:
-        """POST: another method, for clients that can send only GET and POST."""
-        views = {"PATCH": self.append, "DELETE": self.terminate, "HEAD": self.show}
-        view = views.get(request.headers.get("X-HTTP-Method-Override", "").upper())
-        if view is None:
-            raise BadRequest("Send PATCH, or POST with X-HTTP-Method-Override: PATCH.")
-        return view(fid)
-
     def _receive(self, upload: Upload, checksum: tus_headers.Checksum | None) -> int:
         with self._transfers.held(upload.username):
             return self._resumable.receive(upload, checksum)
@@ -168,11 +169,6 @@ class Tus:
         if offset < upload.length:
             headers["Upload-Expires"] = format_date_time(self._uploads.expiry().timestamp())
         return Response(status=status, headers=headers)
-
-
-def _add(routes: Blueprint, path: str, method: str, view: Callable[..., Response]) -> None:
-    name = f"{view.__name__}_{method.lower()}"
-    routes.add_url_rule(path, name, view, methods=[method], provide_automatic_options=False)
 
 
 def _require_version() -> None:
