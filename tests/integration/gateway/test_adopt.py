@@ -9,7 +9,7 @@ import gridfs
 import pytest
 from bson import ObjectId
 
-from common.domain.jobs import Status
+from common.domain.jobs import FORMER_NOTIFIED, Status
 from gateway.housekeeping import migrations
 from gateway.housekeeping.adopt import Adoptions
 from gateway.housekeeping.orphans import OrphanCleanup
@@ -197,12 +197,12 @@ def test_the_field_of_the_previous_release_that_says_who_was_notified_is_renamed
     jobs = store.jobs.collection
     for fid, former in ((notified := ObjectId(), True), (waiting := ObjectId(), False)):
         store.jobs.create(fid, OWNER, "old.mp4", {})
-        jobs.update_one({"_id": fid}, {"$unset": {"notified": ""}, "$set": {"told": former}})
+        jobs.update_one({"_id": fid}, {"$unset": {"notified": ""}, "$set": {FORMER_NOTIFIED: former}})
     # Jobs are read correctly before the migration too.
     assert [store.jobs.get(fid).notified for fid in (notified, waiting)] == [True, False]
     migrations.run(store, HousekeepingRepository(db))
     assert [jobs.find_one({"_id": fid})["notified"] for fid in (notified, waiting)] == [True, False]
-    assert jobs.count_documents({"told": {"$exists": True}}) == 0
+    assert jobs.count_documents({FORMER_NOTIFIED: {"$exists": True}}) == 0
 
 
 def test_files_that_a_replica_of_the_previous_release_stored_later_are_marked_by_adoption(store, db, other_db, adopt):

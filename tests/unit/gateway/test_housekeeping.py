@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from bson import ObjectId
 
-from common.domain.jobs import Status
+from common.domain.jobs import FORMER_NOTIFIED, Status
 from common.domain.summaries import Recording, Stage
 from gateway.housekeeping.runner import Housekeeping
 from gateway.uploads.repository import Upload, UploadRepository
@@ -137,7 +137,7 @@ class TestRecovery:
             ({"notice_expected_until": ago(seconds=1)}, True),
             ({"notice_expected_until": datetime.now(UTC) + timedelta(hours=1)}, False),
             ({"notified": True}, False),
-            ({"told": True}, False),
+            ({FORMER_NOTIFIED: True}, False),
         ],
     )
     def test_a_notice_is_published_again_when_it_was_lost(self, world, state, lost):
