@@ -1,13 +1,21 @@
 """Receives a multipart upload: writes its file to GridFS as it arrives, without buffering it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import IO
 
 from bson import ObjectId
 from flask import Request
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import ClientDisconnected
-from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+from werkzeug.sansio.multipart import (
+    HEADER_CONTINUATION_RE,
+    Data,
+    Epilogue,
+    Field,
+    File,
+    MultipartDecoder,
+    NeedData,
+)
 
 from common.domain import filenames
 from common.errors import BadRequest, TooLarge, UnsupportedType
@@ -31,19 +39,9 @@ class _Decoder(MultipartDecoder):
     """werkzeug's decoder, for headers in any encoding: `surrogateescape` keeps their bytes."""
 
     def _parse_headers(self, data: bytes | bytearray) -> Headers:
-        lines = (line.decode(errors="surrogateescape").partition(":") for line in _unfolded(bytes(data)))
-        return Headers([(name.strip(" \t"), value.strip(" \t")) for name, _, value in lines])
-
-
-def _unfolded(data: bytes) -> list[bytes]:
-    """The headers, without line folding (RFC 822: a line that begins with a space continues the one before it)."""
-    lines: list[bytes] = []
-    for line in data.splitlines():
-        if line[:1] in {b" ", b"\t"} and lines:
-            lines[-1] += line
-        elif line.strip():
-            lines.append(line)
-    return lines
+        lines = HEADER_CONTINUATION_RE.sub(b" ", bytes(data)).splitlines()
+        pairs = (line.decode(errors="surrogateescape").partition(":") for line in lines if line.strip())
+        return Headers([(name.strip(" \t"), value.strip(" \t")) for name, _, value in pairs])
 
 
 class _File:
@@ -162,10 +160,7 @@ class Receiver:
             self._file.writer.abort()
 
 
-def too_large(limit: int) -> TooLarge:
+def too_large(limit: int, headers: Mapping[str, str] | None = None) -> TooLarge:
     """The error for a file with more than `limit` bytes."""
     megabytes = limit // MEGABYTE
-    return TooLarge(
-        f"The file is larger than {megabytes} MB, the most that is accepted here.",
-        headers={"Tus-Max-Size": str(limit)},
-    )
+    return TooLarge(f"The file is larger than {megabytes} MB, the most that is accepted here.", headers=headers)

@@ -89,7 +89,7 @@ class Tus:
         if length == 0:
             raise BadRequest("The file is empty.")
         if length > self._limit:
-            raise too_large(self._limit)
+            raise too_large(self._limit, {"Tus-Max-Size": str(self._limit)})
         header = request.headers.get("Upload-Metadata", "")
         filename, fields = tus_headers.metadata(header)
         options = ConversionOptions.parse(fields)
