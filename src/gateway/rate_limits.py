@@ -18,7 +18,7 @@ _MINUTES_FROM = 120
 def limiter(app: Flask, settings: GatewaySettings) -> Limiter:
     """Counts by the client's address, or by a route's `key_func`; requests above a limit get a 429."""
     milliseconds = int(settings.mongodb_timeout * 1000)
-    made = Limiter(
+    limits = Limiter(
         get_remote_address,
         app=app,
         storage_uri=settings.mongo_url,
@@ -30,13 +30,13 @@ def limiter(app: Flask, settings: GatewaySettings) -> Limiter:
 
     @app.errorhandler(RateLimitExceeded)
     def too_many(_error: RateLimitExceeded) -> Response:
-        seconds = _seconds_left(made)
+        seconds = _seconds_left(limits)
         wait = f"{seconds} seconds" if seconds < _MINUTES_FROM else f"{-(-seconds // 60)} minutes"
         response = error_response(429, f"Too many attempts. Wait {wait} and try again.", "too_many_attempts")
         response.headers["Retry-After"] = str(seconds)
         return response
 
-    return made
+    return limits
 
 
 def _seconds_left(limiter: Limiter) -> int:

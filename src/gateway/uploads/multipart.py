@@ -163,4 +163,4 @@ class Receiver:
 def too_large(limit: int, headers: Mapping[str, str] | None = None) -> TooLarge:
     """The error for a file with more than `limit` bytes."""
     megabytes = limit // MEGABYTE
-    return TooLarge(f"The file is larger than {megabytes} MB, the most that is accepted here.", headers=headers)
+    return TooLarge(f"The file is larger than {megabytes} MB, the maximum size of an upload.", headers=headers)
