@@ -81,7 +81,9 @@ def test_every_query_is_answered_by_an_index(client, store, recorder, rabbit, pu
     recorder.on = False
 
     asked = {collection(command) for _, command in recorder.commands}
-    assert asked == {"jobs", "uploads", "fs.files", "fs.chunks", "summaries", "transcripts", "orphaned_chunks"}
+    assert asked == {
+        "jobs", "uploads", "fs.files", "fs.chunks", "summaries", "transcripts", "orphaned_chunks", "housekeeping",
+    }  # fmt: skip
     assert {next(iter(command)) for _, command in recorder.commands} == QUERIES
     for database, command in recorder.commands:
         plan = client[database].command("explain", explainable(command), verbosity="queryPlanner")
