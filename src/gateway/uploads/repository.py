@@ -155,7 +155,7 @@ def _expired() -> Document:
     return {"expires_at": {"$lte": now()}, "$expr": {"$lt": ["$offset", "$length"]}}
 
 
-def _upload(document: Mapping[str, Any], token: str = "") -> Upload:
+def _upload(document: Mapping[str, Any], token: str | None = None) -> Upload:
     return Upload(
         id=document["_id"],
         username=document["username"],
@@ -165,6 +165,6 @@ def _upload(document: Mapping[str, Any], token: str = "") -> Upload:
         expires_at=document["expires_at"],
         options=document.get("options") or {},
         header=document.get("header") or "",
-        token=token,
+        token=token or "",
         turn=document.get("turn", 0),
     )
