@@ -1,4 +1,4 @@
-"""What the gateway's commands share: a connection of their own to MongoDB and RabbitMQ."""
+"""The connections of the gateway's commands to MongoDB and RabbitMQ."""
 
 import contextlib
 import threading
@@ -6,21 +6,19 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from common.domain.job_repository import Jobs
+from common.domain.outbox import Outbox
 from common.messaging.connection import BrokerConnection, BrokerUnavailable
 from common.messaging.publisher import Publisher
 from common.storage import mongo
-from common.storage.bucket import Bucket
-from gateway.jobs.outbox import Outbox
 from gateway.jobs.store import Store
 from gateway.settings import StoreSettings
 
 
 @dataclass(frozen=True)
 class Tools:
-    """What a command works with."""
-
     settings: StoreSettings
+    # Of the videos and of everything that is not a file.
+    db: mongo.Db
     store: Store
     outbox: Outbox
     publisher: Publisher
@@ -29,22 +27,24 @@ class Tools:
 
 @contextlib.contextmanager
 def tools(settings: StoreSettings, name: str) -> Iterator[Tools]:
-    """Connects for the time of a command; does not wait for RabbitMQ: see `wait_for_broker`."""
+    """Connects while the block runs; does not wait for RabbitMQ: see `wait_for_broker`."""
     stop = threading.Event()
     with mongo.connect(settings) as client:
         connection = BrokerConnection(settings, name=name)
         thread = connection.start(stop)
         publisher = Publisher(connection)
-        store = Store(Jobs(client[mongo.VIDEOS]), Bucket(client[mongo.VIDEOS]), Bucket(client[mongo.MP3S]))
+        db = client[mongo.VIDEOS]
+        store = Store.in_databases(db, client[mongo.MP3S])
+        outbox = Outbox(settings, store.jobs, store.summaries, publisher)
         try:
-            yield Tools(settings, store, Outbox(settings, store.jobs, publisher), publisher, connection)
+            yield Tools(settings, db, store, outbox, publisher, connection)
         finally:
             stop.set()
             thread.join(timeout=settings.rabbitmq_timeout)
 
 
 def wait_for_broker(connection: BrokerConnection, seconds: float) -> None:
-    """Returns when RabbitMQ is connected; raises BrokerUnavailable when it is not in time."""
+    """Returns when RabbitMQ is connected; raises BrokerUnavailable after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Web pages on other origins: those that CORS_ORIGINS names may use the API from a browser, and no others."""
+"""CORS: web pages on the origins of CORS_ORIGINS may use the API from a browser."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,12 @@ from flask import Flask
 from flask_cors import CORS
 
 _METHODS = ["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"]
-_SENT = [
+_REQUEST_HEADERS = [
     "Authorization", "Content-Type", "Accept", "Range", "Last-Event-ID", "X-Request-ID", "X-HTTP-Method-Override",
     "Tus-Resumable", "Upload-Length", "Upload-Metadata", "Upload-Offset", "Upload-Checksum", "Upload-Defer-Length",
     "Upload-Concat", "X-Requested-With",
 ]  # fmt: skip
-_READ = [
+_RESPONSE_HEADERS = [
     "Location", "Content-Disposition", "Content-Range", "Accept-Ranges", "ETag", "Retry-After", "X-Request-ID",
     "Tus-Resumable", "Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm",
     "Upload-Length", "Upload-Metadata", "Upload-Offset", "Upload-Expires",
@@ -19,6 +19,13 @@ _READ = [
 
 
 def allow(app: Flask, origins: Sequence[str]) -> None:
-    """Answers browsers on these origins; tokens travel in a header, so credentials (cookies) are not allowed."""
+    """Allows no credentials (cookies): tokens are sent in a header."""
     if origins:
-        CORS(app, origins=list(origins), methods=_METHODS, allow_headers=_SENT, expose_headers=_READ, max_age=7200)
+        CORS(
+            app,
+            origins=list(origins),
+            methods=_METHODS,
+            allow_headers=_REQUEST_HEADERS,
+            expose_headers=_RESPONSE_HEADERS,
+            max_age=7200,
+        )

@@ -12,14 +12,14 @@ settings = load_settings(GatewaySettings)
 logs.configure(settings.log_level, settings.log_format)
 app = create_app(settings)
 
-_before = signal.getsignal(signal.SIGTERM)
+_gunicorn_handler = signal.getsignal(signal.SIGTERM)
 
 
 def _end_streams(number: int, frame: FrameType | None) -> None:
-    """gunicorn waits for requests that are under way: those that follow jobs would go on for an hour."""
+    """gunicorn waits for requests in progress: without this, event streams would continue for up to an hour."""
     app.extensions[FEED].close()
-    if callable(_before):
-        _before(number, frame)
+    if callable(_gunicorn_handler):
+        _gunicorn_handler(number, frame)
 
 
 signal.signal(signal.SIGTERM, _end_streams)

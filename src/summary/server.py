@@ -7,8 +7,8 @@ import time
 from flask import Flask
 
 from common.domain.job_repository import Jobs
+from common.domain.outbox import Outbox
 from common.domain.summaries import Summaries
-from common.domain.summary_outbox import SummaryOutbox
 from common.domain.transcripts import Transcripts
 from common.errors import TransientError
 from common.http import app as http
@@ -41,7 +41,7 @@ def create_app(settings: SummarySettings) -> Flask:
     checks = {"mongodb": mongo.ping(client), "rabbitmq": connection.check, "auth": login.check}
     health.install(app, checks)
     jobs = Jobs(db)
-    outbox = SummaryOutbox(settings.summary_queue or "", summaries, Publisher(connection))
+    outbox = Outbox(settings, jobs, summaries, Publisher(connection))
     requests = SummaryRequests(settings, jobs, summaries, Provider(settings), outbox)
     identity = Identity(login)
     app.register_blueprint(routes.blueprint(identity, requests))

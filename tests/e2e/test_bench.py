@@ -1,4 +1,4 @@
-"""The benchmarks run; whether their targets are met is no test's business."""
+"""The benchmarks run; their targets are not tested here."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ def run(*arguments: str, state: Path | None = None) -> "subprocess.CompletedProc
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=170, check=False)
 
 
-def test_a_quick_look_ends_in_a_table(stack: Stack) -> None:
+def test_a_quick_run_ends_with_a_table(stack: Stack) -> None:
     done = run("fetch", "--quick", "--pairs", "1", state=stack.state.path)
     assert done.returncode in {0, 1}, done.stderr
     rows = [line for line in done.stdout.splitlines() if line.startswith("| fetch ")]
@@ -26,7 +26,7 @@ def test_a_quick_look_ends_in_a_table(stack: Stack) -> None:
     assert done.returncode == (1 if any(row.rstrip().endswith("| NO  |") for row in rows) else 0)
 
 
-def test_the_peers_of_the_services_serve(stack: Stack) -> None:
+def test_the_baseline_servers_respond(stack: Stack) -> None:
     uri = stack.environment["MONGO_URI"]
     with servers.flask(uri) as peer, servers.flask(uri, asks=peer) as other:
         for url in (f"{peer}/constant", f"{other}/listing?username=nobody", f"{other}/asking?username=nobody"):

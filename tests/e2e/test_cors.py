@@ -1,4 +1,4 @@
-"""Web pages on other origins: named ones may use the API, all others may not."""
+"""CORS: web pages on the configured origins may use the API, all others may not."""
 
 import os
 
@@ -10,7 +10,7 @@ ORIGIN = "https://app.example.com"
 
 @pytest.fixture(scope="module")
 def opened(stack):
-    """A gateway for pages of one other origin."""
+    """A gateway that allows one origin."""
     name = f"cors-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
     stack.add(name, like="gateway", env={"CORS_ORIGINS": f"{ORIGIN}, http://localhost:5173"})
     yield stack.url(name)
@@ -26,7 +26,7 @@ def preflight(url: str, origin: str, method: str, path: str) -> requests.Respons
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/jobs"), ("POST", "/upload"), ("PATCH", "/files/x"), ("POST", "/files")]
 )
-def test_a_named_origin_may_ask(opened, method, path):
+def test_an_allowed_origin_may_send_requests(opened, method, path):
     answer = preflight(opened, ORIGIN, method, path)
     assert answer.ok
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
@@ -34,7 +34,7 @@ def test_a_named_origin_may_ask(opened, method, path):
     assert "upload-offset" in answer.headers["Access-Control-Allow-Headers"].lower()
 
 
-def test_it_reads_what_tus_needs_also_from_an_error(opened):
+def test_the_headers_of_tus_are_exposed_on_errors_too(opened):
     answer = requests.post(f"{opened}/files", headers={"Origin": ORIGIN}, timeout=30)
     assert answer.status_code == 412
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
@@ -44,9 +44,9 @@ def test_it_reads_what_tus_needs_also_from_an_error(opened):
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example.com", "null", "https://app.example.com.evil.example.com"])
-def test_no_other_origin_may_ask(opened, origin):
+def test_other_origins_may_not_send_requests(opened, origin):
     assert "Access-Control-Allow-Origin" not in preflight(opened, origin, "GET", "/jobs").headers
 
 
-def test_without_the_setting_nobody_may(stack):
+def test_without_the_setting_no_origin_is_allowed(stack):
     assert "Access-Control-Allow-Origin" not in preflight(stack.url("gateway"), ORIGIN, "GET", "/jobs").headers

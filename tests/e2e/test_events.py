@@ -1,4 +1,4 @@
-"""Following jobs: one stream for all of them, for many pages at the same time, and it does not slow an upload."""
+"""Event streams: one for all jobs of an account, for many pages at the same time, without slowing uploads."""
 
 import http.client
 import json
@@ -16,12 +16,12 @@ from tests.person import Person
 from tests.waiting import eventually
 
 PAGES = 200
-# As many as one account may have (STREAMS_PER_ACCOUNT).
+# The limit of one account (STREAMS_PER_ACCOUNT).
 PAGES_OF_ONE = 8
 
 
 class Stream:
-    """The events of `/jobs/events`, read by a thread as they come."""
+    """The events of `/jobs/events`, read by a thread."""
 
     def __init__(self, person: Person, **headers: str) -> None:
         url = urlsplit(person.url)
@@ -47,7 +47,7 @@ class Stream:
         self._connection.close()
 
     def reads(self) -> "Stream":
-        """Begins to read, and waits for `ready`."""
+        """Starts to read, and waits for `ready`."""
         self._thread.start()
         eventually(lambda: "ready" in self.names(), what="ready")
         return self
@@ -74,7 +74,7 @@ def following(person: Person, **headers: str) -> Iterator[Stream]:
         yield stream.reads()
 
 
-def test_every_change_of_every_job_comes_through_one_stream(person: Person, newcomer):
+def test_every_change_of_every_job_is_sent_in_one_stream(person: Person, newcomer):
     stranger = newcomer().joins()
     with following(person) as stream, following(stranger) as other:
         first, second = person.uploads(media.long(300)), person.uploads(media.make("mp4"))
@@ -88,7 +88,7 @@ def test_every_change_of_every_job_comes_through_one_stream(person: Person, newc
         assert other.names() == ["ready"]
 
 
-def test_what_is_under_way_comes_before_ready(person: Person):
+def test_jobs_in_progress_are_sent_before_ready(person: Person):
     fid = person.uploads(media.long(1500))
     with following(person) as stream:
         assert stream.names()[0] == "job"
@@ -97,14 +97,14 @@ def test_what_is_under_way_comes_before_ready(person: Person):
         eventually(lambda: stream.of(fid)[-1]["error"] == "Cancelled by you.", what="the cancellation")
 
 
-def test_who_comes_back_hears_what_was_missed(person: Person):
+def test_a_client_that_reconnects_gets_the_missed_changes(person: Person):
     before = int(time.time() * 1000)
     job = person.converts(media.make("mp4"))
     with following(person, **{"Last-Event-ID": str(before)}) as stream:
         assert stream.of(job["video_fid"])[-1]["status"] == "completed"
 
 
-def test_two_hundred_open_pages_do_not_keep_an_upload_waiting(person: Person, newcomer):
+def test_two_hundred_open_pages_do_not_delay_an_upload(person: Person, newcomer):
     others = [newcomer().joins() for _ in range(PAGES // PAGES_OF_ONE)]
     with ExitStack() as pages:
         for other in others * PAGES_OF_ONE:

@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is one of the contract: never a 500, and nothing stays behind."""
+"""Random requests get a response of the contract, never a 500, and leave nothing behind."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ from tests import invariant
 from tests.person import Person
 
 KNOWN = {200, 202, 400, 401, 404, 405, 408, 411, 413, 415, 422}
-# What http.client lets through in a header.
+# The characters that http.client accepts in a header.
 HEADER = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=200)
 BOUNDARY = st.text(string.ascii_letters + string.digits + "'()+_,-./:=?", max_size=70)
 
@@ -91,7 +91,7 @@ SUMMARY_VALUES = (
 )  # fmt: skip
 
 
-def test_no_order_breaks_the_summaries(person: Person):
+def test_no_request_breaks_the_summaries(person: Person):
     with requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {person.token}"
 

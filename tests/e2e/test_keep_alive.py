@@ -1,4 +1,4 @@
-"""The gateway asks the auth service over connections that it keeps."""
+"""The gateway reuses its connections to the auth service."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from tests.person import Person
 
 
 def connections(stack: Stack) -> set[int]:
-    """The ports from which the gateway's processes are connected with the auth service."""
+    """The local ports of the gateway's connections to the auth service."""
     gateway = psutil.Process(stack.pid("gateway"))
     port = stack.state.ports["auth"]
     return {
@@ -28,5 +28,5 @@ def test_many_requests_use_one_connection(stack: Stack, newcomer: Callable[[], P
     for _ in range(20):
         assert person.request("GET", "/jobs").status_code == 200
     after = connections(stack)
-    # The connection of the first request is still there. Others may be new: there may be other callers.
+    # The connection of the first request is still open. Other tests may have opened more.
     assert before & after

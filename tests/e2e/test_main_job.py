@@ -1,4 +1,4 @@
-"""The main job, as people do it: upload a video, get an email, download the MP3."""
+"""The main use case: upload a video, receive an email, download the MP3."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ KINDS = ["mp4", "mkv", "webm", "mov", "avi", "flv", "ts", "ogv", "wmv", "3gp"]
 
 
 def curl(*arguments: str) -> str:
-    """What curl prints; fails as a person's curl would."""
+    """The output of curl; raises when curl fails."""
     done = subprocess.run(
         ["curl", "-sS", "--max-time", "60", *arguments], capture_output=True, text=True, timeout=90, check=False
     )
@@ -55,7 +55,7 @@ def test_with_curl_and_the_mail_as_in_the_readme(newcomer, tmp_path):
         timeout=90,
     )
     assert (tmp_path / "My talk.mp3").read_bytes()[:3] == b"ID3"
-    # The curl line of the email is one that works.
+    # The curl command of the email works.
     line = next(line for line in text.splitlines() if line.startswith("curl "))
     done = subprocess.run(
         ["bash", "-c", line.replace("-fOJ", "-o second.mp3")],
@@ -67,7 +67,7 @@ def test_with_curl_and_the_mail_as_in_the_readme(newcomer, tmp_path):
     )
     assert done.returncode == 0
     assert (tmp_path / "second.mp3").read_bytes() == (tmp_path / "My talk.mp3").read_bytes()
-    # So is its link, without a login.
+    # So does its link, without a login.
     link = next(line for line in text.splitlines() if "&token=" in line)
     curl("-f", "-o", str(tmp_path / "third.mp3"), link)
     assert (tmp_path / "third.mp3").read_bytes() == (tmp_path / "My talk.mp3").read_bytes()
@@ -92,7 +92,7 @@ def test_the_video_is_stored_as_it_was_sent(person: Person, environment):
     person.waits_for(fid)
 
 
-def test_folders_are_no_part_of_a_name(person: Person):
+def test_folders_are_removed_from_a_name(person: Person):
     assert person.converts(media.make("mp4"), name="../../etc/passwd")["filename"] == "passwd"
 
 
@@ -133,7 +133,7 @@ def test_the_chosen_bitrate_is_used_and_shown(person: Person):
         (media.not_a_video, "video"),
     ],
 )
-def test_a_bad_video_fails_with_a_reason_that_its_owner_is_told(person: Person, tmp_path, make, reason):
+def test_a_bad_video_fails_with_a_reason_in_the_email(person: Person, tmp_path, make, reason):
     answer = person.upload(make(tmp_path))
     if answer.status_code == 415:
         assert "not a video" in answer.json()["error"]
@@ -157,20 +157,22 @@ def test_progress_can_be_followed_to_the_end(person: Person):
     assert progress == sorted(progress)
 
 
-def told_by(log: str, fid: str, story: list[str]) -> list[str]:
-    """The parts of the story that lines about that job tell, in their order."""
+def events_in(log: str, fid: str, events: list[str]) -> list[str]:
+    """The events in the log lines of that job, in their order."""
     lines = [line for line in log.splitlines() if fid in line]
-    return [part for line in lines for part in story if part in line]
+    return [part for line in lines for part in events if part in line]
 
 
-def test_logs_tell_the_story_and_no_secret(person: Person, stack):
+def test_the_logs_show_each_step_and_no_secret(person: Person, stack):
     job = person.converts(media.make("mp4"))
     person.email_about(job["video_fid"])
-    story = ["Received message:", "Downloading video from MongoDB...", "Converting video to MP3...",
+    events = ["Received message:", "Downloading video from MongoDB...", "Converting video to MP3...",
              "Uploading MP3 to MongoDB...", "Publishing to mp3 queue...", "Conversion complete!"]  # fmt: skip
-    eventually(lambda: told_by(stack.log("converter"), job["video_fid"], story) == story, what="the converter's story")
-    told = [line for line in stack.log("notification").splitlines() if job["video_fid"] in line]
-    assert any(f"Sending email to: {person.email}" in line for line in told)
+    eventually(
+        lambda: events_in(stack.log("converter"), job["video_fid"], events) == events, what="the converter's log"
+    )
+    lines = [line for line in stack.log("notification").splitlines() if job["video_fid"] in line]
+    assert any(f"Sending email to: {person.email}" in line for line in lines)
     basic = base64.b64encode(f"{person.email}:{person.password}".encode()).decode()
     for program in ("gateway", "auth", "converter", "notification", "housekeeping"):
         log = stack.log(program)
@@ -184,7 +186,7 @@ def test_logs_tell_the_story_and_no_secret(person: Person, stack):
             assert secret not in log, program
 
 
-def test_one_id_leads_through_the_logs_of_all_services(newcomer, stack):
+def test_the_request_id_is_in_the_logs_of_all_services(newcomer, stack):
     someone = newcomer().joins()
     request = f"trace-{uuid4().hex}"
     answer = requests.post(

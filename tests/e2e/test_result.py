@@ -1,4 +1,4 @@
-"""What came out of a conversion: said by the API, the email and the command line; MP3 sound is copied unless asked."""
+"""The result of a conversion in the API, the email and the CLI; MP3 sound is copied unless encoding is requested."""
 
 import base64
 import io
@@ -21,7 +21,7 @@ def packets(path: Path) -> bytes:
     return subprocess.run([*command, "-f", "data", "-"], check=True, capture_output=True, timeout=60).stdout
 
 
-def test_a_finished_job_says_what_its_mp3_is(person: Person):
+def test_a_completed_job_describes_its_mp3(person: Person):
     job = person.converts(media.make("mp4"), channels="stereo")
     content = person.download(job["mp3_fid"]).content
     result = job["result"]
@@ -42,7 +42,7 @@ def test_a_job_that_has_not_ended_well_has_no_result(person: Person):
     assert person.waits_for(person.uploads(media.without_audio()))["result"] is None
 
 
-def test_mp3_sound_is_copied_and_encoded_when_asked_again(person: Person, environment, tmp_path):
+def test_mp3_sound_is_copied_and_encoded_on_request(person: Person, environment, tmp_path):
     source = media.make("avi")
     job = person.converts(source)
     copy = tmp_path / "copy.mp3"
@@ -53,7 +53,7 @@ def test_mp3_sound_is_copied_and_encoded_when_asked_again(person: Person, enviro
 
     answer = person.request("POST", f"/jobs/{job['video_fid']}/retry", json={"reencode": True})
     assert answer.status_code == 202, answer.text
-    # Until the next MP3 is stored, everything is about the one that there is.
+    # Until the next MP3 is stored, the result describes the current one.
     assert (answer.json()["mp3_fid"], answer.json()["result"]) == (job["mp3_fid"], job["result"])
     again = person.waits_for(job["video_fid"])
     assert (again["options"], again["result"]["notes"]) == ({"reencode": True}, [])
@@ -64,12 +64,12 @@ def test_mp3_sound_is_copied_and_encoded_when_asked_again(person: Person, enviro
 
 
 @pytest.mark.parametrize("fields", [{"reencode": "true"}, {"bitrate": "192"}])
-def test_the_form_asks_for_encoding(person: Person, fields):
+def test_the_form_requests_encoding(person: Person, fields):
     job = person.converts(media.make("avi"), **fields)
     assert (job["result"]["notes"], job["result"]["bitrate"]) == ([], 192)
 
 
-def test_a_resumable_upload_asks_for_encoding(person: Person):
+def test_a_resumable_upload_requests_encoding(person: Person):
     content = media.make("avi").read_bytes()
     named = {"filename": "talk.avi", "reencode": "true"}
     metadata = ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in named.items())
@@ -88,7 +88,7 @@ def test_a_deleted_job_keeps_nothing_about_its_mp3(person: Person, environment):
     invariant.holds(environment, person.email)
 
 
-def test_the_email_says_it_too(person: Person):
+def test_the_email_describes_the_result(person: Person):
     job = person.converts(media.make("avi"))
     text = person.email_about(job["video_fid"])
     assert text.splitlines()[0] == f"mp3 file_id: {job['mp3_fid']} is now ready!"
@@ -96,7 +96,7 @@ def test_the_email_says_it_too(person: Person):
     assert COPIED["text"] in text
 
 
-def test_the_api_document_describes_it(person: Person):
+def test_the_openapi_document_describes_the_result(person: Person):
     schema = person.request("GET", "/openapi.json").json()["components"]["schemas"]["Job"]["properties"]
     job = person.converts(media.make("avi"))
     [described] = [one for one in schema["result"]["anyOf"] if one["type"] == "object"]

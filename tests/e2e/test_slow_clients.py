@@ -1,4 +1,4 @@
-"""Slow and rude clients get an answer that says so or are cut off, and meanwhile other people are served."""
+"""Slow and misbehaving clients get an error or are disconnected, and do not delay other clients."""
 
 import contextlib
 import os
@@ -15,24 +15,24 @@ from pymongo import MongoClient
 
 from common.storage.bucket import Bucket
 from tests import media
-from tests.e2e.rude import answer, connect, crowd, received, rest
+from tests.e2e.raw_clients import answer, connect, crowd, received, rest
 from tests.e2e.test_tus import MEGABYTE, begun, half_a_part, locked, patch
 from tests.person import Person
 from tests.waiting import eventually
 
-# bytes. More than the buffers of both ends take, which is all that a client that reads nothing gets.
+# bytes. More than the buffers of both ends, which is all that a client receives that does not read.
 LARGE = 16 * 1024 * 1024
 HALF_A_HEAD = b"GET /jobs HTTP/1.1\r\nHost: gateway\r\nX-Nothing: "
 
 
 def own(name: str) -> str:
-    """A name that the tests of another process do not use."""
+    """A name that tests of other processes do not use."""
     return f"{name}-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
 
 
 @pytest.fixture(scope="module")
 def narrow(stack) -> Iterator[str]:
-    """A gateway with few threads, of which one account may have all."""
+    """A gateway with few threads and without limits for each account."""
     name = own("narrow")
     stack.add(name, like="gateway", env={"WEB_THREADS": "16", "TRANSFERS_PER_ACCOUNT": "1000"})
     yield stack.url(name)
@@ -41,7 +41,7 @@ def narrow(stack) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def fair(stack) -> Iterator[str]:
-    """A gateway with few threads and narrow limits for each account, whose clients may be slow."""
+    """A gateway with few threads, low limits for each account, and a long client timeout."""
     name = own("fair")
     env = {"WEB_THREADS": "8", "TRANSFERS_PER_ACCOUNT": "2", "STREAMS_PER_ACCOUNT": "2", "CLIENT_TIMEOUT": "600"}
     stack.add(name, like="gateway", env=env)
@@ -51,7 +51,7 @@ def fair(stack) -> Iterator[str]:
 
 @pytest.fixture
 def bystander(narrow: str, newcomer) -> Person:
-    """Somebody else, at the gateway with few threads."""
+    """Another client of the gateway with few threads."""
     someone = newcomer()
     someone.url = narrow
     return someone
@@ -59,7 +59,7 @@ def bystander(narrow: str, newcomer) -> Person:
 
 @pytest.fixture
 def large(environment, person: Person) -> Iterator[str]:
-    """The id of a large MP3 of the person's."""
+    """The id of a large MP3 of the person."""
     with MongoClient(environment["MONGO_URI"]) as client:
         bucket = Bucket(client["mp3s"])
         with bucket.create("large.mp3", "audio/mpeg", {"username": person.email, "video_fid": ObjectId()}) as writer:
@@ -71,13 +71,13 @@ def large(environment, person: Person) -> Iterator[str]:
 
 
 def is_served(someone: Person) -> None:
-    """A registration, a login and an upload still work."""
+    """Checks that a registration, a login and an upload work."""
     someone.joins()
     someone.uploads(media.make("mp4"))
 
 
 def is_served_in_turn(someone: Person) -> None:
-    """The same while one account has all transfers: short requests work at once, and an upload after some tries."""
+    """As `is_served`, while one account has all transfers: an upload works after some attempts."""
     someone.joins()
     assert someone.request("GET", "/jobs").status_code == 200
 
@@ -90,12 +90,12 @@ def is_served_in_turn(someone: Person) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET", HALF_A_HEAD], ids=["nothing", "a word", "half a head"])
-def test_clients_that_do_not_finish_their_headers_hold_up_nobody(narrow, bystander, sent):
+def test_clients_with_incomplete_headers_do_not_delay_others(narrow, bystander, sent):
     with crowd(narrow, sent):
         is_served(bystander)
 
 
-def test_headers_that_come_byte_by_byte_are_cut_off(narrow):
+def test_headers_that_arrive_byte_by_byte_time_out(narrow):
     with connect(narrow) as sock:
         sock.sendall(HALF_A_HEAD)
         sock.settimeout(0.2)
@@ -110,15 +110,15 @@ def test_headers_that_come_byte_by_byte_are_cut_off(narrow):
                     sock.sendall(b"x")
 
 
-def test_small_bodies_that_do_not_come_hold_up_nobody_and_are_cut_off(narrow, bystander):
+def test_missing_small_bodies_time_out_and_do_not_delay_others(narrow, bystander):
     head = b"POST /register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
     with crowd(narrow, head) as socks:
         is_served(bystander)
-        # nginx ends such a connection without an answer.
+        # nginx closes such a connection without a response.
         assert [received(sock) for sock in socks] == [b""] * len(socks)
 
 
-def test_downloads_that_nobody_reads_are_ended(narrow, bystander, person, large):
+def test_downloads_that_are_not_read_are_ended(narrow, bystander, person, large):
     request = f"GET /download?fid={large} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {person.token}\r\n\r\n"
     with crowd(narrow, request.encode(), buffer=4096) as socks:
         is_served_in_turn(bystander)
@@ -151,7 +151,7 @@ def test_a_download_that_is_read_steadily_but_slowly_is_not_ended(narrow, person
     assert size > LARGE
 
 
-def test_clients_that_keep_their_side_open_after_the_answer_hold_up_nobody(narrow, bystander):
+def test_clients_that_keep_the_connection_open_do_not_delay_others(narrow, bystander):
     refused = b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1000
     with crowd(narrow, refused) as socks:
         is_served(bystander)
@@ -159,7 +159,7 @@ def test_clients_that_keep_their_side_open_after_the_answer_hold_up_nobody(narro
 
 
 @pytest.mark.parametrize(("path", "status"), [("/upload", 401), ("/jobs/0123456789abcdef01234567/cancel", 413)])
-def test_what_follows_a_refused_body_is_not_taken_for_a_request(narrow, path, status):
+def test_bytes_after_a_refused_body_are_not_parsed_as_a_request(narrow, path, status):
     inside = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
     refused = answer(narrow, head.encode() + inside)
@@ -167,7 +167,7 @@ def test_what_follows_a_refused_body_is_not_taken_for_a_request(narrow, path, st
     assert b"HTTP/1.1" not in refused.body
 
 
-def test_requests_that_come_together_are_answered_in_their_order(narrow):
+def test_pipelined_requests_are_answered_in_order(narrow):
     asked = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     with_body = b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
     last = b"GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -179,7 +179,7 @@ def test_requests_that_come_together_are_answered_in_their_order(narrow):
 
 
 @pytest.mark.parametrize("path", [b"/register", b"/upload"])
-def test_a_body_that_is_shorter_than_announced_ends_the_connection(stack, path):
+def test_a_body_shorter_than_its_content_length_ends_the_connection(stack, path):
     head = b"POST " + path + b" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
     with connect(stack.url("gateway")) as sock:
         sock.sendall(head)
@@ -209,7 +209,7 @@ def test_a_body_that_is_shorter_than_announced_ends_the_connection(stack, path):
         (b"POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: invented\r\n\r\n", 501, "not_implemented"),
     ],
 )
-def test_what_never_becomes_a_request_is_refused_like_all_others(stack, sent, status, code):
+def test_an_invalid_request_gets_a_json_error(stack, sent, status, code):
     refused = answer(stack.url("gateway"), sent)
     assert (refused.status, refused.code) == (status, code)
     assert refused.error
@@ -217,14 +217,14 @@ def test_what_never_becomes_a_request_is_refused_like_all_others(stack, sent, st
 
 
 def test_a_request_at_the_limits_is_served(stack):
-    """What nginx accepts, the server behind it accepts too: its own errors are not JSON."""
+    """gunicorn must accept what nginx accepts, because its own errors are not JSON."""
     headers = [b"Host: x", b"Connection: close", b"Upload-Metadata: " + b"x" * 16_000, *[b"X-Many: x"] * 500]
     sent = b"GET /jobs?" + b"x" * 16_000 + b" HTTP/1.1\r\n" + b"\r\n".join(headers) + b"\r\n\r\n"
     assert answer(stack.url("gateway"), sent).status == 401
 
 
 def upload_begun(person: Person):
-    """An upload of which half has come."""
+    """An upload of which half is sent."""
     sock = connect(person.url)
     head = (
         f"POST /upload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {person.token}\r\n"
@@ -236,7 +236,7 @@ def upload_begun(person: Person):
 
 
 def refused_for_now(answer: requests.Response) -> bool:
-    """Whether it is the refusal of one thing too many; fails when that is not told well."""
+    """Whether a concurrency limit refused the request; checks the error."""
     if answer.status_code != 429:
         return False
     assert int(answer.headers["Retry-After"]) > 0
@@ -249,7 +249,7 @@ def at(url: str, someone: Person) -> Person:
     return someone.joins()
 
 
-def test_an_account_has_a_share_of_the_transfers(fair, newcomer, large, person, environment):
+def test_the_transfers_of_an_account_are_limited(fair, newcomer, large, person, environment):
     person.url, other = fair, at(fair, newcomer())
     paths = [begun(person, 10 * MEGABYTE) for _ in range(3)]
     with (
@@ -260,7 +260,7 @@ def test_an_account_has_a_share_of_the_transfers(fair, newcomer, large, person, 
         assert refused_for_now(person.upload(media.make("mp4")))
         assert refused_for_now(patch(person, paths[0], 0, b"x"))
         other.uploads(media.make("mp4"))
-        # What is no transfer goes on.
+        # Other requests are not limited.
         assert person.request("HEAD", f"/download?fid={large}").status_code == 200
         assert person.request("GET", "/jobs").status_code == 200
     eventually(lambda: person.download(large).status_code == 200, what="the next download")
@@ -274,7 +274,7 @@ def test_an_account_has_a_share_of_the_transfers(fair, newcomer, large, person, 
     eventually(lambda: person.upload(media.make("mp4")).status_code == 202, what="the next upload")
 
 
-def test_an_account_has_a_share_of_the_streams(fair, newcomer):
+def test_the_streams_of_an_account_are_limited(fair, newcomer):
     first, second = at(fair, newcomer()), at(fair, newcomer())
     with ExitStack() as streams:
         for _ in range(2):
@@ -291,7 +291,7 @@ def test_all_accounts_together_leave_threads_for_short_requests(stack, fair, new
     people = [at(fair, newcomer()) for _ in range(5)]
     last = people[-1]
     with ExitStack() as held:
-        # Seven of eight threads.
+        # Seven eighths of the threads.
         for person in [*people[:3] * 2, people[3]]:
             held.enter_context(upload_begun(person))
 

@@ -1,4 +1,4 @@
-"""Resumable uploads: tus 1.0.0, with a client that others wrote, and through everything that interrupts an upload."""
+"""Resumable uploads by tus 1.0.0: the protocol, a client of its authors, and interruptions."""
 
 import base64
 import hashlib
@@ -63,7 +63,7 @@ def offset_of(person: Person, path: str) -> int:
     return int(answer.headers["Upload-Offset"])
 
 
-def test_the_server_says_what_it_can(stack):
+def test_options_lists_the_extensions(stack):
     answer = requests.options(f"{stack.url('gateway')}/files", timeout=30)
     assert answer.status_code == 204
     assert answer.headers["Tus-Version"] == answer.headers["Tus-Resumable"] == "1.0.0"
@@ -111,7 +111,7 @@ def test_a_wrong_offset_is_refused_with_the_right_one(person: Person):
     assert offset_of(person, path) == 100
 
 
-def test_what_is_too_large_is_refused(person: Person):
+def test_a_body_that_is_too_large_is_refused(person: Person):
     assert begin(person, 65 * MEGABYTE).status_code == 413
     path = begun(person, 1000)
     assert patch(person, path, 0, os.urandom(1001)).status_code == 413
@@ -125,7 +125,7 @@ def test_what_is_too_large_is_refused(person: Person):
 
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256", "md5"])
-def test_a_part_must_be_what_its_checksum_says(person: Person, environment, algorithm):
+def test_a_part_must_match_its_checksum(person: Person, environment, algorithm):
     data = media.make("mp4").read_bytes()
     half = len(data) // 2
 
@@ -142,7 +142,7 @@ def test_a_part_must_be_what_its_checksum_says(person: Person, environment, algo
 
 
 @pytest.mark.parametrize("value", ["sha512 AAAA", "sha1", "sha1 !!!", "sha1 AAAA", ""])
-def test_a_checksum_that_is_none_is_refused(person: Person, value):
+def test_an_invalid_checksum_is_refused(person: Person, value):
     assert patch(person, begun(person, 10), 0, b"\x00" * 10, **{"Upload-Checksum": value}).status_code == 400
 
 
@@ -160,7 +160,7 @@ def test_a_checksum_that_is_none_is_refused(person: Person, value):
         ({"Upload-Length": "10", "Upload-Metadata": metadata(filename="a.mp4"), "Tus-Resumable": "0.2.2"}, 412),
     ],
 )
-def test_a_bad_beginning_is_refused(person: Person, headers, status):
+def test_an_invalid_creation_is_refused(person: Person, headers, status):
     answer = tus(person, "POST", headers=headers)
     assert answer.status_code == status, answer.text
     assert answer.headers["Tus-Resumable"] == "1.0.0"
@@ -171,7 +171,7 @@ def test_another_type_of_body_is_refused(person: Person):
     assert answer.status_code == 415
 
 
-def test_what_is_no_video_ends_the_upload(person: Person, environment):
+def test_a_file_that_is_no_video_ends_the_upload(person: Person, environment):
     path = begun(person, 10_000)
     assert patch(person, path, 0, b"This is ").status_code == 204
     answer = patch(person, path, 8, b"plain text. " * 600)
@@ -182,18 +182,18 @@ def test_what_is_no_video_ends_the_upload(person: Person, environment):
     invariant.holds(environment, person.email)
 
 
-def test_nobody_else_sees_sends_or_ends_it(person: Person, newcomer):
+def test_other_users_cannot_see_continue_or_end_an_upload(person: Person, newcomer):
     path = begun(person, 1000)
-    stranger = newcomer().joins()
-    assert tus(stranger, "HEAD", path).status_code == 404
-    assert patch(stranger, path, 0, b"\x00").status_code == 404
-    assert tus(stranger, "DELETE", path).status_code == 404
-    stranger.token = "x"
-    assert tus(stranger, "HEAD", path).status_code == 401
+    other = newcomer().joins()
+    assert tus(other, "HEAD", path).status_code == 404
+    assert patch(other, path, 0, b"\x00").status_code == 404
+    assert tus(other, "DELETE", path).status_code == 404
+    other.token = "x"
+    assert tus(other, "HEAD", path).status_code == 401
     assert offset_of(person, path) == 0
 
 
-def test_an_upload_that_is_ended_leaves_nothing(person: Person, environment):
+def test_a_terminated_upload_leaves_nothing(person: Person, environment):
     path = begun(person, 5 * MEGABYTE)
     assert patch(person, path, 0, os.urandom(MEGABYTE)).status_code == 204
     assert tus(person, "DELETE", path).status_code == 204
@@ -204,21 +204,21 @@ def test_an_upload_that_is_ended_leaves_nothing(person: Person, environment):
         assert client[mongo.VIDEOS]["fs.chunks"].count_documents({"files_id": fid}) == 0
 
 
-def test_a_client_that_can_only_post_says_what_it_means(person: Person):
+def test_a_client_that_can_only_post_overrides_the_method(person: Person):
     path = begun(person, 1000)
     headers = {"X-HTTP-Method-Override": "PATCH", "Upload-Offset": "0", "Content-Type": BODY}
     assert tus(person, "POST", path, data=os.urandom(10), headers=headers).status_code == 204
     assert tus(person, "POST", path).status_code == 400
 
 
-def half_a_part(person: Person, path: str, offset: int, announced: int, sent: bytes) -> http.client.HTTPConnection:
-    """A PATCH of which only the beginning is sent; the connection is still open."""
+def half_a_part(person: Person, path: str, offset: int, length: int, sent: bytes) -> http.client.HTTPConnection:
+    """A PATCH of which only the beginning is sent, on an open connection."""
     url = urlsplit(person.url)
     connection = http.client.HTTPConnection(url.hostname, url.port, timeout=60)
     connection.putrequest("PATCH", path)
     for name, value in {
         "Authorization": f"Bearer {person.token}", "Tus-Resumable": "1.0.0", "Content-Type": BODY,
-        "Upload-Offset": str(offset), "Content-Length": str(announced),
+        "Upload-Offset": str(offset), "Content-Length": str(length),
     }.items():  # fmt: skip
         connection.putheader(name, value)
     connection.endheaders()
@@ -232,17 +232,17 @@ def locked(environment: dict[str, str], path: str) -> bool:
         return client[mongo.VIDEOS]["uploads"].find_one(upload) is not None
 
 
-def trickles(connection: http.client.HTTPConnection, ended: threading.Event) -> None:
-    """Some bytes now and then, so that the request is not ended for its slowness."""
+def sends_in_small_pieces(connection: http.client.HTTPConnection, ended: threading.Event) -> None:
+    """Stays above the minimum rate, so that the request is not ended."""
     while not ended.wait(0.2):
         connection.send(bytes(4096))
 
 
-def test_while_one_request_sends_another_is_refused(person: Person, environment):
+def test_a_second_request_is_refused_while_the_first_sends(person: Person, environment):
     path = begun(person, 10 * MEGABYTE)
     connection = half_a_part(person, path, 0, 10 * MEGABYTE, os.urandom(1000))
     ended = threading.Event()
-    sender = threading.Thread(target=trickles, args=(connection, ended))
+    sender = threading.Thread(target=sends_in_small_pieces, args=(connection, ended))
     sender.start()
     try:
         eventually(lambda: locked(environment, path), pause=0.01, what="the lock")
@@ -251,7 +251,7 @@ def test_while_one_request_sends_another_is_refused(person: Person, environment)
         ended.set()
         sender.join(60)
         connection.close()
-    # Every byte that the broken request brought counts.
+    # Every byte of the broken request counts.
     eventually(lambda: offset_of(person, path) >= 1000, what="the flush")
 
 
@@ -273,7 +273,7 @@ def test_half_a_gigabyte_survives_a_cut_connection_and_a_killed_gateway(roomy, s
 
 
 def sends_slowly(connection: http.client.HTTPConnection, file: BinaryIO) -> None:
-    """At most 20 MB/s, so that the server is gone before it is through."""
+    """At most 20 MB/s, so that the server is killed before the end."""
     with suppress(OSError):
         while piece := file.read(2 * MEGABYTE):
             connection.send(piece)
@@ -283,7 +283,7 @@ def sends_slowly(connection: http.client.HTTPConnection, file: BinaryIO) -> None
 def survives(person: Person, gateway: str, stack: Stack, environment: dict[str, str], file: BinaryIO) -> None:
     client = TusClient(f"{person.url}/files", headers={"Authorization": f"Bearer {person.token}"})
     named = {"filename": "large.mp4", "bitrate": "64"}
-    # tuspy leaves files open that it opens itself.
+    # tuspy does not close files that it opens itself.
     uploader = client.uploader(file_stream=file, chunk_size=50 * MEGABYTE, metadata=named)
     uploader.upload_chunk()
     path = urlsplit(uploader.url).path
@@ -292,7 +292,7 @@ def survives(person: Person, gateway: str, stack: Stack, environment: dict[str, 
     half_a_part(person, path, uploader.offset, 100 * MEGABYTE, file.read(20 * MEGABYTE)).close()
     cut_at = eventually(lambda: offset_of(person, path) == 70 * MEGABYTE and 70 * MEGABYTE, what="what came")
 
-    # One long request, in the middle of which the gateway dies.
+    # The gateway is killed in the middle of one long request.
     sender = half_a_part(person, path, cut_at, 400 * MEGABYTE, b"")
     trickle = threading.Thread(target=sends_slowly, args=(sender, file))
     trickle.start()

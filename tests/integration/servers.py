@@ -8,12 +8,10 @@ from typing import Any
 
 import pika
 
-from common.domain.job_repository import Jobs
 from common.messaging import topology
 from common.messaging.connection import BrokerConnection
 from common.runtime.settings import RabbitSettings
 from common.storage import mongo
-from common.storage.bucket import Bucket
 from gateway.jobs.store import Store
 from tests.waiting import eventually
 
@@ -30,7 +28,7 @@ def database(client: mongo.Client) -> Iterator[mongo.Db]:
 
 def store(db: mongo.Db, other_db: mongo.Db) -> Store:
     """Jobs and videos in one database, MP3s in the other."""
-    made = Store(Jobs(db), Bucket(db), Bucket(other_db))
+    made = Store.in_databases(db, other_db)
     made.ensure_indexes()
     return made
 

@@ -46,7 +46,7 @@ class OrphanedChunks:
             {"$match": {"_id": {"$lt": ObjectId.from_datetime(before)}}},
             {"$lookup": {"from": "fs.files", "localField": "_id", "foreignField": "_id", "as": "file"}},
             {"$match": {"file": []}},
-            # Uploads that can be resumed (gateway.uploads.resumable) are not orphaned.
+            # Uploads that can be resumed (gateway.uploads.repository) are not orphaned.
             {"$lookup": {"from": "uploads", "localField": "_id", "foreignField": "_id", "as": "upload"}},
             {"$match": {"upload": []}},
             {"$project": {"_id": 1}},

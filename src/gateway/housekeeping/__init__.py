@@ -1,1 +1,1 @@
-"""The background passes over the databases: retention, orphaned files, forgotten messages, migrations."""
+"""Background passes over the databases: retention, recovery of lost messages, orphaned files, migrations, adoption."""

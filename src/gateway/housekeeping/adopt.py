@@ -1,6 +1,6 @@
-"""`python -m gateway.housekeeping.adopt [--user EMAIL] [--dry-run]`: makes jobs for stored files that have none.
+"""`python -m gateway.housekeeping.adopt [--user EMAIL] [--dry-run]`: creates jobs for stored files that have none.
 
-For files of the first version or of other software, and for those whose jobs were lost. It may be repeated, and run
+For files of the first version or of other software, and for those whose jobs were lost. It is idempotent, and may run
 beside the services.
 """
 
@@ -23,8 +23,6 @@ from gateway.settings import StoreSettings
 
 @dataclass
 class Counts:
-    """What was found."""
-
     completed: int = 0
     queued: int = 0
     marked: int = 0
@@ -33,18 +31,18 @@ class Counts:
 
     def __str__(self) -> str:
         lines = [
-            f"Jobs: {self.completed} completed, {self.queued} to be converted.",
-            f"Files that were not marked and have a job: {self.marked}.",
+            f"Jobs: {self.completed} completed, {self.queued} queued.",
+            f"Files with a job that had no marker: {self.marked}.",
         ]
         if self.without_owner:
             lines.append(f"Files without an owner: {self.without_owner}. Name one with --user.")
         if self.without_video:
-            lines.append(f"MP3s that do not name their video: {self.without_video}. They are left as they are.")
+            lines.append(f"MP3s without the id of their video: {self.without_video}. They are not changed.")
         return "\n".join(lines)
 
 
 class Adoptions:
-    """Goes through both databases and makes the jobs; `user` owns what names no owner."""
+    """Creates the jobs for the files of both databases; `user` becomes the owner of files without one."""
 
     def __init__(self, store: Store, user: str | None, *, dry_run: bool) -> None:
         self._store = store
@@ -53,7 +51,7 @@ class Adoptions:
         self.counts = Counts()
 
     def run(self) -> Iterator[str]:
-        """A line for each job that is made, or with `dry_run` would be; raises StorageUnavailable."""
+        """Yields a line for each job that is created, or with `dry_run` would be; raises StorageUnavailable."""
         for videos in self._store.videos.adoption.files():
             yield from self._videos(videos)
         for mp3s in self._store.mp3s.adoption.files():
@@ -65,7 +63,7 @@ class Adoptions:
         results = self._store.mp3s.adoption.results(fids)
         self._mark([video.id for video in videos if video.id in jobs and not video.ours])
         for video in videos:
-            # One of ours that never had a job is being uploaded, or was refused.
+            # A file with the marker that never had a job is being uploaded, or was refused.
             if video.id not in jobs and (video.had_job or not video.ours):
                 yield from self._adopt(video.id, video, results.get(video.id))
 
@@ -90,14 +88,16 @@ class Adoptions:
             self.counts.without_owner += 1
             return
         name = next((file.filename for file in files if file.filename), "video")
-        if not self._dry_run and not self._make(video_fid, owner, name, video, mp3):
+        if not self._dry_run and not self._create(video_fid, owner, name, video, mp3):
             return
         self.counts.completed += mp3 is not None
         self.counts.queued += mp3 is None
         yield f"{video_fid}  {'completed' if mp3 else 'queued':<9}  {owner}  {one_line(name)}"
 
-    def _make(self, video_fid: ObjectId, owner: str, name: str, video: FoundFile | None, mp3: FoundFile | None) -> bool:
-        # The files first: if it is interrupted, they are kept, and the next run makes the job.
+    def _create(
+        self, video_fid: ObjectId, owner: str, name: str, video: FoundFile | None, mp3: FoundFile | None
+    ) -> bool:
+        # The files first: after an interruption they are kept, and the next run creates the job.
         if mp3 is not None and not self._store.mp3s.adoption.take(mp3, owner):
             return False
         if video is not None and not self._store.videos.adoption.take(video, owner):
@@ -107,10 +107,10 @@ class Adoptions:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Makes jobs for stored files that have none, and returns the exit code."""
+    """Creates jobs for stored files that have none, and returns the exit code."""
     parser = argparse.ArgumentParser(prog="adopt", description=main.__doc__)
-    parser.add_argument("--user", metavar="EMAIL", help="the account that gets files that name no owner")
-    parser.add_argument("--dry-run", action="store_true", help="show what would be done and change nothing")
+    parser.add_argument("--user", metavar="EMAIL", help="the account that becomes the owner of files without one")
+    parser.add_argument("--dry-run", action="store_true", help="show what would change, and change nothing")
     options = parser.parse_args(arguments)
     if options.user is not None and "@" not in options.user:
         parser.error("--user: give the account's full address, such as someone@example.com.")
@@ -123,7 +123,7 @@ def main(arguments: list[str] | None = None) -> int:
             for line in adoptions.run():
                 print(line)
     except TransientError as error:
-        sys.stderr.write(f"adopt: {error}. Run it again when MongoDB is available; what was done stays done.\n")
+        sys.stderr.write(f"adopt: {error}. Run it again when MongoDB is available; it continues where it stopped.\n")
         return 1
     print(adoptions.counts)
     return 0

@@ -1,16 +1,14 @@
-"""Changes of what the previous release stored, each made once and recorded in the collection `migrations`.
+"""Changes to what the previous release stored; the collection `migrations` records which ones are applied.
 
-A migration is repeatable: two processes may run it at the same time, and one that is interrupted starts again.
+A migration is idempotent: two processes may run it at the same time, and an interrupted one starts again.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from common.domain.jobs import FORMER_NOTIFIED
-from common.runtime.clock import now
-from common.storage.mongo import batches, failures
+from common.storage.mongo import batches
+from gateway.housekeeping.repository import HousekeepingRepository
 from gateway.jobs.store import Store
 
 log = logging.getLogger(__name__)
@@ -18,30 +16,26 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Migration:
-    """A change; `run` returns how many documents it changed and raises StorageUnavailable."""
+    """`run` returns how many documents it changed, and raises StorageUnavailable."""
 
     number: int
     name: str
-    run: Callable[[Store], int]
+    run: Callable[[Store, HousekeepingRepository], int]
 
 
-def run(store: Store) -> None:
-    """Makes all changes that are not recorded, in their order; raises StorageUnavailable."""
-    collection = store.jobs.collection.database["migrations"]
-    with failures():
-        done = {row["_id"] for row in collection.find({}, {"_id": 1})}
+def run(store: Store, repository: HousekeepingRepository) -> None:
+    """Applies the migrations that are not recorded, in their order; raises StorageUnavailable."""
+    applied = repository.applied_migrations()
     for migration in MIGRATIONS:
-        if migration.number not in done:
-            log.info("Migration %d begins: %s", migration.number, migration.name)
-            changed = migration.run(store)
-            record = {"name": migration.name, "done_at": now(), "changed": changed}
-            with failures():
-                collection.replace_one({"_id": migration.number}, record, upsert=True)
-            log.info("Migration %d is done: %d documents changed", migration.number, changed)
+        if migration.number not in applied:
+            log.info("Migration %d started: %s", migration.number, migration.name)
+            changed = migration.run(store, repository)
+            repository.record_migration(migration.number, migration.name, changed)
+            log.info("Migration %d completed: %d documents changed", migration.number, changed)
 
 
-def mark_files_of_jobs(store: Store) -> int:
-    """Gives our marker to the files that the jobs, the deleted ones included, show to be ours."""
+def mark_files_of_jobs(store: Store, _: HousekeepingRepository) -> int:
+    """Adds the marker to the files of all jobs, deleted ones included."""
     changed = 0
     for jobs in batches(store.jobs.files()):
         fids = [video_fid for video_fid, _ in jobs]
@@ -50,17 +44,11 @@ def mark_files_of_jobs(store: Store) -> int:
     return changed
 
 
-def rename_notified(store: Store) -> int:
-    """Renames the field that says whether the owner of a job was notified."""
-    rename: list[Mapping[str, Any]] = [
-        {"$set": {"notified": {"$or": ["$notified", f"${FORMER_NOTIFIED}"]}}},
-        {"$unset": FORMER_NOTIFIED},
-    ]
-    with failures():
-        return store.jobs.collection.update_many({FORMER_NOTIFIED: {"$exists": True}}, rename).modified_count
-
-
 MIGRATIONS = (
-    Migration(1, "mark the files of the jobs as ours", mark_files_of_jobs),
-    Migration(2, "rename the field that says whether the owner was notified", rename_notified),
+    Migration(1, "add the marker to the files of the jobs", mark_files_of_jobs),
+    Migration(
+        2,
+        "rename the field that says whether the owner was notified",
+        lambda _, repository: repository.rename_notified(),
+    ),
 )

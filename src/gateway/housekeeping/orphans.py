@@ -1,33 +1,42 @@
-"""The pass over stored files that nothing needs: it suspects them, and deletes those that were suspected before.
+"""The pass over orphaned files and chunks: it suspects them, and deletes those that an earlier pass suspected.
 
-A lost or partly restored collection must not cost files as well. What a record that is there shows to be orphaned is
-deleted; what follows from the absence of a record is kept until an operator confirms it, and so is everything when it
-is more than a small share. See docs/decisions/0017-orphaned-files.md.
+A lost or partly restored collection must not cost files as well. Files are deleted when an existing record shows that
+they are orphaned. When that follows only from a missing record, they are kept until an operator confirms it, and so is
+everything when it is more than a small share. See docs/decisions/0017-orphaned-files.md.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from enum import StrEnum
 
 from bson import ObjectId
 
-from common.domain.jobs import Status
+from common.domain.jobs import Job, Status
 from common.runtime.clock import now
 from common.storage.bucket import Bucket
 from common.storage.orphaned_chunks import ChunkGroup
 from common.storage.orphaned_files import OwnFile
-from gateway.housekeeping.orphan_reasons import Reason, reason_for_mp3, reason_for_video
 from gateway.jobs.store import Store
 from gateway.settings import HousekeepingSettings
-from gateway.uploads.resumable import Uploads
+from gateway.uploads.repository import UploadRepository
 
 log = logging.getLogger(__name__)
 
 _HOW = "delete them with: python -m gateway.housekeeping --delete-held"
 
 
-# Limited by ORPHAN_SHARE. A deleted job says itself that its files are to go; a lost one says nothing at all.
+class Reason(StrEnum):
+    """Why a file seems orphaned."""
+
+    JOB_DELETED = "job deleted"
+    SUPERSEDED = "superseded"
+    NOT_ACCEPTED = "not accepted"
+    JOB_LOST = "job lost"
+
+
+# ORPHAN_SHARE limits these. A tombstone proves that its files are to be deleted; a lost job proves nothing.
 _LIMITED = (Reason.SUPERSEDED, Reason.NOT_ACCEPTED)
 
 
@@ -44,22 +53,22 @@ class Cleanup:
 
 
 class OrphanCleanup:
-    """One pass; it may run at any time, beside the services and beside itself."""
+    """The pass may run at any time, beside the services and beside itself."""
 
-    def __init__(self, settings: HousekeepingSettings, store: Store, uploads: Uploads) -> None:
+    def __init__(self, settings: HousekeepingSettings, store: Store, uploads: UploadRepository) -> None:
         self._settings = settings
         self._store = store
         self._uploads = uploads
-        self._buckets = ((store.videos, self._of_videos), (store.mp3s, self._of_mp3s))
+        self._buckets = ((store.videos, self._reasons_of_videos), (store.mp3s, self._reasons_of_mp3s))
 
     def run(self, confirmed: int = 0) -> Cleanup:
         """Deletes what has been suspected for ORPHAN_GRACE, then suspects; raises StorageUnavailable.
 
-        `confirmed` files may be deleted whatever their number and reason: what an operator has been shown.
+        With `confirmed`, up to so many files are deleted for any reason: an operator has seen the number.
         """
         deleted = self._delete_files((Reason.JOB_DELETED,))
         reasons = (*_LIMITED, Reason.JOB_LOST) if confirmed else _LIMITED
-        due, limit = self._due(reasons), confirmed or self._limit()
+        due, limit = self._count_due(reasons), confirmed or self._limit()
         chunks = held = 0
         if due <= limit:
             deleted += self._delete_files(reasons)
@@ -67,18 +76,17 @@ class OrphanCleanup:
         else:
             held = due
         suspected = self._suspect_files()
-        chunks_suspected, torn = self._suspect_chunks()
-        lost = torn + sum(bucket.orphans.count((Reason.JOB_LOST,)) for bucket, _ in self._buckets)
+        chunks_suspected, chunks_lost = self._suspect_chunks()
+        lost = chunks_lost + sum(bucket.orphans.count((Reason.JOB_LOST,)) for bucket, _ in self._buckets)
         self._report(held, limit, lost)
         return Cleanup(suspected + chunks_suspected, deleted, chunks, held, lost)
 
     def _limit(self) -> int:
-        # The number of jobs and not of files: other software's files do not count, and a loss of jobs lowers it.
+        # A share of the jobs and not of the files: files of other software do not count, and lost jobs lower it.
         return max(self._settings.orphan_minimum, int(self._settings.orphan_share * self._store.jobs.estimate()))
 
-    def _due(self, reasons: Sequence[Reason]) -> int:
-        grace = self._settings.orphan_grace
-        files = sum(bucket.orphans.count(reasons, grace) for bucket, _ in self._buckets)
+    def _count_due(self, reasons: Sequence[Reason]) -> int:
+        files = sum(bucket.orphans.count(reasons, self._settings.orphan_grace) for bucket, _ in self._buckets)
         return files + sum(len(groups) for _, groups in self._due_chunks())
 
     def _report(self, held: int, limit: int, lost: int) -> None:
@@ -96,52 +104,43 @@ class OrphanCleanup:
 
     def _delete_files(self, reasons: Sequence[Reason]) -> int:
         count = 0
-        for bucket, reasons_now in self._buckets:
+        for bucket, current_reasons in self._buckets:
             while files := bucket.orphans.due(reasons, self._settings.orphan_grace):
-                still = reasons_now(files)
-                settled = self._settle(bucket, files, still)
-                gone = [file for file in files if still[file.id] == file.reason and bucket.orphans.delete(file)]
-                for file in gone:
+                current = current_reasons(files)
+                changed = _update_suspicions(bucket, files, current)
+                deleted = [file for file in files if current[file.id] == file.reason and bucket.orphans.delete(file)]
+                for file in deleted:
                     log.warning("Deleted the orphaned file %s: %s", file.id, file.reason)
-                count += len(gone)
-                if not gone and not settled:
+                count += len(deleted)
+                if not deleted and not changed:
                     break
         return count
 
     def _suspect_files(self) -> int:
-        before = now() - timedelta(seconds=self._settings.orphan_grace)
-        count = 0
-        for bucket, reasons_now in self._buckets:
-            for files in bucket.orphans.ours_before(before):
-                count += self._settle(bucket, files, reasons_now(files))
-        return count
+        return sum(
+            _update_suspicions(bucket, files, current_reasons(files))
+            for bucket, current_reasons in self._buckets
+            for files in bucket.orphans.ours_before(self._grace_ago())
+        )
 
-    def _settle(self, bucket: Bucket, files: Iterable[OwnFile], reasons: Mapping[ObjectId, Reason | None]) -> int:
-        """Writes the suspicions down that have changed; returns how many."""
-        changed: dict[Reason | None, list[OwnFile]] = {}
-        for file in files:
-            if reasons[file.id] != file.reason:
-                changed.setdefault(reasons[file.id], []).append(file)
-        return sum(bucket.orphans.suspect(reason, of_it) for reason, of_it in changed.items())
-
-    def _of_videos(self, files: Sequence[OwnFile]) -> dict[ObjectId, Reason | None]:
+    def _reasons_of_videos(self, files: Sequence[OwnFile]) -> dict[ObjectId, Reason | None]:
         jobs = self._store.jobs.many([file.id for file in files])
-        # A gateway that ended between the two has not noted it, and a failover may have lost the note.
-        unknown = [file.id for file in files if file.id in jobs and not file.had_job]
-        if unknown:
-            self._store.videos.accept(*unknown)
+        # A gateway that crashed after it created the job has not recorded it, and a failover may have lost the record.
+        unrecorded = [file.id for file in files if file.id in jobs and not file.had_job]
+        if unrecorded:
+            self._store.videos.accept(*unrecorded)
         return {file.id: reason_for_video(file, jobs.get(file.id), self._uploads.exists) for file in files}
 
-    def _of_mp3s(self, files: Sequence[OwnFile]) -> dict[ObjectId, Reason | None]:
+    def _reasons_of_mp3s(self, files: Sequence[OwnFile]) -> dict[ObjectId, Reason | None]:
         jobs = self._store.jobs.many([file.video_fid for file in files if file.video_fid])
-        stored = self._is_stored
+
+        def is_stored(mp3_fid: ObjectId) -> bool:
+            return self._store.mp3s.find(mp3_fid) is not None
+
         return {
-            file.id: reason_for_mp3(file, jobs.get(file.video_fid) if file.video_fid else None, stored)
+            file.id: reason_for_mp3(file, jobs.get(file.video_fid) if file.video_fid else None, is_stored)
             for file in files
         }
-
-    def _is_stored(self, mp3_fid: ObjectId) -> bool:
-        return self._store.mp3s.find(mp3_fid) is not None
 
     def _delete_chunks(self) -> int:
         count = 0
@@ -153,36 +152,68 @@ class OrphanCleanup:
         return count
 
     def _due_chunks(self) -> Iterator[tuple[Bucket, list[ChunkGroup]]]:
-        """Those that have been suspected for long enough and are still orphaned, in batches."""
+        """Chunks that have been suspected for ORPHAN_GRACE and are still orphaned, in batches."""
         for bucket, _ in self._buckets:
             chunks = bucket.orphaned_chunks
             for groups in chunks.due(self._settings.orphan_grace):
-                wanted = self._wanted(bucket, groups)
-                orphaned = [group for group in groups if group.file_id not in wanted and chunks.still_orphaned(group)]
+                needed = self._needed_by_jobs(bucket, groups)
+                orphaned = [group for group in groups if group.file_id not in needed and chunks.still_orphaned(group)]
                 chunks.acquit([group for group in groups if group not in orphaned])
                 yield bucket, orphaned
 
     def _suspect_chunks(self) -> tuple[int, int]:
         """Returns how many were suspected, and how many a job needs although their file has no record."""
-        before = now() - timedelta(seconds=self._settings.orphan_grace)
-        count = torn = 0
+        count = lost = 0
         for bucket, _ in self._buckets:
-            for groups in bucket.orphaned_chunks.groups(before):
-                wanted = self._wanted(bucket, groups)
-                torn += len(wanted)
-                ours = self._ours(groups)
+            for groups in bucket.orphaned_chunks.groups(self._grace_ago()):
+                needed = self._needed_by_jobs(bucket, groups)
+                lost += len(needed)
+                # Those with our marker, and those of a video whose job was deleted.
+                of_jobs = self._store.jobs.many([group.file_id for group in groups if not group.ours])
                 count += bucket.orphaned_chunks.suspect(
-                    group for group in groups if group.file_id in ours and group.file_id not in wanted
+                    group
+                    for group in groups
+                    if (group.ours or group.file_id in of_jobs) and group.file_id not in needed
                 )
-        return count, torn
+        return count, lost
 
-    def _ours(self, groups: Sequence[ChunkGroup]) -> set[ObjectId]:
-        """Those with our marker, and those of a video whose job was deleted."""
-        jobs = self._store.jobs.many([group.file_id for group in groups if not group.ours])
-        return {group.file_id for group in groups if group.ours} | set(jobs)
-
-    def _wanted(self, bucket: Bucket, groups: Sequence[ChunkGroup]) -> set[ObjectId]:
+    def _needed_by_jobs(self, bucket: Bucket, groups: Sequence[ChunkGroup]) -> set[ObjectId]:
         ids = [group.file_id for group in groups]
         if bucket is self._store.videos:
             return {fid for fid, job in self._store.jobs.many(ids).items() if job.status is not Status.DELETED}
         return self._store.jobs.results_among(ids)
+
+    def _grace_ago(self) -> datetime:
+        return now() - timedelta(seconds=self._settings.orphan_grace)
+
+
+def _update_suspicions(bucket: Bucket, files: Iterable[OwnFile], reasons: Mapping[ObjectId, Reason | None]) -> int:
+    """Stores the reasons that have changed; returns how many files they are of."""
+    changed: dict[Reason | None, list[OwnFile]] = {}
+    for file in files:
+        if reasons[file.id] != file.reason:
+            changed.setdefault(reasons[file.id], []).append(file)
+    return sum(bucket.orphans.suspect(reason, of_it) for reason, of_it in changed.items())
+
+
+def reason_for_video(file: OwnFile, job: Job | None, is_uploading: Callable[[ObjectId], bool]) -> Reason | None:
+    """Why a video seems orphaned; None when it does not."""
+    if job is not None:
+        return Reason.JOB_DELETED if job.status is Status.DELETED else None
+    if is_uploading(file.id):
+        return None
+    return Reason.JOB_LOST if file.had_job else Reason.NOT_ACCEPTED
+
+
+def reason_for_mp3(file: OwnFile, job: Job | None, is_stored: Callable[[ObjectId], bool]) -> Reason | None:
+    """Why an MP3 seems orphaned; None when it does not."""
+    if job is None:
+        # MP3s are stored only for jobs.
+        return Reason.JOB_LOST
+    if job.status is Status.DELETED:
+        return Reason.JOB_DELETED
+    # While the job is converting, its MP3 is stored before the job refers to it.
+    if job.mp3_fid == file.id or job.status is Status.CONVERTING:
+        return None
+    # A job that was restored from an older backup refers to an MP3 that has been replaced since.
+    return Reason.SUPERSEDED if job.mp3_fid is None or is_stored(job.mp3_fid) else Reason.JOB_LOST

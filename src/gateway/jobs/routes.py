@@ -1,14 +1,14 @@
-"""`/jobs`: what became of the uploads; list, show, follow, convert again, cancel, delete."""
+"""`/jobs`: list, show, follow, retry, cancel and delete jobs."""
 
 from flask import Blueprint, Response, jsonify, request, url_for
 
 from common.domain.jobs import Job
+from common.domain.outbox import Outbox
 from common.errors import NotFound
 from common.http.identity import Identity
 from common.http.validation import json_object, object_id, query_integer
 from gateway.jobs import transitions
 from gateway.jobs.events import Followers
-from gateway.jobs.outbox import Outbox
 from gateway.jobs.store import Store
 
 _DEFAULT_PAGE = 50
@@ -16,14 +16,13 @@ _MAX_PAGE = 200
 
 
 def blueprint(identity: Identity, store: Store, outbox: Outbox, followers: Followers) -> Blueprint:
-    """Routes `/jobs` and everything below."""
     routes = Blueprint("jobs", __name__)
 
     def owned(fid: str) -> Job:
         username = identity.username()
         job = store.jobs.owned(object_id(fid, "The job's id"), username)
         if job is None:
-            raise NotFound("There is no such job.")
+            raise NotFound("Job not found.")
         return job
 
     @routes.get("/jobs")
@@ -31,7 +30,7 @@ def blueprint(identity: Identity, store: Store, outbox: Outbox, followers: Follo
         username = identity.username()
         limit = query_integer("limit", _DEFAULT_PAGE, 1, _MAX_PAGE)
         before = request.args.get("before")
-        # One more than asked for tells whether there is a next page.
+        # One more than requested, which shows whether there is a next page.
         found = store.jobs.page(username, limit + 1, object_id(before, "before") if before else None)
         page, more = found[:limit], len(found) > limit
         following = url_for("jobs.index", limit=limit, before=str(page[-1].video_fid)) if more else None

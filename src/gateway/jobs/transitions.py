@@ -1,18 +1,19 @@
-"""What an owner may ask of a job besides deleting it: convert the video again, or stop converting it."""
+"""The changes of a job that its owner may ask for: retry and cancel. Deletion is in `gateway.jobs.store`."""
 
 from collections.abc import Mapping
 
 from common.domain.jobs import Job, Status
 from common.domain.options import ConversionOptions
+from common.domain.outbox import Outbox
 from common.errors import Conflict, NotFound
-from gateway.jobs.outbox import Outbox
 from gateway.jobs.store import Store
 
 
 def retry(store: Store, outbox: Outbox, job: Job, fields: Mapping[str, object] | None) -> Job:
-    """Queues an ended job again, with the options in `fields` instead of its own if given; returns it.
+    """Queues a job again that has ended, with the options in `fields` if they are given; returns it.
 
-    Raises Conflict when it has not ended, when nothing would be different, or without the video; Invalid for options.
+    Raises Conflict when the job has not ended, when the result would be the same, or without the video; Invalid for
+    invalid options.
     """
     options = dict(job.options) if fields is None else ConversionOptions.parse(fields).as_document()
     if not job.status.terminal:
@@ -28,20 +29,20 @@ def retry(store: Store, outbox: Outbox, job: Job, fields: Mapping[str, object] |
         raise Conflict("The video is no longer stored. Upload it again.", code="no_longer_stored")
     if not store.jobs.reopen(job.video_fid, options, ended=(job.status,), where=job.this_run):
         raise Conflict("The job was modified; reload it.", code="job_modified")
-    queued = _current(store, job)
-    outbox.announce(queued)
+    queued = _reload(store, job)
+    outbox.publish_job(queued)
     return queued
 
 
 def cancel(store: Store, job: Job) -> Job:
-    """Ends a job that is under way; returns it. Raises Conflict when it has ended."""
+    """Ends a job that is in progress; returns it. Raises Conflict when it has ended."""
     if not store.jobs.cancel(job.video_fid, job.this_run):
         raise Conflict("The job has ended already. Delete it if you do not want it.", code="job_ended")
-    return _current(store, job)
+    return _reload(store, job)
 
 
-def _current(store: Store, job: Job) -> Job:
+def _reload(store: Store, job: Job) -> Job:
     found = store.jobs.owned(job.video_fid, job.username)
     if found is None:
-        raise NotFound("There is no such job.")
+        raise NotFound("Job not found.")
     return found

@@ -1,1 +1,1 @@
-"""How a video arrives: `POST /upload`, and resumable uploads by the tus protocol at `/files`."""
+"""Uploads: `POST /upload`, and resumable uploads by the tus protocol at `/files`."""

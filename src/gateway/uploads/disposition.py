@@ -1,7 +1,8 @@
-"""Reads `Content-Disposition` of a part of a form: the field's name and the file's, in all the ways clients write them.
+"""Parses `Content-Disposition` of a part of a form: the field's name and the file's, in all forms that clients send.
 
 RFC 7578 (multipart/form-data), RFC 8187 (`filename*`), the HTML Standard (percent-encoded quotes and line ends), and
-clients that follow none of them.
+clients that follow none of them. werkzeug's `parse_options_header` does not read names in old code pages, nor with
+backslashes.
 """
 
 import re
@@ -10,28 +11,26 @@ from urllib.parse import unquote_to_bytes
 
 from common.domain.filenames import decode
 
-# A backslash escapes quotes and itself only: browsers send those of a name as they are.
-# The second form of a value is a name that ends in one: nothing else closes its quotes.
+# A backslash escapes only quotes and itself: browsers do not escape the backslashes of a name.
+# The second alternative is a name that ends in a backslash, which would otherwise escape the closing quote.
 _QUOTED = rb'"((?:[^"\\]++|\\["\\]?+)*+)"|"([^"]*)"'
 _PARAMETER = re.compile(rb";\s*([!#$%&'*+.^_`|~\w-]+)\s*=\s*(?:" + _QUOTED + rb'|([^;"]*))')
 _ESCAPED = re.compile(rb'\\(["\\])')
 _PERCENT = re.compile(rb"%(22|0[AaDd])")
 _EXTENDED = re.compile(rb"([\w.:-]*)'[\w-]*'(.*)", re.DOTALL)
-# Character sets that `filename*` may name; RFC 8187 asks for the first.
+# Character sets that `filename*` may name; RFC 8187 requires the first.
 _CHARSETS = re.compile(r"utf-?8|us-ascii|iso-8859-\d+|windows-\d+|cp\d+|koi8-[ru]|shift_jis|gb\w+|big5|euc-\w+", re.I)
 
 
 @dataclass(frozen=True)
 class Disposition:
-    """What a part is."""
-
     name: str
+    # None for a part that is not a file; empty for a file input in which no file was chosen.
     filename: str | None
-    """`None` for a part that is not a file; empty for a file input in which no file was chosen."""
 
 
 def parse(header: bytes) -> Disposition:
-    """The value of the header, as it came; unusable parameters are ignored."""
+    """Ignores invalid parameters."""
     found: dict[str, bytes] = {}
     extended: str | None = None
     for match in _PARAMETER.finditer(header):
@@ -48,7 +47,7 @@ def parse(header: bytes) -> Disposition:
 
 
 def _extended(value: bytes) -> str | None:
-    """The text of `charset'language'percent-encoded`; None when it is not that."""
+    """Decodes `charset'language'percent-encoded`; None when the value is invalid."""
     match = _EXTENDED.fullmatch(value)
     if match is None:
         return None

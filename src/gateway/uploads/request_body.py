@@ -1,6 +1,6 @@
-"""Ends request bodies that arrive too slowly, and reports those that end early.
+"""Ends request bodies that arrive too slowly, and detects incomplete ones.
 
-nginx passes uploads on as they arrive, so a slow client would hold a thread of gunicorn for as long as it likes.
+nginx does not buffer uploads, so a slow client could hold a thread of gunicorn without a limit.
 """
 
 import contextlib
@@ -16,12 +16,11 @@ from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 
 from common.errors import BadRequest, RequestTimeout
 
-# s between two looks at the deadlines.
-_EVERY = 0.5
+_CHECK_INTERVAL = 0.5  # s
 
 
 class Deadlines:
-    """Stops the receiving of sockets whose deadline has passed: `recv` in another thread then returns the end."""
+    """Shuts down reading from sockets whose deadline has passed: `recv` in another thread then returns b""."""
 
     def __init__(self) -> None:
         self._deadlines: dict[socket.socket, float] = {}
@@ -30,11 +29,11 @@ class Deadlines:
 
     @contextlib.contextmanager
     def until(self, sock: socket.socket, deadline: float) -> Iterator[None]:
-        """Receiving from the socket must end before `deadline` (of `time.monotonic`) while the block runs."""
+        """Applies the deadline (of `time.monotonic`) to the socket while the block runs."""
         with self._lock:
             self._deadlines[sock] = deadline
             if self._thread is None:
-                # Started here and not with the application, which may be created before a fork.
+                # Not in `__init__`, which may run before a fork.
                 self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
                 self._thread.start()
         try:
@@ -45,7 +44,7 @@ class Deadlines:
 
     def _run(self) -> None:
         while True:
-            time.sleep(_EVERY)
+            time.sleep(_CHECK_INTERVAL)
             now = time.monotonic()
             with self._lock:
                 for sock, deadline in self._deadlines.items():
@@ -55,20 +54,20 @@ class Deadlines:
 
 
 class SocketBody:
-    """A body of known length, read from its socket past gunicorn's buffers, which take more than twice the time.
+    """Reads a body of known length directly from its socket: gunicorn's buffers take more than twice the time.
 
-    Uses what is no documented interface of gunicorn: the `reader` of its body has the bytes that were received with
-    the headers, and the `length` that is left, which gunicorn would otherwise try to read after the response.
+    Uses undocumented attributes of gunicorn's body: its `reader` has the bytes that were received with the headers, and
+    the `length` that is left, which gunicorn would otherwise try to read after the response.
     """
 
     def __init__(self, sock: socket.socket, body: Any) -> None:
-        """`body` is gunicorn's."""
+        """`body` is the `wsgi.input` of gunicorn."""
         self._sock = sock
         self._reader = body.reader
         self._ahead: bytes | None = None
 
     def read(self, size: int) -> bytes:
-        """The next bytes, at most `size`, which must not be more than are left; b"" when the connection has ended."""
+        """Returns at most `size` bytes, b"" when the connection has ended; `size` must not exceed what is left."""
         if self._ahead is None:
             received, length = self._reader.unreader.take_buffered(), self._reader.length
             self._reader.unreader.unread(received[length:])
@@ -83,9 +82,9 @@ class SocketBody:
 
 
 class TimedBody(io.RawIOBase):
-    """`wsgi.input`: returns everything that arrived, then raises RequestTimeout or BadRequest if that is not all.
+    """`wsgi.input`: returns everything that arrived, then raises RequestTimeout or BadRequest if that is incomplete.
 
-    Only the time spent in waiting for the client counts, not what happens between two reads.
+    Only the time spent waiting for the client counts, not the time between two reads.
     """
 
     def __init__(
@@ -99,7 +98,7 @@ class TimedBody(io.RawIOBase):
     ) -> None:
         """At least `minimum` bytes must arrive in `timeout` s; `length` is None for a chunked body.
 
-        `read` returns b"" at the end only.
+        `read` must return b"" only at the end.
         """
         super().__init__()
         self._read = read
@@ -112,17 +111,15 @@ class TimedBody(io.RawIOBase):
         self._error: RequestTimeout | BadRequest | None = None
 
     def readable(self) -> bool:
-        """Always true."""
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        """As `read`."""
         data = self.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """At most `size` bytes, b"" at the end; all that is left without a size."""
+        """Returns at most `size` bytes, b"" at the end; without a size, all that is left."""
         if size is None or size < 0:
             return self.readall()
         if self._error is not None:
@@ -141,7 +138,7 @@ class TimedBody(io.RawIOBase):
         data, failed = b"", True
         with self._until(deadline), contextlib.suppress(OSError, ParseException):
             data = self._read(wanted)
-            # The end of a chunked body is marked: without the mark, gunicorn raises.
+            # gunicorn raises for a chunked body without its end marker.
             failed = not data and self._missing is not None
         now = time.monotonic()
         if self._missing is not None:
@@ -149,7 +146,7 @@ class TimedBody(io.RawIOBase):
         if now >= deadline and (failed or len(data) < wanted):
             self._error = RequestTimeout("The request arrived too slowly and was ended. Try a better connection.")
         elif failed:
-            self._error = BadRequest("The body of the request ended early, or is not well-formed.")
+            self._error = BadRequest("The body of the request ended early, or is malformed.")
         self._due -= len(data)
         self._time_left = max(0.0, deadline - now)
         if self._due <= 0:
@@ -158,7 +155,7 @@ class TimedBody(io.RawIOBase):
 
 
 class TimedBodies:
-    """WSGI middleware that gives the application a `TimedBody`."""
+    """WSGI middleware that replaces `wsgi.input` by a `TimedBody`."""
 
     def __init__(self, app: WSGIApplication, *, minimum_rate: int, timeout: float) -> None:
         """`minimum_rate` is in bytes/s, averaged over `timeout` s."""
@@ -168,7 +165,6 @@ class TimedBodies:
         self._deadlines = Deadlines()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Calls the application."""
         sock = environ.get("gunicorn.socket")
         if sock is not None:
             body = environ["wsgi.input"]

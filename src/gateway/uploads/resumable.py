@@ -1,172 +1,187 @@
-"""Uploads that may be interrupted: what the collection `uploads` knows until their last byte is there.
+"""Receives the parts of resumable uploads: bytes that arrived before a connection broke count."""
 
-Their bytes are GridFS chunks of the video that they become. Any replica can take the next part: the offset and a lock
-with a lease are in MongoDB. The lock's token fences: who has lost it can neither move the offset nor finish.
-"""
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import IO
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
-from uuid import uuid4
+from flask import request
 
-from bson import ObjectId
-from pymongo import ReturnDocument
+from common.errors import (
+    BadRequest,
+    Conflict,
+    Gone,
+    Locked,
+    PermanentError,
+    RejectedError,
+    RequestTimeout,
+    TooLarge,
+    UnsupportedType,
+)
+from common.runtime import metrics
+from common.storage.writer import GridWriter
+from gateway.jobs.store import Store
+from gateway.uploads.acceptance import UploadAcceptance
+from gateway.uploads.media_type import HEAD, TypeCheck
+from gateway.uploads.repository import LEASE, Upload, UploadRepository
+from gateway.uploads.tus_headers import Checksum
 
-from common.errors import Locked
-from common.runtime.clock import now
-from common.storage.mongo import Db, Document, failures
-
-# s. A replica that was killed holds its uploads for so long; clients try again for longer than that.
-LEASE = 10.0
-# Where the video's file keeps the header Upload-Metadata, which clients may ask for after the end of the upload.
-HEADER = "upload_metadata"
-
-
-@dataclass(frozen=True)
-class Upload:
-    """An unfinished upload as last seen; `id` is the video's."""
-
-    id: ObjectId
-    username: str
-    filename: str
-    length: int
-    offset: int
-    expires_at: datetime
-    options: Mapping[str, Any] = field(default_factory=dict)
-    # The header Upload-Metadata as it was sent.
-    header: str = ""
-    token: str = ""
-    # How often it was locked: the bytes of a later request are not an earlier one's to replace.
-    turn: int = 0
-    # Whether its job is made.
-    done: bool = False
-
-    @property
-    def expired(self) -> bool:
-        """Whether it may not go on."""
-        return self.expires_at <= now()
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """What the video's file will carry."""
-        return {"username": self.username, HEADER: self.header}
+_READ_SIZE = 256 * 1024  # bytes
+_LOCK_TIMEOUT = 3.0  # s
+_RENEW = LEASE / 4  # s between two updates of the offset, which renew the lock
 
 
-class Uploads:
-    """The unfinished uploads; every method raises StorageUnavailable when MongoDB does not answer."""
+class ResumableUploads:
+    """Stores, completes and ends uploads; the body of a part is that of the current request."""
 
-    def __init__(self, db: Db, lifetime: float) -> None:
-        self._collection = db["uploads"]
-        self._lifetime = timedelta(seconds=lifetime)
+    def __init__(self, store: Store, uploads: UploadRepository, acceptance: UploadAcceptance) -> None:
+        self._store = store
+        self._uploads = uploads
+        self._acceptance = acceptance
 
-    def ensure_indexes(self) -> None:
-        """Creates the index of the search for expired uploads."""
-        with failures():
-            self._collection.create_index([("expires_at", 1)])
+    def receive(self, seen: Upload, checksum: Checksum | None) -> int:
+        """Stores the body behind `seen.offset`; creates the job after the last part; returns the new offset.
 
-    def create(self, username: str, filename: str, length: int, options: Mapping[str, Any], header: str = "") -> Upload:
-        """Begins an upload of `length` bytes."""
-        document: Document = {
-            "_id": ObjectId(), "username": username, "filename": filename, "length": length, "offset": 0,
-            "options": dict(options), "header": header, "lock": None,
-            "created_at": now(), "expires_at": now() + self._lifetime,
-        }  # fmt: skip
-        with failures():
-            self._collection.insert_one(document)
-        return _upload(document)
+        Raises Locked, Gone, Conflict when the offset is another one, UnsupportedType for a file that is no video (which
+        ends the upload), ChecksumMismatch (which changes nothing), and RequestTimeout or BadRequest for an incomplete
+        body, of which everything that arrived is kept unless it has a checksum.
+        """
+        with self._locked(seen) as upload:
+            if upload is None:
+                raise Gone("The upload has ended.")
+            try:
+                offset = self._store_part(upload, seen.offset, checksum)
+            except UnsupportedType:
+                self._end(upload)
+                raise
+            metrics.UPLOADED_BYTES.inc(offset - upload.offset)
+            return offset
 
-    def owned(self, upload_id: ObjectId, username: str) -> Upload | None:
-        """The user's own upload, expired or not."""
-        with failures():
-            document = self._collection.find_one({"_id": upload_id, "username": username})
-        return _upload(document) if document else None
+    def complete(self, seen: Upload) -> None:
+        """Creates the job of an upload whose last request stored all bytes and ended before it did so."""
+        with self._locked(seen) as upload:
+            if upload is not None:
+                self._acceptance.complete(upload)
 
-    def lock(self, upload_id: ObjectId) -> Upload | None:
-        """Takes the upload for one request; None when it is gone. Raises Locked while another request has it."""
-        token, moment = uuid4().hex, now()
-        free = [{"lock": None}, {"lock.until": {"$lt": moment}}]
-        with failures():
-            document = self._collection.find_one_and_update(
-                {"_id": upload_id, "$or": free},
-                {
-                    "$set": {"lock": {"token": token, "until": moment + timedelta(seconds=LEASE)}},
-                    "$inc": {"turn": 1},
-                },
-                return_document=ReturnDocument.AFTER,
+    def terminate(self, seen: Upload) -> None:
+        """Ends the upload, and deletes the job that it may have become; raises Locked."""
+        with self._locked(seen) as upload:
+            if upload is not None and not self._uploads.delete(upload):
+                raise Locked("Another request has taken over this upload. Try again in a few seconds.")
+        self._store.refuse(seen.id, seen.username, seen.filename)
+
+    @contextlib.contextmanager
+    def _locked(self, seen: Upload) -> Iterator[Upload | None]:
+        """Locks the upload, None when it does not exist; releases the lock when the block fails.
+
+        Raises Locked. A request that was just interrupted releases its lock soon: hence the retries.
+        """
+        deadline = time.monotonic() + _LOCK_TIMEOUT
+        while True:
+            try:
+                upload = self._uploads.lock(seen.id)
+                break
+            except Locked:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(0.1)
+        try:
+            yield upload
+        except BaseException:
+            if upload is not None:
+                self._uploads.release(upload)
+            raise
+
+    def _store_part(self, upload: Upload, offset: int, checksum: Checksum | None) -> int:
+        if upload.offset != offset:
+            raise offset_mismatch(upload.offset)
+        try:
+            writer = self._store.videos.resume(
+                upload.id, upload.offset, upload.filename, "video/*", upload.metadata, turn=upload.turn
             )
-            if document is None and self._collection.find_one({"_id": upload_id}, {"_id": 1}):
-                raise Locked("Another request is sending this upload. Try again in a few seconds.")
-        return _upload(document, token) if document else None
+        except PermanentError as error:
+            if not self._end(upload):
+                raise Locked("Another request has taken over this upload. Ask for its offset and continue.") from error
+            raise Gone("The stored part of this upload is damaged. Start a new upload: POST /files.") from error
+        try:
+            part = _Part(self._uploads, upload, writer, checksum)
+            interrupted = part.read(request.stream)
+            part.check(interrupted)
+            part.save_offset()
+            offset = writer.suspend()
+        finally:
+            writer.leave()
+        self._uploads.advance(upload, offset, release=offset < upload.length)
+        if offset == upload.length:
+            self._acceptance.complete(upload)
+        if interrupted is not None:
+            raise interrupted
+        return offset
 
-    def advance(self, upload: Upload, offset: int, *, release: bool = False) -> None:
-        """Notes that `offset` bytes are stored, renews or releases the lock; raises Locked when it was lost."""
-        until = now() + timedelta(seconds=LEASE)
-        change: Document = {"offset": offset, "expires_at": now() + self._lifetime, "lock.until": until}
-        if release:
-            del change["lock.until"]
-            change["lock"] = None
-        with failures():
-            result = self._collection.update_one({"_id": upload.id, "lock.token": upload.token}, {"$set": change})
-        if result.matched_count == 0:
-            raise Locked("Another request has taken this upload over. Ask where it is and go on from there.")
-
-    def release(self, upload: Upload) -> None:
-        """Gives the lock back, if it is still ours."""
-        with failures():
-            self._collection.update_one({"_id": upload.id, "lock.token": upload.token}, {"$set": {"lock": None}})
-
-    def expiry(self) -> datetime:
-        """When an upload expires that gets a part now."""
-        return now() + self._lifetime
-
-    def exists(self, upload_id: ObjectId) -> bool:
-        """Whether there is such an unfinished upload."""
-        with failures():
-            return self._collection.find_one({"_id": upload_id}, {"_id": 1}) is not None
-
-    def forget(self, upload: Upload) -> bool:
-        """Removes what is known, if the lock is still ours; tells whether it was. The chunks are the caller's."""
-        with failures():
-            return self._collection.delete_one({"_id": upload.id, "lock.token": upload.token}).deleted_count == 1
-
-    def complete(self, grace: float) -> list[Upload]:
-        """Those that have all their bytes, but whose request ended `grace` seconds ago before it made the job."""
-        whole = {"$expr": {"$eq": ["$offset", "$length"]}, "expires_at": {"$lt": now() + self._lifetime - _s(grace)}}
-        with failures():
-            return [_upload(row) for row in self._collection.find(whole)]
-
-    def expired(self) -> list[ObjectId]:
-        """Those that nobody may continue."""
-        with failures():
-            return [row["_id"] for row in self._collection.find(self._abandoned(), {"_id": 1})]
-
-    def forget_expired(self, upload_id: ObjectId) -> bool:
-        """Removes what is known, unless somebody went on with it meanwhile; tells whether it did."""
-        free = [{"lock": None}, {"lock.until": {"$lt": now()}}]
-        with failures():
-            return self._collection.delete_one({"_id": upload_id, **self._abandoned(), "$or": free}).deleted_count == 1
-
-    @staticmethod
-    def _abandoned() -> Document:
-        # What has all its bytes is a job, or about to become one.
-        return {"expires_at": {"$lte": now()}, "$expr": {"$lt": ["$offset", "$length"]}}
+    def _end(self, upload: Upload) -> bool:
+        """Deletes the upload and its bytes; False when the lock was lost."""
+        if not self._uploads.delete(upload):
+            return False
+        self._store.videos.delete(upload.id)
+        return True
 
 
-def _s(seconds: float) -> timedelta:
-    return timedelta(seconds=seconds)
+class _Part:
+    """The bytes of one request on their way into the database."""
+
+    def __init__(self, uploads: UploadRepository, upload: Upload, writer: GridWriter, checksum: Checksum | None):
+        self._uploads = uploads
+        self._upload = upload
+        self._writer = writer
+        self._checksum = checksum
+        self._hash = checksum.new_hash() if checksum else None
+        self._type = TypeCheck(writer.tail if upload.offset < HEAD else None)
+        self._saved_at = time.monotonic()
+
+    def read(self, stream: IO[bytes]) -> RejectedError | None:
+        """Reads the body to its end; returns the error when it is incomplete."""
+        left = self._upload.length - self._upload.offset
+        try:
+            while data := stream.read(min(_READ_SIZE, left + 1)):
+                left -= len(data)
+                if left < 0:
+                    raise TooLarge("The body is longer than the upload, as its Upload-Length says.")
+                self._write(data)
+        except RequestTimeout:
+            return RequestTimeout("The upload was too slow and was ended. Ask for its offset and continue.")
+        except BadRequest:
+            return BadRequest("The body ended early. Ask for the offset of the upload and continue.")
+        return None
+
+    def check(self, interrupted: RejectedError | None) -> None:
+        """Raises when the bytes must not count: not a video, or an incomplete or wrong body with a checksum."""
+        if self._writer.size == self._upload.length:
+            self._type.finish()
+        if self._checksum is not None and self._hash is not None:
+            if interrupted is not None:
+                raise interrupted
+            self._checksum.verify(self._hash)
+
+    def _write(self, data: bytes) -> None:
+        self._type.feed(data)
+        if self._hash is not None:
+            self._hash.update(data)
+        # Before the write: after a long pause of the client, another request may have the lock.
+        if time.monotonic() - self._saved_at >= _RENEW:
+            self.save_offset()
+        self._writer.write(data)
+
+    def save_offset(self) -> None:
+        """Records what is stored, and renews the lock; raises Locked when it was lost."""
+        # Bytes with a checksum count only when all have arrived.
+        stored = self._upload.offset if self._hash is not None else self._writer.stored
+        self._uploads.advance(self._upload, stored)
+        self._saved_at = time.monotonic()
 
 
-def _upload(document: Mapping[str, Any], lock: str | None = None) -> Upload:
-    return Upload(
-        id=document["_id"],
-        username=document["username"],
-        filename=document["filename"],
-        length=document["length"],
-        offset=document["offset"],
-        expires_at=document["expires_at"],
-        options=document.get("options") or {},
-        header=document.get("header") or "",
-        token=lock or "",
-        turn=document.get("turn", 0),
+def offset_mismatch(offset: int) -> Conflict:
+    return Conflict(
+        f"The upload is at byte {offset}. Continue from there.",
+        code="offset_mismatch",
+        headers={"Upload-Offset": str(offset)},
     )

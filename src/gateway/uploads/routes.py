@@ -1,4 +1,4 @@
-"""`POST /upload`: a video is stored, its job recorded and announced, or nothing stays behind."""
+"""`POST /upload`: stores a video, creates its job and publishes it, or leaves nothing behind."""
 
 import contextlib
 
@@ -18,9 +18,12 @@ from gateway.uploads.multipart import Receiver
 
 
 def blueprint(
-    settings: GatewaySettings, identity: Identity, store: Store, intake: UploadAcceptance, transfers: ConcurrencyLimiter
+    settings: GatewaySettings,
+    identity: Identity,
+    store: Store,
+    acceptance: UploadAcceptance,
+    transfers: ConcurrencyLimiter,
 ) -> Blueprint:
-    """Routes `/upload`."""
     routes = Blueprint("uploads", __name__)
 
     @routes.post("/upload")
@@ -43,8 +46,8 @@ def blueprint(
         with contextlib.closing(Receiver(request, settings.max_upload_mb, create)) as receiver:
             receiver.receive()
             options = ConversionOptions.parse(receiver.fields)
-            video_fid = receiver.finish()
-            metrics.UPLOADED_BYTES.inc(receiver.size)
-            return intake.accept(video_fid, username, receiver.filename, options.as_document())
+            video_fid, size = receiver.finish()
+            metrics.UPLOADED_BYTES.inc(size)
+            return acceptance.accept(video_fid, username, receiver.filename, options.as_document())
 
     return routes

@@ -1,7 +1,7 @@
 """The tus 1.0.0 protocol for resumable uploads at `/files`: https://tus.io/protocols/resumable-upload
 
-Core, creation, creation-with-upload, termination, expiration and checksum. The id of an upload is the id of the video:
-when its last byte has arrived, `/jobs/<id>` is its job.
+The core protocol and the extensions creation, creation-with-upload, termination, expiration and checksum. The id of an
+upload is the id of the video: after its last byte, `/jobs/<id>` is its job.
 """
 
 from collections.abc import Callable
@@ -11,107 +11,103 @@ from bson import ObjectId
 from flask import Blueprint, Response, request
 
 from common.domain.options import ConversionOptions
-from common.errors import (
-    BadRequest,
-    Gone,
-    Locked,
-    NotFound,
-    PreconditionFailed,
-    TooLarge,
-    UnsupportedType,
-)
+from common.errors import BadRequest, Gone, NotFound, PreconditionFailed
 from common.http.identity import Identity
 from common.http.validation import object_id
 from common.runtime.concurrency import ConcurrencyLimiter
 from gateway.jobs.store import Store
 from gateway.settings import GatewaySettings
-from gateway.uploads import checksum, metadata
-from gateway.uploads.multipart import MEGABYTE
-from gateway.uploads.parts import Parts, moved_on
-from gateway.uploads.resumable import HEADER, Upload, Uploads
+from gateway.uploads import tus_headers
+from gateway.uploads.multipart import MEGABYTE, too_large
+from gateway.uploads.repository import HEADER, Upload, UploadRepository
+from gateway.uploads.resumable import ResumableUploads, offset_mismatch
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,termination,expiration,checksum"
-BODY = "application/offset+octet-stream"
 
 
 class Tus:
-    """The protocol's methods, each a view."""
+    """A view for each method of the protocol."""
 
     def __init__(
         self,
         settings: GatewaySettings,
         identity: Identity,
         store: Store,
-        uploads: Uploads,
-        parts: Parts,
+        uploads: UploadRepository,
+        resumable: ResumableUploads,
         *,
         transfers: ConcurrencyLimiter,
     ) -> None:
-        self._limit_mb = settings.max_upload_mb
+        self._limit = settings.max_upload_mb * MEGABYTE
         self._identity = identity
         self._store = store
         self._uploads = uploads
-        self._parts = parts
+        self._resumable = resumable
         self._transfers = transfers
 
     def blueprint(self) -> Blueprint:
-        """Routes `/files`."""
         routes = Blueprint("tus", __name__)
-        routes.before_request(_one_version)
-        routes.after_request(_tell_the_version)
-        for method, view in {"OPTIONS": self.abilities, "POST": self.create}.items():
-            _add(routes, "/files", method, view)
-        one: dict[str, Callable[..., Response]] = {
-            "OPTIONS": self.abilities, "HEAD": self.show, "PATCH": self.append, "DELETE": self.terminate,
-            "POST": self.overridden,
+        routes.before_request(_require_version)
+        routes.after_request(_add_version)
+        views: dict[str, Callable[[str], Response]] = {
+            "OPTIONS": self.options, "HEAD": self.show, "PATCH": self.append, "DELETE": self.terminate,
         }  # fmt: skip
-        for method, view in one.items():
-            _add(routes, "/files/<fid>", method, view)
+
+        @routes.route("/files", methods=["OPTIONS", "POST"], provide_automatic_options=False)
+        def uploads() -> Response:
+            return self.create() if request.method == "POST" else self.options()
+
+        @routes.route("/files/<fid>", methods=[*views, "POST"], provide_automatic_options=False)
+        def upload(fid: str) -> Response:
+            # Some clients can send only GET and POST.
+            override = request.headers.get("X-HTTP-Method-Override", "").upper()
+            view = views.get(override if request.method == "POST" else request.method)
+            if view is None:
+                raise BadRequest("Send PATCH, or POST with X-HTTP-Method-Override: PATCH.")
+            return view(fid)
+
         return routes
 
-    def abilities(self, fid: str = "") -> Response:
-        """OPTIONS: what is spoken here; asks for no token."""
+    def options(self, fid: str = "") -> Response:
+        """OPTIONS, without a token: the version, the extensions and the limits."""
         del fid
         headers = {
             "Tus-Version": VERSION,
             "Tus-Extension": EXTENSIONS,
-            "Tus-Max-Size": str(self._limit_mb * MEGABYTE),
-            "Tus-Checksum-Algorithm": checksum.ALGORITHMS,
+            "Tus-Max-Size": str(self._limit),
+            "Tus-Checksum-Algorithm": tus_headers.CHECKSUM_ALGORITHMS,
         }
         return Response(status=204, headers=headers)
 
     def create(self) -> Response:
-        """POST: begins an upload, with its first bytes if they are in the body."""
+        """POST: creates an upload, and stores its first bytes if the request has a body."""
         username = self._identity.username()
-        length = _number_of_bytes("Upload-Length")
+        length = tus_headers.number_of_bytes("Upload-Length")
         if "Upload-Concat" in request.headers:
-            raise BadRequest("Uploads cannot be put together from several ones here. Send the file as one upload.")
+            raise BadRequest("The concatenation of uploads is not supported. Send the file as one upload.")
         if length == 0:
             raise BadRequest("The file is empty.")
-        if length > self._limit_mb * MEGABYTE:
-            raise TooLarge(
-                f"The file is larger than {self._limit_mb} MB, the most that is accepted here.",
-                headers={"Tus-Max-Size": str(self._limit_mb * MEGABYTE)},
-            )
+        if length > self._limit:
+            raise too_large(self._limit, {"Tus-Max-Size": str(self._limit)})
         header = request.headers.get("Upload-Metadata", "")
-        filename, fields = metadata.parse(header)
+        filename, fields = tus_headers.metadata(header)
         options = ConversionOptions.parse(fields)
         has_body = bool(request.content_length) or "Transfer-Encoding" in request.headers
-        expected = checksum.expected(request.headers.get("Upload-Checksum"))
+        checksum = tus_headers.checksum()
         if has_body:
-            _refuse_other_bodies()
-            _refuse_more_than(length)
+            tus_headers.check_body_type()
+            tus_headers.check_body_length(length)
         upload = self._uploads.create(username, filename, length, options.as_document(), header)
-        offset = self._receive(upload, expected) if has_body else 0
+        offset = self._receive(upload, checksum) if has_body else 0
         response = self._state(upload, offset, 201)
         response.headers["Location"] = f"/files/{upload.id}"
         return response
 
     def show(self, fid: str) -> Response:
-        """HEAD: how far it is."""
+        """HEAD: the offset and the metadata."""
         upload = self._own(fid)
-        self._finish(upload)
+        self._complete(upload)
         response = self._state(upload, upload.offset, 200)
         response.headers["Upload-Length"] = str(upload.length)
         if upload.header:
@@ -119,52 +115,41 @@ class Tus:
         return response
 
     def append(self, fid: str) -> Response:
-        """PATCH: the next bytes."""
+        """PATCH: stores the next bytes."""
         upload = self._own(fid)
-        _refuse_other_bodies()
-        offset = _number_of_bytes("Upload-Offset")
-        expected = checksum.expected(request.headers.get("Upload-Checksum"))
+        tus_headers.check_body_type()
+        offset = tus_headers.number_of_bytes("Upload-Offset")
+        checksum = tus_headers.checksum()
         if offset != upload.offset:
-            raise moved_on(upload.offset)
-        _refuse_more_than(upload.length - offset)
+            raise offset_mismatch(upload.offset)
+        tus_headers.check_body_length(upload.length - offset)
         if offset == upload.length:
-            self._finish(upload)
-            return self._state(upload, offset, 204)
-        return self._state(upload, self._receive(upload, expected), 204)
+            self._complete(upload)
+        else:
+            offset = self._receive(upload, checksum)
+        return self._state(upload, offset, 204)
 
     def terminate(self, fid: str) -> Response:
-        """DELETE: ends it, and the job that it may have become."""
-        upload = self._own(fid)
-        mine = self._parts.take(upload)
-        if mine is not None and not self._uploads.forget(mine):
-            raise Locked("Another request has taken over this upload. Try again in a few seconds.")
-        self._store.refuse(upload.id, upload.username, upload.filename)
+        """DELETE: ends the upload, and deletes the job that it may have become."""
+        self._resumable.terminate(self._own(fid))
         return Response(status=204)
 
-    def overridden(self, fid: str) -> Response:
-        """POST: any of them, for clients that can send GET and POST only."""
-        views = {"PATCH": self.append, "DELETE": self.terminate, "HEAD": self.show}
-        view = views.get(request.headers.get("X-HTTP-Method-Override", "").upper())
-        if view is None:
-            raise BadRequest("Send PATCH, or POST with X-HTTP-Method-Override: PATCH.")
-        return view(fid)
-
-    def _receive(self, upload: Upload, expected: checksum.Checksum | None) -> int:
+    def _receive(self, upload: Upload, checksum: tus_headers.Checksum | None) -> int:
         with self._transfers.held(upload.username):
-            return self._parts.receive(upload, expected)
+            return self._resumable.receive(upload, checksum)
 
     def _own(self, fid: str) -> Upload:
         username = self._identity.username()
         upload_id = object_id(fid, "The upload's id")
         upload = self._uploads.owned(upload_id, username) or self._finished(upload_id, username)
         if upload is None:
-            raise NotFound("There is no such upload. Begin it anew: POST /files.")
+            raise NotFound("Upload not found. Start a new upload: POST /files.")
         if upload.expired:
-            raise Gone("The upload has expired. Begin it anew: POST /files.")
+            raise Gone("The upload has expired. Start a new upload: POST /files.")
         return upload
 
     def _finished(self, upload_id: ObjectId, username: str) -> Upload | None:
-        """An upload that has become a job, for a client that missed the answer."""
+        """An upload that has become a job, for a client that did not receive the last response."""
         job = self._store.jobs.owned(upload_id, username)
         file = self._store.videos.find(upload_id) if job else None
         if job is None or file is None:
@@ -175,10 +160,9 @@ class Tus:
             upload_id, username, job.filename, file.length, file.length, expiry, job.options, header, done=True
         )
 
-    def _finish(self, upload: Upload) -> None:
-        """Makes up for a request that brought the last byte and ended before it made the job."""
+    def _complete(self, upload: Upload) -> None:
         if upload.offset == upload.length and not upload.done:
-            self._parts.finish(upload)
+            self._resumable.complete(upload)
 
     def _state(self, upload: Upload, offset: int, status: int) -> Response:
         headers = {"Upload-Offset": str(offset)}
@@ -187,36 +171,14 @@ class Tus:
         return Response(status=status, headers=headers)
 
 
-def _add(routes: Blueprint, path: str, method: str, view: Callable[..., Response]) -> None:
-    name = f"{view.__name__}_{method.lower()}"
-    routes.add_url_rule(path, name, view, methods=[method], provide_automatic_options=False)
-
-
-def _one_version() -> None:
+def _require_version() -> None:
     if request.method != "OPTIONS" and request.headers.get("Tus-Resumable") != VERSION:
         raise PreconditionFailed(
-            f"Send the header Tus-Resumable: {VERSION}, the version of the protocol that is spoken here.",
+            f"Send the header Tus-Resumable: {VERSION}, the version of the protocol that this server supports.",
             headers={"Tus-Version": VERSION},
         )
 
 
-def _tell_the_version(response: Response) -> Response:
+def _add_version(response: Response) -> Response:
     response.headers["Tus-Resumable"] = VERSION
     return response
-
-
-def _number_of_bytes(name: str) -> int:
-    value = request.headers.get(name, "")
-    if not (value.isascii() and value.isdigit() and len(value) <= 15):
-        raise BadRequest(f"Send the header {name} with a number of bytes.")
-    return int(value)
-
-
-def _refuse_other_bodies() -> None:
-    if request.mimetype != BODY:
-        raise UnsupportedType(f"Send the bytes with Content-Type: {BODY}.")
-
-
-def _refuse_more_than(room: int) -> None:
-    if (request.content_length or 0) > room:
-        raise TooLarge(f"The upload has room for {room} more bytes, as its Upload-Length says.")

@@ -7,8 +7,8 @@ from bson import ObjectId
 
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Job, Status
+from common.domain.outbox import Outbox
 from common.domain.summaries import Recording, Stage, Summaries, Summary
-from common.domain.summary_outbox import SummaryOutbox
 from common.errors import Conflict, Invalid, NotFound, PermanentError, TransientError, Unavailable
 from common.http.validation import json_object, object_id
 from summary.provider.answers import Digest
@@ -74,7 +74,7 @@ class SummaryRequests:
     jobs: Jobs
     summaries: Summaries
     provider: Provider
-    outbox: SummaryOutbox
+    outbox: Outbox
 
     def check_configured(self) -> None:
         """Raises Unavailable, with the names of the missing variables, if there is no provider."""
@@ -110,7 +110,7 @@ class SummaryRequests:
     def _queue(self, found: Summary | None) -> tuple[Summary, int]:
         summary = _existing(found)
         if summary.status is Stage.QUEUED:
-            self.outbox.announce(summary)
+            self.outbox.publish_summary(summary)
         return summary, 202
 
 

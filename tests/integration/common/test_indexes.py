@@ -12,16 +12,15 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Status
+from common.domain.outbox import Outbox
 from common.domain.summaries import Summaries
 from common.domain.transcripts import Transcripts
 from common.runtime.clock import now
-from common.storage.bucket import Bucket
 from converter.leases import JobLeases
-from gateway.housekeeping.retention import Housekeeping
-from gateway.jobs.outbox import Outbox
+from gateway.housekeeping.runner import Housekeeping
 from gateway.jobs.store import Store
 from gateway.settings import HousekeepingSettings
-from gateway.uploads.resumable import Uploads
+from gateway.uploads.repository import UploadRepository
 from tests import stored
 
 OWNER = "owner@example.com"
@@ -62,7 +61,7 @@ def client(environment: dict[str, str], recorder: Recorder) -> Iterator[MongoCli
 def store(client, recorder) -> Iterator[Store]:
     names = [f"test_{secrets.token_hex(6)}" for _ in range(2)]
     videos, mp3s = (client[name] for name in names)
-    made = Store(Jobs(videos), Bucket(videos), Bucket(mp3s))
+    made = Store.in_databases(videos, mp3s)
     made.ensure_indexes()
     yield made
     recorder.on = False
@@ -71,7 +70,7 @@ def store(client, recorder) -> Iterator[Store]:
 
 
 def test_every_query_is_answered_by_an_index(client, store, recorder, rabbit, publisher, environment):
-    uploads = Uploads(store.jobs.collection.database, 60)
+    uploads = UploadRepository(store.jobs.collection.database, 60)
     uploads.ensure_indexes()
     Summaries(store.jobs.collection.database).ensure_indexes()
     Transcripts(store.jobs.collection.database).ensure_indexes()
@@ -83,7 +82,9 @@ def test_every_query_is_answered_by_an_index(client, store, recorder, rabbit, pu
     recorder.on = False
 
     asked = {collection(command) for _, command in recorder.commands}
-    assert asked == {"jobs", "uploads", "fs.files", "fs.chunks", "summaries", "transcripts", "orphaned_chunks"}
+    assert asked == {
+        "jobs", "uploads", "fs.files", "fs.chunks", "summaries", "transcripts", "orphaned_chunks", "housekeeping",
+    }  # fmt: skip
     assert {next(iter(command)) for _, command in recorder.commands} == QUERIES
     for database, command in recorder.commands:
         plan = client[database].command("explain", explainable(command), verbosity="queryPlanner")
@@ -134,7 +135,7 @@ def use_files(store: Store, fid: ObjectId) -> None:
     store.delete(fid)
 
 
-def interrupt_uploads(uploads: Uploads) -> None:
+def interrupt_uploads(uploads: UploadRepository) -> None:
     upload = uploads.create(OWNER, "name", 10, {})
     locked = uploads.lock(upload.id)
     assert locked
@@ -144,7 +145,7 @@ def interrupt_uploads(uploads: Uploads) -> None:
     uploads.exists(upload.id)
     uploads.complete(1)
     uploads.expired()
-    uploads.forget(locked)
+    uploads.delete(locked)
 
 
 def keep_house(environment: Mapping[str, str], rabbit: Any, store: Store, publisher: Any) -> None:
@@ -154,7 +155,8 @@ def keep_house(environment: Mapping[str, str], rabbit: Any, store: Store, publis
         video_queue=rabbit.video_queue,
         mp3_queue=rabbit.mp3_queue,
     )
-    Housekeeping(settings, store, Outbox(rabbit, store.jobs, publisher)).run()
+    outbox = Outbox(rabbit, store.jobs, store.summaries, publisher)
+    Housekeeping(settings, store.jobs.collection.database, store, outbox).run()
     for bucket in (store.videos, store.mp3s):
         list(bucket.orphans.ours_before(now()))
         for files in bucket.orphans.ours_before(now() + timedelta(minutes=1)):

@@ -1,4 +1,4 @@
-"""Files that have no job get one: of the first version, of other software, or after the jobs were lost."""
+"""Adoption creates jobs for files without one: of the first version, of other software, or of lost jobs."""
 
 import os
 import subprocess
@@ -9,12 +9,13 @@ import gridfs
 import pytest
 from bson import ObjectId
 
-from common.domain.jobs import Status
+from common.domain.jobs import FORMER_NOTIFIED, Status
 from gateway.housekeeping import migrations
 from gateway.housekeeping.adopt import Adoptions
 from gateway.housekeeping.orphans import OrphanCleanup
+from gateway.housekeeping.repository import HousekeepingRepository
 from gateway.settings import HousekeepingSettings
-from gateway.uploads.resumable import Uploads
+from gateway.uploads.repository import UploadRepository
 
 OWNER = "owner@example.com"
 OTHER = "other@example.com"
@@ -63,7 +64,7 @@ def test_a_video_with_an_mp3_is_completed_and_can_be_downloaded(store, db, other
     assert store.mp3s.ids_of_video(fid) == [mp3]
 
 
-def test_a_file_without_an_owner_needs_one(store, db, adopt):
+def test_a_file_without_an_owner_is_adopted_only_with_one(store, db, adopt):
     fid = put(db, None)
     assert adopt().counts.without_owner == 1
     assert store.jobs.get(fid) is None
@@ -72,7 +73,7 @@ def test_a_file_without_an_owner_needs_one(store, db, adopt):
     assert store.videos.find(fid).metadata["username"] == OTHER
 
 
-def test_the_owner_that_a_file_names_is_not_overruled(store, db, adopt):
+def test_the_owner_of_a_file_is_kept(store, db, adopt):
     fid = put(db, "talk.mp4", username=OWNER)
     adopt(OTHER)
     assert store.jobs.owned(fid, OWNER) is not None
@@ -87,7 +88,7 @@ def test_a_dry_run_changes_nothing(store, db, other_db, adopt):
     assert store.jobs.get(fid) is None
 
 
-def test_repeating_it_makes_nothing_twice(store, db, other_db, adopt):
+def test_a_second_run_changes_nothing(store, db, other_db, adopt):
     fid = put(db, "talk.mp4", username=OWNER)
     put(other_db, "talk.mp3", video_fid=fid)
     adopt()
@@ -99,20 +100,20 @@ def test_repeating_it_makes_nothing_twice(store, db, other_db, adopt):
 
 def test_an_interrupted_run_is_continued_by_the_next(store, db, adopt):
     fid = put(db, "talk.mp4", username=OWNER)
-    # It ended when the file was marked.
+    # The run ended after it had marked the file.
     (batch,) = store.videos.adoption.files()
     assert store.videos.adoption.take(batch[0], OWNER)
     assert adopt().counts.queued == 1
     assert store.jobs.get(fid) is not None
 
 
-def test_what_is_adopted_is_kept_by_housekeeping_and_goes_with_its_job(store, db, other_db, adopt, environment):
+def test_adopted_files_are_kept_by_housekeeping_and_deleted_with_their_job(store, db, other_db, adopt, environment):
     fid = put(db, "talk.mp4", username=OWNER)
     put(other_db, "talk.mp3", video_fid=fid)
     kept = put(db, "other.mp4")
     adopt()
     values = {"mongo_uri": environment["MONGO_URI"], "rabbitmq_uri": environment["RABBITMQ_URI"], "orphan_grace": 0}
-    cleanup = OrphanCleanup(HousekeepingSettings(**values), store, Uploads(db, 60))
+    cleanup = OrphanCleanup(HousekeepingSettings(**values), store, UploadRepository(db, 60))
     assert [cleanup.run().files for _ in range(3)] == [0, 0, 0]
     store.delete(fid)
     assert [file["_id"] for file in seen(db) + seen(other_db)] == [kept]
@@ -134,7 +135,7 @@ def test_a_file_of_a_deleted_job_is_not_adopted(store, db, adopt):
     assert store.jobs.get(fid).status is Status.DELETED
 
 
-def test_lost_jobs_come_back_even_of_videos_that_are_gone(store, db, other_db, adopt):
+def test_lost_jobs_are_created_again_even_without_their_videos(store, db, other_db, adopt):
     with_video, without_video = (put(db, "talk.mp4", username=OWNER) for _ in range(2))
     for fid in (with_video, without_video):
         put(other_db, "talk.mp3", video_fid=fid, username=OWNER)
@@ -145,14 +146,14 @@ def test_lost_jobs_come_back_even_of_videos_that_are_gone(store, db, other_db, a
     assert {store.jobs.owned(fid, OWNER).status for fid in (with_video, without_video)} == {Status.COMPLETED}
 
 
-def test_an_mp3_that_names_no_video_is_counted_and_left(other_db, adopt):
+def test_an_mp3_without_the_id_of_its_video_is_counted_and_kept(other_db, adopt):
     put(other_db, "talk.mp3")
     before = seen(other_db)
     assert adopt(OTHER).counts.without_video == 1
     assert seen(other_db) == before
 
 
-def test_metadata_that_are_no_object_are_left_alone(db, adopt):
+def test_files_whose_metadata_is_not_an_object_are_left_alone(db, adopt):
     gridfs.GridFS(db).put(b"x", metadata="text")
     gridfs.GridFS(db).put(b"x", _id="no ObjectId")
     before = seen(db)
@@ -160,7 +161,7 @@ def test_metadata_that_are_no_object_are_left_alone(db, adopt):
     assert (counts.queued, seen(db)) == (0, before)
 
 
-def test_metadata_that_are_null_are_filled_in(store, db, adopt):
+def test_metadata_that_is_null_is_set(store, db, adopt):
     fid = gridfs.GridFS(db).put(b"x", metadata=None)
     assert adopt(OTHER).counts.queued == 1
     assert store.videos.find(fid).metadata["username"] == OTHER
@@ -180,39 +181,39 @@ def test_the_migration_marks_the_files_of_the_jobs_and_no_others_once(store, db,
     replaced = put(other_db, "old.mp3", video_fid=fid)
     put(db, "other.mp4")
     put(other_db, "other.mp3", video_fid=ObjectId())
-    migrations.run(store)
+    migrations.run(store, HousekeepingRepository(db))
     ours = {"metadata.service": "video2mp3"}
     assert [file["_id"] for file in db["fs.files"].find(ours)] == [fid]
     assert {file["_id"] for file in other_db["fs.files"].find(ours)} == {mp3, replaced}
     assert store.videos.find(fid).metadata == {"username": OWNER, "service": "video2mp3", "job": True}
     assert db["migrations"].find_one({"_id": 1})["changed"] == 3
-    # Recorded: it does not go through the archive again.
+    # It is recorded, and does not run again.
     previous_release(store, db, other_db)
-    migrations.run(store)
+    migrations.run(store, HousekeepingRepository(db))
     assert db["fs.files"].count_documents(ours) == 1
 
 
-def test_the_field_of_the_previous_release_that_says_who_was_notified_is_renamed(store):
+def test_the_field_of_the_previous_release_that_says_who_was_notified_is_renamed(store, db):
     jobs = store.jobs.collection
     for fid, former in ((notified := ObjectId(), True), (waiting := ObjectId(), False)):
         store.jobs.create(fid, OWNER, "old.mp4", {})
-        jobs.update_one({"_id": fid}, {"$unset": {"notified": ""}, "$set": {"told": former}})
-    # Understood before the migration too.
+        jobs.update_one({"_id": fid}, {"$unset": {"notified": ""}, "$set": {FORMER_NOTIFIED: former}})
+    # Jobs are read correctly before the migration too.
     assert [store.jobs.get(fid).notified for fid in (notified, waiting)] == [True, False]
-    migrations.run(store)
+    migrations.run(store, HousekeepingRepository(db))
     assert [jobs.find_one({"_id": fid})["notified"] for fid in (notified, waiting)] == [True, False]
-    assert jobs.count_documents({"told": {"$exists": True}}) == 0
+    assert jobs.count_documents({FORMER_NOTIFIED: {"$exists": True}}) == 0
 
 
-def test_files_that_a_replica_of_the_previous_release_stored_late_are_marked_by_adoption(store, db, other_db, adopt):
-    migrations.run(store)
+def test_files_that_a_replica_of_the_previous_release_stored_later_are_marked_by_adoption(store, db, other_db, adopt):
+    migrations.run(store, HousekeepingRepository(db))
     fid, mp3 = previous_release(store, db, other_db)
     counts = adopt().counts
     assert (counts.marked, counts.completed) == (1, 0)
     assert store.videos.find(fid).metadata["service"] == store.mp3s.find(mp3).metadata["service"] == "video2mp3"
 
 
-def test_the_command_shows_what_it_would_do(environment):
+def test_the_command_shows_what_it_would_change(environment):
     done = subprocess.run(
         [sys.executable, "-m", "gateway.housekeeping.adopt", "--dry-run"],
         env={**os.environ, "PYTHONPATH": "src", **{key: environment[key] for key in ("MONGO_URI", "RABBITMQ_URI")}},

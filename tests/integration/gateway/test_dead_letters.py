@@ -1,4 +1,4 @@
-"""An operator sees what was given up and why, and replays or drops it."""
+"""The command that lists, shows, replays and drops dead letters."""
 
 import json
 import os
@@ -50,7 +50,7 @@ def command(environment, rabbit):
 
 @pytest.fixture
 def failed(jobs, rabbit, publisher):
-    """A job that was given up for a full disk."""
+    """A job whose message became a dead letter because of a full disk."""
     fid = ObjectId()
     jobs.create(fid, OWNER, "talk.mp4", {})
     jobs.fail(fid, "The conversion failed for a technical reason on our side.")
@@ -62,13 +62,13 @@ def failed(jobs, rabbit, publisher):
     jobs.collection.delete_one({"_id": fid})
 
 
-def test_without_dead_letters_it_says_so(command, broker):
+def test_without_dead_letters_the_list_is_empty(command, broker):
     done = command("list")
     assert done.returncode == 0
     assert "no dead letters" in done.stderr
 
 
-def test_the_list_says_why_and_leaves_everything_in_place(command, failed):
+def test_the_list_shows_the_reason_and_changes_nothing(command, failed):
     for _ in range(2):
         done = command("list")
         assert done.returncode == 0, done.stderr
@@ -82,7 +82,7 @@ def test_a_letter_is_shown_with_its_job(command, failed):
     assert shown["job"]["status"] == "failed"
 
 
-def test_a_replay_queues_the_job_anew(command, failed, jobs, rabbit, taken):
+def test_a_replay_queues_the_job_again(command, failed, jobs, rabbit, taken):
     done = command("replay", "1")
     assert "replayed" in done.stdout, done.stderr
     assert jobs.get(failed.video_fid).status is Status.QUEUED
@@ -103,19 +103,19 @@ def test_a_letter_without_a_job_stays_until_it_is_dropped(command, rabbit, publi
     assert taken(dead_queue(rabbit.mp3_queue)) is None
 
 
-def test_an_unknown_number_is_told(command, failed):
+def test_an_unknown_number_is_an_error(command, failed):
     done = command("replay", "7")
     assert done.returncode == 1
     assert "no such dead letter" in done.stderr
 
 
-def test_a_command_without_a_choice_is_told(command):
+def test_a_command_without_numbers_is_an_error(command):
     done = command("replay")
     assert done.returncode == 2
     assert "which?" in done.stderr
 
 
-def test_a_summary_that_was_given_up_can_be_replayed(command, client, rabbit, publisher, taken):
+def test_the_dead_letter_of_a_summary_can_be_replayed(command, client, rabbit, publisher, taken):
     summaries = Summaries(client[mongo.VIDEOS])
     made = summaries.create(OWNER, "notes.txt", "A text.", status="failed", error="The key is wrong.")
     letter = SummaryMessage(made.id, OWNER)

@@ -1,4 +1,4 @@
-"""An operator sees that housekeeping holds files back: in the exit code, the log and the gateway's metrics."""
+"""Files that housekeeping holds back show in its exit code, its log and the gateway's metrics."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ def housekeeping(environment) -> Callable[..., subprocess.CompletedProcess[str]]
         variables = {key: environment[key] for key in ("MONGO_URI", "RABBITMQ_URI")}
         return subprocess.run(
             [sys.executable, "-m", "gateway.housekeeping", *arguments],
-            # No grace would suspect the uploads of other tests.
+            # Without a grace, it would suspect the uploads of other tests.
             env={**os.environ, "PYTHONPATH": "src", "ORPHAN_GRACE": "3600", **variables},
             capture_output=True,
             text=True,
@@ -35,7 +35,7 @@ def housekeeping(environment) -> Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def lost(client) -> Iterator[ObjectId]:
-    """An MP3 of ours whose job is gone, in the database of the stack's services."""
+    """An MP3 with our marker whose job is lost, in the database of the stack's services."""
     bucket, yesterday = Bucket(client[mongo.MP3S]), datetime.now(UTC) - timedelta(days=1)
     with bucket.create("talk.mp3", "audio/mpeg", {"video_fid": ObjectId()}) as writer:
         writer.id = ObjectId.from_datetime(yesterday)
@@ -46,7 +46,7 @@ def lost(client) -> Iterator[ObjectId]:
     bucket.delete(fid)
 
 
-def test_a_file_whose_job_is_gone_fails_the_run_and_is_a_metric(housekeeping, lost, client, stack: Stack):
+def test_a_file_whose_job_is_lost_fails_the_run_and_is_a_metric(housekeeping, lost, client, stack: Stack):
     done = housekeeping()
     output = done.stdout + done.stderr
     assert done.returncode == 1, output
@@ -64,7 +64,7 @@ def test_a_file_whose_job_is_gone_fails_the_run_and_is_a_metric(housekeeping, lo
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_confirmation_names_a_number(housekeeping):
+def test_a_confirmation_needs_a_number(housekeeping):
     done = housekeeping("--delete-held", "0")
     assert done.returncode == 2
     assert "give the number" in done.stderr

@@ -1,4 +1,4 @@
-"""What is kept of uploads that were interrupted, and for how long."""
+"""The bytes, the lock and the expiry of interrupted uploads."""
 
 import os
 from datetime import timedelta
@@ -6,28 +6,28 @@ from datetime import timedelta
 import pytest
 
 from common.domain.jobs import Status
+from common.domain.outbox import Outbox
 from common.errors import Locked
 from common.runtime.clock import now
 from common.storage.mongo import StorageUnavailable
 from common.storage.writer import BATCH, DEFAULT_CHUNK_SIZE
-from gateway.housekeeping.retention import Housekeeping
-from gateway.jobs.outbox import Outbox
+from gateway.housekeeping.runner import Housekeeping
 from gateway.settings import HousekeepingSettings
-from gateway.uploads.resumable import Uploads
+from gateway.uploads.repository import UploadRepository
 from tests import media
 
 OWNER = "owner@example.com"
 
 
 @pytest.fixture
-def uploads(db) -> Uploads:
-    made = Uploads(db, lifetime=3600)
+def uploads(db) -> UploadRepository:
+    made = UploadRepository(db, lifetime=3600)
     made.ensure_indexes()
     return made
 
 
 @pytest.fixture
-def housekeeping(environment, store, rabbit, publisher) -> Housekeeping:
+def housekeeping(environment, db, store, rabbit, publisher) -> Housekeeping:
     settings = HousekeepingSettings(
         mongo_uri=environment["MONGO_URI"],
         rabbitmq_uri=environment["RABBITMQ_URI"],
@@ -35,11 +35,11 @@ def housekeeping(environment, store, rabbit, publisher) -> Housekeeping:
         orphan_grace=0,
         upload_lifetime=3600,
     )
-    return Housekeeping(settings, store, Outbox(rabbit, store.jobs, publisher))
+    return Housekeeping(settings, db, store, Outbox(rabbit, store.jobs, store.summaries, publisher))
 
 
-def sent(store, uploads: Uploads, upload, data: bytes):
-    """One part, as a request would store it."""
+def sent(store, uploads: UploadRepository, upload, data: bytes):
+    """Stores one part, as a request does."""
     locked = uploads.lock(upload.id)
     writer = store.videos.resume(upload.id, locked.offset, "talk.mp4", "video/*", locked.metadata)
     writer.write(data)
@@ -56,7 +56,7 @@ def test_one_request_at_a_time_has_the_lock(uploads):
     assert uploads.lock(upload.id) is not None
 
 
-def test_who_lost_the_lock_cannot_move_the_offset(db, uploads):
+def test_a_request_that_lost_the_lock_cannot_change_the_offset(db, uploads):
     upload = uploads.create(OWNER, "talk.mp4", 10, {})
     stale = uploads.lock(upload.id)
     db["uploads"].update_one({"_id": upload.id}, {"$set": {"lock.until": now() - timedelta(seconds=1)}})
@@ -66,12 +66,12 @@ def test_who_lost_the_lock_cannot_move_the_offset(db, uploads):
     assert uploads.owned(upload.id, OWNER).offset == 0
 
 
-def test_what_was_stored_behind_the_offset_does_not_count(store, uploads):
+def test_bytes_behind_the_offset_do_not_count(store, uploads):
     data = os.urandom(4 * DEFAULT_CHUNK_SIZE)
     upload = uploads.create(OWNER, "talk.mp4", len(data), {})
     half = 2 * DEFAULT_CHUNK_SIZE + 100
     sent(store, uploads, upload, data[:half])
-    # A gateway that was killed after it had stored more, and before it noted that.
+    # A gateway that was killed after it had stored more, and before it saved the offset.
     writer = store.videos.resume(upload.id, half, "talk.mp4", "video/*", {})
     writer.write(os.urandom(DEFAULT_CHUNK_SIZE + 5))
     writer.suspend()
@@ -81,7 +81,7 @@ def test_what_was_stored_behind_the_offset_does_not_count(store, uploads):
     assert b"".join(store.videos.read(store.videos.find(upload.id))) == data
 
 
-def test_who_was_overtaken_cannot_undo_what_the_next_one_stored(store, uploads, db):
+def test_a_request_that_was_overtaken_cannot_change_what_the_next_one_stored(store, uploads, db):
     data = os.urandom(3 * BATCH * DEFAULT_CHUNK_SIZE)
     upload = uploads.create(OWNER, "talk.mp4", len(data), {})
     sent(store, uploads, upload, data[:1000])
@@ -91,26 +91,26 @@ def test_who_was_overtaken_cannot_undo_what_the_next_one_stored(store, uploads, 
     with pytest.raises(StorageUnavailable):
         slow.write(os.urandom(len(data)))
     slow.leave()
-    # Nor has it stored anything that would be in the other's way.
+    # Nor has it left chunks behind.
     assert db["fs.chunks"].count_documents({"files_id": upload.id}) == 1
     upload = sent(store, uploads, upload, data[2000:])
     store.videos.publish(upload.id, len(data), "talk.mp4", "video/*", {})
     assert b"".join(store.videos.read(store.videos.find(upload.id))) == data
 
 
-def test_housekeeping_completes_what_is_whole_and_leaves_what_goes_on_even_if_it_has_expired(
+def test_housekeeping_completes_complete_uploads_and_leaves_locked_ones_even_if_they_have_expired(
     db, store, uploads, housekeeping
 ):
     data = media.make("mp4").read_bytes()
-    whole, going_on = (uploads.create(OWNER, "talk.mp4", len(data), {}) for _ in range(2))
-    sent(store, uploads, whole, data)
-    sent(store, uploads, going_on, data[:1000])
-    uploads.lock(going_on.id)
+    complete, locked = (uploads.create(OWNER, "talk.mp4", len(data), {}) for _ in range(2))
+    sent(store, uploads, complete, data)
+    sent(store, uploads, locked, data[:1000])
+    uploads.lock(locked.id)
     db["uploads"].update_many({}, {"$set": {"expires_at": now() - timedelta(days=1)}})
     housekeeping.run()
-    assert store.jobs.get(whole.id) is not None
-    assert b"".join(store.videos.read(store.videos.find(whole.id))) == data
-    assert uploads.owned(going_on.id, OWNER) is not None
+    assert store.jobs.get(complete.id) is not None
+    assert b"".join(store.videos.read(store.videos.find(complete.id))) == data
+    assert uploads.owned(locked.id, OWNER) is not None
 
 
 def test_housekeeping_leaves_a_live_upload_and_deletes_an_expired_one(db, store, uploads, housekeeping):

@@ -18,6 +18,7 @@ from bson import ObjectId
 
 from common.domain.jobs import CANCELLED, Job, Status
 from common.domain.links import DownloadLinks
+from common.domain.outbox import Outbox
 from common.errors import Conflict, TransientError
 from common.messaging.message import Message, decode, run_of
 from common.runtime.checkpoints import Point
@@ -25,7 +26,6 @@ from common.runtime.clock import now
 from converter.conversion import Conversion
 from converter.settings import ConverterSettings
 from gateway.jobs import transitions
-from gateway.jobs.outbox import Outbox
 from gateway.jobs.store import Store
 from notification.delivery import Delivery
 from notification.emails import Emails

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
+from common.domain.outbox import Outbox
 from common.domain.summaries import Recording, Stage, Summary
-from common.domain.summary_outbox import SummaryOutbox
 from common.errors import PermanentError, TransientError
 from common.messaging.message import SummaryMessage, run_of
 from common.runtime.checkpoints import Point
@@ -289,11 +289,11 @@ def test_a_message_that_was_confirmed_late_does_not_count_for_the_next_run(world
     there = world(text=True)
     first = there.summary
     there.fails_and_is_asked_for_again()
-    outbox = SummaryOutbox(rabbit.summary_queue, there.store.summaries, publisher)
+    outbox = Outbox(rabbit, there.store.jobs, there.store.summaries, publisher)
     # It read the summary before.
-    outbox.announce(first)
+    outbox.publish_summary(first)
     stored = there.store.summaries.collection
     assert not stored.find_one({"_id": there.id})["published"]
-    outbox.announce(there.summary)
+    outbox.publish_summary(there.summary)
     assert stored.find_one({"_id": there.id})["published"]
     assert [run_of(taken(rabbit.summary_queue)[1]) for _ in range(2)] == [0, 1]

@@ -9,13 +9,13 @@ from bson import ObjectId
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Job, Status
 from common.domain.links import DownloadLinks
+from common.domain.outbox import Outbox
 from common.domain.summaries import Recording, Summaries
 from common.errors import TransientError
 from common.messaging.handler import Busy
 from common.messaging.message import Message
 from common.runtime.clock import now
-from gateway.housekeeping.retention import Housekeeping
-from gateway.jobs.outbox import Outbox
+from gateway.housekeeping.runner import Housekeeping
 from gateway.settings import HousekeepingSettings
 from notification.delivery import Delivery
 from notification.emails import Emails
@@ -210,7 +210,7 @@ def test_an_email_has_the_first_sentence_of_a_summary_that_is_there(store, deliv
 
 
 def test_while_an_email_waits_for_its_retry_housekeeping_publishes_no_second_notice(
-    store, settings, mail_server, rabbit, publisher, taken
+    store, settings, mail_server, rabbit, publisher, taken, db
 ):
     made = settings()
     message = ended(store.jobs)
@@ -218,17 +218,18 @@ def test_while_an_email_waits_for_its_retry_housekeeping_publishes_no_second_not
         {"_id": message.video_fid}, {"$set": {"notice_sent": True, "updated_at": now() - timedelta(hours=5)}}
     )
     emails = Emails(made.sender, DownloadLinks(made), made.public_url)
-    passes = Housekeeping(HousekeepingSettings(**values(made)), store, Outbox(rabbit, store.jobs, publisher))
+    outbox = Outbox(rabbit, store.jobs, store.summaries, publisher)
+    recovery = Housekeeping(HousekeepingSettings(**values(made)), db, store, outbox).recovery
     mail_server.set_mode("4xx")
     with pytest.raises(TransientError):
         Delivery(store.jobs, store.summaries, emails, Mailer(made), lease=30, longest_delay=3600).handle(message)
-    assert passes.notify_forgotten() == 0
+    assert recovery.publish_notices() == 0
     assert taken(rabbit.mp3_queue) is None
     # The time of the retry is over: the message was lost.
     store.jobs.collection.update_one(
         {"_id": message.video_fid}, {"$set": {"notice_expected_until": now() - timedelta(seconds=1)}}
     )
-    assert passes.notify_forgotten() == 1
+    assert recovery.publish_notices() == 1
 
 
 def values(settings: NotificationSettings) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The name of an uploaded file arrives, however the client writes it."""
+"""The name of an uploaded file in all forms that clients send."""
 
 import time
 
@@ -12,7 +12,7 @@ from gateway.uploads import disposition
 @pytest.mark.parametrize(
     ("parameters", "filename"),
     [
-        # As browsers, curl and requests write it.
+        # As browsers, curl and requests send it.
         (b'filename="talk.mp4"', "talk.mp4"),
         ('filename="Grüße – 音楽 🎵.mp4"'.encode(), "Grüße – 音楽 🎵.mp4"),
         (b'filename="say %22hi%22.mp4"', 'say "hi".mp4'),
@@ -25,7 +25,7 @@ from gateway.uploads import disposition
         (b'FileName = "talk.mp4"', "talk.mp4"),
         (b'filename=""', ""),
         (b"filename=", ""),
-        # Backslashes: those of a name, and those that escape.
+        # Backslashes: of a name, and as escapes.
         (b'filename="AC\\DC.mp4"', "AC\\DC.mp4"),
         (b'filename="AC\\\\DC.mp4"', "AC\\DC.mp4"),
         (b'filename="AC\\"', "AC\\"),
@@ -38,7 +38,7 @@ from gateway.uploads import disposition
         ('filename="Zażółć gęślą.mp4"'.encode("cp1250"), "Zażółć gęślą.mp4"),
         ('filename="дом.mp4"'.encode("cp1251"), "_.mp4"),
         (b'filename="\x81\xff\x00.mp4"', "_\0.mp4"),
-        # RFC 8187, which wins over the plain form, and what Postman makes of it.
+        # RFC 8187, which takes precedence over the plain form, and its variant of Postman.
         (b"filename*=UTF-8''na%C3%AFve%20talk.mp4", "naïve talk.mp4"),
         (b"filename*=utf-8'en'na%C3%AFve.mp4", "naïve.mp4"),
         (b"filename*=\"UTF-8''na%C3%AFve.mp4\"", "naïve.mp4"),
@@ -51,14 +51,14 @@ from gateway.uploads import disposition
         (b"filename*=''na%C3%AFve.mp4", "naïve.mp4"),
         (b"filename*=UTF-8''%81%FF.mp4; filename=\"b.mp4\"", "_.mp4"),
         (b"filename*=UTF-8''a'b.mp4", "a'b.mp4"),
-        # What cannot be used is ignored.
+        # Invalid parameters are ignored.
         (b"filename*=rot13''gnyx.mp4; filename=talk.mp4", "talk.mp4"),
         (b"filename*=nonsense; filename=talk.mp4", "talk.mp4"),
         (b"filename*=windows-1252''%81.mp4; filename=talk.mp4", "talk.mp4"),
         (b'filename="first.mp4"; filename="second.mp4"', "first.mp4"),
     ],
 )
-def test_the_filename_is_read(parameters, filename):
+def test_the_filename_is_parsed(parameters, filename):
     assert disposition.parse(b'form-data; name="file"; ' + parameters) == disposition.Disposition("file", filename)
 
 

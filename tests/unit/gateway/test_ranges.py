@@ -3,7 +3,7 @@
 import pytest
 
 from common.errors import RangeNotSatisfiable
-from gateway.downloads import ranges
+from gateway.downloads import byte_range
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from gateway.downloads import ranges
         ("bytes=-99999999999999999999999999", (0, 1000)),
         ("BYTES=0-1", (0, 2)),
         ("bytes= 0-1 ", (0, 2)),
-        # Lists may have empty elements, and a range that is not there does not count.
+        # Lists may have empty elements, and an unsatisfiable range of a list does not count.
         ("bytes=,0-1,", (0, 2)),
         ("bytes=0-1,2000-", (0, 2)),
         ("bytes=2000-3000, -5", (995, 1000)),
@@ -48,7 +48,7 @@ from gateway.downloads import ranges
         ("bytes=5-2,0-1", None),
         ("lines=0-1", None),
         ("seconds=0-1", None),
-        # Several are allowed to be ignored.
+        # A server may ignore several ranges.
         ("bytes=0-1,5-6", None),
         ("bytes=0-1,1-2", None),
         ("bytes=5-6,0-1", None),
@@ -56,14 +56,14 @@ from gateway.downloads import ranges
     ],
 )
 def test_a_range_is_read(header, part):
-    assert ranges.requested(header, 1000) == part
+    assert byte_range(header, 1000) == part
 
 
 @pytest.mark.parametrize(
     "header",
     ["bytes=1000-", "bytes=1000-1001", "bytes=-0", "bytes=5000-", "bytes=9999999999999999999999-", "bytes=2000-,3000-"],
 )
-def test_bytes_that_are_not_there_are_refused_with_the_length(header):
+def test_an_unsatisfiable_range_is_refused_with_the_length(header):
     with pytest.raises(RangeNotSatisfiable) as refused:
-        ranges.requested(header, 1000)
+        byte_range(header, 1000)
     assert refused.value.headers == {"Content-Range": "bytes */1000"}

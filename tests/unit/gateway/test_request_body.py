@@ -1,4 +1,4 @@
-"""How long a client may take to send a body, and what the application sees of one that is not complete."""
+"""Request bodies that arrive slowly or incompletely."""
 
 import contextlib
 import socket
@@ -36,7 +36,7 @@ class Connection:
 
     @property
     def body(self) -> Any:
-        """`wsgi.input` as the application gets it."""
+        """`wsgi.input` of the application."""
 
         def application(environ: dict[str, Any], _: object) -> list[bytes]:
             self._body = environ["wsgi.input"]
@@ -47,7 +47,6 @@ class Connection:
         return self._body
 
     def close(self) -> None:
-        """Ends it."""
         self.client.close()
         self.server.close()
 
@@ -64,7 +63,7 @@ def connection(request: pytest.FixtureRequest) -> Iterator[Connection]:
 
 @contextlib.contextmanager
 def sending(sock: socket.socket, data: bytes, every: float) -> Iterator[None]:
-    """Sends the data again and again while the block runs."""
+    """Sends the data repeatedly while the block runs."""
     stop = threading.Event()
 
     def send() -> None:
@@ -109,14 +108,14 @@ def test_a_body_that_is_not_read_to_its_end_is_left_to_the_server(connection: Co
     assert connection.server.recv(100) == b"the next request"
 
 
-def test_it_reads_into_a_buffer_as_well(connection: Connection) -> None:
+def test_a_body_is_read_into_a_buffer(connection: Connection) -> None:
     connection.client.sendall(b"ab")
     buffer = bytearray(2)
     assert connection.body.readinto(buffer) == 2
     assert bytes(buffer) == b"ab"
 
 
-def test_silence_is_too_slow_and_what_arrived_counts(connection: Connection) -> None:
+def test_an_idle_client_is_too_slow_and_what_arrived_counts(connection: Connection) -> None:
     connection.client.sendall(b"some")
     body = connection.body
     assert body.read(100) == b"some"
@@ -125,14 +124,14 @@ def test_silence_is_too_slow_and_what_arrived_counts(connection: Connection) -> 
             body.read(100)
 
 
-def test_a_trickle_is_too_slow(connection: Connection) -> None:
+def test_a_body_below_the_minimum_rate_is_too_slow(connection: Connection) -> None:
     body = connection.body
     with sending(connection.client, b"x", every=0.02), pytest.raises(RequestTimeout):
         while True:
             assert body.read(100)
 
 
-def test_a_body_that_keeps_the_rate_goes_on(connection: Connection) -> None:
+def test_a_body_above_the_minimum_rate_is_read(connection: Connection) -> None:
     body, begun, size = connection.body, time.monotonic(), 0
     with sending(connection.client, b"x" * 100, every=0.03):
         while time.monotonic() - begun < 4 * TIMEOUT and size < 10_000:
@@ -177,7 +176,7 @@ def test_a_chunked_body_that_is_not_complete_is_refused(connection: Connection, 
 
 
 @pytest.mark.parametrize("connection", [None], indirect=True)
-def test_a_chunked_body_that_comes_slowly_is_ended_too(connection: Connection) -> None:
+def test_a_slow_chunked_body_is_ended_too(connection: Connection) -> None:
     with sending(connection.client, b"1\r\nx\r\n", every=0.02), pytest.raises(RequestTimeout):
         while True:
             assert connection.body.read(100)
@@ -189,14 +188,14 @@ def test_without_a_body_nothing_is_read(connection: Connection) -> None:
     assert connection.body.read() == b""
 
 
-def test_a_request_that_did_not_come_by_gunicorn_keeps_its_body() -> None:
+def test_a_request_without_gunicorn_keeps_its_body() -> None:
     environ = {"wsgi.input": object()}
     given = dict(environ)
     TimedBodies(lambda seen, _: [seen is environ], **RATE)(environ, lambda *_: lambda _: None)
     assert environ == given
 
 
-def test_a_deadline_that_was_met_ends_nothing() -> None:
+def test_a_deadline_that_was_met_has_no_effect() -> None:
     client, server = socket.socketpair()
     deadlines = Deadlines()
     with client, server:

@@ -1,9 +1,9 @@
-"""The small parts of the gateway that look at what people send."""
+"""Types of files, names of downloads, and the documentation of the API."""
 
 import pytest
 from werkzeug.http import parse_options_header
 
-from gateway.downloads.routes import content_disposition
+from gateway.downloads import content_disposition
 from gateway.openapi.document import document
 from gateway.uploads.media_type import not_a_video
 
@@ -20,14 +20,14 @@ from gateway.uploads.media_type import not_a_video
         (b"<!doctype html>", "text"),
     ],
 )
-def test_what_is_certainly_no_video_is_named(head, kind):
+def test_a_file_that_is_no_video_is_named(head, kind):
     assert kind in not_a_video(head[:4096])
 
 
 @pytest.mark.parametrize(
     "head", [b"\x00\x00\x00\x20ftypisom", b"\x1aE\xdf\xa3\x9fB\x86", b"RIFF\x00\x01\x02\x03AVI ", b"G@\x00\x10\x00\x00"]
 )
-def test_what_may_be_a_video_is_left_to_ffmpeg(head):
+def test_a_file_that_may_be_a_video_is_left_to_ffmpeg(head):
     assert not_a_video(head + bytes(range(256))) is None
 
 
@@ -55,7 +55,7 @@ def test_a_download_name_is_safe_in_a_header(name):
     assert "/" not in options["filename"]
 
 
-def test_a_plain_unicode_name_arrives_as_it_is():
+def test_a_unicode_name_is_kept():
     assert parse_options_header(content_disposition("Grüße 🎵.mp3"))[1]["filename"] == "Grüße 🎵.mp3"
 
 

@@ -1,5 +1,6 @@
-"""`GET /download`: the MP3 for its owner, or for whoever holds a signed link; `GET /jobs/<fid>/link` makes one."""
+"""`GET /download`: the MP3, with byte ranges, for its owner or with a signed link; `GET /jobs/<fid>/link` signs one."""
 
+import re
 from itertools import chain
 from urllib.parse import quote
 
@@ -7,17 +8,17 @@ from flask import Blueprint, Response, jsonify, request
 from werkzeug.http import is_resource_modified
 
 from common.domain.links import DownloadLinks
-from common.errors import Conflict, NotFound, PreconditionFailed, Unauthorized
+from common.errors import Conflict, NotFound, PreconditionFailed, RangeNotSatisfiable, Unauthorized
 from common.http.identity import Identity
 from common.http.validation import object_id
 from common.runtime.concurrency import ConcurrencyLimiter
 from common.storage.bucket import StoredFile
-from gateway.downloads import ranges
 from gateway.jobs.store import Store
+
+_RANGE = re.compile(r"([0-9]*)[ \t]*-[ \t]*([0-9]*)")
 
 
 def blueprint(identity: Identity, store: Store, links: DownloadLinks, transfers: ConcurrencyLimiter) -> Blueprint:
-    """Routes `/download` and `/jobs/<fid>/link`."""
     routes = Blueprint("downloads", __name__)
 
     @routes.get("/download")
@@ -37,15 +38,15 @@ def blueprint(identity: Identity, store: Store, links: DownloadLinks, transfers:
             if file is not None and file.metadata.get("username") != username:
                 file = None
         if file is None:
-            raise NotFound("There is no such MP3. Its id is in the email and in GET /jobs.")
-        return _send_in_turn(file, store, transfers)
+            raise NotFound("MP3 not found. Its id is in the email and in GET /jobs.")
+        return _send_limited(file, store, transfers)
 
     @routes.get("/jobs/<fid>/link")
     def link(fid: str) -> Response:
         username = identity.username()
         job = store.jobs.owned(object_id(fid, "The job's id"), username)
         if job is None:
-            raise NotFound("There is no such job.")
+            raise NotFound("Job not found.")
         if job.mp3_fid is None:
             raise Conflict(
                 "There is no MP3 yet. Wait until the job is completed: GET /jobs/<id>.", code="not_completed"
@@ -55,7 +56,7 @@ def blueprint(identity: Identity, store: Store, links: DownloadLinks, transfers:
     return routes
 
 
-def _send_in_turn(file: StoredFile, store: Store, transfers: ConcurrencyLimiter) -> Response:
+def _send_limited(file: StoredFile, store: Store, transfers: ConcurrencyLimiter) -> Response:
     if request.method == "HEAD":
         return _send(file, store)
     release = transfers.acquire(str(file.metadata.get("username")))
@@ -74,38 +75,75 @@ def _send(file: StoredFile, store: Store) -> Response:
         "Accept-Ranges": "bytes",
         "ETag": f'"{etag}"',
         "Content-Disposition": content_disposition(file.filename),
-        # The owner's browser may keep it, no cache on the way.
+        # For the owner's browser, not for shared caches.
         "Cache-Control": "private, no-cache",
     }
     if request.if_match and not request.if_match.contains(etag):
         raise PreconditionFailed(
-            "The MP3 is not the one that If-Match names. Download it anew.", headers={"ETag": f'"{etag}"'}
+            "The MP3 is not the one that If-Match names. Download the current one.", headers={"ETag": f'"{etag}"'}
         )
     if not is_resource_modified(request.environ, etag=etag, last_modified=file.uploaded_at):
         return Response(status=304, headers=headers)
-    part = _part(file, etag)
-    start, stop = part or (0, file.length)
+    byte_range = _byte_range(file, etag)
+    start, stop = byte_range or (0, file.length)
     headers["Content-Length"] = str(stop - start)
-    if part:
+    if byte_range:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.length}"
-    response = Response(status=206 if part else 200, headers=headers, mimetype="audio/mpeg")
+    response = Response(status=206 if byte_range else 200, headers=headers, mimetype="audio/mpeg")
     if request.method != "HEAD":
         chunks = store.mp3s.read(file, start, stop)
-        # The first bytes are read before the status is sent: a database that is down is a 503, not a torn download.
+        # The first bytes are read before the status is sent, so that a failure of MongoDB becomes a 503.
         response.response = chain([next(chunks, b"")], chunks)
         response.call_on_close(chunks.close)
     return response
 
 
-def _part(file: StoredFile, etag: str) -> tuple[int, int] | None:
-    """The bytes that are asked for, None for all; only GET has ranges (RFC 9110 section 14.2)."""
+def _byte_range(file: StoredFile, etag: str) -> tuple[int, int] | None:
+    """The requested bytes, None for all; only GET has ranges (RFC 9110 section 14.2)."""
     if request.method != "GET" or not _same_version(file, etag):
         return None
-    return ranges.requested(request.headers.get("Range"), file.length)
+    return byte_range(request.headers.get("Range"), file.length)
+
+
+def byte_range(header: str | None, length: int) -> tuple[int, int] | None:
+    """The bytes that `Range` requests, from and up to (exclusive); None when the whole file is to be sent.
+
+    That is without the header, for other units than bytes, and for invalid or several ranges, which RFC 9110 section
+    14.2 allows a server to ignore. Raises RangeNotSatisfiable when the file has none of the bytes.
+    """
+    unit, _, ranges = (header or "").partition("=")
+    if unit.strip(" \t").lower() != "bytes":
+        return None
+    found = [_bounds(spec, length) for spec in (part.strip(" \t") for part in ranges.split(",")) if spec]
+    if not found or None in found:
+        return None
+    satisfiable = [(start, stop) for start, stop in filter(None, found) if start < stop]
+    if not satisfiable:
+        raise RangeNotSatisfiable(f"The file has {length} bytes.", headers={"Content-Range": f"bytes */{length}"})
+    return satisfiable[0] if len(satisfiable) == 1 else None
+
+
+def _bounds(spec: str, length: int) -> tuple[int, int] | None:
+    """The start and the end of a range; None when it is invalid, empty when it is unsatisfiable."""
+    match = _RANGE.fullmatch(spec)
+    if match is None or spec == "-":
+        return None
+    first, last = (_number(digits) for digits in match.groups())
+    if not match[1]:
+        return max(0, length - last), length
+    if not match[2]:
+        return first, length
+    return None if last < first else (first, min(last + 1, length))
+
+
+def _number(digits: str) -> int:
+    # A number with more than 18 digits is larger than any file.
+    significant = digits.lstrip("0")
+    return int(significant or "0") if len(significant) <= 18 else 10**18
 
 
 def _same_version(file: StoredFile, etag: str) -> bool:
-    """Whether `If-Range`, if there is one, names this file; weak validators name none (section 13.1.5)."""
+    """Whether `If-Range`, if present, names this file; weak validators never match (section 13.1.5)."""
     condition = request.if_range
     if condition.etag is not None:
         return condition.etag == etag and not request.headers["If-Range"].strip().startswith("W/")
@@ -113,7 +151,7 @@ def _same_version(file: StoredFile, etag: str) -> bool:
 
 
 def content_disposition(filename: str) -> str:
-    """An attachment with that name, safe for every name (RFC 6266: a plain form, and UTF-8 by RFC 5987)."""
+    """For an attachment with any name (RFC 6266: an ASCII fallback, and UTF-8 by RFC 5987)."""
     plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\/;%' else "_" for c in filename)
     name = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in filename)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='', errors='replace')}"

@@ -1,11 +1,11 @@
-"""The metadata of a tus upload: the file's name, options, and keys of the client's own."""
+"""The header Upload-Metadata of tus: the file's name, options, and keys of the client's own."""
 
 import base64
 
 import pytest
 
 from common.errors import BadRequest, Invalid
-from gateway.uploads import metadata
+from gateway.uploads import tus_headers
 
 
 def header(**fields: str | bytes) -> str:
@@ -32,14 +32,14 @@ def header(**fields: str | bytes) -> str:
         (header(filename=" talk.mp4 ") + " , ", "talk.mp4", {}),
     ],
 )
-def test_metadata_is_read(value, filename, options):
-    assert metadata.parse(value) == (filename, options)
+def test_metadata_is_parsed(value, filename, options):
+    assert tus_headers.metadata(value) == (filename, options)
 
 
 @pytest.mark.parametrize("value", ["", "filename", "filename ,", header(caption="A talk"), header(filename="folder/")])
 def test_a_name_is_needed(value):
     with pytest.raises(Invalid, match="filename"):
-        metadata.parse(value)
+        tus_headers.metadata(value)
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ def test_a_name_is_needed(value):
 )
 def test_values_must_be_base64(value):
     with pytest.raises(BadRequest, match="base64"):
-        metadata.parse(value)
+        tus_headers.metadata(value)

@@ -1,27 +1,23 @@
-"""Registration and login: passed on to the auth service, with rate limits that all replicas share."""
+"""`/login` and `/register`: forwarded to the auth service, with rate limits that all replicas share."""
 
 import base64
 import binascii
 import hashlib
-import logging
+import json
 
 from flask import Blueprint, Response, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
-from common.errors import LengthRequired, TooLarge, Unauthorized, UnsupportedType
-from common.http.identity import Answer
-from gateway.accounts.auth_client import AuthClient, rejected
+from common.errors import LengthRequired, RejectedError, TooLarge, Unauthorized, UnsupportedType
+from common.http.identity import Answer, LoginService
 from gateway.settings import GatewaySettings
-
-log = logging.getLogger(__name__)
 
 # bytes. A registration is an address and a password.
 _MAX_BODY = 16 * 1024
 
 
-def blueprint(settings: GatewaySettings, auth: AuthClient, limiter: Limiter) -> Blueprint:
-    """Routes `/login` and `/register`."""
+def blueprint(settings: GatewaySettings, auth: LoginService, limiter: Limiter) -> Blueprint:
     routes = Blueprint("accounts", __name__)
 
     @routes.post("/login")
@@ -31,7 +27,7 @@ def blueprint(settings: GatewaySettings, auth: AuthClient, limiter: Limiter) -> 
         authorization = request.headers.get("Authorization", "")
         if not authorization.lower().startswith("basic "):
             raise Unauthorized("Log in with Basic authentication: curl -u <email>:<password> -X POST …", scheme="Basic")
-        return _passed_on(auth.login(authorization))
+        return _forwarded(auth.ask("POST", "/login", headers={"Authorization": authorization}))
 
     @routes.post("/register")
     @limiter.limit(settings.register_limit)
@@ -41,21 +37,32 @@ def blueprint(settings: GatewaySettings, auth: AuthClient, limiter: Limiter) -> 
         if request.content_length is None:
             raise LengthRequired("Send the body with a Content-Length.")
         if request.content_length > _MAX_BODY:
-            raise TooLarge(f"The body may have {_MAX_BODY} bytes.")
-        return _passed_on(auth.register(request.get_data(), "application/json"))
+            raise TooLarge(f"The body must not be longer than {_MAX_BODY} bytes.")
+        headers = {"Content-Type": "application/json"}
+        # Not repeatable: a second registration of the address would answer 409.
+        return _forwarded(auth.ask("POST", "/register", data=request.get_data(), headers=headers, repeatable=False))
 
     return routes
 
 
-def _passed_on(answer: Answer) -> Response:
-    error = rejected(answer)
-    if error is not None:
-        raise error
-    return Response(answer.body, status=answer.status, content_type=answer.content_type)
+def _forwarded(answer: Answer) -> Response:
+    """The auth service's answer; raises its refusal as a RejectedError."""
+    if answer.status < 400:
+        return Response(answer.body, status=answer.status, content_type=answer.content_type)
+    try:
+        body = json.loads(answer.body)
+        message, code = str(body["error"]), str(body["code"])
+    except (ValueError, KeyError, TypeError):
+        message, code = "The login service refused the request.", "refused"
+    if answer.status == 401:
+        raise Unauthorized(message, code=code, scheme="Basic")
+    error = RejectedError(message, code=code)
+    error.status = answer.status  # type: ignore[misc]
+    raise error
 
 
 def _address_and_account() -> str:
-    """Counts the attempts on one account from one address; the account's name is hashed, as it ends up in a key."""
+    """The key of the login limit: attempts on one account from one address; the account is hashed."""
     encoded = request.headers.get("Authorization", "").partition(" ")[2]
     try:
         account = base64.b64decode(encoded, validate=True).partition(b":")[0].strip().lower()

@@ -1,4 +1,4 @@
-"""Clients that hold a server up: raw connections that send a part, or read nothing."""
+"""Clients that occupy a server: raw connections that send only a part of a request, or read nothing."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ CROWD = 70
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back before the server closed the connection."""
+    """The response that the server sent before it closed the connection."""
 
     status: int
     headers: dict[str, str]
@@ -22,7 +22,6 @@ class Answer:
 
     @classmethod
     def parse(cls, received: bytes) -> "Answer":
-        """From the bytes."""
         head, _, body = received.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = dict(line.split(": ", 1) for line in lines)
@@ -30,28 +29,28 @@ class Answer:
 
     @property
     def error(self) -> str:
-        """The sentence; fails for what is not an error like all others."""
-        return self._said()[0]
+        """The text of an error; fails when it is not in the format of all errors."""
+        return self._fields()[0]
 
     @property
     def code(self) -> str:
-        """What programs branch on, of an error that nginx answers itself."""
-        return self._said()[1]
+        """The stable code of an error."""
+        return self._fields()[1]
 
-    def _said(self) -> tuple[str, str]:
+    def _fields(self) -> tuple[str, str]:
         assert self.headers["Content-Type"] == "application/json"
         assert self.headers["X-Content-Type-Options"] == "nosniff"
         assert self.headers["Cache-Control"] == "no-store"
         assert "default-src 'none'" in self.headers["Content-Security-Policy"]
         assert self.headers["X-Request-ID"]
         assert self.headers["Server"] == "nginx", "no version"
-        said = json.loads(self.body)
-        assert set(said) <= {"error", "code"}
-        return said["error"], said.get("code", "")
+        fields = json.loads(self.body)
+        assert set(fields) <= {"error", "code"}
+        return fields["error"], fields.get("code", "")
 
 
 def connect(url: str, *, buffer: int | None = None) -> socket.socket:
-    """A connection, with a receive buffer of so many bytes."""
+    """A connection, with a receive buffer of `buffer` bytes."""
     parts = urlsplit(url)
     sock = socket.socket()
     sock.settimeout(90)
@@ -62,7 +61,7 @@ def connect(url: str, *, buffer: int | None = None) -> socket.socket:
 
 
 def rest(sock: socket.socket) -> Answer:
-    """The answer, when the server has closed the connection."""
+    """The response, after the server has closed the connection."""
     return Answer.parse(received(sock))
 
 
@@ -76,7 +75,7 @@ def received(sock: socket.socket) -> bytes:
 
 
 def answer(url: str, sent: bytes) -> Answer:
-    """The answer to these bytes; our side stays open."""
+    """The response to these bytes; the client's side stays open."""
     with connect(url) as sock:
         sock.sendall(sent)
         return rest(sock)

@@ -1,4 +1,4 @@
-"""A say in the result: options by every door, convert again, cancel."""
+"""Conversion options, retry and cancel."""
 
 import io
 
@@ -30,7 +30,7 @@ def test_options_travel_from_the_form_to_the_mp3(person: Person):
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "error"),
     [
         ({"quality": "10"}, "quality: must be from 0"),
         ({"bitrate": "128", "quality": "2"}, "exclude each other"),
@@ -38,10 +38,10 @@ def test_options_travel_from_the_form_to_the_mp3(person: Person):
         ({"speed": "2"}, "speed: is not an option"),
     ],
 )
-def test_a_bad_option_is_refused_by_name_and_leaves_nothing(person: Person, environment, fields, told):
+def test_an_invalid_option_is_named_and_leaves_nothing(person: Person, environment, fields, error):
     answer = person.upload(media.make("mp4"), **fields)
     assert answer.status_code == 422
-    assert told in answer.json()["error"]
+    assert error in answer.json()["error"]
     assert invariant.violations(environment, person.email) == []
 
 
@@ -62,18 +62,18 @@ def test_a_finished_video_is_converted_again_and_the_old_mp3_stays_until_then(pe
     invariant.holds(environment, person.email)
 
 
-def test_the_same_again_is_refused(person: Person):
+def test_a_retry_with_the_same_options_is_refused(person: Person):
     job = person.converts(media.make("mp4"), bitrate="128")
     for body in ({"json": {"bitrate": 128}}, {}):
         answer = person.request("POST", f"/jobs/{job['video_fid']}/retry", **body)
         assert answer.status_code == 409, answer.text
 
 
-def test_a_failed_job_can_be_tried_again_and_fails_again_with_another_email(person: Person, environment):
+def test_a_failed_job_can_be_retried_and_fails_again_with_another_email(person: Person, environment):
     fid = person.uploads(media.make("two_tracks"), track="3")
     job = person.waits_for(fid)
     assert (job["status"], "it has 2" in job["error"]) == ("failed", True)
-    # A person who does not wait for the email gets none about this round.
+    # Without waiting for its email, there would be none about this run.
     person.email_about(fid)
     assert person.request("POST", f"/jobs/{fid}/retry").status_code == 202
     assert person.waits_for(fid)["status"] == "failed"
@@ -118,14 +118,14 @@ def test_a_conversion_is_cancelled_while_it_runs(person: Person, environment):
     assert answer.status_code == 202, answer.text
     assert (answer.json()["status"], answer.json()["error"]) == ("failed", "Cancelled by you.")
     assert person.request("POST", f"/jobs/{fid}/cancel").status_code == 409
-    # The worker is free for the next one, and nobody is told what they did themselves.
+    # The worker is free for the next job, and no email is sent about a cancellation.
     person.email_about(person.converts(media.make("mp4"))["video_fid"])
     assert person.job(fid)["status"] == "failed"
     assert not [email for email in person.emails() if fid in str(email["Message-ID"])]
     invariant.holds(environment, person.email)
 
 
-def test_a_cancelled_job_can_be_taken_up_again(person: Person):
+def test_a_cancelled_job_can_be_retried(person: Person):
     fid = person.uploads(media.long(600))
     assert person.request("POST", f"/jobs/{fid}/cancel").status_code == 202
     assert person.request("POST", f"/jobs/{fid}/retry", json={"end": 2}).status_code == 202

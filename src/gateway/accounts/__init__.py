@@ -1,1 +1,0 @@
-"""Login and registration, passed on to the auth service."""

@@ -1,0 +1,193 @@
+"""`python -m gateway.dead_letters list|show|replay|drop`: shows dead letters, and publishes them again after a fix."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pika import BasicProperties
+from pika.adapters.blocking_connection import BlockingChannel
+from pika.exceptions import AMQPError
+from pika.spec import Basic
+
+from common.domain.jobs import CANCELLED, Status
+from common.errors import PermanentError, TransientError
+from common.messaging.connection import connect
+from common.messaging.message import DIED_AT, REASON, Envelope, decode, decode_summary
+from common.messaging.topology import dead_queue, queues
+from common.runtime import logs
+from common.runtime.logs import one_line
+from common.runtime.settings import load_settings
+from gateway.command import Tools, tools, wait_for_broker
+from gateway.settings import StoreSettings
+
+# Dead letters of one queue that a command reads at most.
+_LIMIT = 10_000
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A message on a dead-letter queue; `number` is its place in the listing."""
+
+    number: int
+    queue: str
+    reason: str
+    died_at: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """The job or summary of a message; `record` is as the API shows it, None when it no longer exists."""
+
+    message: Envelope
+    owner: str
+    record: Mapping[str, Any] | None
+
+
+class Commands:
+    """What each command does with a letter; returns whether to remove the letter from its queue."""
+
+    def __init__(self, opened: Tools, *, as_json: bool) -> None:
+        self._settings = opened.settings
+        self._store = opened.store
+        self._publisher = opened.publisher
+        self._as_json = as_json
+
+    def list(self, letter: DeadLetter) -> bool:
+        if self._as_json:
+            print(json.dumps(asdict(letter), ensure_ascii=False))
+        else:
+            target = self._target(letter)
+            name = f"{target.message.subject} {target.owner}" if target else one_line(letter.body[:60])
+            print(f"{letter.number:>4}  {letter.queue:<8} {one_line(letter.died_at):<26} {name}")
+            print(f"      {one_line(letter.reason)}")
+        return False
+
+    def show(self, letter: DeadLetter) -> bool:
+        target = self._target(letter)
+        kind = "summary" if letter.queue == self._settings.summary_queue else "job"
+        details = {**asdict(letter), kind: target.record if target else None}
+        print(json.dumps(details, ensure_ascii=False, indent=None if self._as_json else 2))
+        return False
+
+    def replay(self, letter: DeadLetter) -> bool:
+        """Queues a failed job or summary again, and publishes its message."""
+        target = self._target(letter)
+        if target is None or target.record is None:
+            print(f"{letter.number:>4}  kept: there is no such job; drop it")
+            return False
+        if letter.queue == self._settings.summary_queue:
+            self._store.summaries.reopen(target.message.subject)
+        elif letter.queue == self._settings.video_queue:
+            # Not a job that its owner has cancelled.
+            self._store.jobs.reopen(target.message.subject, where={"error": {"$ne": CANCELLED}})
+        self._publisher.publish(letter.queue, target.message)
+        print(f"{letter.number:>4}  replayed: {target.message.subject} {one_line(target.record['filename'] or '')}")
+        return True
+
+    def drop(self, letter: DeadLetter) -> bool:
+        print(f"{letter.number:>4}  dropped: {one_line(letter.body[:120])}")
+        return True
+
+    def _target(self, letter: DeadLetter) -> Target | None:
+        """None for an invalid message."""
+        try:
+            if letter.queue == self._settings.summary_queue:
+                request = decode_summary(letter.body.encode())
+                summary = self._store.summaries.get(request.summary_id)
+                return Target(request, request.username, summary.public() if summary else None)
+            message = decode(letter.body.encode())
+            job = self._store.jobs.get(message.video_fid)
+            exists = job is not None and job.status is not Status.DELETED
+            return Target(message, message.username, job.public() if job and exists else None)
+        except PermanentError:
+            return None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Lists, shows, replays or drops dead letters; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="dead-letters", description=main.__doc__)
+    parser.add_argument("command", choices=["list", "show", "replay", "drop"])
+    parser.add_argument("which", nargs="*", help="numbers from the listing, job ids, or 'all' (show, replay, drop)")
+    parser.add_argument("--queue", help="only dead letters of this queue (default: all queues)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
+    options = parser.parse_args(arguments)
+    if options.command != "list" and not options.which:
+        parser.error(f"{options.command}: which? Give numbers from 'list', job ids, or 'all'.")
+    settings = load_settings(StoreSettings)
+    logs.configure("ERROR", settings.log_format)
+    if options.queue and options.queue not in queues(settings):
+        parser.error(f"--queue: the queues are {', '.join(queues(settings))}")
+    names = [options.queue] if options.queue else list(queues(settings))
+    try:
+        with tools(settings, "dead-letters") as opened:
+            wait_for_broker(opened.connection, settings.rabbitmq_timeout)
+            commands = Commands(opened, as_json=options.json)
+            actions = {
+                "list": commands.list,
+                "show": commands.show,
+                "replay": commands.replay,
+                "drop": commands.drop,
+            }
+            found = _for_each(settings, names, options.which, actions[options.command])
+    except (TransientError, AMQPError) as error:
+        sys.stderr.write(f"dead-letters: {error}. Are MongoDB and RabbitMQ up?\n")
+        return 1
+    if found == 0:
+        sys.stderr.write("There is no such dead letter.\n" if options.which else "There are no dead letters.\n")
+        return 1 if options.which and options.which != ["all"] else 0
+    return 0
+
+
+def _for_each(
+    settings: StoreSettings, names: list[str], which: list[str], command: Callable[[DeadLetter], bool]
+) -> int:
+    """Runs the command for each selected letter, and acknowledges those for which it returns true.
+
+    The others return to their place in the queue when the connection is closed. Returns how many were selected.
+    """
+    found = 0
+    with closing(connect(settings, "dead-letters")) as connection:
+        channel = connection.channel()
+        for number, (queue, method, properties, body) in enumerate(_messages(channel, names), start=1):
+            letter = _letter(number, queue, properties, body)
+            if not _is_selected(letter, which):
+                continue
+            found += 1
+            if command(letter):
+                channel.basic_ack(method.delivery_tag)
+    return found
+
+
+def _messages(channel: BlockingChannel, names: list[str]) -> Iterator[tuple[str, Basic.GetOk, BasicProperties, bytes]]:
+    for name in names:
+        for _ in range(_LIMIT):
+            method, properties, body = channel.basic_get(dead_queue(name))
+            if method is None:
+                break
+            yield name, method, properties, body
+
+
+def _letter(number: int, queue: str, properties: BasicProperties, body: bytes) -> DeadLetter:
+    headers = properties.headers or {}
+    deaths = headers.get("x-death")
+    if not (isinstance(deaths, list) and deaths and isinstance(deaths[0], dict)):
+        deaths = [{}]
+    # RabbitMQ sets only `x-death` on messages that it dead-letters itself.
+    reason = headers.get(REASON) or f"the broker: {deaths[0].get('reason', 'unknown')}"
+    died_at = headers.get(DIED_AT) or str(deaths[0].get("time", "unknown"))
+    return DeadLetter(number, queue, str(reason), str(died_at), body.decode(errors="replace"))
+
+
+def _is_selected(letter: DeadLetter, which: list[str]) -> bool:
+    if not which or which == ["all"]:
+        return True
+    return str(letter.number) in which or any(len(fid) == 24 and fid in letter.body for fid in which)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,1 +1,0 @@
-"""The command that lists, replays and drops dead letters."""

@@ -1,1 +1,0 @@
-"""`GET /download`, byte ranges, and signed download links."""

@@ -1,0 +1,118 @@
+"""The queries of housekeeping: on jobs and summaries, its report, and the record of migrations."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from common.domain import summaries
+from common.domain.jobs import FORMER_NOTIFIED, NOT_NOTIFIED, UNDER_WAY, Job, Status, job_from
+from common.domain.summaries import Stage, Summary, summary_from
+from common.runtime.clock import now
+from common.storage.mongo import Db, Document, failures
+
+# Jobs or summaries that one query returns at most, so that a pass ends; the next pass continues.
+_LIMIT = 10_000
+_ENDED = [Status.COMPLETED.value, Status.FAILED.value]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the last pass left to an operator: numbers of orphaned files, as in `orphans.Cleanup`."""
+
+    at: datetime
+    held: int
+    lost: int
+
+
+class HousekeepingRepository:
+    """Every method raises StorageUnavailable when MongoDB does not answer."""
+
+    def __init__(self, db: Db) -> None:
+        self._jobs = db["jobs"]
+        self._summaries = db["summaries"]
+        self._reports = db["housekeeping"]
+        self._migrations = db["migrations"]
+
+    def jobs_ended_before(self, moment: datetime) -> list[Job]:
+        return self._find_jobs({"status": {"$in": _ENDED}, "updated_at": {"$lt": moment}})
+
+    def jobs_to_publish(self, unconfirmed_before: datetime, stalled_before: datetime) -> list[Job]:
+        """Queued jobs whose message was never confirmed, and jobs in progress that have not changed for too long.
+
+        The message of the latter was purged or its queue deleted: nothing else would ever continue them.
+        """
+        return self._find_jobs(_unpublished(UNDER_WAY, unconfirmed_before, stalled_before))
+
+    def jobs_to_notify(self, unconfirmed_before: datetime, stalled_before: datetime) -> list[Job]:
+        """Ended jobs whose owner was not notified, as the notice was never confirmed or was lost.
+
+        A notice that waits for its next attempt, because the mail server is down, is not lost.
+        """
+        return self._find_jobs(
+            {
+                "status": {"$in": _ENDED},
+                **NOT_NOTIFIED,
+                "$or": [
+                    {"notice_sent": False, "updated_at": {"$lt": unconfirmed_before}},
+                    {
+                        "updated_at": {"$lt": stalled_before},
+                        "undeliverable": {"$ne": True},
+                        "notice_expected_until": {"$not": {"$gt": now()}},
+                    },
+                ],
+            }
+        )
+
+    def summaries_to_publish(self, unconfirmed_before: datetime, stalled_before: datetime) -> list[Summary]:
+        """As `jobs_to_publish`."""
+        query = _unpublished(summaries.UNDER_WAY, unconfirmed_before, stalled_before)
+        with failures():
+            return [summary_from(row) for row in self._summaries.find(query).limit(_LIMIT)]
+
+    def delete_summaries_of_texts(self, before: datetime) -> int:
+        """Deletes summaries that have no job and ended before that time; returns their number."""
+        ended = [Stage.COMPLETED.value, Stage.FAILED.value]
+        query = {"mp3_fid": {"$exists": False}, "status": {"$in": ended}, "updated_at": {"$lt": before}}
+        with failures():
+            return self._summaries.delete_many(query).deleted_count
+
+    def save_report(self, held: int, lost: int) -> None:
+        with failures():
+            self._reports.replace_one({"_id": "last"}, {"at": now(), "held": held, "lost": lost}, upsert=True)
+
+    def report(self) -> Report | None:
+        with failures():
+            document = self._reports.find_one({"_id": "last"})
+        return Report(document["at"], document["held"], document["lost"]) if document else None
+
+    def applied_migrations(self) -> set[int]:
+        with failures():
+            return {row["_id"] for row in self._migrations.find({}, {"_id": 1})}
+
+    def record_migration(self, number: int, name: str, changed: int) -> None:
+        record = {"name": name, "done_at": now(), "changed": changed}
+        with failures():
+            self._migrations.replace_one({"_id": number}, record, upsert=True)
+
+    def rename_notified(self) -> int:
+        """Renames the field that the previous release used for `notified`; returns the number of changed jobs."""
+        rename: list[Mapping[str, Any]] = [
+            {"$set": {"notified": {"$or": ["$notified", f"${FORMER_NOTIFIED}"]}}},
+            {"$unset": FORMER_NOTIFIED},
+        ]
+        with failures():
+            return self._jobs.update_many({FORMER_NOTIFIED: {"$exists": True}}, rename).modified_count
+
+    def _find_jobs(self, query: Document) -> list[Job]:
+        with failures():
+            return [job_from(row) for row in self._jobs.find(query).limit(_LIMIT)]
+
+
+def _unpublished(in_progress: list[str], unconfirmed_before: datetime, stalled_before: datetime) -> Document:
+    return {
+        "$or": [
+            {"status": Status.QUEUED.value, "published": False, "updated_at": {"$lt": unconfirmed_before}},
+            {"status": {"$in": in_progress}, "updated_at": {"$lt": stalled_before}},
+        ]
+    }

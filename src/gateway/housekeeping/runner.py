@@ -1,0 +1,77 @@
+"""Runs all passes of housekeeping, and exports its last report as metrics of the gateway."""
+
+import logging
+import threading
+from dataclasses import asdict
+
+from common.domain.outbox import Outbox
+from common.errors import TransientError
+from common.runtime import metrics
+from common.storage.mongo import Db
+from gateway.housekeeping import migrations
+from gateway.housekeeping.orphans import Cleanup, OrphanCleanup
+from gateway.housekeeping.recovery import Recovery
+from gateway.housekeeping.repository import HousekeepingRepository
+from gateway.housekeeping.retention import Retention
+from gateway.jobs.store import Store
+from gateway.settings import HousekeepingSettings
+from gateway.uploads.repository import UploadRepository
+
+log = logging.getLogger(__name__)
+
+_EXPORT_INTERVAL = 30.0  # s
+
+
+class Housekeeping:
+    """Restores the invariant: no chunk without a file, no file without a job, no job whose message was lost."""
+
+    def __init__(self, settings: HousekeepingSettings, db: Db, store: Store, outbox: Outbox) -> None:
+        self._store = store
+        self._repository = HousekeepingRepository(db)
+        uploads = UploadRepository(db, settings.upload_lifetime)
+        self.retention = Retention(settings, store, uploads, self._repository)
+        self.recovery = Recovery(settings, store, uploads, self._repository, outbox)
+        self.orphans = OrphanCleanup(settings, store, uploads)
+
+    def prepare(self) -> None:
+        """Creates the indexes and applies the migrations; raises StorageUnavailable."""
+        self._store.ensure_indexes()
+        migrations.run(self._store, self._repository)
+
+    def run(self) -> dict[str, int]:
+        """Runs every pass once; returns how much each one did. Raises StorageUnavailable."""
+        done = {
+            "expired": self.retention.delete_expired_jobs(),
+            "completed": self.recovery.complete_uploads(),
+            "uploads": self.retention.delete_expired_uploads(),
+            "published": self.recovery.publish_jobs(),
+            "notified": self.recovery.publish_notices(),
+            **asdict(self.delete_orphans()),
+            "summaries expired": self.retention.delete_expired_summaries(),
+            "summaries published": self.recovery.publish_summaries(),
+            "summaries of deleted jobs": self.retention.delete_summaries_of_deleted_jobs(),
+        }
+        level = logging.INFO if any(done.values()) else logging.DEBUG
+        log.log(level, "Housekeeping: %s", ", ".join(f"{name} {count}" for name, count in done.items()))
+        return done
+
+    def delete_orphans(self, confirmed: int = 0) -> Cleanup:
+        """As `OrphanCleanup.run`; saves the report."""
+        done = self.orphans.run(confirmed)
+        self._repository.save_report(done.held, done.lost)
+        return done
+
+
+def export_report(repository: HousekeepingRepository) -> None:
+    """Sets the gateway's metrics from the last report, for ever: housekeeping's own process ends after each run."""
+    pause = threading.Event()
+    while not pause.wait(_EXPORT_INTERVAL):
+        try:
+            report = repository.report()
+        except TransientError as error:
+            log.warning("The metrics of housekeeping are out of date: %s", error)
+            continue
+        if report is not None:
+            metrics.HOUSEKEEPING_TIME.set(report.at.timestamp())
+            metrics.ORPHANS_HELD.labels("limit").set(report.held)
+            metrics.ORPHANS_HELD.labels("lost").set(report.lost)

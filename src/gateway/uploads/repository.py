@@ -1,0 +1,170 @@
+"""The collection `uploads`: resumable uploads, until their last byte is stored.
+
+The bytes themselves are GridFS chunks of the video. Any replica can receive the next part, because the offset and a
+lock with a lease are in MongoDB. The lock's token is a fencing token: a request that has lost the lock can neither
+move the offset nor complete the upload.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from bson import ObjectId
+from pymongo import ReturnDocument
+
+from common.errors import Locked
+from common.runtime.clock import now
+from common.storage.mongo import Db, Document, failures
+
+# s. The uploads of a replica that was killed stay locked for this long; clients retry for longer than that.
+LEASE = 10.0
+# The field of the video's metadata with the header Upload-Metadata, which HEAD returns after the upload too.
+HEADER = "upload_metadata"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An upload as last seen; `id` is the video's."""
+
+    id: ObjectId
+    username: str
+    filename: str
+    length: int
+    offset: int
+    expires_at: datetime
+    options: Mapping[str, Any] = field(default_factory=dict)
+    # The header Upload-Metadata as it was sent.
+    header: str = ""
+    # Of the lock; empty when this request does not hold it.
+    token: str = ""
+    # How often the upload was locked: an earlier request must not replace the bytes of a later one.
+    turn: int = 0
+    # Whether it has its job.
+    done: bool = False
+
+    @property
+    def expired(self) -> bool:
+        return self.expires_at <= now()
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The metadata of the video's file."""
+        return {"username": self.username, HEADER: self.header}
+
+
+class UploadRepository:
+    """Every method raises StorageUnavailable when MongoDB does not answer."""
+
+    def __init__(self, db: Db, lifetime: float) -> None:
+        """An upload expires `lifetime` seconds after its last part."""
+        self._collection = db["uploads"]
+        self._lifetime = timedelta(seconds=lifetime)
+
+    def ensure_indexes(self) -> None:
+        with failures():
+            self._collection.create_index([("expires_at", 1)])
+
+    def create(self, username: str, filename: str, length: int, options: Mapping[str, Any], header: str = "") -> Upload:
+        document: Document = {
+            "_id": ObjectId(), "username": username, "filename": filename, "length": length, "offset": 0,
+            "options": dict(options), "header": header, "lock": None,
+            "created_at": now(), "expires_at": now() + self._lifetime,
+        }  # fmt: skip
+        with failures():
+            self._collection.insert_one(document)
+        return _upload(document)
+
+    def owned(self, upload_id: ObjectId, username: str) -> Upload | None:
+        """The user's own upload, expired or not."""
+        with failures():
+            document = self._collection.find_one({"_id": upload_id, "username": username})
+        return _upload(document) if document else None
+
+    def exists(self, upload_id: ObjectId) -> bool:
+        with failures():
+            return self._collection.find_one({"_id": upload_id}, {"_id": 1}) is not None
+
+    def lock(self, upload_id: ObjectId) -> Upload | None:
+        """Locks the upload for one request; None when it does not exist. Raises Locked while another has the lock."""
+        token, moment = uuid4().hex, now()
+        change = {
+            "$set": {"lock": {"token": token, "until": moment + timedelta(seconds=LEASE)}},
+            "$inc": {"turn": 1},
+        }
+        with failures():
+            document = self._collection.find_one_and_update(
+                {"_id": upload_id, **_unlocked(moment)}, change, return_document=ReturnDocument.AFTER
+            )
+        if document is None and self.exists(upload_id):
+            raise Locked("Another request is sending this upload. Try again in a few seconds.")
+        return _upload(document, token) if document else None
+
+    def advance(self, upload: Upload, offset: int, *, release: bool = False) -> None:
+        """Records that `offset` bytes are stored, and renews or releases the lock; raises Locked when it was lost."""
+        lock = {"lock": None} if release else {"lock.until": now() + timedelta(seconds=LEASE)}
+        change: Document = {"offset": offset, "expires_at": now() + self._lifetime, **lock}
+        with failures():
+            result = self._collection.update_one(_locked(upload), {"$set": change})
+        if result.matched_count == 0:
+            raise Locked("Upload lock lost to another request. Ask for the offset of the upload and continue.")
+
+    def release(self, upload: Upload) -> None:
+        """Releases the lock if `upload` still has it."""
+        with failures():
+            self._collection.update_one(_locked(upload), {"$set": {"lock": None}})
+
+    def delete(self, upload: Upload) -> bool:
+        """Deletes the record, not the chunks; False when the lock was lost."""
+        with failures():
+            return self._collection.delete_one(_locked(upload)).deleted_count == 1
+
+    def expiry(self) -> datetime:
+        """When an upload expires that receives a part now."""
+        return now() + self._lifetime
+
+    def complete(self, grace: float) -> list[Upload]:
+        """Uploads that have all bytes but no job yet, `grace` seconds after the last part."""
+        before = now() + self._lifetime - timedelta(seconds=grace)
+        query = {"$expr": {"$eq": ["$offset", "$length"]}, "expires_at": {"$lt": before}}
+        with failures():
+            return [_upload(row) for row in self._collection.find(query)]
+
+    def expired(self) -> list[ObjectId]:
+        with failures():
+            return [row["_id"] for row in self._collection.find(_expired(), {"_id": 1})]
+
+    def delete_expired(self, upload_id: ObjectId) -> bool:
+        """Deletes the record, not the chunks; False when a request has continued the upload."""
+        with failures():
+            query = {"_id": upload_id, **_expired(), **_unlocked(now())}
+            return self._collection.delete_one(query).deleted_count == 1
+
+
+def _locked(upload: Upload) -> Document:
+    return {"_id": upload.id, "lock.token": upload.token}
+
+
+def _unlocked(moment: datetime) -> Document:
+    return {"$or": [{"lock": None}, {"lock.until": {"$lt": moment}}]}
+
+
+def _expired() -> Document:
+    # An upload that has all its bytes does not expire: it is about to become a job.
+    return {"expires_at": {"$lte": now()}, "$expr": {"$lt": ["$offset", "$length"]}}
+
+
+def _upload(document: Mapping[str, Any], token: str | None = None) -> Upload:
+    return Upload(
+        id=document["_id"],
+        username=document["username"],
+        filename=document["filename"],
+        length=document["length"],
+        offset=document["offset"],
+        expires_at=document["expires_at"],
+        options=document.get("options") or {},
+        header=document.get("header") or "",
+        token=token or "",
+        turn=document.get("turn", 0),
+    )

@@ -1,0 +1,294 @@
+"""Stands in for MongoDB and RabbitMQ where a test is about the gateway's own rules.
+
+The collections understand the operators that the repositories of jobs, summaries and uploads use, and fail for all
+others. What MongoDB does about them (indexes, concurrent updates, its clock) is in tests/integration.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from bson import ObjectId
+
+from common.domain.jobs import Job
+from common.domain.outbox import Outbox
+from common.messaging.connection import BrokerUnavailable
+from common.messaging.message import Envelope
+from common.storage.bucket import StoredFile
+from common.storage.orphaned_chunks import ChunkGroup
+from common.storage.orphaned_files import OwnFile
+from gateway.jobs.store import Store
+from gateway.settings import HousekeepingSettings
+
+OWNER = "owner@example.com"
+OPERATORS = {
+    "$in": lambda value, expected: value in expected,
+    "$ne": lambda value, expected: value != expected,
+    "$lt": lambda value, expected: value is not None and value < expected,
+    "$lte": lambda value, expected: value is not None and value <= expected,
+    "$gt": lambda value, expected: value is not None and value > expected,
+    "$gte": lambda value, expected: value is not None and value >= expected,
+    "$not": lambda value, expected: not fulfils(value, expected),
+    "$exists": lambda value, expected: (value is not None) == expected,
+}
+
+
+def fulfils(value: object, condition: object) -> bool:
+    if isinstance(condition, dict):
+        return all(OPERATORS[name](value, expected) for name, expected in condition.items())
+    return value == condition
+
+
+def matches(document: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
+    for name, condition in query.items():
+        if name == "$or":
+            found = any(matches(document, part) for part in condition)
+        elif name == "$expr":
+            ((operator, (left, right)),) = condition.items()
+            expected = document[right.removeprefix("$")]
+            found = fulfils(document[left.removeprefix("$")], expected if operator == "$eq" else {operator: expected})
+        else:
+            found = fulfils(field(document, name), condition)
+        if not found:
+            return False
+    return True
+
+
+def field(document: Mapping[str, Any], name: str) -> Any:
+    value: Any = document
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+class Rows(list[dict[str, Any]]):
+    """The result of a query."""
+
+    def sort(self, name: str, direction: int) -> "Rows":  # type: ignore[override]
+        return Rows(sorted(self, key=lambda row: row[name], reverse=direction < 0))
+
+    def limit(self, number: int) -> "Rows":
+        return Rows(self[:number])
+
+
+class Collection:
+    def __init__(self) -> None:
+        self.documents: dict[ObjectId, dict[str, Any]] = {}
+
+    def find(self, query: Mapping[str, Any], _fields: object = None) -> Rows:
+        return Rows(dict(document) for document in self.documents.values() if matches(document, query))
+
+    def find_one(self, query: Mapping[str, Any], _fields: object = None) -> dict[str, Any] | None:
+        return next(iter(self.find(query)), None)
+
+    def estimated_document_count(self) -> int:
+        return len(self.documents)
+
+    def insert_one(self, document: dict[str, Any]) -> None:
+        assert document["_id"] not in self.documents
+        self.documents[document["_id"]] = dict(document)
+
+    def replace_one(self, query: Mapping[str, Any], document: Mapping[str, Any], *, upsert: bool) -> None:
+        assert upsert
+        self.documents[query["_id"]] = {**query, **document}
+
+    def find_one_and_update(self, query: Mapping[str, Any], change: Mapping[str, Any], **_: object) -> Any:
+        found = self.find_one(query)
+        self.update_one(query, change)
+        return self.documents[found["_id"]] if found else None
+
+    def update_one(self, query: Mapping[str, Any], change: Mapping[str, Any], *, upsert: bool = False) -> Any:
+        assert change.keys() <= {"$set", "$inc", "$unset", "$setOnInsert"}
+        found = self.find_one(query)
+        if found is None and upsert:
+            self.documents[query["_id"]] = {"_id": query["_id"], **change.get("$setOnInsert", {})}
+        if found is not None or upsert:
+            self._change(self.documents[found["_id"] if found else query["_id"]], change)
+        return SimpleNamespace(matched_count=int(found is not None))
+
+    def _change(self, document: dict[str, Any], change: Mapping[str, Any]) -> None:
+        for name, value in change.get("$set", {}).items():
+            parent, _, last = name.rpartition(".")
+            (document[parent] if parent else document)[last] = value
+        for name, value in change.get("$inc", {}).items():
+            document[name] = document.get(name, 0) + value
+        for name in change.get("$unset", {}):
+            document.pop(name, None)
+
+    def delete_one(self, query: Mapping[str, Any]) -> Any:
+        found = self.find_one(query)
+        if found is not None:
+            del self.documents[found["_id"]]
+        return SimpleNamespace(deleted_count=int(found is not None))
+
+    def delete_many(self, query: Mapping[str, Any]) -> Any:
+        found = self.find(query)
+        for row in found:
+            del self.documents[row["_id"]]
+        return SimpleNamespace(deleted_count=len(found))
+
+
+class Database(dict[str, Collection]):
+    def __missing__(self, name: str) -> Collection:
+        self[name] = Collection()
+        return self[name]
+
+
+class Bucket:
+    """The files and chunks of one database, without their bytes; also the suspicions about them."""
+
+    def __init__(self) -> None:
+        self.files: dict[ObjectId, OwnFile] = {}
+        self.chunks: set[ObjectId] = set()
+        self.suspected_chunks: set[ObjectId] = set()
+        self.orphans = Orphans(self)
+        self.orphaned_chunks = OrphanedChunks(self)
+
+    def put(self, video_fid: ObjectId | None = None) -> ObjectId:
+        fid = ObjectId()
+        self.files[fid] = OwnFile(fid, video_fid, had_job=False, reason=None, since=None)
+        self.chunks.add(fid)
+        return fid
+
+    def find(self, fid: ObjectId) -> StoredFile | None:
+        return StoredFile(fid, "talk", 1, 1, datetime.now(UTC), {}) if fid in self.files else None
+
+    def publish(self, fid: ObjectId, *_: object) -> None:
+        self.files.setdefault(fid, OwnFile(fid, None, had_job=False, reason=None, since=None))
+
+    def accept(self, *fids: ObjectId) -> bool:
+        for fid in self.files.keys() & set(fids):
+            self.files[fid] = replace(self.files[fid], had_job=True, reason=None)
+        return self.files.keys() >= set(fids)
+
+    def ids_of_video(self, video_fid: ObjectId) -> list[ObjectId]:
+        return [file.id for file in self.files.values() if file.video_fid == video_fid]
+
+    def delete(self, fid: ObjectId) -> None:
+        self.files.pop(fid, None)
+        self.chunks.discard(fid)
+
+
+class Orphans:
+    """`common.storage.orphaned_files`, for an ORPHAN_GRACE of 0."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    def ours_before(self, _: datetime) -> Iterator[list[OwnFile]]:
+        yield list(self._bucket.files.values())
+
+    def suspect(self, reason: str | None, files: Iterable[OwnFile]) -> int:
+        unchanged = [file for file in files if self._bucket.files.get(file.id) == file]
+        for file in unchanged:
+            self._bucket.files[file.id] = replace(file, reason=reason)
+        return len(unchanged)
+
+    def count(self, reasons: Iterable[str], _grace: float = 0) -> int:
+        return len(self.due(reasons))
+
+    def due(self, reasons: Iterable[str], _grace: float = 0) -> list[OwnFile]:
+        return [file for file in self._bucket.files.values() if file.reason in set(reasons)]
+
+    def delete(self, file: OwnFile) -> bool:
+        if self._bucket.files.get(file.id) != file:
+            return False
+        self._bucket.delete(file.id)
+        return True
+
+
+class OrphanedChunks:
+    """`common.storage.orphaned_chunks`, for an ORPHAN_GRACE of 0."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    def _groups(self, fids: Iterable[ObjectId]) -> list[ChunkGroup]:
+        return [ChunkGroup(fid, fid, ours=True) for fid in fids]
+
+    def groups(self, _: datetime) -> Iterator[list[ChunkGroup]]:
+        yield self._groups(self._bucket.chunks - self._bucket.files.keys())
+
+    def suspect(self, groups: Iterable[ChunkGroup]) -> int:
+        new = {group.file_id for group in groups} - self._bucket.suspected_chunks
+        self._bucket.suspected_chunks |= new
+        return len(new)
+
+    def due(self, _: float) -> Iterator[list[ChunkGroup]]:
+        yield self._groups(self._bucket.suspected_chunks)
+
+    def still_orphaned(self, group: ChunkGroup) -> bool:
+        return group.file_id in self._bucket.chunks - self._bucket.files.keys()
+
+    def acquit(self, groups: Sequence[ChunkGroup]) -> None:
+        self._bucket.suspected_chunks -= {group.file_id for group in groups}
+
+    def delete(self, group: ChunkGroup) -> None:
+        self._bucket.chunks.discard(group.file_id)
+        self.acquit([group])
+
+
+class Publisher:
+    def __init__(self) -> None:
+        self.published: list[tuple[str, Envelope]] = []
+        self.available = True
+
+    def publish(self, queue: str, message: Envelope) -> None:
+        if not self.available:
+            raise BrokerUnavailable("RabbitMQ is down")
+        self.published.append((queue, message))
+
+
+class World:
+    """A store with its databases, and an outbox."""
+
+    def __init__(self) -> None:
+        self.db: Any = Database()
+        self.videos: Any = Bucket()
+        self.mp3s: Any = Bucket()
+        in_database = Store.in_databases(self.db, Database())  # type: ignore[arg-type]
+        self.store = replace(in_database, videos=self.videos, mp3s=self.mp3s)
+        self.publisher: Any = Publisher()
+        self.outbox = Outbox(settings(), self.store.jobs, self.store.summaries, self.publisher)
+
+    @property
+    def jobs(self) -> dict[ObjectId, dict[str, Any]]:
+        return self.db["jobs"].documents  # type: ignore[no-any-return]
+
+    def job(self, **changes: object) -> Job:
+        """A queued job with its video, changed in the database."""
+        fid = self.videos.put()
+        self.store.jobs.create(fid, OWNER, "talk.mp4", {})
+        self.videos.accept(fid)
+        self.jobs[fid].update(changes)
+        return self.reloaded(fid)
+
+    def completed(self, **changes: object) -> Job:
+        """A completed job with its files, whose owner was notified."""
+        fid = self.job().video_fid
+        done = {"status": "completed", "mp3_fid": self.mp3s.put(fid), "published": True, "notice_sent": True}
+        self.jobs[fid].update({**done, "notified": True, **changes})
+        return self.reloaded(fid)
+
+    def reloaded(self, fid: ObjectId) -> Job:
+        job = self.store.jobs.get(fid)
+        assert job is not None
+        return job
+
+
+def ago(**units: float) -> datetime:
+    return datetime.now(UTC) - timedelta(**units)
+
+
+def settings(**changes: object) -> HousekeepingSettings:
+    """Without any grace."""
+    values: dict[str, Any] = {
+        "mongo_uri": "mongodb://127.0.0.1",
+        "rabbitmq_uri": "amqp://127.0.0.1",
+        "summary_queue": "summary",
+        "publish_grace": 0,
+        "orphan_grace": 0,
+    }
+    return HousekeepingSettings(**{**values, **changes})
