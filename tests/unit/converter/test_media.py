@@ -122,7 +122,7 @@ PIECES = [
     strategies.lists(strategies.sampled_from(PIECES) | strategies.text(max_size=3), min_size=1, max_size=12),
 )
 def test_a_long_listing_is_read_in_linear_time(once: list[str], often: list[str]) -> None:
-    repeated = "".join(often)
+    repeated = "".join(often) or " "
     listing = "Input #0, x, from 'fd:':\n" + "".join(once) + repeated * (60_000 // len(repeated))
     before = time.process_time()
     probe.container(listing)
