@@ -18,7 +18,7 @@ from pathlib import Path
 from common.domain.options import ConversionOptions
 from common.errors import Video2MP3Error
 from converter.encoding.transcoder import transcode
-from converter.ffmpeg import moviepy_parts
+from converter.ffmpeg import binary
 from converter.ffmpeg.limits import Limits
 from scripts.stack import Stack
 from tests.person import Person
@@ -52,7 +52,7 @@ def direct(source: Path, folder: Path) -> Path | str:
 
 
 def through(person: Person) -> Converter:
-    """Uploads, waits and downloads."""
+    """Uses the upload API."""
 
     def convert(source: Path, folder: Path) -> Path | str:
         answer = person.upload(source)
@@ -69,8 +69,8 @@ def through(person: Person) -> Converter:
 
 
 def seconds(path: Path) -> float | None:
-    """How long ffmpeg's decoding of the first audio track is; None when it decodes nothing."""
-    command = [moviepy_parts.binary(), "-nostdin", "-v", "quiet", "-i", f"file:{path}", "-map", "0:a:0"]
+    """The length of the first audio track, as ffmpeg decodes it; None if it decodes nothing."""
+    command = [binary(), "-nostdin", "-v", "quiet", "-i", f"file:{path}", "-map", "0:a:0"]
     command += ["-ac", "1", "-ar", str(RATE), "-f", "s16le", "-"]
     size = 0
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
@@ -81,7 +81,7 @@ def seconds(path: Path) -> float | None:
 
 
 def difference(source: Path, convert: Converter) -> str | None:
-    """What is different from ffmpeg's decoding, None when nothing is."""
+    """The difference from ffmpeg's decoding, None if there is none."""
     expected = seconds(source)
     with tempfile.TemporaryDirectory() as folder:
         result = convert(source, Path(folder))
@@ -90,7 +90,7 @@ def difference(source: Path, convert: Converter) -> str | None:
         found = seconds(result) or 0.0
     if expected is None:
         return f"ffmpeg decodes nothing, the MP3 has {found:.2f} s"
-    # More than ffmpeg gives is silence in gaps, or sound of another track or link.
+    # A longer MP3 has silence in gaps, or sound of another track or link.
     return None if abs(found - expected) <= TOLERANCE else f"ffmpeg decodes {expected:.2f} s, the MP3 has {found:.2f} s"
 
 

@@ -1,4 +1,4 @@
-"""Writes Matroska files with any time stamps (RFC 9559): each packet in a cluster of its own."""
+"""Writes Matroska files with any time stamps (RFC 9559): each packet in a separate cluster."""
 
 import struct
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Small videos of every kind, truncated ones and hostile ones: made by ffmpeg once and kept in `.local/media`."""
+"""Small videos of every kind, truncated ones and hostile ones: ffmpeg makes them once, in `.local/media`."""
 
 import hashlib
 import os
@@ -9,12 +9,12 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from converter.ffmpeg import moviepy_parts
+from converter.ffmpeg import binary
 
 CACHE = Path(__file__).resolve().parent.parent / ".local" / "media"
 
 SECONDS = 4.0
-# A chirp through speech and music: 300 Hz to 1.9 kHz, so that a sound in the wrong place sounds wrong.
+# A chirp from 300 Hz to 1.9 kHz, so that sound at a wrong position is different.
 CHIRP = "0.4*sin(2*PI*(300*t+200*t*t))"
 TONE = "0.4*sin(2*PI*{}*t)"
 
@@ -25,12 +25,12 @@ def picture(seconds: float = SECONDS, fps: int = 25) -> list[str]:
 
 
 def sound(*channels: str, seconds: float = SECONDS, rate: int = 48000) -> list[str]:
-    """An input with a sound: one expression a channel, a chirp by default."""
+    """An input with a sound: one expression for each channel, a chirp by default."""
     return ["-f", "lavfi", "-i", f"aevalsrc='{'|'.join(channels or (CHIRP,))}':s={rate}:d={seconds}"]
 
 
 def tone(*frequencies: float, seconds: float = SECONDS, rate: int = 48000) -> list[str]:
-    """An input with a tone a channel."""
+    """An input with a tone in each channel."""
     return sound(*(TONE.format(frequency) for frequency in frequencies), seconds=seconds, rate=rate)
 
 
@@ -42,8 +42,8 @@ BOTH = [*picture(), *sound(), "-map", "0:v", "-map", "1:a"]
 TAGS = ["-metadata", "title=A Title", "-metadata", "artist=An Artist", "-metadata", "album=An Album"]
 _TWO = [*picture(), *tone(440), *tone(880, 880), "-map", "0:v", "-map", "1:a", "-map", "2:a", *MPEG4, *AAC]
 
-# Kind: the file's suffix and ffmpeg's arguments. Suffixes that start with "pipe." are written where ffmpeg cannot
-# seek, as a live recording is: no duration in the header.
+# Kind: the file's suffix and ffmpeg's arguments. Files with suffixes that start with "pipe." are written to a pipe,
+# like a live recording: without a duration in the header.
 KINDS: dict[str, tuple[str, list[str]]] = {
     "mp4": ("mp4", [*BOTH, *H264, *AAC, *TAGS]),
     "mp4_moov_first": ("mp4", [*BOTH, *H264, *AAC, "-movflags", "+faststart"]),
@@ -122,7 +122,7 @@ def chaptered(suffix: str, folder: Path) -> Path:
     (folder / "chapters.txt").write_text(text)
     target = folder / f"chaptered.{suffix}"
     command = [
-        moviepy_parts.binary(),
+        binary(),
         "-nostdin",
         "-v",
         "error",
@@ -141,14 +141,14 @@ def without_audio() -> Path:
 
 
 def not_a_video(folder: Path) -> Path:
-    """A text that is called a video."""
+    """A text with the name of a video."""
     path = folder / "not_a_video.mp4"
-    path.write_text("This is a letter, and it is not to be listened to.\n" * 100)
+    path.write_text("This is a letter, and it has no sound.\n" * 100)
     return path
 
 
 def truncated(path: Path, share: float, folder: Path) -> Path:
-    """The first `share` of a file's bytes, as an upload that broke off leaves it."""
+    """The first `share` of a file's bytes, as after an interrupted upload."""
     target = folder / f"truncated_{path.name}"
     content = path.read_bytes()
     target.write_bytes(content[: int(len(content) * share)])
@@ -156,7 +156,7 @@ def truncated(path: Path, share: float, folder: Path) -> Path:
 
 
 def large(megabytes: int, folder: Path) -> Path:
-    """An MP4 of about that size, made in no time: a `free` box (ISO/IEC 14496-12, 8.1.2) of zeros at its end."""
+    """An MP4 of about that size, quickly made: it has a sparse `free` box (ISO/IEC 14496-12, 8.1.2) at its end."""
     path = make("mp4", folder)
     size = megabytes * 1_000_000 - path.stat().st_size
     with path.open("ab") as file:
@@ -178,7 +178,7 @@ def long(seconds: int) -> Path:
 
 
 def bomb(hours: int) -> Path:
-    """Silence that FLAC packs into some bytes a minute, in a container that does not say how long it is."""
+    """Silence that FLAC compresses to some bytes per minute, in a container that does not declare its length."""
     base = ffmpeg(["-f", "lavfi", "-i", "anullsrc=r=8000:cl=mono:d=655.35", "-frame_size", "65535"], "flac")
     loops = ["-stream_loop", str(hours * 3600 // 655), "-i", str(base), "-c", "copy", "-f", "matroska"]
     return ffmpeg(loops, "mkv", piped=True)
@@ -260,7 +260,7 @@ def ffmpeg(arguments: Sequence[str], suffix: str, *, piped: bool = False) -> Pat
     """What ffmpeg makes of the arguments; made once."""
 
     def write(target: Path) -> None:
-        command = [moviepy_parts.binary(), "-nostdin", "-v", "error", "-y", *arguments]
+        command = [binary(), "-nostdin", "-v", "error", "-y", *arguments]
         if piped:
             with target.open("wb") as file, subprocess.Popen([*command, "-"], stdout=subprocess.PIPE) as process:
                 assert process.stdout

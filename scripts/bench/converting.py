@@ -16,7 +16,7 @@ from bson import ObjectId
 
 from common.domain.options import ConversionOptions
 from converter.encoding.transcoder import transcode
-from converter.ffmpeg import moviepy_parts
+from converter.ffmpeg import binary
 from converter.ffmpeg.cpu_affinity import CpuAffinity
 from converter.ffmpeg.limits import Limits
 from scripts.bench import samples
@@ -40,7 +40,7 @@ def ffmpeg(source: Path) -> list[str]:
     """The command that makes the same MP3."""
     quiet = ["-nostdin", "-v", "error", "-y"]
     target = str(samples.CACHE / "peer.mp3")
-    return [moviepy_parts.binary(), *quiet, "-i", str(source), "-vn", "-c:a", "libmp3lame", "-b:a", "192k", target]
+    return [binary(), *quiet, "-i", str(source), "-vn", "-c:a", "libmp3lame", "-b:a", "192k", target]
 
 
 def plain(source: Path) -> Cost:

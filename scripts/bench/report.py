@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from converter.ffmpeg import moviepy_parts
+from converter.ffmpeg import binary
 from scripts.bench.results import HEADINGS
 from scripts.bench.system import Scale, System
 from scripts.stack.state import ROOT
@@ -74,7 +74,7 @@ def _versions(system: System) -> list[str]:
     mongod = system.client.server_info()["version"]
     said = [
         subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
-        for command in (["nginx", "-v"], [moviepy_parts.binary(), "-version"])
+        for command in (["nginx", "-v"], [binary(), "-version"])
     ]
     first = [(one.stdout + one.stderr).splitlines()[0].split(" Copyright")[0] for one in said]
     return [f"Linux {platform.release()}", f"Python {platform.python_version()}", f"mongod {mongod}", *first]

@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from converter.ffmpeg import moviepy_parts
+from converter.ffmpeg import binary
 from scripts.stack.state import ROOT
 
 CACHE = ROOT / ".local" / "bench"
@@ -86,7 +86,7 @@ def _make(name: str, arguments: Sequence[str]) -> Path:
     if not path.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         draft = CACHE / f"new-{name}"
-        command = [moviepy_parts.binary(), "-nostdin", "-v", "error", "-y", *arguments, str(draft)]
+        command = [binary(), "-nostdin", "-v", "error", "-y", *arguments, str(draft)]
         subprocess.run(command, check=True, timeout=3600)
         draft.rename(path)
     return path

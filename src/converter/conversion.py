@@ -1,4 +1,4 @@
-"""What the converter does with a message: fetch the video, convert it, store the MP3, publish the end of the job."""
+"""Handles a message of the queue `video`: fetches the video, converts it, stores the MP3, publishes the notice."""
 
 import logging
 from collections.abc import Callable
@@ -19,8 +19,9 @@ from common.messaging.message import InvalidMessage, Message
 from common.messaging.publisher import Publisher
 from common.runtime.checkpoints import Point, checkpoint
 from common.storage.bucket import Bucket, StoredFile
-from converter import outcome
-from converter.encoding.transcoder import Transcode, transcode
+from converter.encoding import verification
+from converter.encoding.transcoder import transcode
+from converter.encoding.verification import Mp3
 from converter.ffmpeg.cpu_affinity import CpuAffinity
 from converter.ffmpeg.process import Cancelled
 from converter.leases import JobLease, JobLeases
@@ -35,10 +36,9 @@ _CRASHED = "The conversion was given up: it ended unexpectedly each time it was 
 
 
 class Conversion:
-    """Handles the messages of the queue `video`.
+    """Any step may be repeated, or delayed until another worker has done the same job or its next run.
 
-    Any step may be repeated, or delayed until another worker has done the same job or its next run: docs/operations.md,
-    "Stale workers".
+    See docs/operations.md, "Stale workers".
     """
 
     def __init__(
@@ -61,12 +61,12 @@ class Conversion:
         self._affinity = CpuAffinity() if settings.bind_processors else None
 
     def handle(self, message: Message) -> None:
-        """Converts the job, or finishes what an earlier attempt left."""
+        """Converts the job, or publishes the notice that an earlier attempt did not publish."""
         job = self._jobs.get(message.video_fid)
         if job is None or job.username != message.username:
             raise InvalidMessage("no job has this video_fid and username")
         if message.outdated(job.run):
-            log.info("The job was queued again since this message was sent")
+            log.info("Ignored the message of an earlier run of the job")
             return
         lease = self._leases.take(message.video_fid)
         if lease is None:
@@ -86,7 +86,7 @@ class Conversion:
             lease.check()
             raise HandedBack("the worker stops") from error
         except LeaseLost as error:
-            log.info("Nothing left to do: %s", error)
+            log.info("Lost the lease: %s", error)
         except TransientError:
             self._release(lease)
             raise
@@ -94,8 +94,8 @@ class Conversion:
             log.info("Conversion complete!")
 
     def give_up(self, message: Message, reason: str) -> None:
-        """Marks the job as failed and has its owner notified; raises Busy while another worker holds the job."""
-        log.error("No attempt is left: %s", reason)
+        """Marks the job as failed and publishes its notice; raises Busy while another worker has the lease."""
+        log.error("No attempts left: %s", reason)
         job = self._jobs.get(message.video_fid)
         if job is None or job.username != message.username or message.outdated(job.run):
             return
@@ -132,15 +132,15 @@ class Conversion:
             log.info("Converting video to MP3...")
             result = self._transcode(source, video, options, lease)
             mp3_fid = self._store(job, result, lease)
-            sound = outcome.describe(result.path, options.quality)
+            sound = verification.describe(result.path, options.quality)
         self._complete(lease, mp3_fid, Result(sound, video.length, result.notes))
 
     def _complete(self, lease: JobLease, mp3_fid: ObjectId, result: Result) -> None:
         """Makes the MP3 the job's result.
 
-        Deletes by id, and only what no job can point to any more: its own file when the lease is lost, and the one that
-        this very update has replaced. What else was made from the video may be another worker's result by now; files
-        that a killed worker has left are for housekeeping.
+        Deletes by id, and only files that no job can refer to: its own one when the lease is lost, and the one that
+        this update has replaced. Other MP3s of the video may be another worker's result; housekeeping deletes orphaned
+        ones.
         """
         checkpoint(Point.CONVERTER_STORED)
         try:
@@ -155,10 +155,9 @@ class Conversion:
         if replaced is not None:
             self._delete(replaced)
 
-    def _transcode(self, source: Path, video: StoredFile, options: ConversionOptions, lease: JobLease) -> Transcode:
-        def note(share: float) -> None:
-            # 100 is for a job that is completed.
-            lease.progress = min(int(share * 100), 99)
+    def _transcode(self, source: Path, video: StoredFile, options: ConversionOptions, lease: JobLease) -> Mp3:
+        def report(share: float) -> None:
+            lease.progress = min(int(share * 100), 99)  # 100 is for a completed job
 
         try:
             return transcode(
@@ -167,7 +166,7 @@ class Conversion:
                 filename=video.filename,
                 options=options,
                 limits=self._settings.limits,
-                on_progress=note,
+                on_progress=report,
                 should_stop=lambda: lease.lost or self._must_stop(),
                 threads=self._threads(),
                 affinity=self._affinity,
@@ -176,7 +175,7 @@ class Conversion:
             raise TransientError(f"the temporary folder cannot be used: {error.strerror}") from error
 
     def _threads(self) -> int:
-        """How many encoders may work side by side: one while other videos wait, which the processors are better for."""
+        """How many encoders may run at the same time: one while other videos wait, which need the processors."""
         if self._settings.converter_threads == 1:
             return 1
         try:
@@ -186,7 +185,7 @@ class Conversion:
             return 1
         return self._settings.converter_threads if alone else 1
 
-    def _store(self, job: Job, result: Transcode, lease: JobLease) -> ObjectId:
+    def _store(self, job: Job, result: Mp3, lease: JobLease) -> ObjectId:
         checkpoint(Point.CONVERTER_CONVERTED)
         log.info("Uploading MP3 to MongoDB...")
         metadata = {"username": job.username, "video_fid": job.video_fid, "duration": result.duration}
@@ -203,11 +202,11 @@ class Conversion:
         try:
             self._mp3s.delete(mp3_fid)
         except TransientError as error:
-            log.warning("The unused MP3 %s is left for housekeeping: %s", mp3_fid, error)
+            log.warning("Left the orphaned MP3 %s for housekeeping: %s", mp3_fid, error)
 
     def _check(self, lease: JobLease) -> None:
         if lease.lost or self._must_stop():
-            raise Cancelled("the worker stops, or the job was taken away")
+            raise Cancelled("the worker is stopping, or the lease is lost")
 
     def _fail(self, lease: JobLease, reason: PermanentError) -> None:
         checkpoint(Point.CONVERTER_BEFORE_FAIL)
@@ -221,9 +220,9 @@ class Conversion:
         self._leases.release(lease)
 
     def _publish(self, job: Job) -> None:
-        """Publishes how that run of the job has ended, whatever has become of the job since."""
+        """Publishes the notice of the run that `job` describes, even if the job has changed since."""
         log.info("Publishing to mp3 queue...")
-        # A job that failed in a later run keeps the MP3 of the earlier one, which is not news.
+        # A job that failed in a later run keeps the MP3 of the earlier one, which does not belong into the notice.
         mp3_fid = job.mp3_fid if job.status is Status.COMPLETED else None
         message = Message(video_fid=job.video_fid, mp3_fid=mp3_fid, username=job.username, run=job.run)
         self._publisher.publish(self._settings.mp3_queue, message)
@@ -232,5 +231,5 @@ class Conversion:
 
 
 def mp3_name(filename: str) -> str:
-    """The video's name with the ending of an MP3, without the folders that a client may have put into it."""
+    """The video's name with the suffix of an MP3, without folders."""
     return f"{filenames.stem(filename) or 'audio'}.mp3"

@@ -1,7 +1,7 @@
-"""The right of one converter to a job (common.domain.leases)."""
+"""The lease of one converter on a job (common.domain.leases)."""
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bson import ObjectId
 
@@ -13,40 +13,33 @@ from common.domain.results import Result
 
 @dataclass
 class JobLease(Lease):
-    """A job that is ours while the lease is renewed."""
-
     job: Job
     progress: int = 0
 
 
 class JobLeases:
-    """Takes, renews and ends leases."""
-
     def __init__(self, jobs: Jobs, duration: float) -> None:
         self._leases = Leases(jobs.collection, duration, UNDER_WAY)
 
     def take(self, video_fid: ObjectId) -> JobLease | None:
-        """Acquires the lease and counts the attempt; None when the job ended or is gone, or another worker has it."""
+        """Acquires the lease and counts the attempt; None if the job ended, is deleted or is leased."""
         found = self._leases.acquire(video_fid, status=Status.CONVERTING.value, progress=0)
         return JobLease(video_fid, found[0], job_from(found[1])) if found else None
 
     def kept(self, lease: JobLease, interval: float) -> contextlib.AbstractContextManager[None]:
-        """Renews the lease and writes its progress down, every `interval` seconds, while the block runs."""
+        """Renews the lease and stores its progress every `interval` seconds while the block runs."""
         return self._leases.renewed(lease, interval, lambda: {"progress": lease.progress})
 
     def complete(self, lease: JobLease, mp3_fid: ObjectId, result: Result) -> tuple[Job, ObjectId | None]:
-        """Ends the job with its MP3; returns the job as it is then, and the MP3 that this one has replaced.
+        """Completes the job with its MP3; returns the completed job, and the MP3 that this one replaced.
 
-        Raises LeaseLost when the job is not ours any more.
+        Raises LeaseLost when another worker has the job.
         """
         change = {"status": Status.COMPLETED.value, "progress": 100, "mp3_fid": mp3_fid,
                   "error": None, "error_code": None, "result": result.as_document()}  # fmt: skip
-        before = job_from(self._leases.end(lease, change))
-        job = replace(
-            before, status=Status.COMPLETED, progress=100, mp3_fid=mp3_fid, error=None, error_code=None, result=result
-        )
-        return job, before.mp3_fid
+        before = self._leases.end(lease, change)
+        return job_from({**before, **change}), before.get("mp3_fid")
 
     def release(self, lease: JobLease) -> None:
-        """Gives an unfinished job back; the attempt does not count, as the job is not to blame."""
+        """Releases an unfinished job; the attempt does not count, because the job did not cause it."""
         self._leases.release(lease, status=Status.QUEUED.value, progress=0)

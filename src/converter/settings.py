@@ -1,4 +1,4 @@
-"""What the converter reads from the environment."""
+"""The converter's settings from the environment."""
 
 from pathlib import Path
 
@@ -10,34 +10,31 @@ from converter.parallel import processors
 
 
 class ConverterSettings(WorkerSettings):
-    """The limits of a conversion and the times of a lease."""
-
-    # s. A worker that does not renew its lease for this long has lost the job.
+    # s. A worker that does not renew its lease for this long loses the job.
     claim_lease: PositiveFloat = 30.0
-    # How often a job may take its worker with it before it is given up.
+    # How often a worker may crash with a job before the job fails.
     max_crashes: PositiveInt = 3
     # s. Ten hours of video take about 15 minutes on one core.
     conversion_timeout: PositiveFloat = 3600.0
-    # s without a sign of progress.
+    # s without progress.
     conversion_stall: PositiveFloat = 120.0
     conversion_memory_mb: PositiveInt = 1024
     max_output_mb: PositiveInt = 2048
     # s of sound.
     max_duration: PositiveFloat = 24 * 3600.0
-    # Where videos and MP3s lie while they are worked on; the system's folder for temporary files by default.
+    # The folder for videos and MP3s during a conversion; the system's folder for temporary files by default.
     work_folder: Path | None = None
-    # s between two notes of the progress in the job.
+    # s between two updates of the progress in the job.
     progress_interval: NonNegativeFloat = 1.0
 
-    # Encoders that work side by side on one video while no other one waits.
+    # Encoders that run at the same time for one video while no other one waits.
     converter_threads: PositiveInt = Field(default_factory=processors.usable)
 
-    # Whether each ffmpeg runs on one processor (converter.ffmpeg.cpu_affinity), not where the kernel puts its threads.
+    # Whether each ffmpeg is bound to one processor (converter.ffmpeg.cpu_affinity).
     bind_processors: bool = True
 
     @property
     def limits(self) -> Limits:
-        """What one conversion may take."""
         return Limits(
             timeout=self.conversion_timeout,
             stall=self.conversion_stall,

@@ -1,4 +1,4 @@
-"""The folder in which one job's video and MP3 lie while they are worked on."""
+"""The folder for one job's video and MP3 while they are converted."""
 
 import contextlib
 import logging
@@ -17,24 +17,22 @@ _PREFIX = "video2mp3-"
 
 @contextlib.contextmanager
 def work_folder(parent: Path | None) -> Iterator[Path]:
-    """A private folder, gone afterwards; raises TransientError when there can be none."""
+    """A private folder, deleted afterwards; raises TransientError when it cannot be created."""
     try:
-        folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent)
+        folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent, ignore_cleanup_errors=True)
     except OSError as error:
         raise TransientError(f"the temporary folder cannot be used: {error.strerror}") from error
-    try:
-        yield Path(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with folder as path:
+        yield Path(path)
 
 
 def clear_leftovers(parent: Path | None) -> None:
-    """Deletes the folders of workers that were killed; those of workers that live stay.
+    """Deletes the folders of workers that were killed.
 
-    Call it before the first job: a container's main process has the same number each time.
+    Call it before the first job: a container's main process has the same process id each time.
     """
     for folder in Path(parent or tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
         pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
         if pid.isdigit() and (int(pid) == os.getpid() or not Path(f"/proc/{pid}").exists()):
-            log.warning("Deleting what a worker that was killed has left: %s", folder)
+            log.warning("Deleting the folder of a worker that was killed: %s", folder)
             shutil.rmtree(folder, ignore_errors=True)

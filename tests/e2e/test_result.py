@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mutagen.mp3 import MP3
 
-from converter.ffmpeg import moviepy_parts
+from converter.ffmpeg import binary
 from tests import invariant, media
 from tests.person import Person
 
@@ -17,7 +17,7 @@ COPIED = {"code": "copied", "text": "Copied without re-encoding: the sound was M
 
 def packets(path: Path) -> bytes:
     """The frames of a file's first audio track."""
-    command = [moviepy_parts.binary(), "-nostdin", "-v", "error", "-i", f"file:{path}", "-map", "0:a:0", "-c", "copy"]
+    command = [binary(), "-nostdin", "-v", "error", "-i", f"file:{path}", "-map", "0:a:0", "-c", "copy"]
     return subprocess.run([*command, "-f", "data", "-"], check=True, capture_output=True, timeout=60).stdout
 
 

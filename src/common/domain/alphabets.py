@@ -1,35 +1,32 @@
-"""How text in the code pages of Windows looks, language by language: what tells a right decoding from a wrong one."""
+"""The languages that use the code pages of Windows, to distinguish a correct decoding from a wrong one."""
 
 import re
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
 
-# What may stand beside letters. Not inside words, except for apostrophes.
+# Characters that may be beside letters. Only apostrophes may be inside words.
 _PUNCTUATION = frozenset("«»“”„‘’‚–—…•№©®™°§£€¡¿ªº\u00a0")
 _INSIDE_WORDS = frozenset("’‘")
-# A word with the marks that Thai writes above and below letters.
+# A word, with the marks that Thai has above and below letters.
 _WORD = re.compile(r"(?:[^\W\d_]|[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e])+")
-# How much rarer its letters must be for a reading to be dismissed, as a share of the alphabet.
+# By how much, as a share of the alphabet, the letters of a reading must be rarer to be rejected.
 _MARGIN = 0.1
 _EAST_ASIAN_PUNCTUATION = re.compile(r"[\u3000-\u303f\uff00-\uff65\u30fb\u2010-\u2026\u25a0-\u2605\u266a\u00d7]")
 
 
 @dataclass(frozen=True)
 class Language:
-    """A language in a code page."""
-
     codec: str
     """Python's name of the code page."""
     letters: str
-    """Its letters beyond ASCII in lower case; a script of its own in the order of their frequency."""
+    """Its letters beyond ASCII in lower case; those of another script in the order of their frequency."""
     never: str = ""
-    """A regular expression of what its words never contain; tells it from languages with the same bytes."""
+    """A regular expression of what its words never contain; distinguishes it from languages with the same bytes."""
     script: bool = False
-    """Whether words consist of these letters alone."""
+    """Whether words consist of these letters only."""
 
     def read(self, value: bytes) -> str | None:
-        """The text, when it could be of this language."""
         try:
             text = value.decode(self.codec)
         except UnicodeDecodeError:
@@ -37,7 +34,7 @@ class Language:
         return text if self._accepts(text) else None
 
     def strangeness(self, texts: tuple[str, ...]) -> float:
-        """How rare the letters of a script are on average: 0 is the most frequent letter, 1 the rarest."""
+        """How rare the letters of a script are on average: 0 is for the most frequent letter, 1 for the rarest."""
         ranks = [self.letters.find(c) for text in texts for c in text.lower() if not c.isascii() and c in self.letters]
         return sum(ranks) / len(ranks) / len(self.letters) if ranks else 1.0
 
@@ -60,25 +57,24 @@ class Language:
         foreign = [c for c in word if not c.isascii()]
         if all(c in _PUNCTUATION for c in foreign):
             return True
-        # A capital after a small letter: the mark of a wrong code page in Cyrillic.
+        # A capital after a small letter indicates a wrong code page in Cyrillic.
         if any(a.islower() and b.isupper() and not (a + b).isascii() for a, b in pairwise(word)):
             return False
         if self.script:
             return len(foreign) == len(word)
-        # Accents are few; a word of nothing else is a script that was taken for accents.
+        # A word has few accents; a word of nothing else is another script, read as accents.
         run = self.codec == "cp1252" and re.search(r"[^\x00-\x7f]{3}", word)
         return len(word) == 1 or (len(foreign) < len(word) and not run)
 
 
 @dataclass(frozen=True)
 class EastAsian:
-    """A language whose characters are of two bytes: the usual ones, as rare ones fit any bytes."""
+    """A language whose characters have two bytes; only the usual ones count, because rare ones match any bytes."""
 
     codec: str
     usual: re.Pattern[bytes]
 
     def read(self, value: bytes) -> str | None:
-        """The text, when it could be of this language."""
         try:
             text = value.decode(self.codec)
         except UnicodeDecodeError:
@@ -87,7 +83,7 @@ class EastAsian:
             return None
         words = re.findall(r"[^\W\d_]+", _EAST_ASIAN_PUNCTUATION.sub(" ", text))
         mixed = any(any(c.isascii() for c in word) and not word.isascii() for word in words)
-        # A single character is what an accent and a letter beside it look like.
+        # An accent and the letter after it look like a single character.
         return text if not mixed and any(len(word) > 1 and not word.isascii() for word in words) else None
 
 
@@ -154,7 +150,7 @@ EAST_ASIAN = (
 
 
 def read(values: tuple[bytes, ...]) -> tuple[str, ...] | None:
-    """The one way to read all values, or the one that is far more probable than the others."""
+    """The only way to read all values, or the one that is far more probable than the others; else None."""
     found: dict[tuple[str, ...], Language | None] = {}
     for language in (*SCRIPTS, *LATIN, *EAST_ASIAN):
         texts = tuple(language.read(value) for value in values)

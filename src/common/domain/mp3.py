@@ -1,4 +1,4 @@
-"""The header of an MP3's frame, and the tag before the first one: how long each is.
+"""The header of an MP3's frame, and the length of the ID3 tag before the first frame.
 
 ISO/IEC 11172-3 section 2.4.1.3 (MPEG-1), 13818-3 for half the sampling rates, MPEG-2.5 for a quarter; layer III only.
 """
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 # bytes.
 HEADER = 4
 TAG_HEADER = 10
-# Samples by which a decoder is late; what a header says of an encoder's delay and padding is without it.
+# Samples by which a decoder is late; the delay and the padding in the header of an encoder do not include them.
 DECODER_DELAY = 529
 _CHECKSUM = 2  # after the header, of frames that have one
-# kbit/s by the header's index, which is 0 for "free" and 15 for nothing; of MPEG-1, and of the others.
+# kbit/s by the header's index, which is 0 for "free" and 15 for an invalid one; of MPEG-1, and of the others.
 _BITRATES = (
     (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0),
     (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0),
@@ -25,8 +25,6 @@ _MONO = 3
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What it says, and what follows from it."""
-
     mpeg1: bool
     channels: int
     bitrate: int
@@ -39,12 +37,11 @@ class Header:
 
     @property
     def samples(self) -> int:
-        """Of each channel."""
+        """Samples of each channel."""
         return 1152 if self.mpeg1 else 576
 
     @property
     def seconds(self) -> float:
-        """How long it sounds."""
         return self.samples / self.rate
 
     @property
@@ -61,7 +58,7 @@ class Header:
 
 
 def header(data: bytes) -> Header | None:
-    """The header that these bytes begin with; None when it is none, or a frame's length does not follow from it."""
+    """The header at the beginning of the data; None when it is invalid, or does not determine the frame's length."""
     word = int.from_bytes(data[:HEADER], "big")
     version, rate_index = word >> 19 & 3, word >> 10 & 3
     if len(data) < HEADER or word >> 21 != 0x7FF or word >> 17 & 3 != _LAYER_III:
@@ -77,9 +74,9 @@ def header(data: bytes) -> Header | None:
 
 
 def tag_size(data: bytes | bytearray | mmap.mmap) -> int:
-    """Bytes of the ID3v2 tag that the data begin with, 0 without one: seven bits a byte, and a footer if it has one.
+    """Bytes of the ID3v2 tag at the beginning of the data, 0 without one; needs its first TAG_HEADER bytes.
 
-    Source: id3.org, "ID3v2.4.0 main structure", section 3.1. Its first TAG_HEADER bytes are enough.
+    The size has seven bits a byte, and excludes a footer (id3.org, "ID3v2.4.0 main structure", section 3.1).
     """
     if len(data) < TAG_HEADER or data[:3] != b"ID3":
         return 0

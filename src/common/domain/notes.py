@@ -1,41 +1,39 @@
-"""What a user should know about a finished conversion: stable codes with values, stored in the job."""
+"""Notes for the user about a finished conversion: stable codes with values, stored in the job."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 SILENCE_INSERTED = "silence_inserted"
-"""`seconds`, `places`: the recording has gaps; they are silence in the MP3, so that the rest keeps its time."""
+"""`seconds`, `places`: the recording has gaps; they are silence in the MP3, so that later sound keeps its time."""
 GAP_CLOSED = "gap_closed"
-"""`seconds`, `places`: the time stamps jump by more than the longest gap that is kept; the sound continues at once."""
+"""`seconds`, `places`: time stamps jump by more than the longest gap that is kept; the sound has no pause there."""
 TRACK_SKIPPED = "track_skipped"
 """`wanted`, `used`: numbers of audio tracks, from 1. The default track cannot be decoded; another one was used."""
 SOUND_DAMAGED = "sound_damaged"
 """`seconds`: damaged parts of the sound that cannot be decoded; they are silence in the MP3."""
 COPIED = "copied"
-"""No values: the sound is MP3 in the video already, and the MP3 is exactly this sound."""
+"""No values: the sound of the video already is MP3, and the result is exactly this sound."""
 CODES = frozenset({SILENCE_INSERTED, GAP_CLOSED, TRACK_SKIPPED, SOUND_DAMAGED, COPIED})
 
 _TEXTS = {
     SILENCE_INSERTED: "{seconds} of silence where the recording has {places}.",
-    GAP_CLOSED: "The recording's clock jumps, by {seconds} in all: the sound continues there without a pause.",
+    GAP_CLOSED: "The recording's clock jumps by {seconds} in total; the sound continues there without a pause.",
     TRACK_SKIPPED: "Track {used} was used because track {wanted} cannot be decoded.",
-    SOUND_DAMAGED: "Damaged parts of the sound are silence in the MP3, {seconds} in all.",
+    SOUND_DAMAGED: "Damaged parts of the sound are silence in the MP3, {seconds} in total.",
     COPIED: "Copied without re-encoding: the sound was MP3 already.",
 }
 
 
 @dataclass(frozen=True)
 class Note:
-    """One thing to know."""
-
     code: str
     """One of `CODES`; a reader ignores codes that it does not know."""
     values: Mapping[str, float | int | str] = field(default_factory=dict)
 
     @property
     def text(self) -> str | None:
-        """A sentence for people; None for a code or values of another release."""
+        """A sentence for the user; None for a code or values of another release."""
         values = {name: _shown(name, value) for name, value in self.values.items()}
         try:
             return _TEXTS[self.code].format(**values)
@@ -43,12 +41,10 @@ class Note:
             return None
 
     def as_document(self) -> dict[str, Any]:
-        """As stored in the job."""
         return {"code": self.code, **self.values}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Note":
-        """Reads what `as_document` wrote."""
         values = {name: value for name, value in document.items() if name != "code"}
         return cls(str(document["code"]), values)
 

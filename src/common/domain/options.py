@@ -1,4 +1,4 @@
-"""What a person may choose about the MP3: validated here, stored in the job, read by the converter."""
+"""The options of a conversion: validated here, stored in the job, read by the converter."""
 
 import math
 import re
@@ -20,11 +20,11 @@ from pydantic import (
 
 from common.errors import Invalid
 
-# kbit/s that MPEG-1 layer III knows from 64 up (ISO/IEC 11172-3, table of bit rates).
+# kbit/s of MPEG-1 layer III from 64 up (ISO/IEC 11172-3, table of bit rates).
 BITRATES = (64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
-# Hertz that MPEG-1 layer III knows; the lower ones of MPEG-2 have no bit rates above 160 kbit/s.
+# Hertz of MPEG-1 layer III; the lower ones of MPEG-2 have no bit rates above 160 kbit/s.
 SAMPLE_RATES = (32000, 44100, 48000)
-# s. As long as a video may be.
+# s. The longest video that is accepted.
 LONGEST = 24 * 3600
 # Characters of a tag: longer ones are lyrics or attacks.
 LONGEST_TAG = 500
@@ -33,7 +33,7 @@ MOST_TRACKS = 64
 _CLOCK = re.compile(r"(?:(\d{1,2}):)?(\d{1,3}):(\d{1,2}(?:\.\d{1,6})?)", re.ASCII)
 _SECONDS = re.compile(r"\d{1,6}(?:\.\d{1,6})?", re.ASCII)
 _MOMENT = f"seconds (83.5) or hh:mm:ss.mmm (00:01:23.500), from 0 to {LONGEST} seconds"
-# Which error the validators raise themselves; every other one is told by the field's description.
+# The type of the errors whose text validators write; for all others, the field's description says what is allowed.
 _OWN = "value_error"
 
 
@@ -47,7 +47,6 @@ def _one_of(*allowed: int) -> AfterValidator:
 
 
 def _moment(value: object) -> object:
-    """Reads a moment as seconds."""
     if isinstance(value, str):
         if clock := _CLOCK.fullmatch(value.strip()):
             if float(clock[3]) >= 60 or (clock[1] and int(clock[2]) >= 60):
@@ -62,12 +61,15 @@ def _moment(value: object) -> object:
     return value
 
 
-def _one_line(value: str | None) -> str | None:
-    """Without what is not text (a lone surrogate, control characters); nothing that is left counts as not chosen."""
-    if value is None:
-        return None
+def one_line(value: str) -> str:
+    """The text on one line, without characters that are not printable: lone surrogates and control characters."""
     text = "".join(character if character.isprintable() else " " for character in value)
-    return " ".join(text.split()) or None
+    return " ".join(text.split())
+
+
+def _tag(value: str | None) -> str | None:
+    """An empty text counts as not chosen."""
+    return one_line(value) or None if value else None
 
 
 _MOMENT_SCHEMA = WithJsonSchema(
@@ -79,7 +81,7 @@ _MOMENT_SCHEMA = WithJsonSchema(
     }
 )
 _Moment = Annotated[float, BeforeValidator(_moment), Field(ge=0, le=LONGEST), _MOMENT_SCHEMA]
-_Tag = Annotated[str | None, Field(max_length=LONGEST_TAG), AfterValidator(_one_line)]
+_Tag = Annotated[str | None, Field(max_length=LONGEST_TAG), AfterValidator(_tag)]
 _TAG = f"text of at most {LONGEST_TAG} characters (default: the video's own)"
 
 
@@ -101,9 +103,9 @@ class ConversionOptions(BaseModel):
     sample_rate: Annotated[int | None, Field(json_schema_extra={"enum": [*SAMPLE_RATES, None]})] = Field(
         None, description=f"one of {', '.join(map(str, SAMPLE_RATES))} (Hz; default: as in the video)"
     )
-    start: _Moment | None = Field(None, description=f"{_MOMENT}: where the MP3 begins in the video")
-    end: _Moment | None = Field(None, description=f"{_MOMENT}: where the MP3 ends in the video, after start")
-    normalize: bool = Field(False, description="true or false: whether to bring it to the loudness of EBU R 128")
+    start: _Moment | None = Field(None, description=f"{_MOMENT}: where in the video the MP3 starts")
+    end: _Moment | None = Field(None, description=f"{_MOMENT}: where in the video the MP3 ends, after start")
+    normalize: bool = Field(False, description="true or false: whether to normalise the volume (EBU R 128)")
     title: _Tag = Field(None, description=_TAG)
     artist: _Tag = Field(None, description=_TAG)
     album: _Tag = Field(None, description=_TAG)
@@ -112,11 +114,11 @@ class ConversionOptions(BaseModel):
         None,
         ge=1,
         le=MOST_TRACKS,
-        description=f"the number of an audio track, from 1 to {MOST_TRACKS} (default: the main one)",
+        description=f"the number of an audio track, from 1 to {MOST_TRACKS} (default: the default track)",
     )
 
     reencode: bool = Field(
-        False, description="true or false: whether to encode sound again that is MP3 already, instead of copying it"
+        False, description="true or false: whether to encode sound that already is MP3, instead of copying it"
     )
 
     @field_validator("sample_rate")
@@ -143,14 +145,14 @@ class ConversionOptions(BaseModel):
     def as_document(self) -> dict[str, Any]:
         """As stored in the job: only what differs from the default, and a bit rate that was chosen.
 
-        A chosen bit rate is one to encode with, whatever it is; without one, sound that is MP3 already is copied.
+        A chosen bit rate requires encoding, even if it is the default; without one, MP3 sound is copied.
         """
         chosen = {"bitrate": self.bitrate} if "bitrate" in self.model_fields_set else {}
         return {**self.model_dump(exclude_defaults=True), **chosen}
 
     @classmethod
     def parse(cls, fields: Mapping[str, object]) -> "ConversionOptions":
-        """Reads form fields or JSON; raises `Invalid` that names each wrong field and what it may be."""
+        """Reads form fields or JSON; raises `Invalid` that names each invalid field and its allowed values."""
         try:
             return cls.model_validate({name: value for name, value in fields.items() if value is not None})
         except ValidationError as error:

@@ -1,4 +1,4 @@
-"""What came out of a conversion: facts about the MP3 and the video, stored in the job by the converter."""
+"""The result of a conversion: facts about the MP3 and the video, stored in the job by the converter."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,8 +9,6 @@ from common.domain.notes import Note
 
 @dataclass(frozen=True)
 class Sound:
-    """The MP3."""
-
     duration: float
     """Seconds of sound."""
     size: int
@@ -20,7 +18,6 @@ class Sound:
     quality: int | None
     """The chosen quality of a variable bit rate, from 0 to 9."""
     variable: bool
-    """Whether the bit rate varies."""
     sample_rate: int
     """Hertz."""
     channels: int
@@ -28,14 +25,12 @@ class Sound:
 
 @dataclass(frozen=True)
 class Result:
-    """A finished MP3, the size of its video in bytes, and what its owner should know about it."""
-
     sound: Sound
     video_size: int
+    """Bytes."""
     notes: tuple[Note, ...] = ()
 
     def as_document(self) -> dict[str, Any]:
-        """As stored in the job."""
         return {
             **asdict(self.sound),
             "video_size": self.video_size,
@@ -44,7 +39,6 @@ class Result:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Result":
-        """Reads what `as_document` wrote."""
         sound = Sound(**{name: document[name] for name in Sound.__dataclass_fields__})
         return cls(sound, document["video_size"], tuple(map(Note.from_document, document["notes"])))
 

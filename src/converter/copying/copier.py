@@ -1,38 +1,36 @@
-"""Copies the frames of a track that is MP3 already: the sound stays exactly what it is, and encoding takes no time.
+"""Copies the frames of an MP3 track: the sound stays the same, and no encoder runs.
 
-The copy has to decode to the same samples as the track does in its own container. So it is made of frames that follow
-one another without anything between them, belong together, and have all their main data; and it has a header that
-removes as many samples at both ends as the container does. A track for which this does not hold is encoded.
+The copy has to decode to the same samples as the track does in its own container. So its frames must follow each other
+without a gap, belong together, and have all their main data; and its header must remove as many samples at both ends
+as the container does. A track for which this is not possible is encoded.
 """
 
 import logging
 import mmap
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from common.domain import mp3
+from common.domain import mp3, notes
+from common.domain.notes import Note
 from common.domain.options import ConversionOptions
 from converter.copying import soundness
-from converter.copying.packets import NotCopyable, Packets
-from converter.copying.soundness import Unsound
+from converter.copying.soundness import NotCopyable
 from converter.encoding.verification import Mp3
-from converter.ffmpeg import commands
-from converter.ffmpeg.process import Run, run
+from converter.ffmpeg.limits import Limits
+from converter.media.packets import Packets
 from converter.media.recording import Part
 from converter.mp3 import frames, xing
 from converter.mp3.frames import BadFrame
-from converter.parallel.joining import NotJoinable
 
 log = logging.getLogger(__name__)
 
 # Bytes whose checksum is computed at once.
 _BLOCK = 1 << 20
-# The numbers that the header has room for are 12 bits long.
+# The fields of the header for removed samples have 12 bits.
 _MOST = 0xFFF
 
 
 def wanted(options: ConversionOptions) -> bool:
-    """Whether the options leave the sound as it is; a bit rate that was not chosen asks for nothing."""
+    """Whether the options leave the sound as it is; a default bit rate that was not chosen does not matter."""
     return not (
         options.reencode
         or options.normalize
@@ -45,42 +43,38 @@ def wanted(options: ConversionOptions) -> bool:
     )
 
 
-def copy(
-    part: Part, name: str, tags: Mapping[str, str], how: Run, tell: Callable[[float], None] | None = None
-) -> Mp3 | None:
-    """Writes a track as an MP3 of that name, with these tags; None when it has to be encoded, whatever the reason is.
+def finish(part: Part, target: Path, limits: Limits) -> Mp3 | None:
+    """Checks the part's copy, corrects its header and moves it to `target`; None when the track has to be encoded.
 
-    `tell` gets the seconds that are copied. Raises as `process.run` does.
+    Raises PermanentError when the copy is too large.
     """
-    packets = Packets(tell)
-    with part.source.opened() as opened:
-        finished = run(commands.copying(opened, part.piece.stream, name, tags), how, source=opened.fd, output=packets)
-    if finished.code:
-        log.info("Encoding the MP3 track again: ffmpeg ended with code %d: %s", finished.code, finished.log[-200:])
+    if part.copy is None:
         return None
     try:
-        packets.check(part.packets.count)
-        copied = _finish(how.folder / name, packets)
-    except (NotCopyable, NotJoinable, BadFrame, Unsound) as error:
-        log.info("Encoding the MP3 track again: %s", error)
+        duration = _correct(part.copy, part.packets)
+    except (NotCopyable, BadFrame) as error:
+        log.info("Encoding the MP3 track instead of copying it: %s", error)
+        part.copy.unlink(missing_ok=True)
         return None
-    if copied.path.stat().st_size > how.limits.max_output:
-        raise how.limits.too_large()
-    return copied
+    if part.copy.stat().st_size > limits.max_output:
+        raise limits.too_large()
+    return Mp3(part.copy.rename(target), duration, (Note(notes.COPIED),))
 
 
-def _finish(path: Path, packets: Packets) -> Mp3:
-    """Gives the MP3 that ffmpeg wrote a header that says the truth; raises as `copy` catches."""
+def _correct(path: Path, packets: Packets) -> float:
+    """Corrects the header that ffmpeg wrote; returns the seconds of sound. Raises what `finish` catches."""
+    if packets.problem is not None:
+        raise NotCopyable(packets.problem)
     with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as data:
         head = xing.head(data)
         first = len(head)
         stream = soundness.check(data, first)
-        if len(stream.sizes) != packets.count:
+        if len(stream.sizes) != packets.count + packets.discarded:
             raise NotCopyable("packets are not frames")
         kind = stream.kind
         skip, discard = _trimmed(head, packets)
-        if packets.unheard * kind.samples > skip:
-            raise NotCopyable("more than what the first packet says is removed")
+        if packets.discarded * kind.samples > skip:
+            raise NotCopyable("more packets are discarded than the first one declares")
         sound = xing.sound(head)
         if (skip or discard) and skip < mp3.DECODER_DELAY:
             _insert_silence(data, first, kind.size)
@@ -88,28 +82,28 @@ def _finish(path: Path, packets: Packets) -> Mp3:
             sound = _checksum(data, first)
             skip += kind.samples
         if skip > _MOST + mp3.DECODER_DELAY or discard > _MOST - mp3.DECODER_DELAY:
-            raise NotCopyable(f"an MP3 cannot say that {skip} and {discard} samples are removed")
+            raise NotCopyable(f"an MP3 header cannot declare that {skip} and {discard} samples are removed")
         # Less padding than the decoder's delay means that nothing is removed at the end.
         added = (skip - mp3.DECODER_DELAY, discard + mp3.DECODER_DELAY if discard else 0) if skip else None
         data[:first] = xing.rewritten(head, stream.sizes, stream.bitrates, added, sound)
-    return Mp3(path, (len(stream.sizes) * kind.samples - skip - discard) / kind.rate)
+    return (len(stream.sizes) * kind.samples - skip - discard) / kind.rate
 
 
 def _trimmed(head: bytes, packets: Packets) -> tuple[int, int]:
     """The samples that the container removes before and after the sound.
 
-    ffmpeg writes them into its header as far as it can, and lists a checksum of what they really are.
+    ffmpeg writes them into its header as far as they fit, and lists a checksum of the real numbers.
     """
     delay, padding = xing.gaps(head)
-    skip = delay + mp3.DECODER_DELAY if packets.first_trim is not None else 0
-    discard = padding - mp3.DECODER_DELAY if packets.last_trim is not None else 0
-    if not packets.trims(skip, discard):
-        raise NotCopyable("how much of the ends is removed is not known")
-    return skip, discard
+    for skip in (0, delay + mp3.DECODER_DELAY):
+        for discard in (0, padding - mp3.DECODER_DELAY):
+            if discard >= 0 and packets.trims(skip, discard):
+                return skip, discard
+    raise NotCopyable("it is unknown how many samples are removed at the ends")
 
 
 def _insert_silence(data: mmap.mmap, at: int, size: int) -> None:
-    """Puts a frame of silence before the one at that byte, and of its kind: a decoder stays as it is at the start."""
+    """Inserts a frame of silence, with the same header, before the one at that byte; decoders keep their state."""
     end = len(data)
     data.resize(end + size)
     data.move(at + size, at, end - at)

@@ -1,1 +1,1 @@
-"""Turns the selected sound of a video into an MP3 and checks the result."""
+"""Converts the selected sound of a video to an MP3 and verifies it."""

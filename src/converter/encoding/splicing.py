@@ -1,8 +1,8 @@
 """Decodes tracks one after the other into a pipe, with silence exactly where their time stamps have a gap.
 
-ffmpeg itself either leaves gaps out or, with `aresample=async`, keeps all of a gap in memory and cuts silence into
-sound whose clock drifts. Here one ffmpeg decodes, another one encodes, and between them are the samples and the time
-stamp of each frame. Memory holds the sound of `timeline.WINDOW`, and time is next to nothing: bytes are only passed on.
+ffmpeg itself either leaves gaps out or, with `aresample=async`, keeps all of a gap in memory and inserts silence into
+sound whose clock drifts. Here one ffmpeg decodes, another one encodes, and this module passes the samples on by the
+time stamp of each frame. It keeps the sound of `timeline.WINDOW` in memory.
 """
 
 import os
@@ -13,46 +13,35 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from converter.ffmpeg import commands
-from converter.ffmpeg.commands import STAMP_OFFSET, Pcm, Piece, Source
-from converter.ffmpeg.output import Lines
+from converter.ffmpeg.commands import STAMP_OFFSET
+from converter.ffmpeg.inputs import Pcm
 from converter.ffmpeg.process import Cancelled, Channel, Finished, Run, run
+from converter.media.recording import Part
 from converter.media.timeline import Silence, Timeline
 
 _ZEROS = bytes(1 << 16)
-# What ffmpeg says of a packet that the decoder does not take; of a file whose rest cannot be read.
+# ffmpeg's messages about a packet that the decoder rejects, and about a file whose rest cannot be read.
 DECODING_FAILED = ("Error submitting packet to decoder", "Decode error rate", "Error during demuxing")
-
-
-@dataclass(frozen=True)
-class Section:
-    """A track to decode, from its beginning to its end."""
-
-    source: Source
-    piece: Piece
-    tick: float = 0.0
-    """Seconds of one unit of its time stamps."""
 
 
 @dataclass
 class Decoded:
-    """What came out of the sections."""
-
     silence: Silence
     timelines: list[Timeline]
     errors: bool = False
-    """Whether a decoder complained."""
+    """Whether a decoder reported errors."""
     written: int = 0
     """Samples that were passed on, with silence."""
     complete: bool = True
-    """Whether all sections were decoded, rather than only what was wanted of them."""
+    """Whether all parts were decoded to their end, although only a section of them may be wanted."""
 
 
 class _Enough(Exception):
-    """Raised when the wanted part is complete."""
+    """The wanted samples are complete."""
 
 
 class _Splicer:
-    """Puts the silences between the samples and writes the wanted part of the result."""
+    """Inserts the silences between the samples and writes the wanted ones of the result."""
 
     def __init__(self, shape: Pcm, write: Callable[[bytes | memoryview], None], wanted: slice) -> None:
         self._frame = shape.frame
@@ -63,28 +52,22 @@ class _Splicer:
         self._at = 0
         self._written = 0
         self.timeline = Timeline(Silence())
-        self._lines = Lines()
         self._samples = bytearray()
-        # Bytes of the frames before which the silence is not decided, and silences with the bytes that follow them.
+        # Bytes of the frames whose silence is not decided yet, and silences with the bytes that follow them.
         self._sizes: deque[int] = deque()
         self._decided: deque[tuple[float, int]] = deque()
 
     @property
     def written(self) -> int:
-        """Samples that were passed on."""
         return self._written // self._frame
 
-    def samples(self, data: bytes) -> bool:
-        """Takes the next samples."""
+    def add(self, data: bytes) -> bool:
         self._samples += data
         self._advance()
         return True
 
-    def stamps(self, data: bytes) -> bool:
-        """Takes lines about the next frames."""
-        for line in self._lines.add(data):
-            if line.startswith("#"):
-                continue
+    def feed(self, line: str) -> bool:
+        if not line.startswith("#"):
             fields = line.split(",", 5)
             size = int(fields[4])
             stamp = (int(fields[3]) - STAMP_OFFSET) / self._rate
@@ -93,7 +76,6 @@ class _Splicer:
         return True
 
     def finish(self) -> None:
-        """Writes what is left of a track."""
         self._decide(self.timeline.finish())
         if self._samples:  # a frame whose line is missing, as when ffmpeg was ended
             self._emit(self._samples)
@@ -116,7 +98,7 @@ class _Splicer:
             del self._samples[:size]
 
     def _emit(self, data: bytes | bytearray | memoryview) -> None:
-        """Writes what of the data is wanted; raises _Enough behind the end of that."""
+        """Writes the wanted bytes of the data; raises _Enough after the last one."""
         first = max(0, self._begin - self._at)
         last = len(data) if self._end is None else max(0, min(len(data), self._end - self._at))
         self._at += len(data)
@@ -130,9 +112,9 @@ class _Splicer:
 
 
 def spliced(
-    sections: Sequence[Section], shape: Pcm, wanted: slice, how: Run, consume: Callable[[Pcm], Finished]
+    parts: Sequence[Part], shape: Pcm, wanted: slice, how: Run, consume: Callable[[Pcm], Finished]
 ) -> tuple[Finished, Decoded]:
-    """Calls `consume` with a pipe of the sections' samples, of which `wanted` are the first and the last one.
+    """Calls `consume` with a pipe of the `wanted` samples of the parts.
 
     `shape` is the form of the samples; its descriptor is replaced. Raises as `run` and `consume` do.
     """
@@ -141,12 +123,12 @@ def spliced(
     try:
         with ThreadPoolExecutor(1, thread_name_prefix="decoder") as pool:
             inside = replace(how, should_stop=stop.is_set)
-            decoder = pool.submit(_decode, sections, shape, wanted, inside, write)
+            decoder = pool.submit(_decode, parts, shape, wanted, inside, write)
             try:
                 finished = consume(replace(shape, fd=read))
             finally:
                 stop.set()
-                # A decoder that writes gets an error now.
+                # A decoder that is still writing gets an error.
                 os.close(read)
                 read = -1
             return finished, decoder.result()
@@ -155,7 +137,7 @@ def spliced(
             os.close(read)
 
 
-def _decode(sections: Sequence[Section], shape: Pcm, wanted: slice, how: Run, write: int) -> Decoded:
+def _decode(parts: Sequence[Part], shape: Pcm, wanted: slice, how: Run, write: int) -> Decoded:
     decoded = Decoded(Silence(), [])
     with os.fdopen(write, "wb", buffering=0) as pipe:
 
@@ -167,27 +149,28 @@ def _decode(sections: Sequence[Section], shape: Pcm, wanted: slice, how: Run, wr
 
         splicer = _Splicer(shape, pass_on, wanted)
         try:
-            for section in sections:
-                splicer.timeline = Timeline(decoded.silence, section.tick)
+            for part in parts:
+                splicer.timeline = Timeline(decoded.silence, part.packets.tick)
                 decoded.timelines.append(splicer.timeline)
-                with section.source.opened() as source, Channel(splicer.stamps) as channel:
-                    command = commands.decoding(source, section.piece, shape, channel.number)
-                    finished = run(command, how, source=source.fd, output=splicer.samples, channel=channel)
+                with part.source.opened() as source, Channel(splicer) as channel:
+                    command = commands.decoding(source, part.piece, shape, channel.number)
+                    finished = run(command, how, source=source.fd, output=splicer.add, channel=channel)
                 splicer.finish()
                 decoded.errors |= finished.code != 0 or any(sign in finished.log for sign in DECODING_FAILED)
         except (_Enough, BrokenPipeError, Cancelled):
-            # What is wanted is complete; or the encoder has ended, and says why.
+            # The wanted samples are complete; or the encoder has ended, and its result says why.
             decoded.complete = False
         decoded.written = splicer.written
     return decoded
 
 
-def lost(decoded: Decoded, listed: Sequence[Timeline]) -> float:
-    """Seconds of sound that the packets promise and the decoder did not give."""
+def lost(decoded: Decoded, parts: Sequence[Part]) -> float:
+    """Seconds of sound that the packets have and the decoder did not return."""
+    listed = [part.packets.timeline for part in parts]
     missing = decoded.silence.inserted - sum({id(one.silence): one.silence.inserted for one in listed}.values())
-    for got, promised in zip(decoded.timelines, listed, strict=True):
-        if got.start is None or promised.start is None:
-            missing += promised.length
+    for found, expected in zip(decoded.timelines, listed, strict=True):
+        if found.start is None or expected.start is None:
+            missing += expected.length
             continue
-        missing += max(0.0, got.start - promised.start) + max(0.0, promised.end - got.end)
+        missing += max(0.0, found.start - expected.start) + max(0.0, expected.end - found.end)
     return max(0.0, missing)

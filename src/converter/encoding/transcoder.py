@@ -1,9 +1,9 @@
-"""Turns a video into an MP3: looks at it, encodes its sound, and believes neither the file nor ffmpeg's exit code."""
+"""Converts a video to an MP3: lists its tracks, copies or encodes one, and verifies the result."""
 
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,29 +17,18 @@ from converter.encoding.verification import Mp3
 from converter.ffmpeg import commands
 from converter.ffmpeg.cpu_affinity import CpuAffinity
 from converter.ffmpeg.limits import Limits
+from converter.ffmpeg.output import Progress, Share
 from converter.ffmpeg.process import Run
-from converter.ffmpeg.progress import Progress, Share
-from converter.media import probe
+from converter.media.probe import Track
 from converter.media.recording import Recording, Selection, Undecodable
-from converter.mp3 import id3, tags
+from converter.mp3 import tags
 
 log = logging.getLogger(__name__)
 
 COVER = "cover.jpg"
-# Where in the chosen part the cover's frame is: after a black start, before anything is given away.
+# Position of the cover's frame in the chosen section: after a black start, before the plot is revealed.
 _COVER_AT = 0.1
 _CHANNELS = {"keep": None, "mono": 1, "stereo": 2}
-
-
-@dataclass(frozen=True)
-class Transcode:
-    """A finished MP3."""
-
-    path: Path
-    duration: float
-    """Seconds."""
-    notes: tuple[Note, ...] = ()
-    """What its owner should know."""
 
 
 def transcode(
@@ -53,13 +42,13 @@ def transcode(
     should_stop: Callable[[], bool],
     threads: int = 1,
     affinity: CpuAffinity | None = None,
-) -> Transcode:
+) -> Mp3:
     """Writes the sound of `source` as an MP3 into `folder`.
 
-    Both are the conversion's own: a size in the header of `source` may be corrected.
-    `filename` is the user's name of the video; `threads` is how many encoders may work side by side, `affinity` binds
-    each program to a processor. `on_progress` gets a share from 0 to 1, at most four times a second; `should_stop` is
-    asked about ten times a second. Both are called in the calling thread.
+    No other conversion may use the two: a size in the header of `source` may be corrected.
+    `filename` is the user's name of the video; `threads` is how many encoders may run at the same time, `affinity`
+    binds each program to a processor. `on_progress` gets a share from 0 to 1, at most four times a second;
+    `should_stop` is called about ten times a second. Both are called in the calling thread.
     Raises `PermanentError` with a sentence for the user, `TransientError`, and `Cancelled` when asked to stop.
     """
     limits = limits.for_file(source.stat().st_size)
@@ -72,8 +61,6 @@ def transcode(
 
 
 class _Conversion:
-    """The way from a recording to its MP3."""
-
     def __init__(self, recording: Recording, how: Run, share: Share, options: ConversionOptions, threads: int) -> None:
         self._recording = recording
         self._how = how
@@ -81,49 +68,42 @@ class _Conversion:
         self._options = options
         self._threads = threads
 
-    def convert(self, filename: str) -> Transcode:
+    def convert(self, filename: str) -> Mp3:
         """The MP3 of the best track that can be decoded."""
-        refused: Undecodable | None = None
-        for track in self._recording.candidates(self._options.track):
+        tracks = self._recording.candidates(self._options.track)
+        errors = []
+        for track in tracks:
             try:
-                selection = self._recording.select(track)
-                mp3, found = self._convert(selection, filename)
+                mp3 = self._convert(track, filename)
             except Undecodable as error:
                 log.info("Track %d cannot be decoded: %s", track.number, error)
-                refused = refused or error
+                errors.append(error)
                 continue
-            return Transcode(mp3.path, mp3.duration, (*self._skipped(selection), *found))
-        raise refused or Undecodable(probe.UNDECODABLE, Failure.UNSUPPORTED)
+            if track is tracks[0]:
+                return mp3
+            skipped = Note(notes.TRACK_SKIPPED, {"wanted": tracks[0].number, "used": track.number})
+            return replace(mp3, notes=(skipped, *mp3.notes))
+        raise errors[0]
 
-    def _skipped(self, selection: Selection) -> tuple[Note, ...]:
-        wanted = self._recording.preferred(self._options.track)
-        if wanted == selection.track.number:
-            return ()
-        return (Note(notes.TRACK_SKIPPED, {"wanted": wanted, "used": selection.track.number}),)
-
-    def _convert(self, selection: Selection, filename: str) -> tuple[Mp3, list[Note]]:
+    def _convert(self, track: Track, filename: str) -> Mp3:
+        encoding = self._encoding(track, filename)
+        may_copy = track.codec == "mp3" and copier.wanted(self._options)
+        selection = self._recording.select(track, copy=encoding.tags if may_copy else None)
         wanted = self._wanted(selection)
         log.debug("Found %s, %s, expected %.3f s", self._recording.container, selection, wanted.expected)
-        encoding = self._encoding(selection, filename)
-        encoder = Encoder(selection, wanted, encoding, self._how, self._threads)
-        copied = self._copy(selection, wanted, encoding)
-        mp3, found = copied or encoder.encode(self.share, normalize=self._options.normalize)
-        chapters = id3.within(self._recording.chapters, wanted.begin + selection.late, mp3.duration)
+        mp3 = None
+        if len(selection.parts) == 1:
+            mp3 = copier.finish(selection.parts[0], self._how.folder / RESULT, self._how.limits)
+        if mp3 is None:
+            encoder = Encoder(wanted, encoding, self._how, self._threads)
+            mp3 = encoder.encode(self.share, normalize=self._options.normalize)
+        chapters = tags.chapters_within(self._recording.chapters, wanted.begin + selection.late, mp3.duration)
         cover = self._picture(wanted) if self._options.cover == "frame" else None
-        id3.add(mp3.path, id3.Extras(chapters, cover))
-        return mp3, found
-
-    def _copy(self, selection: Selection, wanted: Wanted, encoding: commands.Encoding) -> tuple[Mp3, list[Note]] | None:
-        """The track as it is, if it is MP3 and nothing is to be changed; None when it has to be encoded."""
-        if selection.track.codec != "mp3" or len(selection.parts) > 1 or not copier.wanted(self._options):
-            return None
-        [part] = selection.parts
-        tell = self.share.of(wanted.expected)
-        mp3 = copier.copy(part, RESULT, encoding.tags, self._how, tell)
-        return (mp3, [Note(notes.COPIED)]) if mp3 else None
+        tags.add(mp3.path, chapters, cover)
+        return mp3
 
     def _wanted(self, selection: Selection) -> Wanted:
-        """The part of the sound that was chosen; raises `PermanentError` when there is none, or too much."""
+        """The chosen section; raises `PermanentError` when it holds no sound, or too much."""
         start, end = self._options.start or 0.0, self._options.end
         total = selection.late + selection.duration
         if start and start >= total:
@@ -142,26 +122,26 @@ class _Conversion:
             raise PermanentError(f"This video is longer than the limit of {limit / 60:.4g} minutes", Failure.TOO_LONG)
         return wanted
 
-    def _encoding(self, selection: Selection, filename: str) -> commands.Encoding:
+    def _encoding(self, track: Track, filename: str) -> commands.Encoding:
         options, limits = self._options, self._how.limits
         wanted = {"title": options.title, "artist": options.artist, "album": options.album}
-        known = {**self._recording.track_tags(selection.track), **self._recording.container.tags}
+        known = {**self._recording.track_tags(track), **self._recording.container.tags}
         return commands.Encoding(
             bitrate=options.bitrate if options.quality is None else None,
             quality=options.quality or 0,
             channels=_CHANNELS[options.channels],
-            sample_rate=options.sample_rate or commands.output_rate(selection.track.sample_rate),
+            sample_rate=options.sample_rate or commands.output_rate(track.sample_rate),
             tags=tags.choose(known, filename, wanted),
             max_seconds=limits.max_duration + 1,
             max_bytes=limits.max_output,
         )
 
     def _picture(self, wanted: Wanted) -> bytes | None:
-        """A frame of the chosen part as a JPEG; a video without pictures has none, and is no worse for it."""
+        """A frame of the chosen section as a JPEG; None for a video without pictures."""
         target = self._how.folder / COVER
         for at in (wanted.start + wanted.expected * _COVER_AT, 0.0):
             finished = self._recording.run(partial(commands.frame, at=at, target=target), Progress())
             if finished.code == 0 and target.exists() and target.stat().st_size:
                 return target.read_bytes()
-        log.info("There is no frame for the cover: %s", finished.log[-200:])
+        log.info("The video has no frame for the cover: %s", finished.log[-200:])
         return None

@@ -1,124 +1,54 @@
-"""The command lines: what ffmpeg is asked to do, and what it may open while doing it."""
+"""The command lines of ffmpeg: what it does with an input, and what it may open."""
 
+import json
+import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
-from converter.encoding import loudness
-from converter.ffmpeg.moviepy_parts import binary
-from converter.media.demuxers import DEMUXERS
+from converter.ffmpeg import binary
+from converter.ffmpeg.inputs import Pcm, Piece, Source
 
 # MPEG-1 layer III has the bit rates up to 320 kbit/s; MPEG-2 (below 32 kHz) ends at 160, MPEG-2.5 lower still. 32 kHz
 # is left out because encoder delay and padding, up to three frames, would be more than 0.1 s there.
 SAMPLE_RATES = (44100, 48000)
-
-# s. Decoders need some packets before they sound right (the bit reservoir of MP3, overlapping blocks), and some
-# containers seek to a packet that is a little late.
-PREROLL = 2.0
-
 # Pixels. What players show, and small beside the sound.
 COVER_SIZE = 600
-
-# How much of a file ffmpeg may read to find its tracks; more when there is none (`Source.looking_further`).
-PROBE_BYTES = 50_000_000
-PROBE_MICROSECONDS = 30_000_000
-_FURTHER_MICROSECONDS = 3 * 3600 * 1_000_000
-
-# s. Time stamps that differ by more are dropped by ffmpeg, 30 hours by default; what is a jump is decided here.
+# s. ffmpeg drops packets whose time stamps differ by more, 30 hours by default; `media.timeline` handles jumps.
 _NEVER = 2_000_000_000
-
 # Added to the time stamps of decoded frames, which are listed as durations and must not be negative; 265 days at least.
 STAMP_OFFSET = 1 << 40
+# EBU R 128 (2023): -23 LUFS, true peaks of at most -1 dBTP. The range (LRA) is the largest that the filter accepts, so
+# that it is never a reason to compress: https://ffmpeg.org/ffmpeg-filters.html#loudnorm
+_LOUDNESS = "loudnorm=I=-23:TP=-1:LRA=50"
+# The filter's option in the second pass: its name in the first pass's result, and the values that the filter accepts.
+_MEASURED = {
+    "measured_I": ("input_i", -99.0, 0.0),
+    "measured_TP": ("input_tp", -99.0, 99.0),
+    "measured_LRA": ("input_lra", 0.0, 99.0),
+    "measured_thresh": ("input_thresh", -99.0, 0.0),
+    "offset": ("target_offset", -99.0, 99.0),
+}
 
 
 @dataclass(frozen=True)
-class Source:
-    """A file to read."""
-
-    path: Path
-    fd: int = -1
-    """The descriptor, which ffmpeg inherits, inside of `opened`."""
-    probe: tuple[int, int] = (PROBE_BYTES, PROBE_MICROSECONDS)
-    """Bytes and microseconds of sound in which the tracks are found."""
-    merged: bool = False
-    """Whether a transport stream's track continues where its programme's sound has moved to."""
-
-    def looking_further(self, size: int) -> "Source":
-        """The same with a look at up to `size` bytes, which ffmpeg keeps in memory meanwhile."""
-        return replace(self, probe=(max(size, PROBE_BYTES), _FURTHER_MICROSECONDS))
-
-    @contextmanager
-    def opened(self) -> Iterator[Self]:
-        """The same with a descriptor of its own: those who share one share its position too."""
-        with self.path.open("rb") as file:
-            yield replace(self, fd=file.fileno())
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """As input of a command."""
-        return (
-            *("-protocol_whitelist", "fd"),
-            *("-format_whitelist", ",".join(DEMUXERS)),
-            *("-probesize", str(self.probe[0])),
-            *("-analyzeduration", str(self.probe[1])),
-            *(("-merge_pmt_versions", "1") if self.merged else ()),
-            *("-fd", str(self.fd)),
-            *("-i", "fd:"),
-        )
-
-
-@dataclass(frozen=True)
-class Pcm:
-    """Samples from a pipe: 32-bit floats, little-endian, channels interleaved."""
-
-    fd: int
-    rate: int
-    """Hertz."""
-    channels: int
-
-    @property
-    def frame(self) -> int:
-        """Bytes of one sample of all channels."""
-        return 4 * self.channels
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """As input of a command."""
-        return (
-            *("-protocol_whitelist", "fd"),
-            *("-f", "f32le", "-ar", str(self.rate), "-ac", str(self.channels)),
-            *("-fd", str(self.fd)),
-            *("-i", "fd:"),
-        )
-
-
-@dataclass(frozen=True)
-class Piece:
-    """The part of one track that is wanted."""
-
-    stream: int
-    """The track's number among all of the file's tracks."""
-    start: float = 0.0
-    """Seconds from the file's start."""
-    length: float | None = None
-    """Seconds; `None` is to the end."""
-    mix: str | None = None
-    """The filter that makes one or two channels of a layout that swresample does not know."""
-    mono: bool = False
-    """Whether the track has one channel."""
-
-    @property
-    def ahead(self) -> float:
-        """Seconds that are decoded before the start and dropped."""
-        return min(self.start, PREROLL)
+class Encoding:
+    bitrate: int | None
+    """kbit/s, constant; `None` for a variable bit rate of `quality`."""
+    quality: int
+    channels: int | None
+    """1 or 2; `None` is the source's, at most 2."""
+    sample_rate: int
+    """Hertz: one of MPEG-1's."""
+    tags: Mapping[str, str]
+    max_seconds: float
+    max_bytes: int
 
 
 def _ffmpeg(level: str, source: Source | Pcm, *, seek: float = 0.0, own_clock: bool = False) -> list[str]:
     """ffmpeg with one input: a descriptor, and no name that a playlist inside could be relative to.
 
-    It is read from `seek` seconds on; what it writes then starts at 0. `own_clock` leaves the time stamps as they are.
+    The input is read from `seek` seconds; the output then starts at 0. `own_clock` keeps the time stamps.
     """
     return [
         binary(),
@@ -134,7 +64,7 @@ def _ffmpeg(level: str, source: Source | Pcm, *, seek: float = 0.0, own_clock: b
 
 
 def listing(source: Source) -> list[str]:
-    """Lists what is in the file on stderr; ends with code 1, as there is no output."""
+    """Lists what is in the file on stderr; ends with code 1, because there is no output."""
     return _ffmpeg("info", source)
 
 
@@ -144,6 +74,19 @@ def packets(source: Source, stream: int) -> list[str]:
         *_ffmpeg("warning", source, own_clock=True),
         *("-map", f"0:{stream}", "-c", "copy"),
         *("-f", "framecrc", "pipe:1"),
+    ]
+
+
+def copying(source: Source, stream: int, name: str, tags: Mapping[str, str]) -> list[str]:
+    """Lists the packets as `packets` does, and copies them into an MP3 of that name.
+
+    One thread writes both: with one thread for each, the command takes twice as long. If the MP3 cannot be written,
+    the log says so (`Slave muxer`) and the list is complete.
+    """
+    return [
+        *_ffmpeg("warning", source, own_clock=True),
+        *("-map", f"0:{stream}", "-c", "copy", "-map_metadata", "-1", "-map_chapters", "-1", *_metadata(tags)),
+        *("-f", "tee", "-y", f"[f=mp3:id3v2_version=3:onfail=ignore]{name}|[f=framecrc:flush_packets=0]pipe\\:1"),
     ]
 
 
@@ -161,7 +104,7 @@ def decoding(source: Source, piece: Piece, shape: Pcm, stamps: int) -> list[str]
     """Writes all samples of a track to stdout, in the shape of `Pcm`, and a line for each frame to `stamps`.
 
     The line has framecrc's form. Its size is the samples' in bytes, its duration the frame's time stamp, in samples,
-    plus `STAMP_OFFSET`: as time stamps, ffmpeg would change those that go back.
+    plus `STAMP_OFFSET`: ffmpeg would change time stamps that go back.
     """
     return [
         *_ffmpeg("warning", source, own_clock=True),
@@ -173,32 +116,31 @@ def decoding(source: Source, piece: Piece, shape: Pcm, stamps: int) -> list[str]
     ]
 
 
-@dataclass(frozen=True)
-class Encoding:
-    """How the MP3 is made."""
-
-    bitrate: int | None
-    """kbit/s, constant; `None` for a variable bit rate of `quality`."""
-    quality: int
-    channels: int | None
-    """1 or 2; `None` is the source's, at most 2."""
-    sample_rate: int
-    """Hertz: one of MPEG-1's."""
-    tags: Mapping[str, str]
-    max_seconds: float
-    max_bytes: int
-
-
 def measuring_loudness(source: Source | Pcm, piece: Piece) -> list[str]:
-    """Decodes the piece and says at the end, as JSON on stderr, how loud it is."""
+    """Decodes the piece and writes its loudness on stderr, for `loudness_correction`."""
     return [
         *_ffmpeg("info", source, seek=piece.start - piece.ahead),
         *("-map", f"0:{piece.stream}"),
-        *_filters(piece, loudness.MEASURE),
+        *_filters(piece, f"{_LOUDNESS}:print_format=json"),
         *_duration(piece, None),
         *("-stats_period", "0.25", "-progress", "pipe:1"),
         *("-f", "null", "-"),
     ]
+
+
+def loudness_correction(log: str) -> str | None:
+    """The filter that normalises the loudness, from the log of `measuring_loudness`; None for silence."""
+    start, end = log.rfind("{"), log.rfind("}")
+    try:
+        found = json.loads(log[start : end + 1])
+        values = {name: float(found[key]) for name, (key, _, _) in _MEASURED.items()}
+    except (ValueError, KeyError, TypeError):
+        return None
+    for name, (_, least, most) in _MEASURED.items():
+        if not math.isfinite(values[name]) or not least <= values[name] <= most:
+            return None
+    measured = ":".join(f"{name}={value:.2f}" for name, value in values.items())
+    return f"{_LOUDNESS}:{measured}:linear=true"
 
 
 def encoding(
@@ -208,36 +150,35 @@ def encoding(
     how: Encoding,
     level: str | None = None,
     *,
-    turn: slice = slice(None),
+    section: slice = slice(None),
 ) -> list[str]:
     """Encodes the piece as an MP3; `level` is the filter that changes its loudness.
 
-    `turn` is the samples that are wanted, of those that the encoder would get. All that comes before them is decoded
-    too: a decoder that begins in the middle does not give the same samples.
+    `section` selects from the samples that the encoder would get. The samples before it are decoded too, because a
+    decoder that starts in the middle returns other samples.
     """
     return [
         *_ffmpeg("warning", source, seek=piece.start - piece.ahead),
         *("-map", f"0:{piece.stream}"),
-        *_filters(piece, level, *(() if turn == slice(None) else _counted(piece, how, turn))),
+        *_filters(piece, level, *(() if section == slice(None) else _counted(piece, how, section))),
         *(("-ac", str(how.channels)) if how.channels else ()),
         *_duration(piece, how.max_seconds),
         *_mp3(how, target),
     ]
 
 
-def _counted(piece: Piece, how: Encoding, turn: slice) -> Iterator[str]:
-    """What `-ac`, `-ar` and `-t` do, so that it is done before the samples are counted; and the counting."""
+def _counted(piece: Piece, how: Encoding, section: slice) -> Iterator[str]:
+    """Filters that do what `-ac`, `-ar` and `-t` do, so that it is done before the samples are counted."""
     # LAME takes no more than two channels.
     layouts = {1: "mono", 2: "stereo"}.get(how.channels or 0, "mono|stereo")
     yield f"aformat=sample_rates={how.sample_rate}:channel_layouts={layouts}"
     if piece.length is not None:
         yield f"atrim=duration={piece.length:.6f}"
-    end = "" if turn.stop is None else f":end_sample={turn.stop}"
-    yield f"atrim=start_sample={turn.start}{end}"
+    end = "" if section.stop is None else f":end_sample={section.stop}"
+    yield f"atrim=start_sample={section.start}{end}"
 
 
 def _mp3(how: Encoding, target: Path) -> tuple[str, ...]:
-    """The output of an encoder."""
     rate = ("-q:a", str(how.quality)) if how.bitrate is None else ("-b:a", f"{how.bitrate}k")
     return (
         *("-c:a", "libmp3lame", *rate, "-ar", str(how.sample_rate)),
@@ -251,18 +192,6 @@ def _mp3(how: Encoding, target: Path) -> tuple[str, ...]:
 def _metadata(tags: Mapping[str, str]) -> Iterator[str]:
     for name, value in tags.items():
         yield from ("-metadata", f"{name}={value}")
-
-
-def copying(source: Source, stream: int, name: str, tags: Mapping[str, str]) -> list[str]:
-    """Copies a track of MP3 into an MP3 of that name, and lists its packets on stdout (`converter.copying.packets`).
-
-    One thread writes both: with one for each, all of it takes twice as long.
-    """
-    return [
-        *_ffmpeg("warning", source),
-        *("-map", f"0:{stream}", "-c", "copy", "-map_metadata", "-1", "-map_chapters", "-1", *_metadata(tags)),
-        *("-f", "tee", "-y", f"[f=mp3:id3v2_version=3]{name}|[f=framecrc:flush_packets=0]pipe\\:1"),
-    ]
 
 
 def frame(source: Source, at: float, target: Path) -> list[str]:

@@ -1,106 +1,96 @@
-"""Which processor an ffmpeg runs on: one alone, chosen when it begins.
+"""Binds each ffmpeg to one processor when it starts.
 
-ffmpeg 7 and later has a thread for each step of its work, which hands on every 20 ms of sound. Spread over processors,
-each of these steps wakes a sleeping one: that takes a third more processor time, and a fifth more time in all, than the
-same threads on one processor (docs/performance.md). The kernel does not know that they never run at the same time.
+ffmpeg 7 and later has a thread for each step of its work, and passes 20 ms of sound at a time from one to the next. On
+several processors, each step wakes a sleeping one: that takes a third more processor time, and a fifth more time in
+all, than the same threads on one processor (ADR 0014). The kernel does not know that they never run at the same time.
 """
 
 import logging
-import math
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 log = logging.getLogger(__name__)
 
-# s. A shorter time says nothing about how busy a processor is: the kernel counts in hundredths.
+# s. A shorter time does not show how busy a processor is: the kernel counts in hundredths.
 _SHORTEST = 0.1
-# Share of a processor by which another must be less busy to leave the last one: two converters do not swap places.
+# Share of a processor by which another one must be less busy to be preferred to the last one: without it, two
+# converters would swap processors.
 _MARGIN = 0.3
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class CpuAffinity:
-    """Binds the programs of one converter, which may run side by side, each to a processor."""
+    """Chooses the processors of one converter's programs, which may run at the same time."""
 
     def __init__(self, proc: Path = Path("/proc")) -> None:
         self._proc = proc
         self._lock = threading.Lock()
         self._last: int | None = None
-        # When it was looked at, and how many s each processor had been idle.
-        self._idle: tuple[float, dict[int, float]] = (time.monotonic(), self._idle_times())
-        # Share of each processor that was used between the last two looks.
-        self._busy: dict[int, float] = dict.fromkeys(self._idle[1], 0.0)
-        # Programs of ours on each processor.
-        self._own: dict[int, int] = dict.fromkeys(self._idle[1], 0)
+        self._read_at, self._idle = time.monotonic(), self._idle_times()
+        # Share of each processor that was used between the last two readings.
+        self._busy = dict.fromkeys(self._idle, 0.0)
+        self._programs: Counter[int] = Counter()
 
     @contextmanager
     def bound(self, pid: int) -> Iterator[None]:
-        """Binds a program that has just begun; the block lasts as long as it runs.
+        """Binds a program that has just started; the block lasts as long as it runs.
 
-        It stays the kernel's business where there is no choice, or it cannot be known or done.
+        Does nothing where there is one processor, or where the kernel does not say how busy they are.
         """
-        if len(self._own) < 2:
+        if len(self._busy) < 2:
             yield
             return
         with self._lock:
-            self._look()
-            processor = better(None if any(self._own.values()) else self._last, self._costs())
-            self._own[processor] += 1
+            self._read()
+            # This converter's programs count too, because they may have started since the reading.
+            costs = {one: busy + self._programs[one] for one, busy in self._busy.items()}
+            processor = least_busy(None if self._programs.total() else self._last, costs)
+            self._programs[processor] += 1
             self._last = processor
         self._bind(pid, processor)
         try:
             yield
         finally:
             with self._lock:
-                self._own[processor] -= 1
-                self._look()
+                self._programs[processor] -= 1
+                self._read()
 
-    def _costs(self) -> dict[int, float]:
-        """How busy each processor is: by the last look, and by our programs, which may have begun since."""
-        return {one: self._busy[one] + number for one, number in self._own.items()}
-
-    def _look(self) -> None:
-        """Notes what the processors did since the last look."""
-        then, before = self._idle
+    def _read(self) -> None:
         now, idle = time.monotonic(), self._idle_times()
-        if now - then < _SHORTEST or idle.keys() != before.keys():
+        elapsed = now - self._read_at
+        if elapsed < _SHORTEST or idle.keys() != self._idle.keys():
             return
-        self._idle = now, idle
-        self._busy = {one: max(0.0, 1 - (idle[one] - before[one]) / (now - then)) for one in idle}
+        self._busy = {one: max(0.0, 1 - (idle[one] - self._idle[one]) / elapsed) for one in idle}
+        self._read_at, self._idle = now, idle
 
     def _idle_times(self) -> dict[int, float]:
-        """s that each processor that we may use has been idle; none of them if that is unknown (proc(5))."""
+        """Seconds that each usable processor has been idle or waiting for a disk (proc(5)); empty if unknown."""
         try:
-            lines = (self._proc / "stat").read_text().splitlines()
-        except OSError:
+            fields = [line.split() for line in (self._proc / "stat").read_text().splitlines()]
+            times = {words[0]: (int(words[4]) + int(words[5])) / _TICKS for words in fields if "cpu" in words[0]}
+            return {one: times[f"cpu{one}"] for one in os.sched_getaffinity(0)}
+        except (OSError, LookupError, ValueError):
             return {}
-        fields = {words[0]: words for line in lines if (words := line.split())}
-        found = {}
-        for one in os.sched_getaffinity(0):
-            words = fields.get(f"cpu{one}", [])
-            if len(words) < 6:
-                return {}
-            found[one] = (int(words[4]) + int(words[5])) / _TICKS  # idle, and idle while a disk is waited for
-        return found
 
     def _bind(self, pid: int, processor: int) -> None:
         try:
-            # The threads that it has; those that it begins later inherit it.
+            # The threads that it has; those that it starts later inherit it.
             for thread in (self._proc / str(pid) / "task").iterdir():
                 os.sched_setaffinity(int(thread.name), {processor})
         except (ProcessLookupError, FileNotFoundError):
             return
         except OSError as error:
-            log.info("ffmpeg runs where the kernel puts it: %s", error)
+            log.info("ffmpeg is not bound to a processor: %s", error)
 
 
-def better(present: int | None, costs: Mapping[int, float]) -> int:
-    """The processor with the least cost; the present one, unless it is worse by more than a margin."""
+def least_busy(last: int | None, costs: Mapping[int, float]) -> int:
+    """The processor with the least cost; the last one, unless it is worse by more than a margin."""
     best = min(costs, key=lambda one: (costs[one], one))
-    if present is not None and costs.get(present, math.inf) <= costs[best] + _MARGIN:
-        return present
+    if last is not None and last in costs and costs[last] <= costs[best] + _MARGIN:
+        return last
     return best

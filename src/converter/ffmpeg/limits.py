@@ -1,27 +1,26 @@
-"""What one conversion may cost: the input is a stranger's, so every resource that ffmpeg uses has an end."""
+"""The limits of one conversion: the input may be hostile, so every resource that ffmpeg uses is limited."""
 
 from dataclasses import dataclass, replace
 
 from common.errors import Failure, PermanentError
 
 MEGABYTE = 1 << 20
-# What every file may become, three hours at 192 kbit/s, and how many times its own size more.
+# The size that every MP3 may have, three hours at 192 kbit/s, and how many times the source's size may be added.
 _ALWAYS_MB = 256
 _TIMES = 100
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of one conversion; exceeding `stall` is transient, exceeding any other one is permanent."""
+    """Exceeding `stall` is transient, exceeding any other limit is permanent."""
 
     timeout: float
     """Seconds of wall time for the whole conversion, with all of its passes."""
     stall: float
-    """Seconds that ffmpeg may spend without any progress."""
+    """Seconds that ffmpeg may run without progress."""
     memory_mb: int
     """Megabytes of private memory for ffmpeg (RLIMIT_DATA); it needs about 60 for an ordinary video."""
     max_output_mb: int
-    """Megabytes of the MP3."""
     max_duration: float
     """Seconds of sound."""
 
@@ -36,14 +35,13 @@ class Limits:
         return self.memory_mb * MEGABYTE
 
     def for_file(self, size: int) -> "Limits":
-        """The same for a file of so many bytes: an MP3 may be larger than its source, but not without any measure.
+        """The limits for a file of that many bytes: the MP3 may be larger than its source, but not without limit.
 
-        The lowest rates in use (700 bit/s for speech) are less than a hundredth of an MP3's for the first hours.
+        The lowest rates in use (700 bit/s for speech) are less than a hundredth of an MP3's in the first hours.
         """
         return replace(self, max_output_mb=min(self.max_output_mb, _ALWAYS_MB + _TIMES * -(-size // MEGABYTE)))
 
     def too_large(self) -> PermanentError:
-        """The error of an MP3 that reaches `max_output_mb`."""
         return PermanentError(
             f"The MP3 would be larger than the limit of {self.max_output_mb} MB", Failure.OUTPUT_TOO_LARGE
         )

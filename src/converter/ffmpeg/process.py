@@ -1,4 +1,4 @@
-"""Runs ffmpeg confined: own session, hard limits, no terminal, none of our environment, and never longer than it may.
+"""Runs ffmpeg confined: with its own session, hard limits, a deadline, no terminal and no inherited environment.
 
 The kernel's limits are set by util-linux's `prlimit` and `setpriv`, which replace themselves by ffmpeg: Python's
 `preexec_fn` is unsafe as soon as there are threads (https://docs.python.org/3/library/subprocess.html).
@@ -16,78 +16,53 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol, Self
+from typing import IO, Self
 
 from common.errors import Failure, PermanentError, TransientError
 from converter.ffmpeg.cpu_affinity import CpuAffinity
 from converter.ffmpeg.limits import MEGABYTE, Limits
-from converter.ffmpeg.output import Lines, Log
+from converter.ffmpeg.output import LineReader, Log, Receiver, lines_of
 
 log = logging.getLogger(__name__)
 
-# glibc takes large pieces of memory by mmap, and raises the size from which it does so whenever one is freed: then
-# later ones stay on the heap. Setting the size keeps it where it begins: 6 MB less for the index of 100 minutes.
+# glibc allocates large blocks by mmap, and raises the size from which it does so whenever one is freed, so that later
+# ones stay on the heap. A fixed size needs 6 MB less for the index of 100 minutes.
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
-# Seconds between two looks at the clock and at `should_stop`.
+# Seconds between two checks of the clock and of `should_stop`.
 POLL = 0.1
-# What the line starts with when prlimit or setpriv refused, or did not find the program.
+# How the log starts when prlimit or setpriv failed, or did not find the program.
 NOT_STARTED = ("prlimit: ", "setpriv: ")
-# What ffmpeg says when memory, or the stack of a further thread, was refused.
+# ffmpeg's messages when the kernel refused memory, or the stack of another thread.
 NO_MEMORY = ("Cannot allocate memory", "pthread_create() failed")
 
 
 class Cancelled(TransientError):
-    """Raised when the caller asked to stop."""
+    """The caller asked to stop."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """How and where to run: shared by all passes of one conversion."""
-
     folder: Path
     limits: Limits
     deadline: float
     """Of `time.monotonic()`."""
     should_stop: Callable[[], bool]
     affinity: CpuAffinity | None = None
-    """Binds each program to one processor; None leaves it to the kernel."""
+    """None leaves the choice of processors to the kernel."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What a program that ended by itself left behind."""
-
     code: int
     log: str
     """The start and the end of what it wrote on stderr."""
 
 
-class LineReader(Protocol):
-    """Takes the lines that a program writes."""
-
-    def feed(self, line: str) -> bool:
-        """Takes one line; true when it shows that the program got further."""
-
-
-# Takes what a program writes, piece by piece; true when it shows that the program got further.
-Receiver = Callable[[bytes], bool]
-
-
-def lines_of(reader: LineReader) -> Receiver:
-    """A receiver that gives the reader whole lines."""
-    lines = Lines()
-
-    def receive(data: bytes) -> bool:
-        return sum(map(reader.feed, lines.add(data))) > 0  # not `any`: each line has to be fed
-
-    return receive
-
-
 class Channel:
-    """A further output of a program beside stdout, open while the `with` block runs."""
+    """Another output of a program beside stdout, open while the `with` block runs."""
 
-    def __init__(self, receive: Receiver) -> None:
-        self.receive = receive
+    def __init__(self, reader: LineReader) -> None:
+        self.receive = lines_of(reader)
 
     def __enter__(self) -> Self:
         read, self.number = os.pipe()
@@ -95,7 +70,7 @@ class Channel:
         return self
 
     def close_write(self) -> None:
-        """Leaves the writing end, the descriptor `number`, to the program."""
+        """Closes this process's copy of the writing end, the descriptor `number`."""
         if self.number >= 0:
             os.close(self.number)
             self.number = -1
@@ -110,8 +85,8 @@ def run(
 ) -> Finished:
     """Runs the command in the folder, as the leader of its own group, with the file `source` as its only input.
 
-    `source` is a descriptor that the child inherits under the same number; so it does the one of `channel`.
-    `output` takes stdout. Raises `Cancelled`; `TransientError` when it was killed, stalled or could not be started;
+    The child inherits the descriptors `source` and `channel.number` under the same numbers. `output` takes stdout.
+    Raises `Cancelled`; `TransientError` when it was killed, stalled or could not be started;
     `PermanentError` when it exceeded a limit; and whatever a receiver raises.
     """
     log.debug("Running %s", command)
@@ -142,16 +117,16 @@ def run(
                 _watch(process, how, receivers)
         finally:
             _kill_group(process)
-            log.debug("ffmpeg ended with %s: %s", process.returncode, stderr.tail)
+            log.debug("ffmpeg ended with %s: %s", process.returncode, stderr.text[-2000:].strip())
     return _judge(Finished(process.returncode, stderr.text), how.limits)
 
 
 def _confinement(limits: Limits) -> list[str]:
-    # Wall time is what is measured; processor time only ends an ffmpeg that nobody watches any more.
+    # The limit counts wall time; the limit of processor time only ends an ffmpeg whose parent is gone.
     seconds = _allowed(resource.RLIMIT_CPU, math.ceil(limits.timeout) * 2)
-    # Not RLIMIT_AS: that counts what allocators and thread stacks merely reserve, some hundred megabytes.
+    # Not RLIMIT_AS: it also counts what allocators and thread stacks only reserve, some hundred megabytes.
     memory = _allowed(resource.RLIMIT_DATA, limits.memory)
-    # Above `-fs`, which ends an output that grows too large in an orderly way.
+    # More than `-fs`, with which ffmpeg itself ends an output that grows too large.
     output = _allowed(resource.RLIMIT_FSIZE, limits.max_output + MEGABYTE)
     files = _allowed(resource.RLIMIT_NOFILE, 64)
     return [
@@ -162,7 +137,7 @@ def _confinement(limits: Limits) -> list[str]:
 
 
 def _allowed(kind: int, wanted: int) -> int:
-    """As much as wanted, or as the machine lets us set."""
+    """The wanted limit, or the machine's own if that is lower."""
     hard = resource.getrlimit(kind)[1]
     return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
 
@@ -172,7 +147,7 @@ def _watch(
     how: Run,
     receivers: Sequence[tuple[IO[bytes] | None, Callable[[bytes], object]]],
 ) -> None:
-    """Reads until all pipes end, which is when the last process of the group is gone."""
+    """Reads until all pipes end, which is when the last process of the group has ended."""
     alive_at = time.monotonic()
     check_at = 0.0
     with selectors.DefaultSelector() as pipes:
@@ -210,9 +185,9 @@ def _check(how: Run, alive_at: float) -> None:
 
 
 def _kill_group(process: "subprocess.Popen[bytes]") -> None:
-    """Ends whatever of the group is left; afterwards `returncode` is set."""
+    """Ends the processes of the group that are left; sets `returncode`."""
     if process.poll() is None:
-        # Not reaped yet, so its number cannot be somebody else's.
+        # Not reaped yet, so no other process can have its number.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,22 +1,22 @@
-"""Mixes layouts of channels that swresample does not know down to what LAME takes: one channel or two."""
+"""Mixes layouts of channels that swresample cannot mix to one channel or two, the most that LAME accepts."""
 
-# What `ffmpeg -layouts` lists and swresample mixes down, tested with all of them.
+# The layouts of `ffmpeg -layouts` that swresample mixes; a test tries all of them.
 _NAMES = (
     "mono stereo 2.1 3.0 3.0(back) 4.0 quad quad(side) 3.1 5.0 5.0(side) 4.1 5.1 5.1(side) 6.0 6.0(front) 3.1.2"
     " hexagonal 6.1 6.1(back) 6.1(front) 7.0 7.0(front) 7.1 7.1(wide) 7.1(wide-side) 5.1.2 5.1.2(back) octagonal cube"
     " 5.1.4 7.1.2 7.1.4 7.2.3 9.1.4 9.1.6 hexadecagonal downmix 22.2"
 )
 KNOWN = frozenset(_NAMES.split())
-# Channels by where they are, as ffmpeg abbreviates them. Those of low frequencies are left out, as swresample does.
+# ffmpeg's names of channels by their position. Channels of low frequencies are omitted, as in swresample.
 _LEFT = frozenset(("FL", "BL", "FLC", "SL", "TFL", "TBL", "DL", "WL", "SDL", "TSL", "BFL", "SSL", "TTL", "BIL"))
 _RIGHT = frozenset(("FR", "BR", "FRC", "SR", "TFR", "TBR", "DR", "WR", "SDR", "TSR", "BFR", "SSR", "TTR", "BIR"))
 _SILENT = frozenset(("LFE", "LFE2", "UNUSED", "UNSD", "NONE"))
-# As many channels as ffmpeg's filters take.
+# The most channels that ffmpeg's filters accept.
 _MOST = 64
 
 
 def mix(layout: str) -> str | None:
-    """The filter that makes mono or stereo of a layout, as ffmpeg describes it; None where ffmpeg does so itself."""
+    """The filter that mixes a layout, as ffmpeg describes it, to mono or stereo; None where ffmpeg needs no filter."""
     name = layout.partition(" (")[0] if not layout.partition(" ")[0].isdecimal() else layout
     if not layout or name in KNOWN or layout.startswith(("1 channels", "2 channels")):
         return None
@@ -32,9 +32,9 @@ def mix(layout: str) -> str | None:
 
 
 def _ambisonic(layout: str) -> str:
-    """Two cardioids to the left and the right, of W and Y (ACN order, SN3D), which are the first two channels.
+    """Two cardioids to the left and the right, from W and Y (ACN order, SN3D), which are the first two channels.
 
-    Channels behind those of the sphere are a stereo sound that does not turn with the head.
+    Channels after those of the sphere are a stereo sound that does not turn with the head.
     """
     order = layout.removeprefix("ambisonic ").partition("+")[0].strip()
     if order == "0" or not order.isdecimal():
@@ -46,7 +46,7 @@ def _ambisonic(layout: str) -> str:
 
 
 def _named(names: list[str]) -> str:
-    """By where each channel is; what is in the middle, or unknown, is on both sides."""
+    """Mixes by position; channels in the middle, or at an unknown position, go to both sides."""
     left, right = [], []
     for number, name in enumerate(names):
         short = name.partition("@")[0]
@@ -64,6 +64,6 @@ def _named(names: list[str]) -> str:
 
 
 def _numbered(count: int) -> str:
-    """Nobody knows what is where: odd ones on the left, even ones on the right, which keeps pairs apart."""
+    """Without positions: odd channels go to the left, even ones to the right, which keeps pairs apart."""
     left, right = ("+".join(f"c{number}" for number in range(first, count, 2)) for first in (0, 1))
     return f"pan=stereo|c0<{left}|c1<{right}"

@@ -1,6 +1,6 @@
-"""Tags in old code pages: ffmpeg lists RIFF INFO and ID3v1 as they are in the file, and takes all ID3v2 for Latin-1.
+"""Decodes tags in old code pages: ffmpeg lists RIFF INFO and ID3v1 byte by byte, and reads all ID3v2 as Latin-1.
 
-What cannot be decoded with certainty is left out, so that the file's name becomes the title.
+A tag that cannot be decoded with certainty is omitted, so that the file's name becomes the title.
 """
 
 import re
@@ -8,20 +8,18 @@ from dataclasses import dataclass
 
 from common.domain.alphabets import LATIN, read
 
-# A line of a tag in ffmpeg's listing, or a further line of its value, whose key is empty.
+# A line of a tag in ffmpeg's listing, or another line of its value, whose key is empty.
 _TAG = re.compile(rb"( {4,12}[^\s:][^:]{0,60}?|  {16,24}) *+: (.*)")
-# The tags that are used.
+# The tags that a conversion uses.
 _USED = {b"title", b"artist", b"album", b"product", b"author"}
 # Containers whose tags may be ID3v2.
 _ID3 = re.compile(rb"^Input #0, (?:mp3|aac|ac3|wav|w64|aiff|dsf|tta),", re.MULTILINE)
-# Bytes of one value and of all values that are examined: each is tried in some forty languages.
+# Bytes of one value and of all values that are decoded: each is tried in some forty languages.
 _LENGTH, _TOTAL = 1000, 10_000
 
 
 @dataclass(frozen=True)
 class _Unknown:
-    """A value in an unknown code page."""
-
     line: int
     key: str
     raw: bytes
@@ -51,7 +49,7 @@ def decode(listing: bytes) -> str:
             unknown.append(_Unknown(number, key, value))
         elif text and id3 and (raw := _misread(text)):
             unknown.append(_Unknown(number, key, raw, fallback="" if _is_garbled(text) else text))
-    # Tags of one file are in one code page: together they tell more.
+    # Tags of one file are usually in one code page: together they are less ambiguous.
     together = read(tuple(value.raw for value in unknown))
     for number, value in enumerate(unknown):
         texts = read((value.raw,)) if together is None else together[number:]
@@ -60,7 +58,7 @@ def decode(listing: bytes) -> str:
 
 
 def _utf8(value: bytes) -> str | None:
-    """The text; None when it is not UTF-8 or has lost characters. ID3v1 cuts it after 30 bytes."""
+    """The text; None when it is not UTF-8 or has U+FFFD. ID3v1 cuts it after 30 bytes."""
     try:
         text = value.decode()
     except UnicodeDecodeError as error:
@@ -71,7 +69,7 @@ def _utf8(value: bytes) -> str | None:
 
 
 def _misread(text: str) -> bytes | None:
-    """The bytes that were taken for Latin-1, if they were and are not."""
+    """The original bytes of a text that was read as Latin-1; None if it is Latin-1, or cannot have been read so."""
     try:
         raw = text.encode("latin-1")
     except UnicodeEncodeError:
@@ -81,6 +79,6 @@ def _misread(text: str) -> bytes | None:
 
 
 def _is_garbled(text: str) -> bool:
-    """Whether there are more accents than letters without, as in no language."""
+    """Whether most letters have accents, which is the case in no language."""
     letters = [character for character in text if character.isalpha()]
     return sum(character.isascii() for character in letters) * 2 < len(letters)

@@ -1,7 +1,7 @@
-"""Whether the bytes of a file that hold its sound are all there, by the sizes that its own structure declares.
+"""Whether a file has all bytes that hold its sound, by the sizes that its own structure declares.
 
-Declared durations are not evidence: they are left over from before an edit, count from another time, or were never
-filled in. Sizes of containers are, unless a writer to a pipe left a placeholder (`converter.media.pcm_headers`).
+Declared durations are not evidence: some are from before an edit, count from another time, or were never filled in.
+Sizes of containers are evidence, unless a writer to a pipe left a placeholder (`converter.media.pcm_headers`).
 """
 
 import struct
@@ -9,6 +9,7 @@ from enum import Enum
 from typing import BinaryIO
 from uuid import UUID
 
+from common.errors import Failure, PermanentError
 from converter.media import pcm_headers, probe
 
 # Advanced Systems Format (ASF) Specification, revision 01.20.03, sections 2.1 and 3.
@@ -19,28 +20,26 @@ _BOXES = frozenset(
     {b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"mfra", b"sidx", b"ssix", b"free", b"skip", b"wide", b"uuid"}
     | {b"meta", b"udta", b"emsg", b"prft", b"pnot"}
 )
-# Elements of Matroska (RFC 9559): with their length marks.
+# Elements of Matroska (RFC 9559), with their length markers.
 _SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
-# Bytes by which a RIFF's sizes may be wrong: some writers count a header twice, or forget the padding.
+# Bytes by which a RIFF's sizes may be wrong: some writers count a header twice, or omit the padding.
 _RIFF_SLACK = 512
 _HEADER = 1 << 16  # bytes in which FLV's metadata are
-# Parts at the top level that are looked at; ten hours of fragmented MP4 have some 20,000.
+# Parts at the top level that are read; ten hours of fragmented MP4 have some 20,000.
 _MOST_PARTS = 500_000
 
 
 class Extent(Enum):
-    """How much of a file is there."""
-
     WHOLE = "whole"
     """All that the structure declares, or nothing is declared."""
     CUT = "cut"
     """Bytes are missing that hold sound."""
     DOUBTFUL = "doubtful"
-    """Bytes are missing that may hold sound: only the sound itself can tell."""
+    """Bytes are missing that may hold sound: only the packets show whether they do."""
 
 
 def extent(source: BinaryIO, container: str) -> Extent:
-    """Looks at the file; leaves `source` anywhere. `container` is ffmpeg's name of the demuxer."""
+    """Moves the position of `source`. `container` is ffmpeg's name of the demuxer."""
     size = source.seek(0, 2)
     match container:
         case probe.MP4:
@@ -58,13 +57,29 @@ def extent(source: BinaryIO, container: str) -> Extent:
             return Extent.CUT if end is not None and end > size else Extent.WHOLE
 
 
+def is_short(end: float, declared: float, frame: float) -> bool:
+    """Whether a file whose last packet ends at `end` is cut before the `declared` length (seconds).
+
+    Time stamps of pictures, which last `frame` seconds, lag by up to four of them (reordering, and a last one without
+    duration).
+    """
+    return end < declared - max(0.2, min(1.0, declared * 0.05)) - 4 * frame
+
+
+def incomplete(end: float) -> PermanentError:
+    """The error of a file that is cut after so many seconds."""
+    return PermanentError(
+        f"This video is incomplete: it breaks off after {end:.1f} seconds; please upload it again", Failure.INCOMPLETE
+    )
+
+
 def _read(source: BinaryIO, at: int, size: int) -> bytes:
     source.seek(at)
     return source.read(size)
 
 
 def _mp4(source: BinaryIO, size: int) -> Extent:
-    """Boxes up to the one that ends behind the file. A name that is none of a box is what some cameras write last."""
+    """Reads boxes up to one that ends after the file, or up to an unknown name, which some cameras write last."""
     at = 0
     for _ in range(_MOST_PARTS):
         header = _read(source, at, 16)
@@ -76,7 +91,7 @@ def _mp4(source: BinaryIO, size: int) -> Extent:
         if length < header_size:  # 0 is "to the end of the file", a live recording's; others are invalid
             break
         if at + length > size:
-            # Of the data of pictures and sound, ffmpeg says which samples are not there.
+            # ffmpeg says which samples of the pictures and the sound are missing.
             return {b"mdat": Extent.DOUBTFUL, b"moov": Extent.CUT, b"moof": Extent.CUT}.get(name, Extent.WHOLE)
         at += length
     return Extent.WHOLE
@@ -107,7 +122,7 @@ def _matroska(source: BinaryIO, size: int) -> Extent:
 
 
 def _vint(data: bytes, at: int, most: int, *, keep_mark: bool = False) -> tuple[int | None, int]:
-    """A number of variable length (RFC 8794, section 4), None when it is none; and where it ends."""
+    """A number of variable length (RFC 8794, section 4), None when it is invalid; and where it ends."""
     if at >= len(data) or not data[at]:
         return None, at
     length = 9 - data[at].bit_length()
@@ -118,7 +133,7 @@ def _vint(data: bytes, at: int, most: int, *, keep_mark: bool = False) -> tuple[
 
 
 def _avi(source: BinaryIO, size: int) -> Extent:
-    """Looks for the list of data (`movi`) in each RIFF; an index or padding that is missing does no harm."""
+    """Looks for the list of data (`movi`) in each RIFF; an index or padding may be missing."""
     at, riff_end, seen = 0, 0, False
     for _ in range(_MOST_PARTS):
         header = _read(source, at, 12)
@@ -157,7 +172,7 @@ def _asf(source: BinaryIO, size: int) -> Extent:
 
 
 def _flv(source: BinaryIO, size: int) -> Extent:
-    """A whole FLV ends with the size of its last tag (Adobe FLV 10.1, annex E.3); `filesize` may be left over."""
+    """A whole FLV ends with the size of its last tag (Adobe FLV 10.1, annex E.3); `filesize` may be outdated."""
     (last,) = struct.unpack(">I", _read(source, size - 4, 4) if size > 13 else bytes(4))
     if 11 <= last <= size - 17:
         tag = _read(source, size - 4 - last, 4)

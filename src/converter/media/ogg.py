@@ -1,7 +1,7 @@
-"""The links of a chained Ogg file (RFC 3533, section 4): recordings one after the other, as web radio has.
+"""The links of a chained Ogg file (RFC 3533, section 4): recordings one after the other, as in web radio.
 
-ffmpeg follows a chain as long as codec, sample rate and channels stay; at the first other link it stops, without an
-error in its exit code. So a file whose links differ is cut into stretches of equal ones.
+ffmpeg follows a chain as long as codec, sample rate and channels are the same; at the first other link it stops, with
+exit code 0. So a file whose links differ is divided into stretches of equal ones.
 """
 
 import mmap
@@ -14,23 +14,22 @@ from common.errors import Failure, PermanentError
 _CAPTURE = b"OggS"
 _HEADER = 27  # bytes before the table of segments
 _BEGIN = 2  # of a logical stream
-# Stretches of one file; each is decoded by an ffmpeg of its own. A day of songs has some hundreds.
+# Stretches of one file; each is decoded by its own ffmpeg. A day of songs has some hundreds.
 _MOST = 2000
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Links that ffmpeg reads as one."""
+    """Links that ffmpeg reads as one. Positions are in bytes."""
 
     start: int
-    """Bytes."""
     end: int
 
 
 def stretches(source: BinaryIO) -> list[Stretch]:
-    """The stretches of a file, in their order; one of all of it, unless its links differ.
+    """The stretches of a file, in their order; only one, unless its links differ.
 
-    Raises `PermanentError` when there are more than can be converted.
+    Raises `PermanentError` when there are too many.
     """
     found: list[Stretch] = []
     with mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -68,7 +67,7 @@ def stretches(source: BinaryIO) -> list[Stretch]:
 
 
 def _parameters(packet: bytes) -> bytes:
-    """What has to be equal for ffmpeg to go on: the codec, its channels and its sample rate."""
+    """The parameters that must not change for ffmpeg to continue: the codec, its channels and its sample rate."""
     if packet.startswith(b"\x01vorbis"):
         return packet[:16]
     if packet.startswith(b"OpusHead"):
@@ -81,7 +80,6 @@ def _parameters(packet: bytes) -> bytes:
 
 
 def write(source: BinaryIO, stretch: Stretch, target: Path) -> None:
-    """Copies a stretch into a file of its own."""
     source.seek(stretch.start)
     left = stretch.end - stretch.start
     with target.open("wb") as file:

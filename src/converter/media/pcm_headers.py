@@ -1,7 +1,8 @@
 """Sizes in the headers of uncompressed sound: WAV, RF64, W64, AIFF, AU and CAF.
 
-Who writes to a pipe cannot come back to fill in the size, and leaves a placeholder; who crashed leaves 0. ffmpeg takes
-most of them for "to the end", refuses some, and marks the last packet as damaged: the real size is put in their place.
+A program that writes to a pipe cannot go back to fill in the size, and leaves a placeholder; one that crashes leaves
+0. ffmpeg reads most of them as "to the end", refuses some, and marks the last packet as damaged. So the real size
+replaces them.
 """
 
 import struct
@@ -9,8 +10,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 from uuid import UUID
 
-# Sizes of 31 and 32 bits that stand for "unknown" and what writers subtract from or add to them for their headers:
-# 0x7FFFF000 (SoX), 0x7FFFFFFF, 0x80000000 (arecord), 0xFFFFFFFF (ffmpeg), 0xFFFFFFDB and the like.
+# How far a placeholder may be from 1 << 31 or 1 << 32, because writers subtract or add their headers: 0x7FFFF000 (SoX),
+# 0x7FFFFFFF, 0x80000000 (arecord), 0xFFFFFFFF (ffmpeg), 0xFFFFFFDB and similar ones.
 _NEAR = 1 << 16
 _MOST_CHUNKS = 1000
 # Microsoft/Sony Wave64: the GUIDs of the file and of its data; sizes include the 24 bytes before the content.
@@ -20,12 +21,11 @@ _W64_DATA = UUID("61746164-acf3-11d3-8cd1-00c04f8edb8a").bytes_le
 
 @dataclass(frozen=True)
 class _Field:
-    """A size in a header."""
+    """A size in a header. Positions are in bytes."""
 
     at: int
-    """Where it is, in bytes."""
     form: str
-    """As `struct` has it."""
+    """For `struct`."""
     value: int
     start: int
     """Where the samples begin."""
@@ -34,29 +34,27 @@ class _Field:
 
     @property
     def end(self) -> int:
-        """Where the samples end by it."""
+        """Where the samples end."""
         return self.start - self.before + self.value
 
     @property
     def unknown(self) -> bool:
-        """Whether it is a placeholder."""
         wide = struct.calcsize(self.form) == 8
         return self.value <= self.before or (self.value >= 1 << 62 if wide else False) or is_placeholder(self.value)
 
 
 def is_placeholder(size: int) -> bool:
-    """Whether a size stands for an unknown one."""
     return size == 0 or abs(size - (1 << 31)) < _NEAR or 0 <= (1 << 32) - size < _NEAR
 
 
 def declared_end(source: BinaryIO) -> int | None:
-    """Where the samples end by the header, in bytes; None for another kind of file and for a placeholder."""
+    """Where the samples end according to the header, in bytes; None for another format and for a placeholder."""
     field = _size(source)
     return None if field is None or field.unknown else field.end
 
 
 def correct(source: BinaryIO) -> bool:
-    """Puts the real size in the place of a placeholder; true when the file, which has to be writable, was changed."""
+    """Replaces a placeholder by the real size; true when it changed the file, which has to be writable."""
     field = _size(source)
     size = source.seek(0, 2)
     if field is None or not field.unknown or size <= field.start:
@@ -67,7 +65,7 @@ def correct(source: BinaryIO) -> bool:
     source.write(struct.pack(field.form, min(real, most)))
     frames = _chunk(source, 12, b"COMM", ">I")
     if frames is not None and source.seek(0) == 0 and source.read(4) == b"FORM":
-        # The number of samples of an AIFF, behind that of channels. ffmpeg refuses -1, and needs none.
+        # The number of samples of an AIFF follows the number of channels. ffmpeg refuses -1, and ignores 0.
         source.seek(frames.start + 2)
         source.write(bytes(4))
     source.flush()
@@ -95,14 +93,14 @@ def _wav(source: BinaryIO, head: bytes) -> _Field | None:
     data = _chunk(source, 12, b"data", "<I")
     if data is None or head[:4] == b"RIFF" or head[12:16] != b"ds64" or len(head) < 36:
         return data
-    # EBU Tech 3306: the size of the data is in `ds64`, behind the one of the file.
+    # EBU Tech 3306: the size of the data is in `ds64`, after the size of the file.
     return _Field(28, "<Q", int.from_bytes(head[28:36], "little"), data.start)
 
 
 def _chunk(
     source: BinaryIO, at: int, wanted: bytes, form: str, *, before: int = 0, inclusive: bool = False
 ) -> _Field | None:
-    """The size of the wanted chunk among those from `at` on; `before` are bytes of its content before the samples."""
+    """The size of the wanted chunk, searched from `at`; `before` are bytes of its content before the samples."""
     width = struct.calcsize(form)
     for _ in range(_MOST_CHUNKS):
         source.seek(at)

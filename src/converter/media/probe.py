@@ -1,9 +1,10 @@
 """What is in a file: its container, its tracks, its tags and chapters, as ffmpeg lists them on stderr.
 
-The given ffmpeg has no ffprobe. The listing is read line by line, in time that grows with its length only.
+moviepy's ffmpeg comes without ffprobe. The listing is read line by line, in time that is linear in its length.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from common.errors import Failure, PermanentError
@@ -11,9 +12,10 @@ from common.errors import Failure, PermanentError
 NOT_A_VIDEO = "This file is not a video or audio file that can be converted"
 INCOMPLETE = "This video is incomplete: its index is missing, as after an upload or recording that broke off"
 NO_AUDIO = "This video has no audio track, so there is nothing to convert"
+NO_SOUND = "This video's audio track holds no sound that can be decoded"
 UNDECODABLE = "This video's sound is of a kind that cannot be decoded"
 
-# What ffmpeg says about an MP4 whose index is not there, or cut.
+# ffmpeg's messages about an MP4 whose index is missing or cut.
 NO_INDEX = ("moov atom not found", "reached eof", "error reading header")
 
 # ffmpeg's names for the demuxers of MP4 and QuickTime, and of transport streams.
@@ -23,7 +25,7 @@ MPEG_TS = "mpegts"
 
 @dataclass(frozen=True)
 class Container:
-    """What holds the tracks. All times are in seconds."""
+    """The file as a whole. All times are in seconds."""
 
     name: str
     """ffmpeg's name of the demuxer."""
@@ -32,14 +34,12 @@ class Container:
     start: float
     """The first time stamp of the file."""
     frame: float = 0.0
-    """Seconds that a picture of the file lasts, 0 without pictures."""
+    """How long a picture of the file lasts, 0 without pictures."""
     tags: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Track:
-    """A track of sound."""
-
     number: int
     """Among the tracks of sound, from 1."""
     stream: int
@@ -58,7 +58,7 @@ class Track:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A part of the video that has a name of its own."""
+    """A part of the video that has a title. Times are in seconds."""
 
     start: float
     end: float
@@ -66,11 +66,12 @@ class Chapter:
 
 
 def container(listing: str) -> Container:
-    """What ffmpeg took the file for; raises `PermanentError` when it knows no such container."""
+    """Raises `PermanentError` when ffmpeg does not know the container."""
     name, duration, start, frame = "", None, 0.0, 0.0
     tags: dict[str, str] = {}
     lines = _lines(listing)
-    for line in lines:
+    while lines:
+        line = lines.popleft()
         if not name:
             if line.startswith("Input #0, "):
                 name = line.removeprefix("Input #0, ").partition(", from ")[0]
@@ -96,7 +97,8 @@ def tracks(listing: str) -> list[Track]:
     found: dict[int, Track] = {}
     lines = _lines(listing)
     track: Track | None = None
-    for line in lines:
+    while lines:
+        line = lines.popleft()
         if line.startswith("  Stream #0:"):
             track = _track(line, len(found) + 1)
             if track is None or track.stream in found:
@@ -111,7 +113,7 @@ def tracks(listing: str) -> list[Track]:
 
 
 def candidates(found: Sequence[Track], wanted: int | None) -> list[Track]:
-    """The tracks to try, the best first: the wanted one alone, else the default one, then the others in their order.
+    """The tracks to try, the best first: only the wanted one, or the default one and then the others in their order.
 
     Raises `PermanentError` when there is none, or no track of the wanted number.
     """
@@ -130,9 +132,9 @@ def candidates(found: Sequence[Track], wanted: int | None) -> list[Track]:
 
 
 def chapters(listing: str) -> list[Chapter]:
-    """The file's chapters, in their order; those without a title get their number.
+    """The file's chapters, in their order; those without a title are named by their number.
 
-    What a title contains cannot be taken for a line of the listing: ffmpeg writes its further lines indented.
+    A title cannot imitate a line of the listing, because ffmpeg indents its further lines.
     """
     found: list[Chapter] = []
     for line in listing.split("\n"):
@@ -165,42 +167,23 @@ def _track(line: str, number: int) -> Track | None:
     return Track(number, stream, codec, rate, layout, " (default)" in described, starts[0] if starts else 0.0, {})
 
 
-def _lines(listing: str) -> "_Lines":
-    """The lines, which end at line feeds only: a tag may contain what `str.splitlines` takes for the end of a line."""
-    return _Lines(listing.split("\n"))
+def _lines(listing: str) -> deque[str]:
+    """The lines, in which a space replaces each character that is not printable.
+
+    They end at line feeds only: a tag may contain other characters at which `str.splitlines` divides.
+    """
+    return deque(
+        line if line.isprintable() else "".join(one if one.isprintable() else " " for one in line)
+        for line in listing.split("\n")
+    )
 
 
-class _Lines:
-    """Lines with a look at the next one; what is not printable is a space."""
-
-    def __init__(self, lines: list[str]) -> None:
-        self._all = lines
-        self._next = 0
-
-    def __iter__(self) -> Iterator[str]:
-        while (line := self.peek()) is not None:
-            self._next += 1
-            yield line
-
-    def peek(self) -> str | None:
-        """The next line, None behind the last one."""
-        if self._next >= len(self._all):
-            return None
-        line = self._all[self._next]
-        return line if line.isprintable() else "".join(one if one.isprintable() else " " for one in line)
-
-    def skip(self) -> None:
-        """Goes on to the line after the next."""
-        self._next += 1
-
-
-def _tags(lines: _Lines, indent: int) -> dict[str, str]:
-    """The tags that follow, of which further lines have an empty name."""
+def _tags(lines: deque[str], indent: int) -> dict[str, str]:
+    """Takes the tags from the beginning of the lines; the further lines of a tag have an empty name."""
     found: dict[str, list[str]] = {}
     name = ""
-    while (line := lines.peek()) is not None and line.startswith(" " * indent):
-        lines.skip()
-        key, colon, value = line[indent:].partition(": ")
+    while lines and lines[0].startswith(" " * indent):
+        key, colon, value = lines.popleft()[indent:].partition(": ")
         if not colon or (key.startswith(" " * 3) and key.strip()):
             continue
         if key.strip():

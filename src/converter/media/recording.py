@@ -1,19 +1,18 @@
-"""Looks at a file: its tracks, and the packets of the one to convert. All that is known before anything is decoded."""
+"""Finds the sound of a file: its tracks, and the packets of the one to convert, before anything is decoded."""
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from common.errors import Failure, PermanentError
-from converter.encoding import verification
 from converter.ffmpeg import commands
-from converter.ffmpeg.commands import Piece, Source
-from converter.ffmpeg.process import Finished, LineReader, Run, run
-from converter.ffmpeg.progress import Progress
+from converter.ffmpeg.inputs import Piece, Source
+from converter.ffmpeg.output import LineReader, Progress
+from converter.ffmpeg.process import Finished, Run, run
 from converter.media import channel_layouts, completeness, ogg, pcm_headers, probe
 from converter.media.completeness import Extent
 from converter.media.packets import Packets
@@ -23,31 +22,28 @@ log = logging.getLogger(__name__)
 
 # Tracks that are tried when the default one cannot be decoded.
 _MOST_TRIED = 8
-# Containers whose tracks are found as they come.
+# Containers that do not list their tracks at the beginning.
 _LATE_TRACKS = frozenset({"flv", "live_flv", "mpegts", "mpeg"})
-# s by which a track may begin before another one ends that continues it.
+# s by which a track that continues another one may begin before that one ends.
 _OVERLAP = 0.5
 
 
 class Undecodable(PermanentError):
-    """Raised when a track has no sound that can be decoded; another track may have."""
+    """A track has no sound that can be decoded; another track may have."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A track of a file, from its beginning to its end."""
-
     source: Source
     piece: Piece
     packets: Packets
+    copy: Path | None = None
+    """An MP3 with the packets as they are, if one was requested and written."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The sound to convert: one part, or several that continue each other.
-
-    This is the place to decide what becomes of it: `track.codec` and `steady` say whether its packets could be copied.
-    """
+    """The sound to convert: one part, or several that continue each other."""
 
     track: Track
     parts: tuple[Part, ...]
@@ -56,7 +52,7 @@ class Selection:
 
     @property
     def steady(self) -> bool:
-        """Whether it is one track whose clock runs on from its first packet to its last."""
+        """Whether it is one track whose clock has neither gaps nor jumps."""
         return len(self.parts) == 1 and self.parts[0].packets.timeline.regular
 
     @property
@@ -66,7 +62,7 @@ class Selection:
 
     @property
     def least(self) -> float:
-        """The same where it is shorter by the packets' durations, which may be rounded."""
+        """The duration by the packets' own durations, which may be rounded, where that is shorter."""
         return min(
             self.duration,
             sum(one.packets.timeline.sound + one.packets.timeline.silence.inserted for one in self.parts),
@@ -74,34 +70,30 @@ class Selection:
 
 
 class Recording:
-    """A file, as far as it is known. Raises `PermanentError` when it holds nothing to convert."""
+    """A file and its tracks. Raises `PermanentError` when it holds nothing to convert."""
 
     def __init__(self, file: BinaryIO, how: Run) -> None:
         self._file = file
         self._how = how
-        self.size = os.fstat(file.fileno()).st_size
-        if not self.size:
+        self._size = os.fstat(file.fileno()).st_size
+        if not self._size:
             raise PermanentError("This file is empty", Failure.EMPTY_FILE)
         pcm_headers.correct(file)
         self.source = Source(Path(file.name))
         listing = self.run(commands.listing, Progress()).log
         self.container = probe.container(listing)
-        self.extent = completeness.extent(file, self.container.name)
-        self.tracks = probe.tracks(listing)
+        self._extent = completeness.extent(file, self.container.name)
+        self._tracks = probe.tracks(listing)
         self.chapters = probe.chapters(listing)
-        if not self.tracks:
+        if not self._tracks:
             self._look_further()
-        if not self.tracks and self.extent is not Extent.WHOLE:
+        if not self._tracks and self._extent is not Extent.WHOLE:
             # A file that is cut may lack a track.
-            raise verification.incomplete(self.end())
+            raise completeness.incomplete(self._end())
 
     def candidates(self, wanted: int | None) -> list[Track]:
         """The tracks to try, the best first; raises `PermanentError` when there is none."""
-        return [track for track in probe.candidates(self.tracks, wanted)[:_MOST_TRIED] if track.codec != "none"]
-
-    def preferred(self, wanted: int | None) -> int:
-        """The number of the track that is converted if it can be decoded."""
-        return probe.candidates(self.tracks, wanted)[0].number
+        return probe.candidates(self._tracks, wanted)[:_MOST_TRIED]
 
     def track_tags(self, track: Track) -> dict[str, str]:
         """A track's tags. Its title is the track's name, such as "Commentary"; only Ogg has titles nowhere else."""
@@ -109,11 +101,29 @@ class Recording:
             return track.tags
         return {name: value for name, value in track.tags.items() if name.casefold() != "title"}
 
-    def run(self, build: Callable[[Source], list[str]], reader: LineReader) -> Finished:
-        """Runs a command of `converter.ffmpeg.commands` on the file."""
-        return _run(self._how, self.source, build, reader)
+    def run(self, build: Callable[[Source], list[str]], reader: LineReader, source: Source | None = None) -> Finished:
+        """Runs a command of `converter.ffmpeg.commands` on the file, or on another source."""
+        with (source or self.source).opened() as opened:
+            return run(build(opened), self._how, source=opened.fd, output=reader)
 
-    def end(self) -> float:
+    def select(self, track: Track, copy: Mapping[str, str] | None = None) -> Selection:
+        """Lists the packets of a track; `copy` requests an MP3 of them with these tags.
+
+        Raises Undecodable when its codec is unknown or it has no packets, `PermanentError` when it is cut.
+        """
+        if track.codec == "none":
+            raise Undecodable(probe.UNDECODABLE, Failure.UNSUPPORTED)
+        parts = self._parts(track, copy)
+        if self.container.name in _LATE_TRACKS:
+            parts = self._continued(track, parts)
+        parts = [part for part in parts if part.packets.count]
+        if not parts:
+            raise self._cut(0.0) or Undecodable(probe.NO_SOUND, Failure.NO_AUDIO)
+        self._refuse_cut(parts[-1].packets)
+        late = max(0.0, (parts[0].packets.timeline.start or 0.0) - self.container.start)
+        return Selection(track, tuple(parts), late)
+
+    def _end(self) -> float:
         """Where the packets of all tracks end: seconds from the file's start."""
         progress = Progress()
         self.run(commands.measuring, progress)
@@ -121,37 +131,25 @@ class Recording:
 
     def _look_further(self) -> bool:
         """Finds tracks that begin late, where containers do not list them at the beginning; true when there are any."""
-        further = self.source.looking_further(min(self.size, self._how.limits.memory // 2))
+        further = self.source.looking_further(min(self._size, self._how.limits.memory // 2))
         if self.container.name not in _LATE_TRACKS or further.probe == self.source.probe:
             return False
-        tracks = probe.tracks(_run(self._how, further, commands.listing, Progress()).log)
-        if len(tracks) <= len(self.tracks):
+        tracks = probe.tracks(self.run(commands.listing, Progress(), further).log)
+        if len(tracks) <= len(self._tracks):
             return False
-        log.info("Found %d tracks of sound that begin late", len(tracks) - len(self.tracks))
-        self.source, self.tracks = further, tracks
+        log.info("Found %d tracks of sound that begin late", len(tracks) - len(self._tracks))
+        self.source, self._tracks = further, tracks
         return True
 
-    def select(self, track: Track) -> Selection:
-        """What there is of a track; raises Undecodable when it has no packets, `PermanentError` when it is cut."""
-        parts = self._parts(track)
-        if self.container.name in _LATE_TRACKS:
-            parts = self._continued(track, parts)
-        parts = [part for part in parts if part.packets.count]
-        if not parts:
-            raise self._cut(0.0) or Undecodable(verification.NO_SOUND, Failure.NO_AUDIO)
-        self._refuse_cut(parts[-1].packets)
-        late = max(0.0, (parts[0].packets.timeline.start or 0.0) - self.container.start)
-        return Selection(track, tuple(parts), late)
-
-    def _parts(self, track: Track) -> list[Part]:
+    def _parts(self, track: Track, copy: Mapping[str, str] | None) -> list[Part]:
         """The track as a whole, or in the stretches of a chained Ogg file."""
         if self.container.name == "ogg":
             stretches = ogg.stretches(self._file)
             if len(stretches) > 1:
                 return list(self._links(track, stretches))
-        part = self._part(self.source, track)
+        part = self._part(self.source, track, copy)
         if self.container.name == probe.MPEG_TS and len(self._continued(track, [part])) == 1:
-            merged = self._part(replace(self.source, merged=True), track)
+            merged = self._part(replace(self.source, merged=True), track, copy)
             # Otherwise what continues the track elsewhere plays at the same time: it is another track.
             if merged.packets.count > part.packets.count and not _overlaps(merged):
                 return [merged]
@@ -161,27 +159,31 @@ class Recording:
         for number, stretch in enumerate(stretches):
             link = Source(self._how.folder / f"link-{number}.ogg")
             ogg.write(self._file, stretch, link.path)
-            found = probe.tracks(_run(self._how, link, commands.listing, Progress()).log)
+            found = probe.tracks(self.run(commands.listing, Progress(), link).log)
             if found:
                 yield self._part(link, found[min(track.number, len(found)) - 1])
 
-    def _part(self, source: Source, track: Track) -> Part:
+    def _part(self, source: Source, track: Track, copy: Mapping[str, str] | None = None) -> Part:
         packets = Packets()
-        finished = _run(self._how, source, partial(commands.packets, stream=track.stream), packets)
+        target = self._how.folder / f"copy-{source.merged:d}.mp3"
+        if copy is None:
+            build = partial(commands.packets, stream=track.stream)
+        else:
+            build = partial(commands.copying, stream=track.stream, name=target.name, tags=copy)
+        finished = self.run(build, packets, source)
         packets.finish(finished.log)
-        return Part(
-            source, Piece(track.stream, mix=channel_layouts.mix(track.layout), mono=track.layout == "mono"), packets
-        )
+        piece = Piece(track.stream, mix=channel_layouts.mix(track.layout), mono=track.layout == "mono")
+        return Part(source, piece, packets, None if copy is None or finished.code else target)
 
     def _continued(self, track: Track, parts: list[Part]) -> list[Part]:
-        """The track, and those that begin when it has ended: a programme's sound that moved to another one."""
+        """The track, and those that begin when it has ended: the programme's sound moved to another track."""
         if parts[-1].packets.new_track and not self._look_further():
             raise PermanentError(
                 "This video's sound continues on another track that begins too late in the file to be found",
                 Failure.UNSUPPORTED,
             )
         end = parts[-1].packets.timeline.end
-        for other in self.tracks:
+        for other in self._tracks:
             if other.stream == track.stream or other.begin <= end - _OVERLAP:
                 continue
             part = self._part(self.source, other)
@@ -204,27 +206,27 @@ class Recording:
 
     def _cut(self, end: float) -> PermanentError | None:
         """The error of a file that is cut, if it is; its sound ends after so many seconds."""
-        if self.extent is Extent.WHOLE:
+        if self._extent is Extent.WHOLE:
             return None
-        if self.extent is Extent.DOUBTFUL and not self._by_packets:
-            last = max(end, self.end())
+        if self._extent is Extent.DOUBTFUL and not self._by_packets:
+            last = max(end, self._end())
             if self._reaches(last + self.container.start):
                 return None
             end = last
-        return verification.incomplete(end)
+        return completeness.incomplete(end)
 
     @property
     def _by_packets(self) -> bool:
         """Whether bytes are missing and ffmpeg says which packets that concerns."""
-        return self.extent is Extent.DOUBTFUL and self.container.name in {probe.MP4, "avi"}
+        return self._extent is Extent.DOUBTFUL and self.container.name in {probe.MP4, "avi"}
 
     def _reaches(self, end: float) -> bool:
-        """Whether a time stamp is where the file is said to end; some count that from 0, others from the start."""
+        """Whether a time stamp is at the declared end; some files count that from 0, others from the start."""
         declared = self.container.duration
         if declared is None:
             return False
         return not all(
-            verification.is_short(one, declared, self.container.frame) for one in (end, end - self.container.start)
+            completeness.is_short(one, declared, self.container.frame) for one in (end, end - self.container.start)
         )
 
 
@@ -232,8 +234,3 @@ def _overlaps(part: Part) -> bool:
     """Whether there is more sound than time, or the clock goes back."""
     timeline = part.packets.timeline
     return timeline.set_back > 0 or timeline.sound > timeline.end - (timeline.start or 0.0) + _OVERLAP
-
-
-def _run(how: Run, source: Source, build: Callable[[Source], list[str]], reader: LineReader) -> Finished:
-    with source.opened() as opened:
-        return run(build(opened), how, source=opened.fd, output=reader)

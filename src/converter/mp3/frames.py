@@ -2,60 +2,55 @@
 
 import mmap
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import overload
 
 from common.domain import mp3
 from common.errors import TransientError
 
-# Bits of what the side information says about one channel of a granule, and how many of them are before the kind of its
-# window, which are four: whether it is a special one, its type, whether it is mixed. MPEG-1's, and the others'.
-_GRANULE = (59, 63)
+# Bits of the side information for one channel of a granule, in MPEG-1 and in the other versions; and the bits before
+# the four that describe its window: whether it is a special one, its type, whether it is mixed.
+GRANULE = (59, 63)
 _WINDOW = (33, 38)
-
 
 # An MP3, or its file in memory.
 Data = bytes | bytearray | mmap.mmap
 
-
-# Frames after which their memory is given back: some 5 MB at most.
-_LOOKED_AT = 4096
+# Frames after which their memory is released: some 5 MB at most.
+_BLOCK = 4096
 
 
 class BadFrame(TransientError):
-    """Raised when an MP3 of our own encoder is not made of frames, as when it was cut."""
+    """An MP3 is not made of frames, for example because it was cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame of a file."""
+    """One frame of a file; all positions are in bytes."""
 
     start: int
-    """Where it is, in bytes."""
     kind: mp3.Header
 
     @property
     def end(self) -> int:
-        """Where the next one is."""
         return self.start + self.kind.size
 
     @property
     def data(self) -> int:
-        """Where its main data begin: not its own sound only, but what frames after it keep here as well."""
+        """Where its main data begin: its own, and those of later frames."""
         return self.start + self.kind.front
 
 
 def kind_of(data: bytes) -> mp3.Header:
-    """Reads a frame's header; raises BadFrame when it is none."""
+    """Reads a frame's header; raises BadFrame when the data are not one."""
     found = mp3.header(data)
     if found is None:
-        raise BadFrame("the encoder's MP3 is damaged")
+        raise BadFrame("the MP3 is damaged")
     return found
 
 
-class Frames(Sequence[Frame]):
-    """The frames of an MP3 behind the first one, which has no sound but the header of Xing and LAME; 12 bytes each.
+class Frames:
+    """The frames of an MP3 after the first one, which holds the header of Xing and LAME; 12 bytes of memory each.
 
     Raises BadFrame as `frames` does.
     """
@@ -65,7 +60,7 @@ class Frames(Sequence[Frame]):
         self._headers = array("I")
         self._kinds: dict[int, mp3.Header] = {}
         for number, frame in enumerate(frames(data)):
-            if number % _LOOKED_AT == 0:
+            if number % _BLOCK == 0:
                 forget(data, frame.start)
             header = int.from_bytes(data[frame.start : frame.start + mp3.HEADER], "big")
             self._kinds.setdefault(header, frame.kind)
@@ -77,18 +72,12 @@ class Frames(Sequence[Frame]):
     def __len__(self) -> int:
         return len(self._starts)
 
-    @overload
-    def __getitem__(self, number: int) -> Frame: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[Frame]: ...
-    def __getitem__(self, number: int | slice) -> Frame | list[Frame]:
-        if isinstance(number, slice):
-            return [self[one] for one in range(*number.indices(len(self)))]
+    def __getitem__(self, number: int) -> Frame:
         return Frame(self._starts[number], self._kinds[self._headers[number]])
 
 
 def frames(data: Data) -> Iterator[Frame]:
-    """All frames of an MP3, from behind its ID3 tag to its end; raises BadFrame when something else is among them."""
+    """All frames of an MP3, from its ID3 tag to its end; raises BadFrame when something else is among them."""
     known: dict[bytes, mp3.Header] = {}
     at = mp3.tag_size(data)
     while at < len(data):
@@ -96,37 +85,37 @@ def frames(data: Data) -> Iterator[Frame]:
         kind = known.get(header) or known.setdefault(header, kind_of(header))
         frame = Frame(at, kind)
         if frame.end > len(data):
-            raise BadFrame("the encoder's MP3 ends inside a frame")
+            raise BadFrame("the MP3 ends inside a frame")
         yield frame
         at = frame.end
 
 
 def forget(data: Data, end: int) -> None:
-    """Gives back the memory of what lies before that byte of a file; what was changed there is lost."""
+    """Releases the memory of a file before that byte; changes there are lost, unless they are written to the file."""
     if isinstance(data, mmap.mmap) and (length := end // mmap.PAGESIZE * mmap.PAGESIZE):
         data.madvise(mmap.MADV_DONTNEED, 0, length)
 
 
 def reach(data: Data, frame: Frame) -> int:
-    """`main_data_begin`: how many bytes of main data before this frame belong to it."""
+    """`main_data_begin`: the bytes of main data before this frame that belong to it."""
     bits, size = _side(data, frame)
     return bits >> size - (9 if frame.kind.mpeg1 else 8)
 
 
 def windows(data: Data, frame: Frame) -> tuple[int, ...]:
-    """The kinds of window of the frame's last granule, one a channel; 0 is the usual one."""
+    """The kind of window of each channel in the frame's last granule; 0 is the usual one."""
     bits, size = _side(data, frame)
     kind = frame.kind
     found = []
     for channel in range(kind.channels):
         # The granules fill the side information up to its end, the last one's channels in their order.
-        at = size - (kind.channels - channel) * _GRANULE[not kind.mpeg1] + _WINDOW[not kind.mpeg1]
+        at = size - (kind.channels - channel) * GRANULE[not kind.mpeg1] + _WINDOW[not kind.mpeg1]
         window = bits >> size - at - 4 & 15
         found.append(window if window & 8 else 0)
     return tuple(found)
 
 
 def _side(data: Data, frame: Frame) -> tuple[int, int]:
-    """The side information as a number, and its bits."""
+    """The side information as a number, and its length in bits."""
     size = frame.kind.side
     return int.from_bytes(data[frame.data - size : frame.data], "big"), size * 8

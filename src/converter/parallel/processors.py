@@ -1,4 +1,4 @@
-"""How many processors this process may use: those of the machine, by its affinity and its control group."""
+"""How many processors this process may use, by its affinity and its control group."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ _GROUPS = Path("/sys/fs/cgroup")
 
 
 def usable(groups: Path = _GROUPS) -> int:
-    """At least 1. A share of a processor counts as none: a second encoder on it would be stopped all the time."""
+    """At least 1; rounded down, because an encoder on a part of a processor would be throttled all the time."""
     return max(1, int(min(len(os.sched_getaffinity(0)), _quota(groups))))
 
 

@@ -1,4 +1,4 @@
-"""Fetches a video into a file: of an MP4 only the parts that hold sound, where that is less; the rest are holes."""
+"""Fetches a video into a file; of an MP4 only the parts that hold sound, if these are clearly less than the file."""
 
 import functools
 import logging
@@ -11,19 +11,19 @@ from converter.sparse_fetch import mp4_layout
 
 log = logging.getLogger(__name__)
 
-# Where more of the file is needed, all of it is fetched: holes are no use then, but for a reader who wonders.
+# The share of the chunks above which the whole file is fetched, because holes save too little.
 _MOST = 0.9
 
 
 def fetch(videos: Bucket, video: StoredFile, target: Path, *, pictures: bool, check: Callable[[], None]) -> None:
-    """Writes the video to `target`, with its pictures or with holes where they are.
+    """Writes the video to `target`, with its pictures or with holes in their place.
 
     `check` is called for each chunk and may raise. Raises DamagedFile, StorageUnavailable, and TransientError when the
     file cannot be written.
     """
     numbers = range(-(-video.length // video.chunk_size)) if pictures else _needed(videos, video)
     try:
-        # Buffered: a raw file may take a part of the bytes without a word.
+        # Buffered, because a raw file may write only a part of the bytes.
         with target.open("wb") as file:
             file.truncate(video.length)
             for number, data in videos.chunks(video, numbers):
@@ -38,7 +38,7 @@ def _needed(videos: Bucket, video: StoredFile) -> range | list[int]:
     size = video.chunk_size
     everything = range(-(-video.length // size))
 
-    # Headers of boxes lie together.
+    # Headers of boxes are close together.
     @functools.lru_cache(maxsize=4)
     def chunk(number: int) -> bytes:
         return b"".join(data for _, data in videos.chunks(video, [number]))

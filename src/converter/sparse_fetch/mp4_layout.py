@@ -1,7 +1,7 @@
-"""Where in an MP4 or QuickTime file the sound is, by its index (ISO/IEC 14496-12): the pictures are not needed.
+"""Finds the sound of an MP4 or QuickTime file by its index (ISO/IEC 14496-12): the pictures are not needed.
 
-Whatever is unusual, or does not fit together, means that all of the file is needed. A stranger wrote the index: what is
-read of it is bounded, and nothing but the choice of what to fetch depends on it.
+If anything is unusual or inconsistent, the whole file is needed. The index may be hostile: the amount that is read of
+it is limited, and it only decides what is fetched.
 """
 
 import sys
@@ -10,15 +10,15 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-# What a file may have at its top level, and of what size the index may be (bytes): ten hours need 20 MB.
+# Boxes that a file may have at its top level, and the size that its index may have (bytes): ten hours need 20 MB.
 _MOST_BOXES = 64
 _LARGEST_INDEX = 32 << 20
-# Each of them costs a hundred bytes of memory here: ten hours of two tracks have 150,000 chunks, and a box has a few
-# others inside.
+# Each chunk needs a hundred bytes of memory here: ten hours of two tracks have 150,000 of them. A box has only a few
+# other boxes inside.
 _MOST_CHUNKS = 200_000
 _MOST_INSIDE = 1024
 _MOST_TRACKS = 32
-# Bytes at the beginning of the tracks that are kept whole: ffmpeg looks at the first pictures to tell what they are.
+# Bytes at the beginning of the data that are always fetched: ffmpeg probes the first pictures.
 _HEAD = 4 << 20
 # Boxes of files whose samples are not where the index says, or that continue elsewhere.
 _UNUSUAL = frozenset({b"moof", b"mvex", b"cmov", b"sidx"})
@@ -30,7 +30,7 @@ Read = Callable[[int, int], bytes]
 class _Box:
     name: bytes
     at: int
-    """Where it begins, in bytes: with its size, then its name."""
+    """Where its header begins."""
     start: int
     """Where its content begins."""
     end: int
@@ -41,9 +41,9 @@ class _Unusual(Exception):
 
 
 def needed(read: Read, size: int) -> list[tuple[int, int]] | None:
-    """The parts (start and end, in their order) without which the sound cannot be read; None when that is all.
+    """The parts (start and end, in their order) without which the sound cannot be read; None for the whole file.
 
-    `read` gives the bytes from one offset up to another one of a file of `size` bytes.
+    `read` returns the bytes between two offsets of a file of `size` bytes.
     """
     try:
         boxes = list(_top(read, size))
@@ -58,7 +58,7 @@ def needed(read: Read, size: int) -> list[tuple[int, int]] | None:
     kept += [(box.start, min(box.start + _HEAD, box.end)) for box in data]
     ends = [box.end for box in data]
     for start in sounds:
-        # Up to the next track's chunk, or the end of the data: how large this one is need not be known.
+        # Up to the next chunk of any track, or the end of the data: the size of the chunk is not needed.
         after = bisect_right(all_chunks, start)
         box = bisect_right(ends, start)
         if box < len(ends):
@@ -67,7 +67,6 @@ def needed(read: Read, size: int) -> list[tuple[int, int]] | None:
 
 
 def _index(read: Read, boxes: list[_Box]) -> bytes:
-    """The index of a file of these boxes."""
     [index] = [box for box in boxes if box.name == b"moov"]
     if boxes[0].name != b"ftyp" or index.end - index.start > _LARGEST_INDEX:
         raise _Unusual
@@ -86,7 +85,7 @@ def _top(read: Read, size: int) -> Iterator[_Box]:
 
 
 def _box(header: bytes, at: int, limit: int) -> _Box:
-    """A box from its header: its size, its name, and its real size if the first one is 1; 0 is up to the limit."""
+    """Reads the header of a box: its size, its name, and a longer size if the first one is 1; 0 is up to the limit."""
     size, name, start = int.from_bytes(header[:4], "big"), header[4:8], at + 8
     if size == 1:
         size, start = int.from_bytes(header[8:16], "big"), at + 16
@@ -98,7 +97,7 @@ def _box(header: bytes, at: int, limit: int) -> _Box:
 
 def _inside(data: bytes, box: _Box) -> Iterator[_Box]:
     at, count = box.start, 0
-    # What is left may be zeros: QuickTime ends some lists so.
+    # QuickTime ends some lists with zeros.
     while box.end - at >= 8:
         count += 1
         if count > _MOST_INSIDE:
@@ -109,7 +108,7 @@ def _inside(data: bytes, box: _Box) -> Iterator[_Box]:
 
 
 def _find(data: bytes, box: _Box, *names: bytes) -> _Box:
-    """The box inside of the box of these names, one in the other; raises _Unusual unless there is one of each."""
+    """The box at the path of these names; raises _Unusual unless there is exactly one of each."""
     for name in names:
         found = [one for one in _inside(data, box) if one.name == name]
         if len(found) != 1:
@@ -119,11 +118,11 @@ def _find(data: bytes, box: _Box, *names: bytes) -> _Box:
 
 
 def _chunks(index: bytes) -> tuple[list[int], list[int]]:
-    """Where chunks begin: those of all tracks but pictures (titles of chapters are needed too), and all, in order."""
+    """Where chunks begin: of all tracks except pictures (titles of chapters are needed), and of all tracks."""
     kept: set[int] = set()
     every: set[int] = set()
     sound, chunks = False, 0
-    for _, media, kind in _tracks(index):
+    for media, kind in _tracks(index):
         offsets = _offsets(index, _find(index, media, b"minf", b"stbl"), _MOST_CHUNKS - chunks)
         chunks += len(offsets)
         every.update(offsets)
@@ -135,19 +134,19 @@ def _chunks(index: bytes) -> tuple[list[int], list[int]]:
     return sorted(kept), sorted(every)
 
 
-def _tracks(index: bytes) -> Iterator[tuple[_Box, _Box, bytes]]:
-    """The tracks: the box of each, that of its media, and of what kind it is."""
+def _tracks(index: bytes) -> Iterator[tuple[_Box, bytes]]:
+    """For each track, the box of its media, and its handler."""
     tracks = [box for box in _inside(index, _Box(b"moov", 0, 0, len(index))) if box.name == b"trak"]
     if len(tracks) > _MOST_TRACKS:
         raise _Unusual
     for track in tracks:
         media = _find(index, track, b"mdia")
         handler = _find(index, media, b"hdlr")
-        yield track, media, index[handler.start + 8 : handler.start + 12]
+        yield media, index[handler.start + 8 : handler.start + 12]
 
 
 def _offsets(index: bytes, table: _Box, most: int) -> "array[int]":
-    """The track's chunk offsets, at most so many: a count and as many numbers behind version and flags."""
+    """The track's chunk offsets, which follow version, flags and a count; raises _Unusual for more than `most`."""
     [box] = [one for one in _inside(index, table) if one.name in {b"stco", b"co64"}]
     offsets = array("I" if box.name == b"stco" else "Q")
     count = int.from_bytes(index[box.start + 4 : box.start + 8], "big")

@@ -9,10 +9,11 @@ import psutil
 import pytest
 
 from common.domain.options import ConversionOptions
-from converter.encoding.transcoder import Transcode, transcode
+from converter.encoding.transcoder import transcode
+from converter.encoding.verification import Mp3
 from converter.ffmpeg.limits import Limits
 
-Convert = Callable[..., Transcode]
+Convert = Callable[..., Mp3]
 
 
 def limits(**changes: Any) -> Limits:
@@ -21,7 +22,7 @@ def limits(**changes: Any) -> Limits:
     return Limits(**{**usual, **changes})
 
 
-def convert_in(parent: Path, source: Path, **options: Any) -> Transcode:
+def convert_in(parent: Path, source: Path, **options: Any) -> Mp3:
     """Converts a copy of a file in a folder; keywords change limits, name, options, listeners or threads."""
     folder = parent / "conversion"
     folder.mkdir()

@@ -8,7 +8,7 @@ import numpy
 from mutagen.mp3 import MP3
 from numpy.typing import NDArray
 
-from converter.ffmpeg import moviepy_parts
+from converter.ffmpeg import binary
 
 RATE = 16000
 Samples = NDArray[numpy.floating[Any]]
@@ -22,7 +22,7 @@ def mp3(path: Path) -> Any:
 def decode(path: Path, track: int = 0, *, filters: str = "anull") -> Samples:
     """The samples of one audio track, mixed to mono at `RATE`."""
     command = [
-        *(moviepy_parts.binary(), "-nostdin", "-v", "error", "-i", f"file:{path}", "-map", f"0:a:{track}"),
+        *(binary(), "-nostdin", "-v", "error", "-i", f"file:{path}", "-map", f"0:a:{track}"),
         *("-af", filters, "-ac", "1", "-ar", str(RATE), "-f", "f32le", "-"),
     ]
     done = subprocess.run(command, check=True, capture_output=True, timeout=60)

@@ -34,13 +34,13 @@ def test_a_truncated_video_is_refused(kind: str, share: float, convert: Convert,
 
 
 @pytest.mark.parametrize("kind", ["short_sound", "short_sound_avi", "short_sound_wmv"])
-def test_a_video_that_breaks_off_after_its_sound_is_refused(kind: str, convert: Convert, tmp_path: Path) -> None:
+def test_a_video_that_is_cut_after_its_sound_is_refused(kind: str, convert: Convert, tmp_path: Path) -> None:
     with pytest.raises(PermanentError, match="This video is incomplete"):
         convert(media.truncated(media.make(kind), 0.8, tmp_path))
 
 
 @pytest.mark.parametrize("kind", ["live_mkv", "live_webm", "ts"])
-def test_a_recording_that_promises_no_length_is_converted_as_far_as_it_goes(
+def test_a_truncated_recording_without_a_declared_length_is_converted(
     kind: str, convert: Convert, tmp_path: Path
 ) -> None:
     assert 1 < convert(media.truncated(media.make(kind), 0.6, tmp_path)).duration < media.SECONDS
@@ -69,7 +69,7 @@ def test_a_video_longer_than_the_limit_is_refused(kind: str, convert: Convert) -
         convert(media.make(kind), max_duration=3)
 
 
-def test_no_error_shows_what_ffmpeg_said(convert: Convert, tmp_path: Path) -> None:
+def test_no_error_contains_output_of_ffmpeg(convert: Convert, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.mkv"
     content = bytearray(media.make("mkv_opus").read_bytes())
     content[len(content) // 8 : -len(content) // 8] = bytes(len(content) - 2 * (len(content) // 8))

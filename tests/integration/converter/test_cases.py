@@ -1,4 +1,4 @@
-"""Files that real users would send, with what should come of each: `tests/cases/expect.json`."""
+"""Files that real users would send, with the expected result of each: `tests/cases/expect.json`."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ EXPECTED: list[dict[str, Any]] = json.loads((CASES / "expect.json").read_text())
 
 
 @pytest.mark.parametrize("case", EXPECTED, ids=lambda case: f"{case['file']}{case.get('options', '')}")
-def test_a_file_becomes_what_it_should(case: dict[str, Any], convert: Convert) -> None:
+def test_a_real_file_has_the_expected_result(case: dict[str, Any], convert: Convert) -> None:
     source = CASES / "files" / case["file"]
     if case["outcome"] == "failed":
         with pytest.raises(PermanentError):

@@ -1,8 +1,7 @@
-"""What the converter makes of messages: one MP3 whatever is repeated, one end for each job."""
+"""How the converter handles messages: one MP3 whatever is redelivered, one terminal state for each job."""
 
 import json
 import logging
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,10 +16,9 @@ from common.errors import TransientError
 from common.messaging.handler import Busy, HandedBack
 from common.messaging.message import InvalidMessage, Message
 from common.runtime.clock import now
-from converter.conversion import Conversion, mp3_name
+from converter.conversion import Conversion
 from converter.leases import JobLeases
 from converter.settings import ConverterSettings
-from converter.workspace import clear_leftovers
 from tests import media, stored
 from tests.waiting import eventually
 
@@ -29,7 +27,7 @@ OWNER = "owner@example.com"
 
 @pytest.fixture
 def conversion(store, rabbit, publisher, environment, tmp_path) -> Callable[..., Conversion]:
-    """Makes handlers on the test's own databases and queues."""
+    """Creates handlers on the test's databases and queues."""
 
     def make(must_stop: Callable[[], bool] = lambda: False, **changes: object) -> Conversion:
         values: dict[str, object] = {
@@ -66,7 +64,7 @@ def notices(rabbit, taken) -> list[dict]:
     return found
 
 
-def test_a_video_becomes_an_mp3_and_its_owner_is_going_to_be_told(store, rabbit, taken, conversion, tmp_path):
+def test_a_video_becomes_an_mp3_and_a_notice_is_published(store, rabbit, taken, conversion, tmp_path):
     message = queued(store, media.make("mp4"))
     conversion().handle(message)
     job = store.jobs.get(message.video_fid)
@@ -80,7 +78,7 @@ def test_a_video_becomes_an_mp3_and_its_owner_is_going_to_be_told(store, rabbit,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_repeated_message_changes_nothing(store, rabbit, taken, conversion):
+def test_a_redelivered_message_changes_nothing(store, rabbit, taken, conversion):
     message = queued(store, media.make("mp4"))
     conversion().handle(message)
     first = store.jobs.get(message.video_fid)
@@ -90,7 +88,7 @@ def test_a_repeated_message_changes_nothing(store, rabbit, taken, conversion):
     assert len(notices(rabbit, taken)) == 1
 
 
-def test_what_a_killed_worker_stored_is_no_result_and_left_for_housekeeping(store, conversion):
+def test_an_mp3_of_a_killed_worker_is_left_for_housekeeping(store, conversion):
     message = queued(store, media.make("mp4"))
     with store.mp3s.create("left.mp3", "audio/mpeg", {"username": OWNER, "video_fid": message.video_fid}) as writer:
         writer.write(b"from the attempt before")
@@ -98,7 +96,7 @@ def test_what_a_killed_worker_stored_is_no_result_and_left_for_housekeeping(stor
     conversion().handle(message)
     result = store.jobs.get(message.video_fid).mp3_fid
     assert result != leftover
-    # A worker cannot know whether a file that it has not stored itself is another worker's result by now.
+    # A worker cannot know whether a file that it has not stored itself has become another worker's result.
     assert set(store.mp3s.ids_of_video(message.video_fid)) == {result, leftover}
 
 
@@ -118,7 +116,7 @@ def test_a_message_of_an_earlier_run_does_nothing_to_the_next(store, rabbit, tak
     store.jobs.cancel(message.video_fid)
     store.jobs.reopen(message.video_fid)
     conversion().handle(message)
-    # Its attempts were those of the earlier run.
+    # Its attempts belong to the earlier run.
     conversion().give_up(message, "after 5 attempts: the disk is full")
     assert store.jobs.get(message.video_fid).status is Status.QUEUED
     assert notices(rabbit, taken) == []
@@ -126,7 +124,7 @@ def test_a_message_of_an_earlier_run_does_nothing_to_the_next(store, rabbit, tak
     assert store.jobs.get(message.video_fid).status is Status.COMPLETED
 
 
-def test_a_worker_that_was_killed_before_it_said_so_is_made_good_by_the_next(store, rabbit, taken, conversion):
+def test_a_notice_that_a_killed_worker_did_not_confirm_is_published_again(store, rabbit, taken, conversion):
     message = queued(store, media.make("mp4"))
     conversion().handle(message)
     notices(rabbit, taken)
@@ -136,7 +134,7 @@ def test_a_worker_that_was_killed_before_it_said_so_is_made_good_by_the_next(sto
     assert store.jobs.get(message.video_fid).notice_sent
 
 
-def test_a_job_that_another_worker_holds_waits(store, conversion):
+def test_a_job_with_another_workers_lease_is_busy(store, conversion):
     message = queued(store, media.make("mp4"))
     lease = JobLeases(store.jobs, duration=60).take(message.video_fid)
     with pytest.raises(Busy):
@@ -146,7 +144,7 @@ def test_a_job_that_another_worker_holds_waits(store, conversion):
     assert store.jobs.get(message.video_fid).status is Status.COMPLETED
 
 
-def test_an_expired_lease_is_taken_over_and_its_holder_cannot_finish(store, conversion):
+def test_an_expired_lease_is_acquired_by_another_worker_and_its_holder_cannot_finish(store, conversion):
     message = queued(store, media.make("mp4"))
     leases = JobLeases(store.jobs, duration=60)
     stale = leases.take(message.video_fid)
@@ -158,7 +156,7 @@ def test_an_expired_lease_is_taken_over_and_its_holder_cannot_finish(store, conv
     assert store.jobs.get(message.video_fid).mp3_fid == result
 
 
-def test_a_kept_lease_does_not_expire_and_shows_the_progress(store):
+def test_a_renewed_lease_does_not_expire_and_stores_the_progress(store):
     message = queued(store, media.make("mp4"))
     leases = JobLeases(store.jobs, duration=1)
     lease = leases.take(message.video_fid)
@@ -181,7 +179,7 @@ def test_a_video_without_sound_fails_with_the_reason(store, rabbit, taken, conve
     assert store.mp3s.ids_of_video(message.video_fid) == []
 
 
-def test_a_message_about_an_unknown_or_foreign_job_is_none(store, conversion):
+def test_a_message_about_an_unknown_job_or_another_users_job_is_invalid(store, conversion):
     with pytest.raises(InvalidMessage):
         conversion().handle(Message(video_fid=ObjectId(), mp3_fid=None, username=OWNER))
     message = queued(store, media.make("mp4"))
@@ -190,38 +188,29 @@ def test_a_message_about_an_unknown_or_foreign_job_is_none(store, conversion):
         conversion().handle(Message(video_fid=message.video_fid, mp3_fid=None, username="other@example.com"))
 
 
-def test_a_strangers_message_does_nothing_to_a_job_under_way(store, conversion):
+def test_an_invalid_message_does_not_change_a_running_job(store, conversion):
     message = queued(store, media.make("mp4"))
     lease = JobLeases(store.jobs, duration=60).take(message.video_fid)
-    stranger = Message(video_fid=message.video_fid, mp3_fid=None, username="other@example.com")
+    invalid = Message(video_fid=message.video_fid, mp3_fid=None, username="other@example.com")
     with pytest.raises(InvalidMessage):
-        conversion().handle(stranger)
-    conversion().give_up(stranger, "no job has this video_fid and username")
+        conversion().handle(invalid)
+    conversion().give_up(invalid, "no job has this video_fid and username")
     assert store.jobs.get(message.video_fid).status is Status.CONVERTING
-    # Nor does a repeated message of its own, while another worker is at it.
+    # A redelivered message does not change it either while another worker has the lease.
     with pytest.raises(Busy):
         conversion().give_up(message, "after 5 attempts")
     assert store.jobs.get(message.video_fid).status is Status.CONVERTING
     JobLeases(store.jobs, duration=60).release(lease)
 
 
-def test_a_work_folder_that_cannot_be_is_no_fault_of_the_video(store, conversion, tmp_path):
+def test_an_unusable_work_folder_is_a_transient_error(store, conversion, tmp_path):
     message = queued(store, media.make("mp4"))
     with pytest.raises(TransientError, match="temporary folder"):
         conversion(work_folder=tmp_path / "nowhere").handle(message)
     assert store.jobs.get(message.video_fid).attempts == 0
 
 
-def test_what_killed_workers_left_is_deleted_and_what_others_use_stays(tmp_path):
-    ours, gone, alive = (tmp_path / f"video2mp3-{pid}-x" for pid in (os.getpid(), 2**22 + 1, os.getppid()))
-    for folder in (ours, gone, alive):
-        folder.mkdir()
-        (folder / "source").write_bytes(b"x")
-    clear_leftovers(tmp_path)
-    assert list(tmp_path.iterdir()) == [alive]
-
-
-def test_a_job_that_was_deleted_before_it_began_is_passed_over(store, rabbit, taken, conversion):
+def test_a_deleted_job_is_not_converted(store, rabbit, taken, conversion):
     message = queued(store, media.make("mp4"))
     store.delete(message.video_fid)
     conversion().handle(message)
@@ -229,8 +218,8 @@ def test_a_job_that_was_deleted_before_it_began_is_passed_over(store, rabbit, ta
     assert store.mp3s.ids_of_video(message.video_fid) == []
 
 
-def test_a_job_that_is_deleted_under_way_leaves_nothing(store, rabbit, taken, conversion):
-    message = queued(store, media.long(600))
+def test_a_job_that_is_deleted_during_its_conversion_leaves_no_mp3(store, rabbit, taken, conversion):
+    message = queued(store, media.long(300))
     thread = threading.Thread(target=conversion().handle, args=(message,))
     thread.start()
     eventually(lambda: store.jobs.get(message.video_fid).status is Status.CONVERTING)
@@ -242,7 +231,7 @@ def test_a_job_that_is_deleted_under_way_leaves_nothing(store, rabbit, taken, co
     assert notices(rabbit, taken) == []
 
 
-def test_a_job_that_takes_its_workers_with_it_is_given_up(store, conversion):
+def test_a_job_that_crashes_its_workers_fails(store, conversion):
     message = queued(store, media.make("mp4"))
     store.jobs.update(message.video_fid, {}, {"attempts": 3})
     conversion(max_crashes=3).handle(message)
@@ -251,15 +240,15 @@ def test_a_job_that_takes_its_workers_with_it_is_given_up(store, conversion):
     assert "unexpectedly" in job.error
 
 
-def test_a_worker_that_must_stop_hands_the_job_back_uncounted(store, conversion):
-    message = queued(store, media.long(600))
+def test_a_worker_that_stops_releases_the_job_without_counting_the_attempt(store, conversion):
+    message = queued(store, media.long(300))
     with pytest.raises(HandedBack):
         conversion(must_stop=lambda: store.jobs.get(message.video_fid).progress > 0).handle(message)
     job = store.jobs.get(message.video_fid)
     assert (job.status, job.attempts, job.mp3_fid) == (Status.QUEUED, 0, None)
 
 
-def test_giving_up_fails_the_job_and_tells_its_owner(store, rabbit, taken, conversion):
+def test_giving_up_fails_the_job_and_publishes_a_notice(store, rabbit, taken, conversion):
     message = queued(store, media.make("mp4"))
     conversion().give_up(message, "after 5 attempts: the disk is full")
     job = store.jobs.get(message.video_fid)
@@ -278,35 +267,20 @@ def test_the_chosen_bitrate_is_used(store, conversion):
     assert small.length < large.length / 2
 
 
-def test_a_video_that_is_alone_gets_all_processors(store, conversion, caplog):
-    message = queued(store, media.long(90))
+def test_a_single_video_gets_all_processors(store, conversion, caplog):
+    message = queued(store, media.long(60))
     with caplog.at_level(logging.INFO):
         conversion(converter_threads=2).handle(message)
     assert "Encoding on 2 processors" in caplog.messages
     file = store.mp3s.find(store.jobs.get(message.video_fid).mp3_fid)
-    assert file.metadata["duration"] == pytest.approx(90, abs=0.5)
+    assert file.metadata["duration"] == pytest.approx(60, abs=0.5)
 
 
-def test_a_video_takes_one_processor_while_others_wait(store, rabbit, publisher, conversion, caplog):
-    message = queued(store, media.long(90))
+def test_a_video_gets_one_processor_while_others_wait(store, rabbit, publisher, conversion, caplog):
+    message = queued(store, media.long(60))
     publisher.publish(rabbit.video_queue, queued(store, media.make("mp4")))
     eventually(lambda: publisher.waiting(rabbit.video_queue) == 1)
     with caplog.at_level(logging.INFO):
         conversion(converter_threads=2).handle(message)
     assert "Encoding on 2 processors" not in caplog.messages
     assert store.jobs.get(message.video_fid).status is Status.COMPLETED
-
-
-@pytest.mark.parametrize(
-    ("filename", "expected"),
-    [
-        ("talk.mp4", "talk.mp3"),
-        ("../../etc/passwd", "passwd.mp3"),
-        ("C:\\videos\\a.b.mkv", "a.b.mp3"),
-        ("-rf.mp4", "-rf.mp3"),
-        ("/", "audio.mp3"),
-        (".mp4", ".mp4.mp3"),
-    ],
-)
-def test_the_mp3_is_named_after_the_video(filename, expected):
-    assert mp3_name(filename) == expected

@@ -66,7 +66,7 @@ def converted(source: Path, folder: Path) -> Path:
     ).path
 
 
-def test_for_a_picture_all_is_fetched(db, tmp_path):
+def test_a_video_is_fetched_whole_for_its_pictures(db, tmp_path):
     path = camera()
     bucket, file = stored(db, path)
     fetch(bucket, file, tmp_path / "source", pictures=True, check=lambda: None)
@@ -74,14 +74,14 @@ def test_for_a_picture_all_is_fetched(db, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["mp4", "mkv", "mp4_fragmented"])
-def test_a_file_that_is_needed_as_a_whole_is_fetched_as_it_is(kind, db, tmp_path):
+def test_other_files_are_fetched_whole(kind, db, tmp_path):
     path = media.make(kind)
     bucket, file = stored(db, path)
     fetch(bucket, file, tmp_path / "source", pictures=False, check=lambda: None)
     assert (tmp_path / "source").read_bytes() == path.read_bytes()
 
 
-def test_a_cut_file_is_refused_as_ever(db, tmp_path):
+def test_a_cut_file_is_refused(db, tmp_path):
     path = media.truncated(camera("-movflags", "+faststart"), 0.8, tmp_path)
     bucket, file = stored(db, path)
     fetch(bucket, file, tmp_path / "source", pictures=False, check=lambda: None)
@@ -89,7 +89,7 @@ def test_a_cut_file_is_refused_as_ever(db, tmp_path):
         converted(tmp_path / "source", tmp_path / "conversion")
 
 
-def test_more_chunks_than_one_query_names_come_in_their_order(db, monkeypatch):
+def test_chunks_of_several_queries_are_in_order(db, monkeypatch):
     monkeypatch.setattr("common.storage.bucket.QUERY", 3)
     content = bytes(range(256)) * 16 * 1024
     bucket = Bucket(db)

@@ -17,7 +17,7 @@ ATTACKS: list[Attack] = [media.hls_playlist, media.ffconcat, media.dash_manifest
 
 @pytest.fixture
 def server() -> Iterator[socket.socket]:
-    """A TCP port of this machine that must stay lonely."""
+    """A TCP port of this machine that nothing may connect to."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         yield listener
@@ -54,7 +54,7 @@ def test_a_playlist_reads_no_other_file(attack: Attack, scheme: str, convert: Co
 
     result = attempt(convert, attack(f"{scheme}{secret}", tmp_path))
 
-    # The AVI has a second of silence of its own; the secret's four seconds would be some 96 kB.
+    # The AVI contains a second of silence; the secret's four seconds would be about 96 kB.
     assert len(result) < 40_000
 
 
@@ -70,7 +70,7 @@ def test_a_session_description_opens_no_port(convert: Convert, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("limit", [3600, 48 * 3600])
-def test_hours_in_the_header_that_are_not_there_are_not_believed(limit: int, convert: Convert, tmp_path: Path) -> None:
+def test_a_wrong_duration_in_the_header_is_ignored(limit: int, convert: Convert, tmp_path: Path) -> None:
     mp3 = convert(media.long_header(24, tmp_path), max_duration=limit)
 
     assert mp3.duration == pytest.approx(media.SECONDS, abs=0.1)

@@ -67,7 +67,7 @@ def test_a_name_may_look_like_an_option(convert: Convert, tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize("kind", ["mp4", "mkv", "webm", "avi", "ogv", "wmv", "ogg"])
-def test_the_tags_are_the_videos(kind: str, convert: Convert) -> None:
+def test_the_mp3_has_the_tags_of_the_video(kind: str, convert: Convert) -> None:
     tags = sounds.mp3(convert(media.make(kind)).path)
 
     assert [str(tags[name]) for name in ("TIT2", "TPE1", "TALB")] == ["A Title", "An Artist", "An Album"]

@@ -1,4 +1,4 @@
-"""What a user is shown about an MP3 is what it is, whether it was encoded or copied."""
+"""The facts that a user sees about an MP3 are correct, whether it was encoded or copied."""
 
 from pathlib import Path
 
@@ -7,16 +7,16 @@ import pytest
 from common.domain import notes
 from common.domain.notes import Note
 from common.domain.results import Sound
-from converter import outcome
+from converter.encoding import verification
 from tests import media
 from tests.integration.converter.conftest import Convert
 from tests.integration.converter.test_copying import CONTAINERS, MP3S, samples
 
 
 def described(convert: Convert, source: Path, **options: str) -> tuple[Sound, int]:
-    """What is said about the MP3, and how many samples a channel it has."""
+    """The described facts of the MP3, and its samples per channel."""
     mp3 = convert(source, **options)
-    found = outcome.describe(mp3.path, int(options["quality"]) if "quality" in options else None)
+    found = verification.describe(mp3.path, int(options["quality"]) if "quality" in options else None)
     assert found.size == mp3.path.stat().st_size
     return found, len(samples(mp3.path)) // 4 // found.channels
 
@@ -44,9 +44,9 @@ def test_a_copy(suffix: str, kind: list[str], convert: Convert) -> None:
     assert found.bitrate == (64 if kind is MP3S["mpeg2_22khz"] else 128)
 
 
-def test_a_copy_is_said_to_be_one(convert: Convert) -> None:
+def test_a_copy_has_a_note(convert: Convert) -> None:
     assert convert(media.make("avi")).notes == (Note(notes.COPIED),)
 
 
-def test_an_encoded_one_is_not(convert: Convert) -> None:
+def test_an_encoded_mp3_has_no_note(convert: Convert) -> None:
     assert convert(media.make("avi"), reencode="true").notes == ()

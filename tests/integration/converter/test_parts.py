@@ -1,4 +1,4 @@
-"""A sound that is encoded in parts is the one that is encoded in one go: its length, its frames, its header."""
+"""A sound that is encoded in parts equals one that is encoded at once: its length, its frames, its header."""
 
 import math
 import subprocess
@@ -12,14 +12,16 @@ import pytest
 from mutagen.mp3 import MP3, BitrateMode
 from numpy.typing import NDArray
 
-from converter.ffmpeg import commands, moviepy_parts
-from converter.ffmpeg.commands import Encoding, Piece, Source
+from converter.ffmpeg import binary, commands
+from converter.ffmpeg.commands import Encoding
+from converter.ffmpeg.inputs import Piece, Source
 from converter.ffmpeg.limits import Limits
+from converter.ffmpeg.output import Progress
 from converter.ffmpeg.process import Run, run
-from converter.ffmpeg.progress import Progress
 from converter.mp3 import frames, xing
 from converter.parallel import encoding
 from converter.parallel.joining import LEAD, SEARCH, Joiner, NotJoinable, Part
+from tests import media
 
 # Four parts: they have ten seconds each at least.
 SECONDS = 42.3
@@ -58,7 +60,7 @@ CASES = [
 
 @dataclass(frozen=True)
 class Encoded:
-    """The same sound twice."""
+    """The same sound, encoded at once and in parts."""
 
     case: Case
     source: Samples
@@ -66,15 +68,19 @@ class Encoded:
     joined: Path
 
 
-@pytest.fixture(scope="module", params=CASES, ids=str)
-def encoded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Encoded:
-    """Encoded once for all tests."""
-    case: Case = request.param
-    return Encoded(case, sound(case), *encode_both(case, tmp_path_factory.mktemp("encoded")))
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_parts_are_joined_exactly(case: Case, tmp_path: Path) -> None:
+    encoded = Encoded(case, sound(case), *encode_both(case, tmp_path))
+    single, joined = decode(encoded.single, case), decode(encoded.joined, case)
+    assert len(joined) == len(single) == len(encoded.source)
+    check_joints(encoded, single, joined)
+    check_header(encoded)
+    check_header_of_ffmpeg(encoded)
+    check_seek_table(encoded, joined[:, 0])
 
 
 def sound(case: Case) -> Samples:
-    """Sweeps, plucked notes and noise: something of all that an encoder treats in ways of its own."""
+    """Sweeps, plucked notes and noise, which an encoder treats in different ways."""
     at = numpy.arange(int(SECONDS * case.rate)) / case.rate
     noise = numpy.random.default_rng(7).uniform(-1, 1, (len(at), 2))
     left = 0.3 * numpy.sin(2 * numpy.pi * (200 * at + 60 * at**2)) + 0.05 * noise[:, 0]
@@ -98,7 +104,7 @@ def encode_both(case: Case, folder: Path) -> tuple[Path, Path]:
 
 
 def tool(*arguments: str, given: bytes = b"") -> bytes:
-    command = [moviepy_parts.binary(), "-v", "error", "-y", *arguments]
+    command = [binary(), "-v", "error", "-y", *arguments]
     return subprocess.run(command, input=given, check=True, capture_output=True, timeout=120).stdout
 
 
@@ -115,28 +121,25 @@ def errors(found: Samples, source: Samples) -> Samples:
 
 
 def joints(case: Case) -> list[int]:
-    """The numbers of the blocks of 1152 samples in which the parts take turns."""
+    """The numbers of the blocks of 1152 samples in which the parts meet."""
     samples = 1152 if case.rate >= 32000 else 576
-    turns = encoding.joints(math.ceil(SECONDS * case.rate / samples), 4)
-    return [turn * samples // 1152 for turn in turns]
+    frames_of_joints = encoding.joints(math.ceil(SECONDS * case.rate / samples), 4)
+    return [frame * samples // 1152 for frame in frames_of_joints]
 
 
-def test_it_has_every_sample_once(encoded: Encoded) -> None:
-    assert len(decode(encoded.joined, encoded.case)) == len(decode(encoded.single, encoded.case)) == len(encoded.source)
-
-
-def test_the_joints_are_no_worse_than_one_go(encoded: Encoded) -> None:
-    single = errors(decode(encoded.single, encoded.case), encoded.source)
-    joined = errors(decode(encoded.joined, encoded.case), encoded.source)
+def check_joints(encoded: Encoded, single_samples: Samples, joined_samples: Samples) -> None:
+    """The joints are no worse than a single encoder."""
+    single, joined = errors(single_samples, encoded.source), errors(joined_samples, encoded.source)
     assert numpy.median(joined) == pytest.approx(numpy.median(single), rel=0.01)
     for joint in joints(encoded.case):
-        # A joint is within SEARCH frames, and what it disturbs within the next ones.
+        # A joint is within SEARCH frames, and it disturbs only the next few.
         near = slice(joint - 4, joint + SEARCH + 8)
         assert joined[near].max() <= single.max()
         assert joined[near].mean() <= single[near].mean() * 1.03
 
 
-def test_its_header_tells_of_the_whole(encoded: Encoded) -> None:
+def check_header(encoded: Encoded) -> None:
+    """The header describes the whole MP3."""
     single, joined = MP3(encoded.single), MP3(encoded.joined)  # type: ignore[no-untyped-call]
     assert joined.info.length == pytest.approx(single.info.length, abs=0.001)
     assert joined.info.bitrate_mode is (BitrateMode.VBR if encoded.case.bitrate is None else BitrateMode.CBR)
@@ -144,29 +147,30 @@ def test_its_header_tells_of_the_whole(encoded: Encoded) -> None:
     [one, other] = [Part(bytearray(path.read_bytes()), 0) for path in (encoded.single, encoded.joined)]
     assert len(other.frames) == len(one.frames)
     assert xing.gaps(other.header) == xing.gaps(one.header)
-    assert renewed(other) == other.header
+    assert recomputed(other) == other.header
 
 
-def renewed(part: Part) -> bytes:
-    """The header as it has to be for the frames that are there."""
+def recomputed(part: Part) -> bytes:
+    """The correct header for the part's frames."""
     sizes = array("H", (frame.kind.size for frame in part.frames))
     bitrates = {frame.kind.bitrate for frame in part.frames}
     checksum = xing.checksum(bytes(part.data[part.frames[0].start :]))
     return xing.rewritten(part.header, sizes, bitrates, xing.gaps(part.header), checksum)
 
 
-def test_a_header_that_fits_is_ffmpegs_own(encoded: Encoded) -> None:
+def check_header_of_ffmpeg(encoded: Encoded) -> None:
+    """The recomputed header of a single encoder's MP3 is the one that ffmpeg wrote."""
     part = Part(bytearray(encoded.single.read_bytes()), 0)
-    ours, own = renewed(part), part.header
-    table = own.index(b"Xing" if encoded.case.bitrate is None else b"Info") + 16
-    # ffmpeg's seek table is of whole groups of frames; and with it, the checksum is another one.
-    different = {at - table for at in range(len(own)) if own[at] != ours[at]}
+    computed, written = recomputed(part), part.header
+    table = written.index(b"Xing" if encoded.case.bitrate is None else b"Info") + 16
+    # ffmpeg's seek table consists of whole groups of frames, and the checksum differs with it.
+    different = {at - table for at in range(len(written)) if written[at] != computed[at]}
     assert different <= {*range(100), 154 - 16, 155 - 16}
-    assert all(abs(own[table + part] - ours[table + part]) <= 2 for part in range(100))
+    assert all(abs(written[table + entry] - computed[table + entry]) <= 2 for entry in range(100))
 
 
-def test_players_find_a_moment_by_the_seek_table(encoded: Encoded) -> None:
-    whole = decode(encoded.joined, encoded.case)[:, 0]
+def check_seek_table(encoded: Encoded, whole: Samples) -> None:
+    """Players find a moment by the seek table."""
     for moment in (9.0, 10.5, 25.0, 40.0):
         found = decode(encoded.joined, encoded.case, "-usetoc", "1", "-ss", str(moment))[: encoded.case.rate, 0]
         best = whole[int((moment - 1.5) * encoded.case.rate) : int((moment + 2.5) * encoded.case.rate)]
@@ -176,25 +180,29 @@ def test_players_find_a_moment_by_the_seek_table(encoded: Encoded) -> None:
         assert abs(int(match.argmax()) / encoded.case.rate - 1.5) < 0.5
 
 
-def test_parts_that_do_not_overlap_are_not_joined(encoded: Encoded, tmp_path: Path) -> None:
-    data = encoded.single.read_bytes()
-    left = Part(bytearray(data), 0)
-    right = Part(bytearray(data), left.end - LEAD)
+@pytest.fixture(scope="module")
+def mp3() -> bytes:
+    return media.make("mp3").read_bytes()
+
+
+def test_parts_that_do_not_overlap_are_not_joined(mp3: bytes, tmp_path: Path) -> None:
+    left = Part(bytearray(mp3), 0)
+    right = Part(bytearray(mp3), len(left.frames) - LEAD)
     with (tmp_path / "joined.mp3").open("wb") as file, pytest.raises(NotJoinable):
-        joiner = Joiner(file, lambda _: None)
+        joiner = Joiner(file)
         joiner.add(left)
         joiner.add(right)
 
 
-def test_what_is_no_frame_is_noticed(encoded: Encoded) -> None:
-    data = encoded.single.read_bytes()
+def test_anything_but_frames_is_refused(mp3: bytes) -> None:
+    assert list(frames.frames(mp3))
     with pytest.raises(frames.BadFrame):
-        list(frames.frames(data[:-1]))
+        list(frames.frames(mp3[:-1]))
     with pytest.raises(frames.BadFrame):
-        list(frames.frames(data + b"TAG"))
+        list(frames.frames(mp3 + b"TAG"))
 
 
-def test_a_decoder_that_fails_says_why(tmp_path: Path) -> None:
+def test_the_log_of_a_decoder_that_fails_is_returned(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"This is no sound. " * 1000)
     how = Run(tmp_path, LIMITS, time.monotonic() + 60, lambda: False)

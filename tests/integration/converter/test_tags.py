@@ -1,4 +1,4 @@
-"""The tags of the MP3, whatever code page the video's are in: right, or the file's name."""
+"""The tags of the MP3 are read correctly from any code page, or replaced by the file's name."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def test_a_riff_title_in_a_code_page_is_read(
     assert title(convert, riff(text, codec, suffix, tmp_path)) == text
 
 
-def test_a_riff_title_that_cannot_be_read_for_sure_is_the_files_name(convert: Convert, tmp_path: Path) -> None:
+def test_an_ambiguous_riff_title_is_replaced_by_the_files_name(convert: Convert, tmp_path: Path) -> None:
     assert title(convert, riff("北京欢迎你", "gb2312", "avi", tmp_path)) == "name"
 
 
@@ -93,7 +93,7 @@ def test_the_name_of_a_track_is_not_the_title(suffix: str, convert: Convert, tmp
     assert title(convert, source) == "My Test Video"
 
 
-def test_the_title_of_the_recording_wins_over_that_of_the_track(convert: Convert) -> None:
+def test_the_title_of_the_recording_takes_precedence_over_that_of_the_track(convert: Convert) -> None:
     tags = ["-metadata:s:a:0", "title=Track1", "-metadata", "title=A Title"]
     assert title(convert, media.ffmpeg([*media.tone(440, seconds=1), *media.AAC, *tags], "mkv")) == "A Title"
 

@@ -31,11 +31,11 @@ def test_a_code_of_a_later_release_is_read() -> None:
         ),
         (
             Note(notes.GAP_CLOSED, {"seconds": 90, "places": 1}),
-            "The recording's clock jumps, by 1 min 30 s in all: the sound continues there without a pause.",
+            "The recording's clock jumps by 1 min 30 s in total; the sound continues there without a pause.",
         ),
         (
             Note(notes.SOUND_DAMAGED, {"seconds": 0.25}),
-            "Damaged parts of the sound are silence in the MP3, 0.25 s in all.",
+            "Damaged parts of the sound are silence in the MP3, 0.25 s in total.",
         ),
         (Note(notes.COPIED), "Copied without re-encoding: the sound was MP3 already."),
     ],

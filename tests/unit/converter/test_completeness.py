@@ -1,4 +1,4 @@
-"""Which bytes of a file are missing, by its own structure; hostile sizes end the search and nothing else."""
+"""Which bytes of a file are missing, according to its structure; hostile sizes only end the search."""
 
 import io
 import struct
@@ -39,7 +39,7 @@ FTYP = box(b"ftyp", 16)
         (b"", Extent.WHOLE),
     ],
 )
-def test_an_mp4_lacks_what_a_box_lacks(content: bytes, expected: Extent) -> None:
+def test_an_mp4_is_cut_if_a_box_with_sound_is_cut(content: bytes, expected: Extent) -> None:
     assert extent(content, probe.MP4) is expected
 
 
@@ -63,7 +63,7 @@ def test_an_mp4_lacks_what_a_box_lacks(content: bytes, expected: Extent) -> None
         ("mp3", "mp3", 0.5, Extent.WHOLE),
     ],
 )
-def test_a_container_says_whether_it_is_cut(kind: str, container: str, share: float, expected: Extent) -> None:
+def test_the_structure_shows_whether_a_file_is_cut(kind: str, container: str, share: float, expected: Extent) -> None:
     content = videos.make(kind).read_bytes()
     assert extent(content[: int(len(content) * share)], container) is expected
 
@@ -81,7 +81,7 @@ STARTS = [
 
 
 @given(st.sampled_from(STARTS), st.binary(max_size=200), st.sampled_from(CONTAINERS), st.integers(1, 300))
-def test_whatever_the_sizes_are_it_ends_soon(start: bytes, content: bytes, container: str, times: int) -> None:
+def test_any_sizes_are_read_in_bounded_time(start: bytes, content: bytes, container: str, times: int) -> None:
     file = io.BytesIO(start + content * times)
     before = time.process_time()
     completeness.extent(file, container)
@@ -90,12 +90,12 @@ def test_whatever_the_sizes_are_it_ends_soon(start: bytes, content: bytes, conta
 
 
 @pytest.mark.parametrize("size", [0, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFDB])
-def test_placeholders_are_known(size: int) -> None:
+def test_placeholders_are_recognised(size: int) -> None:
     assert pcm_headers.is_placeholder(size)
 
 
 @pytest.mark.parametrize("size", [1, 1000, 100_000_000, 2_000_000_000, 3_000_000_000])
-def test_sizes_are_no_placeholders(size: int) -> None:
+def test_real_sizes_are_not_placeholders(size: int) -> None:
     assert not pcm_headers.is_placeholder(size)
 
 
@@ -128,3 +128,21 @@ def test_a_chain_is_cut_where_its_links_differ(heads: list[bytes], stretches: in
     assert len(found) == stretches
     assert (found[0].start, found[-1].end) == (0, path.stat().st_size)
     assert all(one.end == other.start for one, other in pairwise(found))
+
+
+@pytest.mark.parametrize(
+    ("end", "declared", "frame", "short"),
+    [
+        (6.0, 6.0, 0.04, False),
+        (5.8, 6.0, 0.04, False),
+        (5.0, 6.0, 0.04, True),
+        (3590.0, 3600.0, 0.04, True),
+        (3599.5, 3600.0, 0.04, False),
+        (9.0, 12.0, 1.0, False),  # four pictures of a second each may lag
+        (1.0, 86400.0, 0.04, True),
+    ],
+)
+def test_a_file_is_short_when_it_ends_clearly_before_its_length(
+    end: float, declared: float, frame: float, *, short: bool
+) -> None:
+    assert completeness.is_short(end, declared, frame) is short

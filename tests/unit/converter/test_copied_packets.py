@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from converter.copying.packets import NotCopyable, Packets
+from converter.media.packets import Packets
 
 HEAD = ["#software: Lavf63.1.102", "#tb 0: 1/1000", "#media_type 0: audio", "#codec_id 0: mp3"]
 REST = "384, 0xeed6990d"
@@ -26,12 +26,13 @@ def packets(*lines: str) -> Packets:
     found = Packets()
     for each in [*HEAD, *lines]:
         found.feed(each)
+    found.finish("")
     return found
 
 
 def test_ffmpegs_own_checksum_is_known() -> None:
     found = packets(line(-23, more=", S=1, Skip Samples,       10, 0x034e0055"), line(1))
-    found.check(found.count)
+    assert found.problem is None
     assert found.trims(1105, 0)
     assert not found.trims(529, 0)
     assert not found.trims(0, 0)
@@ -39,28 +40,28 @@ def test_ffmpegs_own_checksum_is_known() -> None:
 
 def test_samples_may_be_removed_at_both_ends() -> None:
     found = packets(line(-23, more=trim(1105, 0)), line(1), line(25, more=trim(0, 431)))
-    found.check(found.count)
+    assert found.problem is None
     assert found.trims(1105, 431)
     assert not found.trims(1105, 430)
     assert not found.trims(1105, 0)
 
 
-def test_packets_may_have_a_harmless_name_beside_their_data() -> None:
+def test_packets_may_have_harmless_side_data() -> None:
     found = packets(*(line(24 * n, more=", S=1, MPEGTS Stream ID,        1, 0x00c000c0") for n in range(3)))
-    found.check(found.count)
+    assert found.problem is None
     assert found.trims(0, 0)
-    assert (found.count, found.position) == (3, pytest.approx(0.072))
+    assert (found.count, found.timeline.end) == (3, pytest.approx(0.072))
 
 
-def test_packets_that_nobody_hears_come_first() -> None:
+def test_discarded_packets_may_come_first() -> None:
     found = packets(line(-48, more=", F=0x5" + trim(1105, 0)), line(-24), line(0))
-    found.check(found.count)
-    assert found.unheard == 1
+    assert found.problem is None
+    assert found.discarded == 1
 
 
 def test_jitter_and_drift_of_the_clock_are_no_gap() -> None:
     found = packets(*(line(25 * number + (number % 3) * 20) for number in range(500)))
-    found.check(found.count)
+    assert found.problem is None
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,11 @@ def test_jitter_and_drift_of_the_clock_are_no_gap() -> None:
     ],
 )
 def test_anything_unusual_is_not_copied(lines: list[str]) -> None:
-    found = packets(*lines)
-    with pytest.raises(NotCopyable):
-        found.check(len(lines))
+    assert packets(*lines).problem is not None
+
+
+def test_an_mp3_that_ffmpeg_cannot_write_is_not_copied() -> None:
+    found = packets(line(0), line(24))
+    assert found.problem is None
+    found.finish("[tee @ 0x1] Slave muxer #0 failed: Invalid argument, continuing with 1/2 slaves.")
+    assert found.problem is not None

@@ -2,7 +2,9 @@
 
 import pytest
 
+from converter.media import channel_layouts
 from converter.media.channel_layouts import mix
+from tests import media
 
 
 @pytest.mark.parametrize(
@@ -28,3 +30,10 @@ from converter.media.channel_layouts import mix
 )
 def test_a_layout_is_mixed(layout: str, filter_: str | None) -> None:
     assert mix(layout) == filter_
+
+
+@pytest.mark.parametrize("layout", sorted(channel_layouts.KNOWN))
+def test_a_layout_that_ffmpeg_mixes_needs_no_filter(layout: str) -> None:
+    assert mix(layout) is None
+    mixed = media.ffmpeg(["-f", "lavfi", "-i", f"anullsrc=cl={layout}:d=0.1", "-ac", "2"], "wav")
+    assert mixed.stat().st_size > 1000

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from converter.ffmpeg import moviepy_parts
+from converter.ffmpeg import binary
 from converter.sparse_fetch import mp4_layout
 from tests import media
 
@@ -31,12 +31,12 @@ def with_holes(content: bytes, parts: list[tuple[int, int]]) -> bytes:
 
 
 def sound(path: Path) -> bytes:
-    command = [moviepy_parts.binary(), "-v", "error", "-i", str(path), "-map", "0:a", "-f", "f32le", "-"]
+    command = [binary(), "-v", "error", "-i", str(path), "-map", "0:a", "-f", "f32le", "-"]
     return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
 
 
 def listing(path: Path) -> str:
-    command = [moviepy_parts.binary(), "-hide_banner", "-i", str(path)]
+    command = [binary(), "-hide_banner", "-i", str(path)]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60).stderr
 
 
@@ -62,12 +62,12 @@ def test_the_parts_with_sound_are_enough(more: tuple[str, ...], suffix: str, tmp
     assert listing(sparse).replace(str(sparse), "") == listing(path).replace(str(path), "")
 
 
-def test_titles_of_chapters_are_parts_too(tmp_path: Path) -> None:
+def test_titles_of_chapters_are_needed(tmp_path: Path) -> None:
     marks = "".join(f"[CHAPTER]\nTIMEBASE=1/1\nSTART={at}\nEND={at + 5}\ntitle=Part {at}\n" for at in (0, 5, 10, 15))
     (tmp_path / "chapters.txt").write_text(f";FFMETADATA1\n{marks}")
     path = tmp_path / "chapters.mp4"
     inputs = ["-i", str(camera()), "-i", str(tmp_path / "chapters.txt"), "-map", "0", "-map_chapters", "1"]
-    command = [moviepy_parts.binary(), "-v", "error", *inputs, "-c", "copy", "-chunk_duration", "1000000", str(path)]
+    command = [binary(), "-v", "error", *inputs, "-c", "copy", "-chunk_duration", "1000000", str(path)]
     subprocess.run(command, check=True, timeout=60)
     content = path.read_bytes()
     parts = needed(content)
@@ -77,11 +77,11 @@ def test_titles_of_chapters_are_parts_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["mkv", "webm", "avi", "ts", "mp3", "wav", "mp4_fragmented"])
-def test_of_other_files_all_is_needed(kind: str) -> None:
+def test_other_files_are_needed_whole(kind: str) -> None:
     assert needed(media.make(kind).read_bytes()) is None
 
 
-def test_without_sound_all_is_needed() -> None:
+def test_a_file_without_sound_is_needed_whole() -> None:
     assert needed(media.without_audio().read_bytes()) is None
 
 
@@ -100,7 +100,7 @@ def test_without_sound_all_is_needed() -> None:
         lambda _: b"ftyp",
     ],
 )
-def test_of_a_broken_file_all_is_needed(broken: object) -> None:
+def test_a_broken_file_is_needed_whole(broken: object) -> None:
     assert callable(broken)
     assert needed(broken(camera().read_bytes())) is None
 
@@ -112,7 +112,7 @@ def test_a_table_that_claims_more_than_it_has_is_not_believed() -> None:
     assert needed(bytes(content)) is None
 
 
-def test_offsets_beyond_the_file_are_passed_over() -> None:
+def test_offsets_beyond_the_file_are_ignored() -> None:
     content = bytearray(camera().read_bytes())
     at = content.index(b"soun")
     at = content.index(b"stco", at) + 12
@@ -146,6 +146,6 @@ def offsets(count: int) -> bytes:
         index(offsets(1) + box(b"free", b"") * 500_000),
     ],
 )
-def test_an_index_that_would_cost_memory_or_time_is_not_read(hostile: bytes) -> None:
+def test_a_hostile_index_is_not_read(hostile: bytes) -> None:
     assert needed(index(offsets(10))) is not None
     assert needed(hostile) is None

@@ -22,7 +22,7 @@ def test_packets_have_time_stamps_and_durations() -> None:
     assert (packets.timeline.start, packets.timeline.end) == (pytest.approx(0.02), pytest.approx(0.062))
 
 
-def test_what_is_discarded_is_not_heard() -> None:
+def test_discarded_packets_are_not_counted() -> None:
     packets = read("0, -21, -21, 21, 291, 0x1, F=0x5, S=1, Skip Samples, 10, 0x2", "0, 0, 0, 21, 291, 0x1, F=0x1")
     assert (packets.count, packets.timeline.start) == (1, 0.0)
 
@@ -35,11 +35,11 @@ def test_a_packet_without_a_time_stamp_follows_the_one_before() -> None:
 @pytest.mark.parametrize(
     "line", ["", "nonsense", "0, x, y, z", "#tb 0: 1/0", "#tb 0: x", "0, 1", "0, 0, 0, 1, 1, 1, F=z"]
 )
-def test_other_lines_do_no_harm(line: str) -> None:
+def test_other_lines_are_ignored(line: str) -> None:
     assert read(line).timeline.end <= 1
 
 
-def test_the_log_says_how_reading_ended() -> None:
+def test_the_log_shows_how_reading_ended() -> None:
     packets = read(
         log="[in#0] Error during demuxing: x\nNew audio stream with index 2\nstream 1, offset 0x1: partial file"
     )

@@ -10,8 +10,8 @@ import pytest
 
 from common.errors import PermanentError, TransientError
 from converter.ffmpeg.limits import Limits
+from converter.ffmpeg.output import Progress
 from converter.ffmpeg.process import Cancelled, Finished, Run, run
-from converter.ffmpeg.progress import Progress
 
 LIMITS = Limits(timeout=60, stall=60, memory_mb=100, max_output_mb=1, max_duration=60)
 Shell = Callable[..., Finished]
@@ -34,7 +34,7 @@ def test_code_and_log_are_returned(shell: Shell) -> None:
     assert shell("echo out; echo err >&2; exit 3") == Finished(3, "err\n")
 
 
-def test_a_flood_of_complaints_is_kept_small(shell: Shell) -> None:
+def test_a_large_log_is_shortened(shell: Shell) -> None:
     finished = shell("echo first >&2; yes complaint | head -c 3000000 >&2; echo last >&2")
     assert finished.log.startswith("first")
     assert finished.log.endswith("last\n")
@@ -47,7 +47,7 @@ def test_the_source_is_the_only_open_file(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(("number", "name"), [(9, "SIGKILL"), (11, "SIGSEGV"), (6, "SIGABRT")])
-def test_a_program_that_is_killed_is_tried_again(number: int, name: str, shell: Shell) -> None:
+def test_a_killed_program_is_a_transient_error(number: int, name: str, shell: Shell) -> None:
     with pytest.raises(TransientError, match=name):
         shell(f"kill -{number} $$")
 
@@ -78,7 +78,7 @@ def test_a_full_disk_is_transient(shell: Shell) -> None:
         shell("exec dd if=/dev/zero of=/dev/full bs=1 count=1")
 
 
-def test_a_program_that_is_not_there_is_no_fault_of_the_video(tmp_path: Path) -> None:
+def test_a_missing_program_is_a_transient_error(tmp_path: Path) -> None:
     how = Run(tmp_path, LIMITS, time.monotonic() + 60, lambda: False)
     with Path(os.devnull).open("rb") as source, pytest.raises(TransientError, match="could not be started"):
         run(["/no/such/ffmpeg"], how, source=source.fileno(), output=Progress())

@@ -20,7 +20,7 @@ def test_the_quota_of_a_control_group_counts(content: str, expected: int, tmp_pa
 
 
 @pytest.mark.parametrize(("quota", "expected"), [("-1", OWN), ("100000", 1), ("199999", 1)])
-def test_the_older_kind_of_control_group_counts_too(quota: str, expected: int, tmp_path: Path) -> None:
+def test_the_quota_of_a_version_1_control_group_counts(quota: str, expected: int, tmp_path: Path) -> None:
     (tmp_path / "cpu").mkdir()
     (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text(quota)
     (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000")

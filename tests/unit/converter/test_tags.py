@@ -26,7 +26,7 @@ def test_the_stem_is_the_name_without_folder_and_suffix(filename: str, stem: str
     assert tags.stem(filename) == stem
 
 
-def test_the_videos_own_tags_win() -> None:
+def test_tags_of_the_video_are_used() -> None:
     assert tags.choose({"TITLE": "A", "Artist": "B", "album": "C", "comment": "D"}, "file.mp4") == {
         "title": "A",
         "artist": "B",
@@ -34,7 +34,7 @@ def test_the_videos_own_tags_win() -> None:
     }
 
 
-def test_what_is_missing_or_blank_is_left_out() -> None:
+def test_missing_and_blank_tags_are_omitted() -> None:
     assert tags.choose({"title": " ", "artist": ""}, "file.mp4") == {"title": "file"}
 
 

@@ -1,4 +1,4 @@
-"""What counts as a source that breaks off, and as an MP3 that lacks sound."""
+"""When an MP3 counts as whole."""
 
 from pathlib import Path
 
@@ -7,24 +7,6 @@ import pytest
 from common.errors import PermanentError
 from converter.encoding import verification
 from converter.encoding.verification import Mp3
-
-
-@pytest.mark.parametrize(
-    ("end", "declared", "frame", "short"),
-    [
-        (6.0, 6.0, 0.04, False),
-        (5.8, 6.0, 0.04, False),
-        (5.0, 6.0, 0.04, True),
-        (3590.0, 3600.0, 0.04, True),
-        (3599.5, 3600.0, 0.04, False),
-        (9.0, 12.0, 1.0, False),  # four pictures of a second each may lag
-        (1.0, 86400.0, 0.04, True),
-    ],
-)
-def test_a_file_is_short_when_it_ends_clearly_before_its_length(
-    end: float, declared: float, frame: float, *, short: bool
-) -> None:
-    assert verification.is_short(end, declared, frame) is short
 
 
 @pytest.mark.parametrize(

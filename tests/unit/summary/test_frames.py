@@ -5,7 +5,7 @@ import subprocess
 import pytest
 from mutagen.mp3 import MP3
 
-from converter.ffmpeg import moviepy_parts
+from converter.ffmpeg import binary
 from summary.worker.mp3_pieces import NotAnMp3, Piece, pieces
 
 SECONDS = 20
@@ -13,7 +13,7 @@ SECONDS = 20
 
 def encoded(path, *options: str, seconds: float = SECONDS):
     command = [
-        *(moviepy_parts.binary(), "-hide_banner", "-loglevel", "error", "-y", "-f", "lavfi"),
+        *(binary(), "-hide_banner", "-loglevel", "error", "-y", "-f", "lavfi"),
         *("-i", f"sine=frequency=440:duration={seconds}", *options, "-f", "mp3", str(path)),
     ]
     subprocess.run(command, check=True, timeout=120)

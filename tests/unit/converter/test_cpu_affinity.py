@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from converter.ffmpeg.cpu_affinity import CpuAffinity, better
+from converter.ffmpeg.cpu_affinity import CpuAffinity, least_busy
 from tests.waiting import eventually
 
 THREADS = "import threading,time\nfor _ in range(3): threading.Thread(target=time.sleep,args=(60,)).start()\n"
@@ -36,24 +36,26 @@ def processors(pid: int) -> list[set[int]]:
 
 
 @pytest.mark.parametrize(
-    ("present", "costs", "chosen"),
+    ("last", "costs", "chosen"),
     [
         (None, {0: 0.5, 1: 0.2, 2: 0.2}, 1),
         (0, {0: 0.5, 1: 0.3}, 0),
         (0, {0: 1.0, 1: 0.3}, 1),
-        # It may no longer be used.
+        # The affinity has changed.
         (7, {0: 1.0, 1: 0.3}, 1),
     ],
 )
-def test_a_process_moves_only_when_it_is_worth_it(present: int | None, costs: dict[int, float], chosen: int) -> None:
-    assert better(present, costs) == chosen
+def test_the_last_processor_is_kept_unless_another_one_is_less_busy(
+    last: int | None, costs: dict[int, float], chosen: int
+) -> None:
+    assert least_busy(last, costs) == chosen
 
 
 several = pytest.mark.skipif(len(USABLE) < 2, reason="there is no choice on one processor")
 
 
 @several
-def test_processes_side_by_side_get_processors_of_their_own(begin) -> None:
+def test_concurrent_processes_get_different_processors(begin) -> None:
     affinity = CpuAffinity()
     one, other = begin(BUSY), begin(BUSY)
     with affinity.bound(one), affinity.bound(other):
@@ -63,7 +65,7 @@ def test_processes_side_by_side_get_processors_of_their_own(begin) -> None:
 
 
 @several
-def test_all_threads_of_a_process_get_the_processor_that_was_idle(begin, tmp_path) -> None:
+def test_all_threads_of_a_process_are_bound_to_the_idle_processor(begin, tmp_path) -> None:
     pid = begin(THREADS)
     eventually(lambda: len(processors(pid)) == 4)
     (tmp_path / str(pid)).symlink_to(f"/proc/{pid}")
@@ -83,14 +85,14 @@ def reports(proc: Path, idle: dict[int, int]) -> None:
     (proc / "stat").write_text("\n".join(lines))
 
 
-def test_it_stays_the_kernels_business_where_the_processors_cannot_be_known(begin, tmp_path) -> None:
+def test_nothing_is_bound_if_the_load_of_the_processors_is_unknown(begin, tmp_path) -> None:
     pid = begin(BUSY)
     with CpuAffinity(proc=tmp_path).bound(pid):
         assert processors(pid) == [os.sched_getaffinity(0)]
 
 
 @several
-def test_a_process_that_has_ended_is_no_error() -> None:
+def test_a_process_that_has_ended_is_not_an_error() -> None:
     process = subprocess.Popen(["true"])
     process.wait()
     with CpuAffinity().bound(process.pid):
