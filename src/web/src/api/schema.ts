@@ -243,19 +243,19 @@ export interface paths {
                         sample_rate?: 32000 | 44100 | 48000 | null;
                         /**
                          * Start
-                         * @description seconds (83.5) or hh:mm:ss.mmm (00:01:23.500), from 0 to 86400 seconds: where the MP3 begins in the video
+                         * @description seconds (83.5) or hh:mm:ss.mmm (00:01:23.500), from 0 to 86400 seconds: where in the video the MP3 starts
                          * @default null
                          */
                         start?: number | string | null;
                         /**
                          * End
-                         * @description seconds (83.5) or hh:mm:ss.mmm (00:01:23.500), from 0 to 86400 seconds: where the MP3 ends in the video, after start
+                         * @description seconds (83.5) or hh:mm:ss.mmm (00:01:23.500), from 0 to 86400 seconds: where in the video the MP3 ends, after start
                          * @default null
                          */
                         end?: number | string | null;
                         /**
                          * Normalize
-                         * @description true or false: whether to bring it to the loudness of EBU R 128
+                         * @description true or false: whether to normalise the volume (EBU R 128)
                          * @default false
                          */
                         normalize?: boolean;
@@ -286,13 +286,13 @@ export interface paths {
                         cover?: "none" | "frame";
                         /**
                          * Track
-                         * @description the number of an audio track, from 1 to 64 (default: the main one)
+                         * @description the number of an audio track, from 1 to 64 (default: the default track)
                          * @default null
                          */
                         track?: number | null;
                         /**
                          * Reencode
-                         * @description true or false: whether to encode sound again that is MP3 already, instead of copying it
+                         * @description true or false: whether to encode sound that already is MP3, instead of copying it
                          * @default false
                          */
                         reencode?: boolean;
@@ -2579,19 +2579,19 @@ export interface components {
             sample_rate?: 32000 | 44100 | 48000 | null;
             /**
              * Start
-             * @description seconds (83.5) or hh:mm:ss.mmm (00:01:23.500), from 0 to 86400 seconds: where the MP3 begins in the video
+             * @description seconds (83.5) or hh:mm:ss.mmm (00:01:23.500), from 0 to 86400 seconds: where in the video the MP3 starts
              * @default null
              */
             start?: number | string | null;
             /**
              * End
-             * @description seconds (83.5) or hh:mm:ss.mmm (00:01:23.500), from 0 to 86400 seconds: where the MP3 ends in the video, after start
+             * @description seconds (83.5) or hh:mm:ss.mmm (00:01:23.500), from 0 to 86400 seconds: where in the video the MP3 ends, after start
              * @default null
              */
             end?: number | string | null;
             /**
              * Normalize
-             * @description true or false: whether to bring it to the loudness of EBU R 128
+             * @description true or false: whether to normalise the volume (EBU R 128)
              * @default false
              */
             normalize?: boolean;
@@ -2622,13 +2622,13 @@ export interface components {
             cover?: "none" | "frame";
             /**
              * Track
-             * @description the number of an audio track, from 1 to 64 (default: the main one)
+             * @description the number of an audio track, from 1 to 64 (default: the default track)
              * @default null
              */
             track?: number | null;
             /**
              * Reencode
-             * @description true or false: whether to encode sound again that is MP3 already, instead of copying it
+             * @description true or false: whether to encode sound that already is MP3, instead of copying it
              * @default false
              */
             reencode?: boolean;
