@@ -148,7 +148,7 @@ ensure_uv() {
 ensure_environment() {
     local folder="$1" stamp="$1/.lock.sha256" wanted
     require_python
-    wanted="$("$PYTHON" -V) $(sha256sum <"$ROOT/requirements.lock")"
+    wanted="$("$PYTHON" -V) $(cat "$ROOT/requirements.lock" "$ROOT/pyproject.toml" | sha256sum)"
     [ -x "$folder/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
     ensure_uv
     say "Installing Python packages of requirements.lock into ${folder#"$ROOT"/}..."

@@ -8,6 +8,7 @@ import requests
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from common.domain.jobs import NOTIFIED
 from tests.waiting import eventually
 
 
@@ -41,7 +42,7 @@ def _faults(job: Mapping[str, Any], mp3s: list[object]) -> Iterator[str]:
         yield f"job {fid} is {status} and has the MP3s {mp3s}, not {expected}"
     if status == "failed" and not job["error"]:
         yield f"job {fid} failed without a reason"
-    if not job["notified"]:
+    if not job[NOTIFIED]:
         yield f"the owner of job {fid} ({status}) was not notified"
 
 

@@ -58,12 +58,14 @@ def kept(namespace: str, cluster: Cluster | None = None) -> dict[str, str]:
     """The secrets of earlier deployments: from this checkout's file and, first of all, from the cluster."""
     found = {str(name): str(value) for name, value in files.read_json(files.credentials(namespace)).items()}
     for item in cluster.get("secrets") if cluster else []:
+        service = item["metadata"]["name"].removesuffix("-secret")
+        if service not in _CONTENTS:  # such as an operator's copy of a Secret
+            continue
         for name, encoded in (item.get("data") or {}).items():
-            value = b64decode(encoded).decode()
             if name in GENERATED:
-                found[name] = value
+                found[name] = b64decode(encoded).decode()
             elif name == "MONGO_URI":
-                address, service = urlsplit(value), item["metadata"]["name"].removesuffix("-secret")
+                address = urlsplit(b64decode(encoded).decode())
                 # An external database may have one user for all services.
                 if address.username == service and address.password:
                     found[f"MONGODB_{service.upper()}_PASSWORD"] = unquote(address.password)

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from scripts.deploy import configuration, credentials, dotenv_file, files, images, manifests, programs, rollout
-from scripts.deploy.cluster import LABELS, MANAGED_BY, Cluster, Object
+from scripts.deploy.cluster import LABELS, MANAGED_BY, Cluster, Object, label
 from scripts.deploy.configuration import Configuration
 from scripts.deploy.images import ImageTarget
 from scripts.deploy.manifests import Overlay
@@ -80,8 +80,10 @@ def _apply(options: Options, overlay: Overlay, config: Configuration, cluster: C
     running = [item for item in objects if item["kind"] == "Deployment" and item["spec"].get("replicas") != 0]
     names = {item["metadata"]["name"] for item in running}
     rollout.check_dependencies(cluster, sorted(names & set(images.services())))
-    # What an earlier deployment applied and this one does not contain.
-    cluster.delete(cluster.kinds(), f"--selector={MANAGED_BY},{manifests.CONTENT}!={content}")
+    # What an earlier deployment applied and this one does not contain. Controllers copy labels to what they own.
+    others = cluster.get(cluster.kinds(), f"{MANAGED_BY},{manifests.CONTENT}!={content}")
+    if leftovers := [label(item) for item in others if not item["metadata"].get("ownerReferences")]:
+        cluster.delete(*leftovers)
 
 
 def _refuse_fewer_nodes(overlay: Overlay, running: list[Object]) -> None:

@@ -51,7 +51,7 @@ def _forwarded(answer: Answer) -> Response:
         return Response(answer.body, status=answer.status, content_type=answer.content_type)
     try:
         body = json.loads(answer.body)
-        message, code = str(body["error"]), str(body["code"])
+        message, code = str(body["error"]), str(body.get("code", "refused"))
     except (ValueError, KeyError, TypeError):
         message, code = "The login service refused the request.", "refused"
     if answer.status == 401:

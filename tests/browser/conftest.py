@@ -8,6 +8,7 @@ from bson import ObjectId
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from common.domain.job_repository import Jobs
+from common.domain.jobs import NOTIFIED
 from common.domain.summaries import Summaries
 from common.runtime.settings import MongoSettings
 from common.storage import mongo
@@ -85,7 +86,7 @@ def many_jobs(environment: dict[str, str]) -> Callable[[str, int], None]:
             for number in range(1, count + 1):
                 fid = ObjectId()
                 jobs.create(fid, email, f"video-{number}.mp4", {})
-                ended = {"notice_sent": True, "notified": True, "published": True}
+                ended = {"notice_sent": True, NOTIFIED: True, "published": True}
                 jobs.update(fid, {}, {"status": "failed", "error": "", "error_code": "cancelled", **ended})
 
     return record

@@ -8,7 +8,7 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from common.domain.jobs import CANCELLED, NOT_NOTIFIED, UNDER_WAY, Job, Status, job_from, stored_run
+from common.domain.jobs import CANCELLED, NOTIFIED, UNDER_WAY, Job, Status, job_from, stored_run
 from common.domain.leases import without_lease
 from common.errors import Failure
 from common.runtime.clock import now
@@ -49,7 +49,7 @@ class Jobs:
         document = {**_queued(video_fid, username, filename, {}), "created_at": created_at}
         if mp3_fid is not None:
             ended = {"status": Status.COMPLETED.value, "progress": 100, "mp3_fid": mp3_fid}
-            document |= {**ended, "published": True, "notice_sent": True, "notified": True}
+            document |= {**ended, "published": True, "notice_sent": True, NOTIFIED: True}
         with failures():
             try:
                 self.collection.insert_one(document)
@@ -162,8 +162,9 @@ class Jobs:
 
     def confirm(self, job: Job, **flags: bool) -> None:
         """Sets `published`, `notice_sent`, `notified` or `undeliverable`, unless the job was queued again since."""
+        stored = {NOTIFIED if name == "notified" else name: value for name, value in flags.items()}
         with failures():
-            self.collection.update_one(job.this_run, {"$set": flags})
+            self.collection.update_one(job.this_run, {"$set": stored})
 
     def reserve_email(self, job: Job, until: datetime, *, renewing: datetime | None = None, retry_by: datetime) -> bool:
         """Reserves the right to send the email about a job's run; returns whether it did.
@@ -175,7 +176,7 @@ class Jobs:
         held = {"telling_until": renewing} if renewing else free
         change = {"$set": {"telling_until": until, "notice_expected_until": retry_by}}
         with failures():
-            return self.collection.update_one({**job.this_run, **held, **NOT_NOTIFIED}, change).matched_count == 1
+            return self.collection.update_one({**job.this_run, **held, NOTIFIED: False}, change).matched_count == 1
 
     def release_email(self, job: Job, reserved: datetime) -> None:
         """Ends a reservation that has not been replaced."""
@@ -195,7 +196,7 @@ class Jobs:
         """
         change: Document = {
             "status": Status.QUEUED.value, "error": None, "error_code": None, "progress": 0, "attempts": 0,
-            "published": False, "notice_sent": False, "notified": False, "undeliverable": False, "telling_until": None,
+            "published": False, "notice_sent": False, NOTIFIED: False, "undeliverable": False, "telling_until": None,
             "notice_expected_until": None, "claim": None, "updated_at": now(),
         }  # fmt: skip
         if options is not None:
@@ -213,7 +214,7 @@ class Jobs:
             "error_code": Failure.CANCELLED.value,
             "claim": None,
             "notice_sent": True,
-            "notified": True,
+            NOTIFIED: True,
         }
         return self.update(video_fid, {**(where or {}), "status": {"$in": UNDER_WAY}}, change)
 
@@ -237,11 +238,11 @@ def _queued(video_fid: ObjectId, username: str, filename: str, options: Mapping[
     return {
         "_id": video_fid, "username": username, "filename": filename, "status": Status.QUEUED.value, "progress": 0,
         "mp3_fid": None, "error": None, "options": dict(options), "created_at": moment, "updated_at": moment,
-        "published": False, "attempts": 0, "notice_sent": False, "notified": False, "round": 0,
+        "published": False, "attempts": 0, "notice_sent": False, NOTIFIED: False, "round": 0,
     }  # fmt: skip
 
 
 def _tombstone() -> Document:
     expires = now() + timedelta(days=TOMBSTONE_DAYS)
     return {"status": Status.DELETED.value, "expires_at": expires, "mp3_fid": None, "result": None,
-            "claim": None, "notified": True}  # fmt: skip
+            "claim": None, NOTIFIED: True}  # fmt: skip

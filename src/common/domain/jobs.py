@@ -33,10 +33,8 @@ class Status(StrEnum):
         return self in (Status.COMPLETED, Status.FAILED, Status.DELETED)
 
 
-# The name of the field `notified` in the previous release, whose workers may still write it during an update.
-FORMER_NOTIFIED = "told"
-# Matches jobs whose owner has not been notified.
-NOT_NOTIFIED: Document = {"notified": {"$ne": True}, FORMER_NOTIFIED: {"$ne": True}}
+# The stored name of `Job.notified`, as in the first release: workers of two releases run together during an update.
+NOTIFIED = "told"
 # The states of jobs that have not ended.
 UNDER_WAY = [Status.QUEUED.value, Status.CONVERTING.value]
 
@@ -98,7 +96,9 @@ def failure_from(document: Mapping[str, Any]) -> Failure | None:
     if document["status"] != Status.FAILED.value:
         return None
     known = Failure.CANCELLED if document.get("error") == CANCELLED else Failure.FAILED
-    return Failure(document.get("error_code") or known)
+    code = document.get("error_code")
+    # A later release may know more codes.
+    return Failure(code) if code in set(Failure) else known
 
 
 def job_from(document: Mapping[str, Any]) -> Job:
@@ -116,7 +116,7 @@ def job_from(document: Mapping[str, Any]) -> Job:
         options=document.get("options") or {},
         attempts=document.get("attempts", 0),
         notice_sent=document.get("notice_sent", False),
-        notified=bool(document.get("notified") or document.get(FORMER_NOTIFIED)),
+        notified=document.get(NOTIFIED, False),
         run=document.get("round", 0),
         result=Result.from_document(document["result"]) if document.get("result") else None,
     )

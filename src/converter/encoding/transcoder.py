@@ -95,6 +95,8 @@ class _Conversion:
         if len(selection.parts) == 1:
             mp3 = copier.finish(selection.parts[0], self._how.folder / RESULT, self._how.limits)
         if mp3 is None:
+            for copy in self._how.folder.glob("copy-*.mp3"):
+                copy.unlink()
             encoder = Encoder(wanted, encoding, self._how, self._threads)
             mp3 = encoder.encode(self.share, normalize=self._options.normalize)
         chapters = tags.chapters_within(self._recording.chapters, wanted.begin + selection.late, mp3.duration)

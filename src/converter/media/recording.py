@@ -151,8 +151,10 @@ class Recording:
         if self.container.name == probe.MPEG_TS and len(self._continued(track, [part])) == 1:
             merged = self._part(replace(self.source, merged=True), track, copy)
             # Otherwise what continues the track elsewhere plays at the same time: it is another track.
-            if merged.packets.count > part.packets.count and not _overlaps(merged):
-                return [merged]
+            continues = merged.packets.count > part.packets.count and not _overlaps(merged)
+            part, other = (merged, part) if continues else (part, merged)
+            if other.copy is not None:
+                other.copy.unlink()
         return [part]
 
     def _links(self, track: Track, stretches: Sequence[ogg.Stretch]) -> Iterator[Part]:

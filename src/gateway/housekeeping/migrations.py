@@ -44,11 +44,4 @@ def mark_files_of_jobs(store: Store, _: HousekeepingRepository) -> int:
     return changed
 
 
-MIGRATIONS = (
-    Migration(1, "add the marker to the files of the jobs", mark_files_of_jobs),
-    Migration(
-        2,
-        "rename the field that says whether the owner was notified",
-        lambda _, repository: repository.rename_notified(),
-    ),
-)
+MIGRATIONS = (Migration(1, "add the marker to the files of the jobs", mark_files_of_jobs),)

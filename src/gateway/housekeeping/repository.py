@@ -1,12 +1,10 @@
 """The queries of housekeeping: on jobs and summaries, its report, and the record of migrations."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from common.domain import summaries
-from common.domain.jobs import FORMER_NOTIFIED, NOT_NOTIFIED, UNDER_WAY, Job, Status, job_from
+from common.domain.jobs import NOTIFIED, UNDER_WAY, Job, Status, job_from
 from common.domain.summaries import Stage, Summary, summary_from
 from common.runtime.clock import now
 from common.storage.mongo import Db, Document, failures
@@ -52,7 +50,7 @@ class HousekeepingRepository:
         return self._find_jobs(
             {
                 "status": {"$in": _ENDED},
-                **NOT_NOTIFIED,
+                NOTIFIED: False,
                 "$or": [
                     {"notice_sent": False, "updated_at": {"$lt": unconfirmed_before}},
                     {
@@ -94,15 +92,6 @@ class HousekeepingRepository:
         record = {"name": name, "done_at": now(), "changed": changed}
         with failures():
             self._migrations.replace_one({"_id": number}, record, upsert=True)
-
-    def rename_notified(self) -> int:
-        """Renames the field that the previous release used for `notified`; returns the number of changed jobs."""
-        rename: list[Mapping[str, Any]] = [
-            {"$set": {"notified": {"$or": ["$notified", f"${FORMER_NOTIFIED}"]}}},
-            {"$unset": FORMER_NOTIFIED},
-        ]
-        with failures():
-            return self._jobs.update_many({FORMER_NOTIFIED: {"$exists": True}}, rename).modified_count
 
     def _find_jobs(self, query: Document) -> list[Job]:
         with failures():

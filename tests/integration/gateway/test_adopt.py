@@ -9,7 +9,7 @@ import gridfs
 import pytest
 from bson import ObjectId
 
-from common.domain.jobs import FORMER_NOTIFIED, Status
+from common.domain.jobs import Status
 from gateway.housekeeping import migrations
 from gateway.housekeeping.adopt import Adoptions
 from gateway.housekeeping.orphans import OrphanCleanup
@@ -191,18 +191,6 @@ def test_the_migration_marks_the_files_of_the_jobs_and_no_others_once(store, db,
     previous_release(store, db, other_db)
     migrations.run(store, HousekeepingRepository(db))
     assert db["fs.files"].count_documents(ours) == 1
-
-
-def test_the_field_of_the_previous_release_that_says_who_was_notified_is_renamed(store, db):
-    jobs = store.jobs.collection
-    for fid, former in ((notified := ObjectId(), True), (waiting := ObjectId(), False)):
-        store.jobs.create(fid, OWNER, "old.mp4", {})
-        jobs.update_one({"_id": fid}, {"$unset": {"notified": ""}, "$set": {FORMER_NOTIFIED: former}})
-    # Jobs are read correctly before the migration too.
-    assert [store.jobs.get(fid).notified for fid in (notified, waiting)] == [True, False]
-    migrations.run(store, HousekeepingRepository(db))
-    assert [jobs.find_one({"_id": fid})["notified"] for fid in (notified, waiting)] == [True, False]
-    assert jobs.count_documents({FORMER_NOTIFIED: {"$exists": True}}) == 0
 
 
 def test_files_that_a_replica_of_the_previous_release_stored_later_are_marked_by_adoption(store, db, other_db, adopt):

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from bson import ObjectId
 
-from common.domain.jobs import Job, Status
+from common.domain.jobs import NOTIFIED, Job, Status
 from common.domain.outbox import Outbox
 from common.domain.summaries import Recording
 from common.runtime.clock import now
@@ -37,7 +37,7 @@ def completed(store: Store, **changes: object) -> Job:
         writer.write(b"x" * 1000)
         mp3_fid = writer.finish()
     store.jobs.create(fid, OWNER, "talk.mp4", {})
-    done = {"status": "completed", "mp3_fid": mp3_fid, "published": True, "notice_sent": True, "notified": True}
+    done = {"status": "completed", "mp3_fid": mp3_fid, "published": True, "notice_sent": True, NOTIFIED: True}
     store.jobs.collection.update_one({"_id": fid}, {"$set": {**done, "updated_at": now(), **changes}})
     return store.jobs.get(fid)
 
@@ -73,8 +73,8 @@ def test_jobs_whose_message_was_not_confirmed_and_stalled_jobs_are_published_onc
 
 
 def test_lost_notices_are_published_and_undeliverable_ones_are_not(store, housekeeping, rabbit, taken):
-    long_ago = {"notified": False, "updated_at": now() - timedelta(hours=2)}
-    never_sent = completed(store, notified=False, notice_sent=False)
+    long_ago = {NOTIFIED: False, "updated_at": now() - timedelta(hours=2)}
+    never_sent = completed(store, **{NOTIFIED: False}, notice_sent=False)
     lost = completed(store, **long_ago)
     completed(store, **long_ago, undeliverable=True)
     completed(store, **long_ago, notice_expected_until=now() + timedelta(hours=1))

@@ -8,7 +8,7 @@ import gridfs
 import pytest
 from bson import ObjectId
 
-from common.domain.jobs import Status
+from common.domain.jobs import NOTIFIED, Status
 from common.domain.outbox import Outbox
 from common.storage.bucket import Bucket
 from common.storage.mongo import StorageUnavailable
@@ -69,7 +69,7 @@ def completed(store: Store) -> ObjectId:
     fid = stored_video(store)
     store.jobs.create(fid, OWNER, "talk.mp4", {})
     assert store.videos.accept(fid)
-    change = {"status": "completed", "mp3_fid": stored_mp3(store, fid), "notified": True, "notice_sent": True}
+    change = {"status": "completed", "mp3_fid": stored_mp3(store, fid), NOTIFIED: True, "notice_sent": True}
     store.jobs.collection.update_one({"_id": fid}, {"$set": change})
     return fid
 

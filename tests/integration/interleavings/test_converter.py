@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from common.domain.jobs import CANCELLED, Job, Status
+from common.domain.jobs import CANCELLED, NOTIFIED, Job, Status
 from common.domain.links import DownloadLinks
 from common.domain.outbox import Outbox
 from common.errors import Conflict, TransientError
@@ -78,7 +78,7 @@ class World:
             writer.write(FIRST_MP3)
             mp3_fid = writer.finish()
         store.jobs.create(fid, self.owner, "talk.wav", {})
-        ended = {"status": "completed", "mp3_fid": mp3_fid, "notice_sent": True, "notified": True}
+        ended = {"status": "completed", "mp3_fid": mp3_fid, "notice_sent": True, NOTIFIED: True}
         store.jobs.update(fid, {}, ended)
         return fid
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from common.domain.jobs import Job
+from common.domain.jobs import NOTIFIED, Job
 from common.domain.outbox import Outbox
 from common.messaging.connection import BrokerUnavailable
 from common.messaging.message import Envelope
@@ -269,7 +269,7 @@ class World:
         """A completed job with its files, whose owner was notified."""
         fid = self.job().video_fid
         done = {"status": "completed", "mp3_fid": self.mp3s.put(fid), "published": True, "notice_sent": True}
-        self.jobs[fid].update({**done, "notified": True, **changes})
+        self.jobs[fid].update({**done, NOTIFIED: True, **changes})
         return self.reloaded(fid)
 
     def reloaded(self, fid: ObjectId) -> Job:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from bson import ObjectId
 
-from common.domain.jobs import FORMER_NOTIFIED, Status
+from common.domain.jobs import NOTIFIED, Status
 from common.domain.summaries import Recording, Stage
 from gateway.housekeeping.runner import Housekeeping
 from gateway.uploads.repository import Upload, UploadRepository
@@ -123,7 +123,7 @@ class TestRecovery:
         assert recovery.publish_jobs() == 1
 
     def test_an_owner_whose_notice_was_never_published_is_notified(self, world):
-        completed = world.completed(notified=False, notice_sent=False, updated_at=ago(seconds=1))
+        completed = world.completed(**{NOTIFIED: False}, notice_sent=False, updated_at=ago(seconds=1))
         assert housekeeping(world).recovery.publish_notices() == 1
         ((queue, message),) = world.publisher.published
         assert (queue, message.mp3_fid) == ("mp3", completed.mp3_fid)
@@ -136,18 +136,17 @@ class TestRecovery:
             ({"undeliverable": True}, False),
             ({"notice_expected_until": ago(seconds=1)}, True),
             ({"notice_expected_until": datetime.now(UTC) + timedelta(hours=1)}, False),
-            ({"notified": True}, False),
-            ({FORMER_NOTIFIED: True}, False),
+            ({NOTIFIED: True}, False),
         ],
     )
     def test_a_notice_is_published_again_when_it_was_lost(self, world, state, lost):
-        job = world.completed(**{"notified": False, "updated_at": ago(hours=2), **state})
+        job = world.completed(**{NOTIFIED: False, "updated_at": ago(hours=2), **state})
         recovery = housekeeping(world).recovery
         assert [recovery.publish_notices() for _ in range(2)] == [int(lost), 0]
         assert [message.video_fid for _, message in world.publisher.published] == [job.video_fid] * lost
 
     def test_the_notice_of_a_failed_job_names_no_mp3(self, world):
-        world.completed(status="failed", notified=False, notice_sent=False, updated_at=ago(seconds=1))
+        world.completed(status="failed", **{NOTIFIED: False}, notice_sent=False, updated_at=ago(seconds=1))
         housekeeping(world).recovery.publish_notices()
         assert world.publisher.published[0][1].mp3_fid is None
 
