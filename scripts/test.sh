@@ -149,7 +149,7 @@ tier_lint() {
     mapfile -t files < <(git ls-files -co --exclude-standard '*.sh' .ci/run)
     run ruff check . || failed=1
     run ruff format --check . || failed=1
-    run mypy src scripts || failed=1
+    run mypy src scripts tests || failed=1
     run env PYTHONPATH=src:src/cli lint-imports || failed=1
     run bandit --quiet --recursive --configfile pyproject.toml src || failed=1
     run shellcheck --external-sources "${files[@]}" || failed=1

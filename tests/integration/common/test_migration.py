@@ -200,7 +200,7 @@ def test_a_queue_with_consumers_of_another_release_is_replaced_when_they_have_st
     connection = BrokerConnection(rabbit, "service", consumption)
     turns = iter(range(10**6))
     thread = threading.Thread(
-        target=connection.run, args=(stop,), kwargs={"on_turn": lambda: next(turns) >= 2 and waited.set()}
+        target=connection.run, args=(stop,), kwargs={"on_iteration": lambda: next(turns) >= 2 and waited.set()}
     )
     thread.start()
     try:

@@ -162,7 +162,7 @@ def world(store, rabbit, publisher, taken, environment, tmp_path, mail_server) -
     sending = NotificationSettings(**mail.settings(environment, mail_server))
     emails = Emails(sending.sender, DownloadLinks(sending), sending.public_url)
     delivery = Delivery(store.jobs, store.summaries, emails, Mailer(sending), lease=30)
-    outbox = Outbox(rabbit, store.jobs, publisher)
+    outbox = Outbox(rabbit, store.jobs, store.summaries, publisher)
     return World(store, outbox, received, values, convert, delivery, mail_server)
 
 
