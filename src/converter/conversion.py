@@ -24,7 +24,7 @@ from converter.encoding.transcoder import transcode
 from converter.encoding.verification import Mp3
 from converter.ffmpeg.cpu_affinity import CpuAffinity
 from converter.ffmpeg.process import Cancelled
-from converter.leases import JobLease, JobLeases
+from converter.job_lease import JobLease, JobLeases
 from converter.settings import ConverterSettings
 from converter.sparse_fetch.fetch import fetch
 from converter.workspace import work_folder
@@ -122,7 +122,7 @@ class Conversion:
             raise PermanentError("The video is no longer stored. Upload it again.", Failure.NO_LONGER_STORED)
         options = ConversionOptions.model_validate(dict(job.options))
         with (
-            self._leases.kept(lease, self._settings.progress_interval),
+            self._leases.renewed(lease, self._settings.progress_interval),
             work_folder(self._settings.work_folder) as folder,
         ):
             source = folder / "source"

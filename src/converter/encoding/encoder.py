@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from common.domain import notes
 from common.domain.notes import Note
 from common.errors import Failure, PermanentError, TransientError
-from converter.encoding import splicing, verification
-from converter.encoding.splicing import Decoded
+from converter.encoding import silence_insertion, verification
+from converter.encoding.silence_insertion import Decoded
 from converter.encoding.verification import Mp3
 from converter.ffmpeg import commands
 from converter.ffmpeg.commands import Encoding
@@ -95,7 +95,7 @@ class Encoder:
                 level = commands.loudness_correction(run(command, self._how, source=source.fd, output=progress).log)
             begin = 0.5
         finished = self._run_encoder(piece, level, share.of(self._wanted.expected, begin))
-        if finished.code or any(sign in finished.log for sign in splicing.DECODING_FAILED):
+        if finished.code or any(sign in finished.log for sign in silence_insertion.DECODING_FAILED):
             log.info("ffmpeg ended with code %d: %s", finished.code, finished.log[-2000:])
             return None
         mp3 = self._result()
@@ -147,7 +147,7 @@ class Encoder:
         def consume(source: Pcm) -> Finished:
             return run(command(source, Piece(0)), how, source=source.fd, output=progress)
 
-        return splicing.spliced(self._selection.parts, shape, self._wanted.samples(shape.rate), how, consume)
+        return silence_insertion.spliced(self._selection.parts, shape, self._wanted.samples(shape.rate), how, consume)
 
     def _notes(self, decoded: Decoded) -> list[Note]:
         """Raises `PermanentError` when too much is lost."""
@@ -155,7 +155,7 @@ class Encoder:
         silence = decoded.silence
         lost = 0.0
         if decoded.complete:
-            lost = splicing.lost(decoded, self._selection.parts)
+            lost = silence_insertion.lost(decoded, self._selection.parts)
         if lost > _WORTH_NOTING:
             log.warning("%.3f s of sound cannot be decoded", lost)
             promised = self._selection.duration

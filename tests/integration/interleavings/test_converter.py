@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
+from common.domain.download_links import DownloadLinks
 from common.domain.jobs import CANCELLED, NOTIFIED, Job, Status
-from common.domain.links import DownloadLinks
 from common.domain.outbox import Outbox
 from common.errors import Conflict, TransientError
 from common.messaging.message import Message, decode, run_of

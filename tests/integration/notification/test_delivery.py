@@ -6,9 +6,9 @@ from email.message import EmailMessage
 import pytest
 from bson import ObjectId
 
+from common.domain.download_links import DownloadLinks
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Job, Status
-from common.domain.links import DownloadLinks
 from common.domain.outbox import Outbox
 from common.domain.summaries import Recording, Summaries
 from common.errors import TransientError

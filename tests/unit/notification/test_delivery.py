@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
+from common.domain.download_links import DownloadLinks
 from common.domain.jobs import Job, Status
-from common.domain.links import DownloadLinks
 from common.errors import PermanentError, TransientError
 from common.messaging.handler import Busy
 from common.messaging.message import InvalidMessage, Message

@@ -6,8 +6,8 @@ import pytest
 from bson import ObjectId
 
 from common.domain import notes
+from common.domain.download_links import DownloadLinks
 from common.domain.jobs import Job, Status
-from common.domain.links import DownloadLinks
 from common.domain.notes import Note
 from common.domain.results import Result, Sound
 from common.errors import PermanentError

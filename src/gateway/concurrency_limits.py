@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from common.errors import TooManyRequests, Unavailable
-from common.runtime.concurrency import ConcurrencyLimiter
+from common.runtime.concurrency_limiter import ConcurrencyLimiter
 from gateway.settings import GatewaySettings
 
 # s. Until the client should try again.
