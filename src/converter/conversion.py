@@ -31,8 +31,8 @@ from converter.workspace import work_folder
 
 log = logging.getLogger(__name__)
 
-_TECHNICAL = "The conversion failed for a technical reason on our side. It can be tried again later."
-_CRASHED = "The conversion was given up: it ended unexpectedly each time it was tried. The file may be damaged."
+_TECHNICAL = "The conversion failed because of a server error. Try again later."
+_CRASHED = "The conversion failed: the converter crashed at every attempt. The file may be damaged."
 
 
 class Conversion:
@@ -95,7 +95,7 @@ class Conversion:
 
     def give_up(self, message: Message, reason: str) -> None:
         """Marks the job as failed and publishes its notice; raises Busy while another worker has the lease."""
-        log.error("No attempts left: %s", reason)
+        log.error("No retries left: %s", reason)
         job = self._jobs.get(message.video_fid)
         if job is None or job.username != message.username or message.outdated(job.run):
             return
@@ -108,7 +108,7 @@ class Conversion:
         if job is None or job.status is Status.DELETED:
             log.info("The job was deleted")
         elif not job.status.terminal:
-            raise Busy("another worker holds this job")
+            raise Busy("another worker holds the lease of this job")
         elif not job.notice_sent:
             checkpoint(Point.CONVERTER_BEFORE_SETTLE)
             self._publish(job)

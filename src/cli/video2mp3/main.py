@@ -33,7 +33,7 @@ app = typer.Typer(
         video2mp3 summarise talk.mp4 --transcript talk.srt
 
     Exit codes: 0 success; 1 local error, such as a missing file; 2 wrong usage; 3 not signed in; 4 the server is not
-    available; 5 the server refused the request; 6 a video cannot be converted; 7 a recording cannot be summarised.
+    available; 5 the server rejected the request; 6 a video cannot be converted; 7 a recording cannot be summarised.
     """,
     no_args_is_help=True,
     rich_markup_mode="markdown",

@@ -118,7 +118,7 @@ class ConversionOptions(BaseModel):
     )
 
     reencode: bool = Field(
-        False, description="true or false: whether to encode sound that already is MP3, instead of copying it"
+        False, description="true or false: whether to encode audio that is MP3 already, instead of copying it"
     )
 
     @field_validator("sample_rate")

@@ -96,7 +96,7 @@ class Encoder:
             begin = 0.5
         finished = self._run_encoder(piece, level, share.of(self._wanted.expected, begin))
         if finished.code or any(sign in finished.log for sign in silence_insertion.DECODING_FAILED):
-            log.info("ffmpeg ended with code %d: %s", finished.code, finished.log[-2000:])
+            log.info("ffmpeg exited with code %d: %s", finished.code, finished.log[-2000:])
             return None
         mp3 = self._result()
         return mp3 if mp3 and verification.agrees(mp3, self._wanted.expected, self._wanted.least) else None
@@ -157,11 +157,11 @@ class Encoder:
         if decoded.complete:
             lost = silence_insertion.lost(decoded, self._selection.parts)
         if lost > _WORTH_NOTING:
-            log.warning("%.3f s of sound cannot be decoded", lost)
+            log.warning("%.3f s of audio cannot be decoded", lost)
             promised = self._selection.duration
             if decoded.errors and lost > _MOST_LOST * promised:
                 raise PermanentError(
-                    f"This video is damaged: {lost:.1f} of its {promised:.1f} seconds of sound cannot be decoded",
+                    f"This video is damaged: {lost:.1f} of its {promised:.1f} seconds of audio cannot be decoded.",
                     Failure.DAMAGED,
                 )
             found.append(Note(notes.SOUND_DAMAGED, {"seconds": round(lost, 1)}))
@@ -189,4 +189,4 @@ class Encoder:
     def _refuse_long(self, duration: float) -> None:
         limit = self._how.limits.max_duration
         if duration > limit:
-            raise PermanentError(f"This video is longer than the limit of {limit / 60:.4g} minutes", Failure.TOO_LONG)
+            raise PermanentError(f"This video is longer than the limit of {limit / 60:.4g} minutes.", Failure.TOO_LONG)

@@ -38,7 +38,7 @@ from tests.integration.interleavings.stopping import Worker
 from tests.waiting import eventually
 
 FIRST_MP3 = b"the MP3 of the first run"
-TECHNICAL = "technical reason"
+TECHNICAL = "because of a server error"
 TOO_LONG = "longer than the limit"
 
 

@@ -44,7 +44,7 @@ def test_an_error_has_the_code_and_the_text_of_the_server(server, http_status, b
 
 
 def test_a_wrong_password_is_a_refusal_and_not_an_expired_session(server):
-    server(401, '{"error": "The email or the password is wrong.", "code": "invalid_credentials"}')
+    server(401, '{"error": "Wrong email address or password.", "code": "invalid_credentials"}')
     with pytest.raises(Refused, match="password") as caught:
         api.login(ACCOUNT.server, ACCOUNT.email, "wrong")
     assert caught.value.code == "invalid_credentials"

@@ -64,6 +64,6 @@ export function refusal(body: string, status: number): Refused {
   const message =
     status >= 500
       ? "The server is not available right now. Try again in a moment."
-      : `The server refused the request (${status}).`;
+      : `The server rejected the request (${status}).`;
   return new Refused(status, "failed", message);
 }
