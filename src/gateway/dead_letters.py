@@ -139,11 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"dead-letters: {error}. Are MongoDB and RabbitMQ up?\n")
         return 1
     if found == 0:
-        sys.stderr.write(
-            "Dead letter not found. List them with: ./scripts/dead-letters.sh list\n"
-            if options.which
-            else "There are no dead letters.\n"
-        )
+        sys.stderr.write(_NOT_FOUND if options.which else "There are no dead letters.\n")
         return 1 if options.which and options.which != ["all"] else 0
     return 0
 

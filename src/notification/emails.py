@@ -73,7 +73,7 @@ def facts(result: Result) -> str:
     return ", ".join(
         [
             f"{minutes // 60}:{minutes % 60:02}:{seconds:02}" if minutes >= 60 else f"{minutes}:{seconds:02}",
-            f"{_bytes(sound.size)} (the video: {_bytes(result.video_size)})",
+            f"{_bytes(sound.size)} (video: {_bytes(result.video_size)})",
             rate,
             f"{sound.sample_rate / 1000:g} kHz",
             "mono" if sound.channels == 1 else "stereo",

@@ -177,8 +177,7 @@ def _check(how: Run, alive_at: float) -> None:
     now = time.monotonic()
     if now > how.deadline:
         raise PermanentError(
-            f"The conversion exceeded the time limit of {limits.timeout / 60:.3g} minutes. Try a shorter video.",
-            Failure.TIME_LIMIT,
+            f"The conversion exceeded the time limit of {limits.timeout / 60:.3g} minutes.", Failure.TIME_LIMIT
         )
     if now - alive_at > limits.stall:
         raise TransientError(f"ffmpeg made no progress for {limits.stall:g} seconds")
@@ -195,9 +194,7 @@ def _kill_group(process: "subprocess.Popen[bytes]") -> None:
 
 def _judge(finished: Finished, limits: Limits) -> Finished:
     if finished.code == -signal.SIGXCPU:
-        raise PermanentError(
-            "The conversion exceeded the limit of processor time. Try a shorter video.", Failure.TIME_LIMIT
-        )
+        raise PermanentError("The conversion exceeded the limit of processor time.", Failure.TIME_LIMIT)
     if finished.code == -signal.SIGXFSZ:
         raise limits.too_large()
     if finished.code < 0:

@@ -204,7 +204,7 @@ def test_an_email_has_the_first_sentence_of_a_summary_that_is_there(store, deliv
     delivery().handle(message)
     (email,) = mail_server.inbox
     plain, html = (part.get_payload(decode=True).decode() for part in email.get_payload())
-    assert "What it is about: It is about <bees> & flowers.\n" in plain
+    assert "Summary: It is about <bees> & flowers.\n" in plain
     assert "They fly" not in plain
     assert "It is about &lt;bees&gt; &amp; flowers.</p>" in html
 
