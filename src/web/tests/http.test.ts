@@ -86,7 +86,7 @@ test("signing out does not show that the session has expired", () => {
   expect(expired.get()).toBe(false);
 });
 
-test("a request is repeated a few times unless the server refused it", () => {
+test("a request is repeated a few times unless the server rejected it", () => {
   expect(shouldRetry(0, refusal("", 404))).toBe(false);
   expect(shouldRetry(0, refusal("", 503))).toBe(true);
   expect(shouldRetry(0, new Unreachable())).toBe(true);

@@ -29,7 +29,7 @@ describe("a job", () => {
 });
 
 test.each([
-  ["no_audio", /has sound/],
+  ["no_audio", /has audio/],
   ["incomplete", /plays on your computer/],
   ["not_a_video", /common format/],
   ["too_long", /a part of the video/],

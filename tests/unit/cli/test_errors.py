@@ -28,7 +28,7 @@ def server(monkeypatch):
 @pytest.mark.parametrize(
     ("http_status", "body", "kind", "code", "message"),
     [
-        (404, '{"error": "There is no such job.", "code": "not_found"}', Refused, "not_found", "no such job"),
+        (404, '{"error": "Job not found.", "code": "not_found"}', Refused, "not_found", "Job not found"),
         (422, '{"error": "quality: must be from 0", "code": "invalid"}', Refused, "invalid", "quality"),
         (503, '{"error": "A dependency is down.", "code": "unavailable"}', Unreachable, "unavailable", "dependency"),
         (401, '{"error": "The token has expired.", "code": "invalid_token"}', NotSignedIn, "invalid_token", "expired"),

@@ -5,7 +5,7 @@ import { isFromProxy, reachable } from "./connection";
 // ms. Longer than the gateway's own timeouts for its dependencies.
 const TIMEOUT = 30_000;
 
-/** Thrown when the server refuses a request. Branch on `code`; the message is the server's text for the user. */
+/** Thrown when the server rejects a request. Branch on `code`; the message is the server's text for the user. */
 export class Refused extends Error {
   constructor(
     readonly status: number,
