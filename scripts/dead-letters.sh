@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Shows the dead letters with their reasons, and sends them again after the cause is fixed.
+# Shows the dead letters with their reasons, and replays them after the cause is fixed.
 # usage: ./scripts/dead-letters.sh [--stack NAME | --kubernetes [--namespace NAME]] list | show | replay | drop [WHICH...]
-#   list               every dead letter: its number, queue, time, job and reason
-#   show WHICH...      the letter with its job as JSON
-#   replay WHICH...    sends it again and removes it from the list; a failed job is queued again
+#   list               lists the dead letters with number, queue, time, job and reason
+#   show WHICH...      shows the dead letter and its job as JSON
+#   replay WHICH...    replays it: publishes the message again and removes the dead letter; a failed job is queued again
 #   drop WHICH...      deletes it
 #   WHICH              numbers from the list, ids of jobs, or all; --queue video|mp3|summary and --json work everywhere
 #   --stack NAME       the local stack of that name (default: dev, which ./scripts/local.sh up starts)

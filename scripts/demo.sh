@@ -38,7 +38,7 @@ finish() {
     if [ -n "$keep" ]; then
         say ""
         say "The page: ${GATEWAY:-it did not start}"
-        say "The system is still running. See ./scripts/local.sh status --name demo; end it with:"
+        say "The system is still running. See ./scripts/local.sh status --name demo; stop it with:"
         say "  ./scripts/local.sh down --wipe --name demo"
     else
         "$root/scripts/local.sh" down --wipe --name demo >&2 || code=1
@@ -55,7 +55,7 @@ folder="$root/.local/demo"
 mkdir -p "$folder"
 if [ -z "$video" ]; then
     video="$(PYTHONPATH="$root:$root/src" python -c 'from scripts.bench import samples; print(samples.mp4(20))')" ||
-        die "ffmpeg could not make the sample video."
+        die "The sample video could not be created with ffmpeg."
 fi
 
 # member NAME: the value of that name in the JSON on standard input.
@@ -119,14 +119,14 @@ rm -f "$MP3"
     printf '\nThe email that arrived:\n'
     LETTER="$(python -m scripts.demo_checks email "$MAILDIR" "$EMAIL")" || die "No email arrived. Look at ./scripts/local.sh logs notification --name demo."
     printf '%s\n' "$LETTER" | sed 's/^/  | /'
-    [[ "$LETTER" == *"Subject: MP3 Download"* ]] || die "The email has another subject than \"MP3 Download\"."
-    [[ "$LETTER" =~ mp3\ file_id:\ ([0-9a-f]{24})\ is\ now\ ready! ]] || die "The email names no MP3."
+    [[ "$LETTER" == *"Subject: MP3 Download"* ]] || die "The subject of the email is not \"MP3 Download\"."
+    [[ "$LETTER" =~ mp3\ file_id:\ ([0-9a-f]{24})\ is\ now\ ready! ]] || die "The email does not contain the id of the MP3."
     printf '\nMP3_FID=%s\n' "${BASH_REMATCH[1]}"
     # shellcheck disable=SC2034
     MP3_FID="${BASH_REMATCH[1]}"
     run 'curl -sS --fail-with-body "$GATEWAY/download?fid=$MP3_FID" -H "Authorization: Bearer $TOKEN" -o "$MP3"'
 }
-python -m scripts.demo_checks mp3 "$video" "$MP3" || die "What was downloaded is not the video's sound."
+python -m scripts.demo_checks mp3 "$video" "$MP3" || die "The downloaded MP3 does not match the audio of the video."
 
 if [ -n "$summary" ]; then
     # shellcheck disable=SC2016  # the names are shown as names and expanded by run

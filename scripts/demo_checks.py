@@ -14,7 +14,7 @@ from mutagen import MutagenError
 from mutagen.mp3 import MP3
 
 _EMAIL_TIMEOUT = 60.0  # s
-# Seconds. Encoders pad to whole frames, and a video's sound may begin a little late.
+# Seconds. Encoders pad to whole frames, and a video's audio may begin a little late.
 _TOLERANCE = 0.5
 
 
@@ -34,12 +34,12 @@ def print_email(maildir: str, address: str) -> None:
 
 
 def check_mp3(video: str, mp3: str) -> None:
-    """Checks that the MP3 is valid and as long as the video's sound, which ffmpeg reads completely."""
+    """Checks that the MP3 is valid and as long as the video's audio, which ffmpeg reads completely."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-i", video, "-map", "0:a:0", "-f", "null", "-"]
     result = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=600, check=False)
     times = re.findall(r"time=(\d+):(\d+):(\d+(?:\.\d+)?)", result.stderr)
     if result.returncode != 0 or not times:
-        sys.exit(f"{video} has no sound that can be read.")
+        sys.exit(f"{video} has no audio that can be decoded.")
     wanted = sum(float(part) * unit for part, unit in zip(times[-1], (3600, 60, 1), strict=True))
     try:
         found: Any = MP3(mp3).info  # type: ignore[no-untyped-call]
@@ -47,7 +47,7 @@ def check_mp3(video: str, mp3: str) -> None:
         sys.exit(f"Invalid MP3: {error}")
     print(
         f"MPEG layer {found.layer}, {found.bitrate // 1000} kbit/s, {found.sample_rate} Hz, {found.length:.2f} s; "
-        f"the video's sound is {wanted:.2f} s."
+        f"the video's audio is {wanted:.2f} s."
     )
     if found.layer != 3 or abs(found.length - wanted) > _TOLERANCE:
         sys.exit("The MP3 does not match the video.")

@@ -11,7 +11,7 @@ export PATH UV_PYTHON_DOWNLOADS=never
 # say SENTENCE: prints a progress line to standard error.
 say() { printf '%s\n' "$*" >&2; }
 
-# die SENTENCE: ends with an error, which says what is wrong and what to do.
+# die SENTENCE: exits with an error, which says what is wrong and what to do.
 die() {
     printf 'error: %s\n' "$*" >&2
     exit 1
@@ -42,7 +42,7 @@ find_python() {
     done
 }
 
-# require_python: ends with an error unless there is such an interpreter.
+# require_python: exits with an error unless there is such an interpreter.
 require_python() {
     [ -n "${PYTHON:-}" ] || find_python
     [ -n "$PYTHON" ] || die "Python 3.11 or newer is needed. Install it, or name it in V2M_PYTHON, then try again."

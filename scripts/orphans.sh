@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Adopts or deletes orphaned files: stored files that belong to no job.
 # usage: ./scripts/orphans.sh [--stack NAME | --kubernetes [--namespace NAME]] adopt [--user EMAIL] [--dry-run] | delete-held N
-#   adopt              makes jobs for stored files that have none; --user owns those that name no owner
+#   adopt              creates jobs for stored files without a job; --user is the owner of files without one
 #   adopt --dry-run    shows what it would do
 #   delete-held N      deletes up to N files that housekeeping holds back; its log names the number
 #   --stack NAME       the local stack of that name (default: dev, which ./scripts/local.sh up starts)

@@ -12,7 +12,7 @@
 #   cluster      the manifests in a real cluster; runs only when it is named
 # --all: also the faults that take many minutes each
 # --with COMPONENT: for the tier cluster, deploy with this component too; can be repeated
-# Without a tier: all but cluster. Servers are started as needed and ended afterwards; the faults run in parallel with the other tiers.
+# Without a tier: all but cluster. Servers are started as needed and stopped afterwards; the faults run in parallel with the other tiers.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 cd "$root"
@@ -123,8 +123,8 @@ one_at_a_time() {
     mkdir -p .local
     exec 9>".local/test-$1.lock"
     flock --nonblock 9 || {
-        say "Another test run of this checkout uses the stack $1; waiting for its end..."
-        flock --timeout 3600 9 || die "The other test run did not end within an hour. End it, then try again."
+        say "Another test run of this checkout uses the stack $1; waiting until it exits..."
+        flock --timeout 3600 9 || die "The other test run did not exit within an hour. Stop it, then try again."
     }
 }
 
@@ -198,7 +198,7 @@ show_logs() {
 }
 
 total_coverage() {
-    # The services write their data as they end.
+    # The services write their data when they exit.
     ./scripts/local.sh down --wipe --name test >&2
     coverage combine --quiet --data-file=.local/coverage/.coverage .local/coverage || return
     coverage report --data-file=.local/coverage/.coverage --fail-under=90

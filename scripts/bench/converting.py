@@ -49,7 +49,7 @@ def plain(source: Path) -> Cost:
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise RuntimeError(f"ffmpeg ended with {process.returncode}")
+        raise RuntimeError(f"ffmpeg exited with {process.returncode}")
     return Cost(time.monotonic() - begin, used.ru_utime + used.ru_stime)
 
 

@@ -60,7 +60,7 @@ class Result:
             f"{_figure(statistics.median(self.own))} {self.unit}",
             f"{peer}{f' ({self.against})' if self.against else ''}",
             f"{value}{unit}",
-            f"{self.target}{unit}",
+            "–" if self.target == Target() else f"{self.target}{unit}",
             "–" if self.target == Target() else "yes" if self.met else "NO",
         ]
 

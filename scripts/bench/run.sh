@@ -28,7 +28,7 @@ finish() {
     "$root/scripts/local.sh" down --wipe --name bench >&2 || code=1
     exit "$code"
 }
-# V2M_STACK names the state file of a stack that is running already, which is not ended.
+# V2M_STACK names the state file of a stack that is running already, which is not stopped.
 if [ -z "${V2M_STACK:-}" ]; then
     "$root/scripts/local.sh" down --wipe --name bench >/dev/null
     trap finish EXIT

@@ -61,7 +61,7 @@ def _deploy(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
 
 
 def _undeploy(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
-    parser.description = "Deletes what ./deploy.sh created, and ends the port-forwards."
+    parser.description = "Deletes what ./deploy.sh created, and stops the port-forwards."
     parser.add_argument("--purge", action="store_true", help="delete the data and the passwords too, permanently")
     arguments = parser.parse_args(words)
     undeploy.undeploy(arguments.namespace, purge=arguments.purge)
@@ -69,7 +69,7 @@ def _undeploy(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
 
 def _start_services(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     parser.description = "Forwards ports of this machine to the cluster's services."
-    parser.add_argument("--stop", action="store_true", help="end the port-forwards that this script started")
+    parser.add_argument("--stop", action="store_true", help="stop the port-forwards that this script started")
     parser.add_argument("--port", dest="ports", metavar="NAME=PORT", type=_port, action="append", default=[],
                         help="another port for gateway, auth, rabbitmq or mailpit; can be repeated")  # fmt: skip
     arguments = parser.parse_args(words)

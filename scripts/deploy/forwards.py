@@ -175,7 +175,7 @@ def is_local(address: str) -> bool:
 
 
 def supervise(port: int, probe: str, command: Sequence[str]) -> None:
-    """Runs the command again whenever it ends or no longer answers HTTP; does not return."""
+    """Runs the command again whenever it exits or no longer answers HTTP; does not return."""
     while True:
         with subprocess.Popen(command, stdin=subprocess.DEVNULL) as forward:
             failures = 0
@@ -188,7 +188,7 @@ def supervise(port: int, probe: str, command: Sequence[str]) -> None:
                 except requests.RequestException:
                     failures += 1
             forward.kill()
-        print(f"{time.strftime('%F %T')} the port-forward ended; restarting it", flush=True)
+        print(f"{time.strftime('%F %T')} the port-forward exited; restarting it", flush=True)
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def _mysql(sql: str) -> str:
         return programs.run(as_root("mysql", "--user=root", "--batch", "--skip-column-names"), stdin=sql)
     except DeployError as error:
         hint = "Check that it is installed and running (on Debian: apt-get install mariadb-server)"
-        raise DeployError(f"MySQL on this machine refuses root ({error}). {hint}, then try again.") from None
+        raise DeployError(f"MySQL on this machine rejects root ({error}). {hint}, then try again.") from None
 
 
 def _mongosh(script: str) -> None:

@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--name", type=_name, default="dev", help="which stack of this checkout (default: dev)")
 
-    up = commands.add_parser("up", parents=[common], help="start everything and wait until it answers")
+    up = commands.add_parser("up", parents=[common], help="start all processes and wait until they are ready")
     up.add_argument("--servers-only", action="store_true", help="only the databases, the broker and the mail server")
     up.add_argument("--provider", action="store_true", help="also start a fake provider of summaries")
     up.add_argument("--reload", action="store_true", help="restart a service when its code under src/ changes")
@@ -47,7 +47,9 @@ def _parser() -> argparse.ArgumentParser:
         "--set", type=_assignment, action="append", default=[], metavar="NAME=VALUE", dest="overrides",
         help="a variable for all services, kept until the stack is wiped",
     )  # fmt: skip
-    status = commands.add_parser("status", parents=[common], help="show the processes; 1 when one does not run")
+    status = commands.add_parser(
+        "status", parents=[common], help="show the processes (exit code 1 if one is not running)"
+    )
     status.add_argument("--json", action="store_true", help="for programs")
     logs = commands.add_parser("logs", parents=[common], help="show the processes' output")
     logs.add_argument("service", nargs="?", help="one process instead of all")
@@ -55,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     execute = commands.add_parser("exec", parents=[common], help="run a command with a service's environment")
     execute.add_argument("service")
     execute.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND")
-    down = commands.add_parser("down", parents=[common], help="end exactly what up started; keep the data")
+    down = commands.add_parser("down", parents=[common], help="stop the processes that `up` started; keep the data")
     down.add_argument("--wipe", action="store_true", help="remove the data too")
     return parser
 
@@ -92,7 +94,7 @@ def _status(path: Path, arguments: argparse.Namespace) -> int:
     rows = _rows(stack)
     print(json.dumps(rows, indent=2) if arguments.json else _table(rows))
     if supervision.process(stack.state) is None and (left := ending.processes(stack.state)):
-        print(f"The process manager is gone, {len(left)} of its processes still run. Use up or down.", file=sys.stderr)
+        print(f"The process manager exited; {len(left)} of its processes are running. Use up or down.", file=sys.stderr)
     return 0 if all(row["state"] == "RUNNING" for row in rows) else 1
 
 

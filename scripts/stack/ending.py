@@ -59,7 +59,7 @@ def end(stack: Stack, *, keep_data: bool = True) -> None:
 
 
 def end_leftovers(state: State) -> None:
-    """Ends the processes whose manager is gone. Raises StackError when one of them cannot be ended."""
+    """Ends the processes whose manager is gone. Raises StackError when one of them does not stop."""
     leftovers = processes(state)
     for process in leftovers:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -74,4 +74,4 @@ def _kill(victims: Sequence[psutil.Process]) -> None:
             process.kill()
     _, alive = psutil.wait_procs(victims, timeout=_LEFTOVER_GRACE)
     if alive:
-        raise StackError(f"These processes cannot be ended: {', '.join(str(process.pid) for process in alive)}.")
+        raise StackError(f"These processes did not stop: {', '.join(str(process.pid) for process in alive)}.")

@@ -43,6 +43,6 @@ def choose(count: int, taken: Collection[int] = ()) -> list[int]:
     chosen = list(itertools.islice(free, count))
     if len(chosen) < count:
         raise StackError(
-            f"There are not {count} free ports between {_FIRST} and {_EPHEMERAL_FIRST}. End what uses them."
+            f"There are not {count} free ports in {_FIRST}-{_EPHEMERAL_FIRST}. Stop the programs that use these ports."
         )
     return chosen

@@ -124,7 +124,7 @@ class Stack:
         while True:
             info = self.describe(name)
             if info["state"] == _FATAL:
-                raise StackError(f"{name} ends at each start. Its last lines:\n{self.tail(name)}")
+                raise StackError(f"{name} exits immediately after each start. Its last lines:\n{self.tail(name)}")
             if info["pid"]:
                 try:
                     program.check()

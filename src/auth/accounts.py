@@ -35,7 +35,7 @@ class Accounts:
         user = self._users.find(canonical(login.email))
         verdict = self._passwords.check(user.password if user else None, login.password)
         if user is None or not verdict.right:
-            raise Unauthorized("The email or the password is wrong.", code="invalid_credentials", scheme="Basic")
+            raise Unauthorized("Wrong email address or password.", code="invalid_credentials", scheme="Basic")
         if verdict.replacement is not None:
             self._replace(user, verdict.replacement)
         return self._tokens.issue(user.email.lower())

@@ -27,7 +27,7 @@ def basic(header: str) -> Login:
     """Reads an Authorization header with Basic credentials in UTF-8 (RFC 7617); raises Unauthorized."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
-        raise Unauthorized("Log in with Basic authentication: your email and your password.", scheme="Basic")
+        raise Unauthorized("Sign in with Basic authentication: your email address and your password.", scheme="Basic")
     try:
         decoded = base64.b64decode(encoded.strip().encode("ascii"), validate=True).decode("utf-8")
     except (binascii.Error, UnicodeError):

@@ -7,7 +7,7 @@ from auth.accounts import Accounts
 from auth.tokens import Tokens
 from common.errors import UnsupportedType
 from common.http.app import bearer_token
-from common.runtime.concurrency import ConcurrencyLimiter
+from common.runtime.concurrency_limiter import ConcurrencyLimiter
 
 
 def blueprint(accounts: Accounts, tokens: Tokens, logins: ConcurrencyLimiter) -> Blueprint:

@@ -11,7 +11,7 @@ from auth.tokens import Tokens
 from auth.users import Users
 from common.http import app as http
 from common.runtime import health
-from common.runtime.concurrency import ConcurrencyLimiter
+from common.runtime.concurrency_limiter import ConcurrencyLimiter
 
 # bytes. A registration is an address and a password.
 MAX_BODY = 16 * 1024

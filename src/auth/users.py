@@ -7,7 +7,7 @@ import MySQLdb
 from auth.database import Database
 from common.errors import Conflict
 
-TAKEN = "This email is taken. Log in, or register another one."
+TAKEN = "This email address is already registered. Sign in, or use another address."
 
 
 @dataclass(frozen=True)

@@ -24,15 +24,15 @@ from converter.encoding.transcoder import transcode
 from converter.encoding.verification import Mp3
 from converter.ffmpeg.cpu_affinity import CpuAffinity
 from converter.ffmpeg.process import Cancelled
-from converter.leases import JobLease, JobLeases
+from converter.job_lease import JobLease, JobLeases
 from converter.settings import ConverterSettings
 from converter.sparse_fetch.fetch import fetch
 from converter.workspace import work_folder
 
 log = logging.getLogger(__name__)
 
-_TECHNICAL = "The conversion failed for a technical reason on our side. It can be tried again later."
-_CRASHED = "The conversion was given up: it ended unexpectedly each time it was tried. The file may be damaged."
+_TECHNICAL = "The conversion failed because of a server error. Try again later."
+_CRASHED = "The conversion failed: the converter crashed at every attempt. The file may be damaged."
 
 
 class Conversion:
@@ -95,7 +95,7 @@ class Conversion:
 
     def give_up(self, message: Message, reason: str) -> None:
         """Marks the job as failed and publishes its notice; raises Busy while another worker has the lease."""
-        log.error("No attempts left: %s", reason)
+        log.error("No retries left: %s", reason)
         job = self._jobs.get(message.video_fid)
         if job is None or job.username != message.username or message.outdated(job.run):
             return
@@ -108,7 +108,7 @@ class Conversion:
         if job is None or job.status is Status.DELETED:
             log.info("The job was deleted")
         elif not job.status.terminal:
-            raise Busy("another worker holds this job")
+            raise Busy("another worker holds the lease of this job")
         elif not job.notice_sent:
             checkpoint(Point.CONVERTER_BEFORE_SETTLE)
             self._publish(job)
@@ -122,7 +122,7 @@ class Conversion:
             raise PermanentError("The video is no longer stored. Upload it again.", Failure.NO_LONGER_STORED)
         options = ConversionOptions.model_validate(dict(job.options))
         with (
-            self._leases.kept(lease, self._settings.progress_interval),
+            self._leases.renewed(lease, self._settings.progress_interval),
             work_folder(self._settings.work_folder) as folder,
         ):
             source = folder / "source"

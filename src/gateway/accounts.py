@@ -26,7 +26,7 @@ def blueprint(settings: GatewaySettings, auth: LoginService, limiter: Limiter) -
     def login() -> Response:
         authorization = request.headers.get("Authorization", "")
         if not authorization.lower().startswith("basic "):
-            raise Unauthorized("Log in with Basic authentication: curl -u <email>:<password> -X POST …", scheme="Basic")
+            raise Unauthorized("Sign in with Basic authentication: curl -u EMAIL:PASSWORD -X POST …", scheme="Basic")
         return _forwarded(auth.ask("POST", "/login", headers={"Authorization": authorization}))
 
     @routes.post("/register")
@@ -53,7 +53,7 @@ def _forwarded(answer: Answer) -> Response:
         body = json.loads(answer.body)
         message, code = str(body["error"]), str(body.get("code", "refused"))
     except (ValueError, KeyError, TypeError):
-        message, code = "The login service refused the request.", "refused"
+        message, code = "The auth service rejected the request.", "refused"
     if answer.status == 401:
         raise Unauthorized(message, code=code, scheme="Basic")
     error = RejectedError(message, code=code)

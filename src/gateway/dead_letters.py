@@ -26,6 +26,7 @@ from gateway.settings import StoreSettings
 
 # Dead letters of one queue that a command reads at most.
 _LIMIT = 10_000
+_NOT_FOUND = "Dead letter not found. List them with: ./scripts/dead-letters.sh list\n"
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Commands:
         """Queues a failed job or summary again, and publishes its message."""
         target = self._target(letter)
         if target is None or target.record is None:
-            print(f"{letter.number:>4}  kept: there is no such job; drop it")
+            print(f"{letter.number:>4}  not replayed: its job no longer exists; remove it with drop")
             return False
         if letter.queue == self._settings.summary_queue:
             self._store.summaries.reopen(target.message.subject)
@@ -138,7 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"dead-letters: {error}. Are MongoDB and RabbitMQ up?\n")
         return 1
     if found == 0:
-        sys.stderr.write("There is no such dead letter.\n" if options.which else "There are no dead letters.\n")
+        sys.stderr.write(_NOT_FOUND if options.which else "There are no dead letters.\n")
         return 1 if options.which and options.which != ["all"] else 0
     return 0
 

@@ -7,11 +7,11 @@ from urllib.parse import quote
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.http import is_resource_modified
 
-from common.domain.links import DownloadLinks
+from common.domain.download_links import DownloadLinks
 from common.errors import Conflict, NotFound, PreconditionFailed, RangeNotSatisfiable, Unauthorized
 from common.http.identity import Identity
 from common.http.validation import object_id
-from common.runtime.concurrency import ConcurrencyLimiter
+from common.runtime.concurrency_limiter import ConcurrencyLimiter
 from common.storage.bucket import StoredFile
 from gateway.jobs.store import Store
 

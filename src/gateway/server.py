@@ -7,7 +7,7 @@ import time
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from common.domain.links import DownloadLinks
+from common.domain.download_links import DownloadLinks
 from common.domain.outbox import Outbox
 from common.errors import TransientError
 from common.http import app as http
@@ -17,7 +17,7 @@ from common.messaging.publisher import Publisher
 from common.runtime import health
 from common.storage import mongo
 from gateway import accounts, cors, downloads, rate_limits, summaries
-from gateway.concurrency import ConcurrencyLimits
+from gateway.concurrency_limits import ConcurrencyLimits
 from gateway.housekeeping.repository import HousekeepingRepository
 from gateway.housekeeping.runner import export_report
 from gateway.jobs import routes as job_routes

@@ -8,7 +8,7 @@ from flask_limiter import Limiter
 
 from common.errors import BadRequest, LengthRequired, TooLarge, Unavailable
 from common.http.identity import Identity, internal_session
-from common.runtime.concurrency import ConcurrencyLimiter
+from common.runtime.concurrency_limiter import ConcurrencyLimiter
 from gateway.settings import GatewaySettings
 
 # bytes. This limit protects the gateway's memory; the summary service has its own (MAX_TEXT_MB).

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from common.domain.download_links import DownloadLinks
 from common.domain.job_repository import Jobs
-from common.domain.links import DownloadLinks
 from common.domain.summaries import Summaries
 from common.messaging.publisher import Publisher
 from common.runtime import worker

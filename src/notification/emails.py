@@ -5,8 +5,8 @@ from email.utils import formatdate
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from common.domain.download_links import DownloadLinks
 from common.domain.jobs import Job, Status
-from common.domain.links import DownloadLinks
 from common.domain.results import Result
 from common.errors import PermanentError
 
@@ -73,7 +73,7 @@ def facts(result: Result) -> str:
     return ", ".join(
         [
             f"{minutes // 60}:{minutes % 60:02}:{seconds:02}" if minutes >= 60 else f"{minutes}:{seconds:02}",
-            f"{_bytes(sound.size)} (the video: {_bytes(result.video_size)})",
+            f"{_bytes(sound.size)} (video: {_bytes(result.video_size)})",
             rate,
             f"{sound.sample_rate / 1000:g} kHz",
             "mono" if sound.channels == 1 else "stereo",

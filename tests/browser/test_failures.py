@@ -16,7 +16,7 @@ def test_a_video_without_sound_fails_with_advice(owner):
     owner.drops(silent)
     job = owner.sees_job(silent.name, "failed")
     expect(job).to_contain_text("This video has no audio track")
-    expect(job).to_contain_text("Choose a video that has sound")
+    expect(job).to_contain_text("Choose a video that has audio")
     expect(job.get_by_role("button", name="Try again")).to_be_visible()
 
 

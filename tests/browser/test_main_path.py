@@ -106,7 +106,7 @@ def test_the_page_shows_the_result_and_mp3_audio_is_copied_unless_asked(owner, p
     expect(job).to_contain_text(f"0:04 · {round(result['size'] / 1000)} kB")
 
     page.get_by_role("link", name="talk.avi").click()
-    expect(page.get_by_text("Copied without re-encoding: the sound was MP3 already.")).to_be_visible()
+    expect(page.get_by_text("Copied without re-encoding: the audio was MP3 already.")).to_be_visible()
     shown = dict(zip(page.locator("dt").all_inner_texts(), page.locator("dd").all_inner_texts(), strict=True))
     assert shown["Duration"] == "0:04"
     assert shown["Size"] == f"{round(result['size'] / 1000)} kB (video: {round(result['video_size'] / 1000)} kB)"

@@ -106,7 +106,7 @@ def test_a_script_reads_json_and_exit_codes(signed_in: Cli, person: Person, tmp_
     assert "failed" in signed_in("download", bad["job"]["video_fid"], code=1).stderr
     signed_in("delete", fid, bad["job"]["video_fid"])
     assert person.request("GET", "/jobs").json()["jobs"] == []
-    assert "no such job" in signed_in("delete", fid, code=5).stderr
+    assert "Job not found" in signed_in("delete", fid, code=5).stderr
 
 
 def test_errors_have_a_message_and_an_exit_code(cli: Cli, person: Person):
@@ -140,5 +140,5 @@ def test_a_file_is_summarised_with_its_transcript_and_then_its_job(signed_in: Cl
 def test_what_cannot_be_summarised_has_a_message_and_an_exit_code(signed_in: Cli, person: Person):
     assert "no file" in signed_in("summarise", "nothing.mp4", code=1).stderr
     assert ".vtt" in signed_in("summarise", "nothing.mp4", "-t", "talk.pdf", code=1).stderr
-    assert "no such job" in signed_in("summarise", "0" * 24, code=5).stderr
+    assert "Job not found" in signed_in("summarise", "0" * 24, code=5).stderr
     assert "no audio track" in signed_in("summarise", str(media.without_audio()), code=6).stderr

@@ -12,7 +12,7 @@ from converter.ffmpeg import binary
 from tests import invariant, media
 from tests.person import Person
 
-COPIED = {"code": "copied", "text": "Copied without re-encoding: the sound was MP3 already."}
+COPIED = {"code": "copied", "text": "Copied without re-encoding: the audio was MP3 already."}
 
 
 def packets(path: Path) -> bytes:

@@ -240,7 +240,7 @@ def refused_for_now(answer: requests.Response) -> bool:
     if answer.status_code != 429:
         return False
     assert int(answer.headers["Retry-After"]) > 0
-    assert "as one account may" in answer.json()["error"]
+    assert "an account may have at most" in answer.json()["error"]
     return True
 
 

@@ -149,7 +149,7 @@ def test_a_full_temporary_disk_fails_the_job_and_its_owner_is_notified(person, f
         assert media.make("mov").stat().st_size > 300_000
         job = person.waits_for(fid, seconds=120)
         assert job["status"] == "failed"
-        assert "technical" in job["error"]
+        assert "server error" in job["error"]
         assert job["error"] in person.email_about(fid)
         assert list(Path(disk).iterdir()) == []
     finally:

@@ -115,7 +115,7 @@ class Api:
                     file.write(data)
             draft.replace(target)
         except requests.RequestException as error:
-            raise Unreachable("The download was interrupted. Try again: video2mp3 download", "unreachable") from error
+            raise Unreachable("Download interrupted. Try again: video2mp3 download JOB", "unreachable") from error
         finally:
             draft.unlink(missing_ok=True)
 

@@ -24,7 +24,7 @@ class Unreachable(CliError):
 
 
 class Refused(CliError):
-    """Raised when the server refuses a request."""
+    """Raised when the server rejects a request."""
 
     exit_code = 5
 

@@ -33,7 +33,7 @@ app = typer.Typer(
         video2mp3 summarise talk.mp4 --transcript talk.srt
 
     Exit codes: 0 success; 1 local error, such as a missing file; 2 wrong usage; 3 not signed in; 4 the server is not
-    available; 5 the server refused the request; 6 a video cannot be converted; 7 a recording cannot be summarised.
+    available; 5 the server rejected the request; 6 a video cannot be converted; 7 a recording cannot be summarised.
     """,
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -63,7 +63,7 @@ class _Choice:
 def main(
     server: Annotated[
         str | None,
-        typer.Option(envvar="VIDEO2MP3_SERVER", help="The address of the server (default: the one signed in to)."),
+        typer.Option(envvar="VIDEO2MP3_SERVER", help="Server address (default: the server you are signed in to)."),
     ] = None,
 ) -> None:
     """Reads the options of all commands."""
@@ -75,7 +75,9 @@ def login(
     email: Annotated[str, typer.Option(prompt=True, help="Your email address.")],
     password: Annotated[
         str,
-        typer.Option(prompt=True, hide_input=True, envvar="VIDEO2MP3_PASSWORD", help="Prompted for by default."),
+        typer.Option(
+            prompt=True, hide_input=True, envvar="VIDEO2MP3_PASSWORD", help="Your password (default: ask for it)."
+        ),
     ],
     register: Annotated[bool, typer.Option("--register", help="Create the account first.")] = False,
 ) -> None:
@@ -99,7 +101,9 @@ def convert(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The folder for the MP3s (default: the folder of each video).")
     ] = None,
-    parallel: Annotated[int, typer.Option("--parallel", "-p", min=1, max=16, help="Videos at the same time.")] = 3,
+    parallel: Annotated[
+        int, typer.Option("--parallel", "-p", min=1, max=16, help="Number of videos to convert at the same time.")
+    ] = 3,
     wait: Annotated[bool, typer.Option(help="Wait for the MP3s and download them.")] = True,
     as_json: AsJson = False,
     bitrate: Annotated[int | None, typer.Option(help="Constant bit rate in kbit/s: 64 to 320 (default: 192).")] = None,
@@ -109,7 +113,7 @@ def convert(
     start: Annotated[str | None, typer.Option(help="Where to start: seconds or hh:mm:ss.mmm.")] = None,
     end: Annotated[str | None, typer.Option(help="Where to end: seconds or hh:mm:ss.mmm.")] = None,
     normalize: Annotated[bool, typer.Option("--normalize", help="Normalise the volume (EBU R 128).")] = False,
-    title: Annotated[str | None, typer.Option(help="Title tag (default: from the video).")] = None,
+    title: Annotated[str | None, typer.Option(help="Title tag (default: from the video, or its file name).")] = None,
     artist: Annotated[str | None, typer.Option(help="Artist tag (default: from the video).")] = None,
     album: Annotated[str | None, typer.Option(help="Album tag (default: from the video).")] = None,
     cover: Annotated[str | None, typer.Option(help="Cover image: frame (a frame from the video) or none.")] = None,
@@ -192,10 +196,7 @@ def download(
 
 
 @app.command()
-def delete(
-    fids: Fids,
-    as_json: AsJson = False,
-) -> None:
+def delete(fids: Fids, as_json: AsJson = False) -> None:
     """Delete jobs with their videos and MP3s."""
     api = _api()
     for fid in fids:

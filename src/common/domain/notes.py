@@ -18,10 +18,10 @@ CODES = frozenset({SILENCE_INSERTED, GAP_CLOSED, TRACK_SKIPPED, SOUND_DAMAGED, C
 
 _TEXTS = {
     SILENCE_INSERTED: "{seconds} of silence where the recording has {places}.",
-    GAP_CLOSED: "The recording's clock jumps by {seconds} in total; the sound continues there without a pause.",
+    GAP_CLOSED: "The recording's time stamps jump by {seconds} in total. The MP3 has no pause there.",
     TRACK_SKIPPED: "Track {used} was used because track {wanted} cannot be decoded.",
-    SOUND_DAMAGED: "Damaged parts of the sound are silence in the MP3, {seconds} in total.",
-    COPIED: "Copied without re-encoding: the sound was MP3 already.",
+    SOUND_DAMAGED: "{seconds} of damaged audio were replaced by silence.",
+    COPIED: "Copied without re-encoding: the audio was MP3 already.",
 }
 
 

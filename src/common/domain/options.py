@@ -82,7 +82,7 @@ _MOMENT_SCHEMA = WithJsonSchema(
 )
 _Moment = Annotated[float, BeforeValidator(_moment), Field(ge=0, le=LONGEST), _MOMENT_SCHEMA]
 _Tag = Annotated[str | None, Field(max_length=LONGEST_TAG), AfterValidator(_tag)]
-_TAG = f"text of at most {LONGEST_TAG} characters (default: the video's own)"
+_TAG = f"text of at most {LONGEST_TAG} characters (default: the tag of the video"
 
 
 class ConversionOptions(BaseModel):
@@ -101,14 +101,14 @@ class ConversionOptions(BaseModel):
     )
     channels: Literal["keep", "mono", "stereo"] = Field("keep", description="keep, mono or stereo")
     sample_rate: Annotated[int | None, Field(json_schema_extra={"enum": [*SAMPLE_RATES, None]})] = Field(
-        None, description=f"one of {', '.join(map(str, SAMPLE_RATES))} (Hz; default: as in the video)"
+        None, description="32000, 44100 or 48000 (Hz; default: 44.1 or 48 kHz, whichever suits the video)"
     )
     start: _Moment | None = Field(None, description=f"{_MOMENT}: where in the video the MP3 starts")
     end: _Moment | None = Field(None, description=f"{_MOMENT}: where in the video the MP3 ends, after start")
     normalize: bool = Field(False, description="true or false: whether to normalise the volume (EBU R 128)")
-    title: _Tag = Field(None, description=_TAG)
-    artist: _Tag = Field(None, description=_TAG)
-    album: _Tag = Field(None, description=_TAG)
+    title: _Tag = Field(None, description=f"{_TAG}, otherwise the file name)")
+    artist: _Tag = Field(None, description=f"{_TAG})")
+    album: _Tag = Field(None, description=f"{_TAG})")
     cover: Literal["none", "frame"] = Field("none", description="none, or frame: a picture of the video")
     track: int | None = Field(
         None,
@@ -118,7 +118,7 @@ class ConversionOptions(BaseModel):
     )
 
     reencode: bool = Field(
-        False, description="true or false: whether to encode sound that already is MP3, instead of copying it"
+        False, description="true or false: whether to encode audio that is MP3 already, instead of copying it"
     )
 
     @field_validator("sample_rate")

@@ -16,9 +16,9 @@ from common.runtime.logs import bound_to_request, is_request_id, one_line
 log = logging.getLogger(__name__)
 
 _SENTENCES = {
-    400: "The request cannot be understood. Compare it with the examples in the documentation.",
-    404: "There is nothing at this address. The routes are listed at /docs.",
-    405: "This address does not accept this method. The Allow header lists those it accepts.",
+    400: "Malformed request. See /docs for examples.",
+    404: "Not found. See /docs for all routes.",
+    405: "Method not allowed. The Allow header lists the supported methods.",
     413: "The request is too large.",
     415: "The type of the request's body is not accepted here.",
 }
@@ -26,7 +26,7 @@ _METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 _BUG = "The request failed because of an error in the service. Quote the request id (X-Request-ID) when you report it."
 # Far more than the length of a token (about 200 bytes).
 _MAX_TOKEN = 4096
-LOG_IN_AGAIN = "The token is not valid or has expired. Log in again: POST /login."
+LOG_IN_AGAIN = "The token is not valid or has expired. Sign in again: POST /login."
 # Probes that succeed are not logged.
 _QUIET = {"/healthz", "/readyz", "/metrics"}
 
@@ -51,7 +51,7 @@ def bearer_token() -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
-        raise Unauthorized("This needs a token: log in (POST /login) and send it as 'Authorization: Bearer <token>'.")
+        raise Unauthorized("This needs a token: sign in (POST /login) and send it as 'Authorization: Bearer <token>'.")
     if len(token) > _MAX_TOKEN or not token.isascii() or not token.isprintable():
         raise Unauthorized(LOG_IN_AGAIN, code="invalid_token")
     return token

@@ -66,9 +66,9 @@ class LoginService:
         try:
             response = self._send(method, path, data, headers, repeatable=repeatable)
         except (requests.RequestException, ValueError) as error:
-            raise Unavailable("The login service cannot be reached. Try again in a few seconds.") from error
+            raise Unavailable("The auth service is unavailable. Try again in a few seconds.") from error
         if response.status_code >= 500:
-            raise Unavailable("The login service cannot answer right now. Try again in a few seconds.")
+            raise Unavailable("The auth service is unavailable. Try again in a few seconds.")
         return Answer(response.status_code, response.headers.get("Content-Type", ""), response.content)
 
     def _send(

@@ -16,7 +16,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, NackError, UnroutableError
 
 from common.errors import TransientError
-from common.messaging import migration, topology
+from common.messaging import queue_migration, topology
 from common.messaging.topology import Consumption
 from common.runtime.settings import RabbitSettings
 
@@ -72,7 +72,7 @@ class BrokerConnection:
         def on_step() -> None:
             on_iteration()
             if stop.is_set():
-                raise migration.MigrationPending("the process stops; the next one continues")
+                raise queue_migration.MigrationPending("the process stops; the next one continues")
 
         failures = 0
         while not stop.is_set():
@@ -82,7 +82,7 @@ class BrokerConnection:
                 while not stop.is_set() and not self._cancelled:
                     on_iteration()
                     self._iterate()
-            except migration.MigrationPending as error:
+            except queue_migration.MigrationPending as error:
                 log.warning("RabbitMQ: %s", error)
             except (AMQPError, OSError) as error:
                 log.warning("RabbitMQ: %s: %s", type(error).__name__, error)
@@ -163,7 +163,7 @@ class BrokerConnection:
         unfit = {declaration.name for declaration in topology.declare(connection, self._declarations)}
         if self._consumption is not None:
             another = functools.partial(connect, self._settings, f"{self._name} migration")
-            migration.migrate(another, self._consumption, unfit, on_step)
+            queue_migration.migrate(another, self._consumption, unfit, on_step)
         channel = connection.channel()
         channel.confirm_delivery()
         channel.basic_qos(prefetch_count=1)

@@ -50,7 +50,7 @@ class Publisher:
 
     def _send(self, queue: str, body: bytes, headers: Mapping[str, Any] | None) -> None:
         cause = current_request()
-        # BCC adds a second queue, which only exists during a migration (see `migration`). Consumers do not see it.
+        # BCC adds a second queue, which only exists while queues are replaced (see `queue_migration`).
         copy: dict[str, Any] = {"BCC": [holding_queue(queue)]}
         properties = pika.BasicProperties(
             content_type="application/json",

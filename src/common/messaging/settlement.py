@@ -136,7 +136,7 @@ class Settlement(Generic[M]):
     def _give_up(self, message: M, received: Received, reason: str, *, unexpected: bool) -> Outcome:
         if unexpected and self._must_pause(received):
             return self._postpone(received, reason)
-        log.error("Giving up: %s", reason)
+        log.error("No retries left: %s", reason)
         try:
             self._handler.give_up(message, reason)
         except TransientError as error:

@@ -61,7 +61,7 @@ def retry_queue(queue: str, delay: float) -> str:
 
 
 def holding_queue(queue: str) -> str:
-    """The queue that keeps a queue's messages while it is replaced: see `migration`."""
+    """The queue that keeps a queue's messages while it is replaced: see `queue_migration`."""
     return f"{queue}.migration"
 
 

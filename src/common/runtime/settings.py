@@ -161,7 +161,7 @@ class ServerSettings(ServiceSettings, HealthSettings):
     web_workers: PositiveInt = 1
     # Each upload, download and event stream holds a thread.
     web_threads: PositiveInt = 64
-    # s. For requests in progress at SIGTERM; Kubernetes kills the process after 30.
+    # s. For requests in progress at SIGTERM. Less than terminationGracePeriodSeconds: 45 for auth, otherwise 330.
     web_grace: PositiveInt = 25
 
 

@@ -16,8 +16,8 @@ from pymongo.cursor import Cursor, CursorType
 from common.errors import Failure, PermanentError
 from common.storage.adoption import Adoption
 from common.storage.mongo import Db, Document, failures
-from common.storage.orphaned_chunks import OrphanedChunks
-from common.storage.orphaned_files import OrphanedFiles
+from common.storage.suspected_chunks import OrphanedChunks
+from common.storage.suspected_files import OrphanedFiles
 from common.storage.writer import MARKER, Beginning, GridWriter
 
 # Chunks per message from MongoDB: 4 of 255 KiB were as fast as 16, and need less memory.

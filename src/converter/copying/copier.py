@@ -1,4 +1,4 @@
-"""Copies the frames of an MP3 track: the sound stays the same, and no encoder runs.
+"""Checks and completes the copy of an MP3 track, which media/recording.py makes with `commands.copying`.
 
 The copy has to decode to the same samples as the track does in its own container. So its frames must follow each other
 without a gap, belong together, and have all their main data; and its header must remove as many samples at both ends
@@ -12,8 +12,8 @@ from pathlib import Path
 from common.domain import mp3, notes
 from common.domain.notes import Note
 from common.domain.options import ConversionOptions
-from converter.copying import soundness
-from converter.copying.soundness import NotCopyable
+from converter.copying import frame_checks
+from converter.copying.frame_checks import NotCopyable
 from converter.encoding.verification import Mp3
 from converter.ffmpeg.limits import Limits
 from converter.media.packets import Packets
@@ -68,7 +68,7 @@ def _correct(path: Path, packets: Packets) -> float:
     with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as data:
         head = xing.head(data)
         first = len(head)
-        stream = soundness.check(data, first)
+        stream = frame_checks.check(data, first)
         if len(stream.sizes) != packets.count + packets.discarded:
             raise NotCopyable("packets are not frames")
         kind = stream.kind

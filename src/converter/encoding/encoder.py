@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from common.domain import notes
 from common.domain.notes import Note
 from common.errors import Failure, PermanentError, TransientError
-from converter.encoding import splicing, verification
-from converter.encoding.splicing import Decoded
+from converter.encoding import silence_insertion, verification
+from converter.encoding.silence_insertion import Decoded
 from converter.encoding.verification import Mp3
 from converter.ffmpeg import commands
 from converter.ffmpeg.commands import Encoding
@@ -95,8 +95,8 @@ class Encoder:
                 level = commands.loudness_correction(run(command, self._how, source=source.fd, output=progress).log)
             begin = 0.5
         finished = self._run_encoder(piece, level, share.of(self._wanted.expected, begin))
-        if finished.code or any(sign in finished.log for sign in splicing.DECODING_FAILED):
-            log.info("ffmpeg ended with code %d: %s", finished.code, finished.log[-2000:])
+        if finished.code or any(sign in finished.log for sign in silence_insertion.DECODING_FAILED):
+            log.info("ffmpeg exited with code %d: %s", finished.code, finished.log[-2000:])
             return None
         mp3 = self._result()
         return mp3 if mp3 and verification.agrees(mp3, self._wanted.expected, self._wanted.least) else None
@@ -147,7 +147,7 @@ class Encoder:
         def consume(source: Pcm) -> Finished:
             return run(command(source, Piece(0)), how, source=source.fd, output=progress)
 
-        return splicing.spliced(self._selection.parts, shape, self._wanted.samples(shape.rate), how, consume)
+        return silence_insertion.spliced(self._selection.parts, shape, self._wanted.samples(shape.rate), how, consume)
 
     def _notes(self, decoded: Decoded) -> list[Note]:
         """Raises `PermanentError` when too much is lost."""
@@ -155,13 +155,13 @@ class Encoder:
         silence = decoded.silence
         lost = 0.0
         if decoded.complete:
-            lost = splicing.lost(decoded, self._selection.parts)
+            lost = silence_insertion.lost(decoded, self._selection.parts)
         if lost > _WORTH_NOTING:
-            log.warning("%.3f s of sound cannot be decoded", lost)
+            log.warning("%.3f s of audio cannot be decoded", lost)
             promised = self._selection.duration
             if decoded.errors and lost > _MOST_LOST * promised:
                 raise PermanentError(
-                    f"This video is damaged: {lost:.1f} of its {promised:.1f} seconds of sound cannot be decoded",
+                    f"This video is damaged: {lost:.1f} of its {promised:.1f} seconds of audio cannot be decoded.",
                     Failure.DAMAGED,
                 )
             found.append(Note(notes.SOUND_DAMAGED, {"seconds": round(lost, 1)}))
@@ -189,4 +189,4 @@ class Encoder:
     def _refuse_long(self, duration: float) -> None:
         limit = self._how.limits.max_duration
         if duration > limit:
-            raise PermanentError(f"This video is longer than the limit of {limit / 60:.4g} minutes", Failure.TOO_LONG)
+            raise PermanentError(f"This video is longer than the limit of {limit / 60:.4g} minutes.", Failure.TOO_LONG)

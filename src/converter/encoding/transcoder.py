@@ -110,18 +110,17 @@ class _Conversion:
         total = selection.late + selection.duration
         if start and start >= total:
             raise PermanentError(
-                f"This video's sound ends after {total:.1f} seconds, before the chosen start at {start:g} seconds",
-                Failure.OUTSIDE_RECORDING,
+                f"The start ({start:g} s) is after the end of the audio, at {total:.1f} s.", Failure.OUTSIDE_RECORDING
             )
         if end is not None and end <= selection.late:
             raise PermanentError(
-                f"This video's sound begins after {selection.late:.1f} seconds, later than the chosen end at {end:g}",
+                f"The end ({end:g} s) is before the audio of this video, which starts at {selection.late:.1f} s.",
                 Failure.OUTSIDE_RECORDING,
             )
         wanted = Wanted(selection, start, end)
         limit = self._how.limits.max_duration
         if wanted.expected > limit:
-            raise PermanentError(f"This video is longer than the limit of {limit / 60:.4g} minutes", Failure.TOO_LONG)
+            raise PermanentError(f"This video is longer than the limit of {limit / 60:.4g} minutes.", Failure.TOO_LONG)
         return wanted
 
     def _encoding(self, track: Track, filename: str) -> commands.Encoding:

@@ -43,5 +43,5 @@ class Limits:
 
     def too_large(self) -> PermanentError:
         return PermanentError(
-            f"The MP3 would be larger than the limit of {self.max_output_mb} MB", Failure.OUTPUT_TOO_LARGE
+            f"The MP3 would be larger than the limit of {self.max_output_mb} MB.", Failure.OUTPUT_TOO_LARGE
         )

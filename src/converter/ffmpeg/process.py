@@ -117,7 +117,7 @@ def run(
                 _watch(process, how, receivers)
         finally:
             _kill_group(process)
-            log.debug("ffmpeg ended with %s: %s", process.returncode, stderr.text[-2000:].strip())
+            log.debug("ffmpeg exited with %s: %s", process.returncode, stderr.text[-2000:].strip())
     return _judge(Finished(process.returncode, stderr.text), how.limits)
 
 
@@ -167,7 +167,7 @@ def _watch(
     try:
         process.wait(timeout=how.limits.stall)
     except subprocess.TimeoutExpired:
-        raise TransientError("ffmpeg closed its output and did not end") from None
+        raise TransientError("ffmpeg closed its output and did not exit") from None
 
 
 def _check(how: Run, alive_at: float) -> None:
@@ -177,8 +177,7 @@ def _check(how: Run, alive_at: float) -> None:
     now = time.monotonic()
     if now > how.deadline:
         raise PermanentError(
-            f"Converting took longer than the limit of {limits.timeout:g} seconds; try a shorter video",
-            Failure.TIME_LIMIT,
+            f"The conversion exceeded the time limit of {limits.timeout / 60:.3g} minutes.", Failure.TIME_LIMIT
         )
     if now - alive_at > limits.stall:
         raise TransientError(f"ffmpeg made no progress for {limits.stall:g} seconds")
@@ -195,19 +194,17 @@ def _kill_group(process: "subprocess.Popen[bytes]") -> None:
 
 def _judge(finished: Finished, limits: Limits) -> Finished:
     if finished.code == -signal.SIGXCPU:
-        raise PermanentError(
-            "Converting took more processor time than allowed; try a shorter video", Failure.TIME_LIMIT
-        )
+        raise PermanentError("The conversion exceeded the limit of processor time.", Failure.TIME_LIMIT)
     if finished.code == -signal.SIGXFSZ:
         raise limits.too_large()
     if finished.code < 0:
-        raise TransientError(f"ffmpeg was ended by {signal.Signals(-finished.code).name}")
+        raise TransientError(f"ffmpeg was killed by {signal.Signals(-finished.code).name}")
     if finished.code and finished.log.startswith(NOT_STARTED):
         raise TransientError(f"ffmpeg could not be started: {finished.log.strip()[-200:]}")
     if "No space left on device" in finished.log:
         raise TransientError("The converter's disk is full")
     if finished.code and any(sign in finished.log for sign in NO_MEMORY):
         raise PermanentError(
-            f"Converting this file needs more than the {limits.memory_mb} MB of memory allowed", Failure.MEMORY_LIMIT
+            f"Converting this file needs more than the limit of {limits.memory_mb} MB of memory.", Failure.MEMORY_LIMIT
         )
     return finished

@@ -68,9 +68,7 @@ def is_short(end: float, declared: float, frame: float) -> bool:
 
 def incomplete(end: float) -> PermanentError:
     """The error of a file that is cut after so many seconds."""
-    return PermanentError(
-        f"This video is incomplete: it breaks off after {end:.1f} seconds; please upload it again", Failure.INCOMPLETE
-    )
+    return PermanentError(f"This video is incomplete: it ends after {end:.1f} seconds.", Failure.INCOMPLETE)
 
 
 def _read(source: BinaryIO, at: int, size: int) -> bytes:

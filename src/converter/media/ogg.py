@@ -57,7 +57,7 @@ def stretches(source: BinaryIO) -> list[Stretch]:
                     start = streams
                     if len(found) > _MOST:
                         raise PermanentError(
-                            "This recording changes its sample rate or codec too often to be converted",
+                            "This recording changes its sample rate or codec too often to be converted.",
                             Failure.UNSUPPORTED,
                         )
                 kind = tuple(heads)

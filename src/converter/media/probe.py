@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 from common.errors import Failure, PermanentError
 
-NOT_A_VIDEO = "This file is not a video or audio file that can be converted"
-INCOMPLETE = "This video is incomplete: its index is missing, as after an upload or recording that broke off"
-NO_AUDIO = "This video has no audio track, so there is nothing to convert"
-NO_SOUND = "This video's audio track holds no sound that can be decoded"
-UNDECODABLE = "This video's sound is of a kind that cannot be decoded"
+NOT_A_VIDEO = "This file is not a video or audio file that can be converted."
+INCOMPLETE = "This video is incomplete: its index is missing. The upload or the recording may have been interrupted."
+NO_AUDIO = "This video has no audio track, so there is nothing to convert."
+NO_SOUND = "The audio track of this video is empty or damaged."
+UNDECODABLE = "The audio codec of this video is not supported."
 
 # ffmpeg's messages about an MP4 whose index is missing or cut.
 NO_INDEX = ("moov atom not found", "reached eof", "error reading header")
@@ -122,7 +122,7 @@ def candidates(found: Sequence[Track], wanted: int | None) -> list[Track]:
     if wanted is not None:
         if wanted > len(found):
             raise PermanentError(
-                f"This video has no audio track {wanted}: it has {len(found)}. Choose another one and convert it again",
+                f"This video has no audio track {wanted}: it has {len(found)}. Choose another one and try again.",
                 Failure.NO_SUCH_TRACK,
             )
         return [found[wanted - 1]]

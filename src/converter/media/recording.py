@@ -77,7 +77,7 @@ class Recording:
         self._how = how
         self._size = os.fstat(file.fileno()).st_size
         if not self._size:
-            raise PermanentError("This file is empty", Failure.EMPTY_FILE)
+            raise PermanentError("This file is empty.", Failure.EMPTY_FILE)
         pcm_headers.correct(file)
         self.source = Source(Path(file.name))
         listing = self.run(commands.listing, Progress()).log
@@ -137,7 +137,7 @@ class Recording:
         tracks = probe.tracks(self.run(commands.listing, Progress(), further).log)
         if len(tracks) <= len(self._tracks):
             return False
-        log.info("Found %d tracks of sound that begin late", len(tracks) - len(self._tracks))
+        log.info("Found %d audio tracks that begin late", len(tracks) - len(self._tracks))
         self.source, self._tracks = further, tracks
         return True
 
@@ -181,7 +181,7 @@ class Recording:
         """The track, and those that begin when it has ended: the programme's sound moved to another track."""
         if parts[-1].packets.new_track and not self._look_further():
             raise PermanentError(
-                "This video's sound continues on another track that begins too late in the file to be found",
+                "This video is not supported: its audio continues on another track that could not be found.",
                 Failure.UNSUPPORTED,
             )
         end = parts[-1].packets.timeline.end
@@ -203,7 +203,7 @@ class Recording:
         if packets.failed and not self._reaches(timeline.end):
             seconds = timeline.end - self.container.start
             raise PermanentError(
-                f"This video is damaged: it can be read for the first {seconds:.1f} seconds only", Failure.DAMAGED
+                f"This video is damaged: it can be read for the first {seconds:.1f} seconds only.", Failure.DAMAGED
             )
 
     def _cut(self, end: float) -> PermanentError | None:

@@ -1,4 +1,4 @@
-"""The MP3's ID3 tags: title, artist and album, and what ffmpeg cannot write, which is chapters and the cover."""
+"""Chooses title, artist and album (ffmpeg writes them: ffmpeg/commands.py), and writes chapters and the cover."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -54,5 +54,5 @@ def _needed(videos: Bucket, video: StoredFile) -> range | list[int]:
     numbers = sorted({number for start, end in parts for number in range(start // size, -(-end // size))})
     if len(numbers) > _MOST * len(everything):
         return everything
-    log.info("Fetching %d of %d chunks, which hold the sound", len(numbers), len(everything))
+    log.info("Fetching %d of %d chunks, which contain the audio", len(numbers), len(everything))
     return numbers

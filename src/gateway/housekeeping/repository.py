@@ -16,7 +16,7 @@ _ENDED = [Status.COMPLETED.value, Status.FAILED.value]
 
 @dataclass(frozen=True)
 class Report:
-    """What the last pass left to an operator: numbers of orphaned files, as in `orphans.Cleanup`."""
+    """What the last pass left to an operator: numbers of orphaned files, as in `orphan_cleanup.Cleanup`."""
 
     at: datetime
     held: int

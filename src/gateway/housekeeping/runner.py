@@ -9,7 +9,7 @@ from common.errors import TransientError
 from common.runtime import metrics
 from common.storage.mongo import Db
 from gateway.housekeeping import migrations
-from gateway.housekeeping.orphans import Cleanup, OrphanCleanup
+from gateway.housekeeping.orphan_cleanup import Cleanup, OrphanCleanup
 from gateway.housekeeping.recovery import Recovery
 from gateway.housekeeping.repository import HousekeepingRepository
 from gateway.housekeeping.retention import Retention

@@ -13,7 +13,7 @@ from flask import Response, request
 
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Job, Status
-from common.runtime.concurrency import ConcurrencyLimiter
+from common.runtime.concurrency_limiter import ConcurrencyLimiter
 from gateway.jobs.feed import Feed
 from gateway.settings import GatewaySettings
 

@@ -22,8 +22,7 @@ def retry(store: Store, outbox: Outbox, job: Job, fields: Mapping[str, object] |
         )
     if job.status is Status.COMPLETED and options == job.options:
         raise Conflict(
-            "The MP3 was made with these options already. Choose others to convert the video again.",
-            code="same_options",
+            "The MP3 already has these options. Change an option to convert the video again.", code="same_options"
         )
     if store.videos.find(job.video_fid) is None:
         raise Conflict("The video is no longer stored. Upload it again.", code="no_longer_stored")
@@ -37,7 +36,7 @@ def retry(store: Store, outbox: Outbox, job: Job, fields: Mapping[str, object] |
 def cancel(store: Store, job: Job) -> Job:
     """Ends a job that is in progress; returns it. Raises Conflict when it has ended."""
     if not store.jobs.cancel(job.video_fid, job.this_run):
-        raise Conflict("The job has ended already. Delete it if you do not want it.", code="job_ended")
+        raise Conflict("The job has already ended and cannot be cancelled.", code="job_ended")
     return _reload(store, job)
 
 

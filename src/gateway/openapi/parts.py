@@ -8,7 +8,7 @@ ERRORS = {
     400: "The request is malformed",
     401: "The token, password or link is missing, invalid or expired",
     404: "It does not exist, or belongs to another user",
-    408: "The upload was too slow",
+    408: "The upload timed out: the client sent data too slowly",
     409: "The current state does not allow the request; the error says why",
     410: "The upload has expired",
     411: "The request has no Content-Length",

@@ -22,6 +22,7 @@ from common.storage.mongo import Db, Document, failures
 LEASE = 10.0
 # The field of the video's metadata with the header Upload-Metadata, which HEAD returns after the upload too.
 HEADER = "upload_metadata"
+LOCK_LOST = "Another request is writing to this upload. Get the current offset with HEAD, then resume."
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class UploadRepository:
                 {"_id": upload_id, **_unlocked(moment)}, change, return_document=ReturnDocument.AFTER
             )
         if document is None and self.exists(upload_id):
-            raise Locked("Another request is sending this upload. Try again in a few seconds.")
+            raise Locked("Another request is writing to this upload. Try again in a few seconds.")
         return _upload(document, token) if document else None
 
     def advance(self, upload: Upload, offset: int, *, release: bool = False) -> None:
@@ -108,7 +109,7 @@ class UploadRepository:
         with failures():
             result = self._collection.update_one(_locked(upload), {"$set": change})
         if result.matched_count == 0:
-            raise Locked("Upload lock lost to another request. Ask for the offset of the upload and continue.")
+            raise Locked(LOCK_LOST)
 
     def release(self, upload: Upload) -> None:
         """Releases the lock if `upload` still has it."""

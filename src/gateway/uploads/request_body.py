@@ -144,7 +144,7 @@ class TimedBody(io.RawIOBase):
         if self._missing is not None:
             self._missing -= len(data)
         if now >= deadline and (failed or len(data) < wanted):
-            self._error = RequestTimeout("The request arrived too slowly and was ended. Try a better connection.")
+            self._error = RequestTimeout("The request timed out: the client sent data too slowly.")
         elif failed:
             self._error = BadRequest("The body of the request ended early, or is malformed.")
         self._due -= len(data)

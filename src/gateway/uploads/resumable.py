@@ -23,11 +23,12 @@ from common.storage.writer import GridWriter
 from gateway.jobs.store import Store
 from gateway.uploads.acceptance import UploadAcceptance
 from gateway.uploads.media_type import HEAD, TypeCheck
-from gateway.uploads.repository import LEASE, Upload, UploadRepository
+from gateway.uploads.repository import LEASE, LOCK_LOST, Upload, UploadRepository
 from gateway.uploads.tus_headers import Checksum
 
 _READ_SIZE = 256 * 1024  # bytes
 _LOCK_TIMEOUT = 3.0  # s
+_RESUME = "Get the offset with HEAD, then resume."
 _RENEW = LEASE / 4  # s between two updates of the offset, which renew the lock
 
 
@@ -67,7 +68,7 @@ class ResumableUploads:
         """Ends the upload, and deletes the job that it may have become; raises Locked."""
         with self._locked(seen) as upload:
             if upload is not None and not self._uploads.delete(upload):
-                raise Locked("Another request has taken over this upload. Try again in a few seconds.")
+                raise Locked(LOCK_LOST)
         self._store.refuse(seen.id, seen.username, seen.filename)
 
     @contextlib.contextmanager
@@ -101,7 +102,7 @@ class ResumableUploads:
             )
         except PermanentError as error:
             if not self._end(upload):
-                raise Locked("Another request has taken over this upload. Ask for its offset and continue.") from error
+                raise Locked(LOCK_LOST) from error
             raise Gone("The stored part of this upload is damaged. Start a new upload: POST /files.") from error
         try:
             part = _Part(self._uploads, upload, writer, checksum)
@@ -145,12 +146,12 @@ class _Part:
             while data := stream.read(min(_READ_SIZE, left + 1)):
                 left -= len(data)
                 if left < 0:
-                    raise TooLarge("The body is longer than the upload, as its Upload-Length says.")
+                    raise TooLarge("The body is longer than the rest of the upload (Upload-Length).")
                 self._write(data)
         except RequestTimeout:
-            return RequestTimeout("The upload was too slow and was ended. Ask for its offset and continue.")
+            return RequestTimeout(f"The upload timed out: the client sent data too slowly. {_RESUME}")
         except BadRequest:
-            return BadRequest("The body ended early. Ask for the offset of the upload and continue.")
+            return BadRequest(f"The body ended early. {_RESUME}")
         return None
 
     def check(self, interrupted: RejectedError | None) -> None:

@@ -9,7 +9,7 @@ from common.domain.options import ConversionOptions
 from common.http import app as http
 from common.http.identity import Identity
 from common.runtime import metrics
-from common.runtime.concurrency import ConcurrencyLimiter
+from common.runtime.concurrency_limiter import ConcurrencyLimiter
 from common.storage.writer import GridWriter
 from gateway.jobs.store import Store
 from gateway.settings import GatewaySettings

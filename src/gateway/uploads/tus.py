@@ -14,7 +14,7 @@ from common.domain.options import ConversionOptions
 from common.errors import BadRequest, Gone, NotFound, PreconditionFailed
 from common.http.identity import Identity
 from common.http.validation import object_id
-from common.runtime.concurrency import ConcurrencyLimiter
+from common.runtime.concurrency_limiter import ConcurrencyLimiter
 from gateway.jobs.store import Store
 from gateway.settings import GatewaySettings
 from gateway.uploads import tus_headers

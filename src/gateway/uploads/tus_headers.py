@@ -88,4 +88,4 @@ def check_body_type() -> None:
 
 def check_body_length(limit: int) -> None:
     if (request.content_length or 0) > limit:
-        raise TooLarge(f"The body is too long: by its Upload-Length, the upload has {limit} bytes left.")
+        raise TooLarge(f"The body is longer than the rest of the upload (Upload-Length): {limit} bytes.")

@@ -140,7 +140,7 @@ def summarise_now(provider: Provider, text: str, timeout: float) -> Digest:
 
 def _recording(job: Job, file_id: ObjectId) -> Recording:
     if job.status is Status.FAILED:
-        raise Conflict("The conversion of this file failed: there is no sound to summarise.", code="conversion_failed")
+        raise Conflict("The conversion of this file failed: there is no audio to summarise.", code="conversion_failed")
     if job.status is not Status.COMPLETED or job.mp3_fid is None:
         raise Conflict(
             "This file is not converted yet. Wait until its job is completed: GET /jobs/<id>.", code="not_completed"

@@ -105,7 +105,7 @@ class Provider:
             choices = getattr(completion, "choices", None)
             message = getattr(choices[0], "message", None) if choices else None
             if getattr(message, "refusal", None) or (choices and choices[0].finish_reason == "content_filter"):
-                raise PermanentError("The provider declines to summarise this.", Failure.PROVIDER_REFUSED)
+                raise PermanentError("The AI provider refused to summarise this content.", Failure.PROVIDER_REFUSED)
             content = getattr(message, "content", None)
             if not isinstance(content, str):
                 raise InvalidResponse("the response has no content")
@@ -163,18 +163,18 @@ def _with_retry(ask: Callable[[str | None], Result], variables: str) -> Result:
             raise ProviderUnavailable(f"the provider's response cannot be read ({type(error).__name__})") from None
         log.warning("Invalid response from the provider: %s", problem)
     raise PermanentError(
-        "The provider returned an invalid response twice. Try again later.", Failure.PROVIDER_UNAVAILABLE
+        "The AI provider returned an invalid response twice. Try again later.", Failure.PROVIDER_UNAVAILABLE
     )
 
 
 def _status_error(error: openai.APIStatusError, variables: str) -> PermanentError | TransientError:
     status = error.status_code
     if status == 429 and error.code == "insufficient_quota":
-        return ProviderRefused("The account at the provider of summaries has no credit left. Contact the operator.")
+        return ProviderRefused("The account at the AI provider has no credit left. Contact the operator.")
     if status in _TRANSIENT or status >= 500:
         return ProviderUnavailable(f"the provider returned the status {status}", retry_after=_retry_after(error))
     return ProviderRefused(
-        f"The provider of summaries refuses the request ({status}): the operator has to check {variables}_URL, "
+        f"The AI provider rejected the request ({status}). The operator must check {variables}_URL, "
         f"{variables}_API_KEY and {variables}_MODEL."
     )
 

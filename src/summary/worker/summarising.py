@@ -17,7 +17,7 @@ from summary.worker.pipeline import Pipeline, SummaryLease, TimeSlice
 
 log = logging.getLogger(__name__)
 
-_UNAVAILABLE = "The summary could not be made: the provider did not answer. Request it again later."
+_UNAVAILABLE = "The summary failed: the AI provider is unavailable. Try again later."
 
 
 class Summarising:
@@ -74,7 +74,7 @@ class Summarising:
 
     def give_up(self, message: SummaryMessage, reason: str) -> None:
         """Marks the summary as failed. Its owner can request it again."""
-        log.error("No attempt is left: %s", reason)
+        log.error("No retries left: %s", reason)
         found = self._current(message)
         if found is None:
             return

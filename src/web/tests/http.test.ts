@@ -25,16 +25,16 @@ test("a request has the token of the user", async () => {
 
 describe("an error", () => {
   test("has the status, the code and the text of the server", async () => {
-    respond(409, '{"error": "The job has ended already.", "code": "job_ended"}');
+    respond(409, '{"error": "The job has already ended.", "code": "job_ended"}');
     await expect(ask("/jobs/1/cancel")).rejects.toMatchObject({
       status: 409,
       code: "job_ended",
-      message: "The job has ended already.",
+      message: "The job has already ended.",
     });
   });
 
   test.each([
-    [400, "The server refused the request (400)."],
+    [400, "The server rejected the request (400)."],
     [503, "The server is not available right now. Try again in a moment."],
   ])("with the status %d that is not JSON has a general text", (status, message) => {
     expect(refusal("<html>", status)).toMatchObject({ status, code: "failed", message });
@@ -75,7 +75,7 @@ describe("a rejected token", () => {
 });
 
 test("a wrong password does not end the session", async () => {
-  respond(401, '{"error": "The email or the password is wrong.", "code": "invalid_credentials"}');
+  respond(401, '{"error": "Wrong email address or password.", "code": "invalid_credentials"}');
   await expect(ask("/login", { headers: { Authorization: "Basic eA==" } })).rejects.toBeInstanceOf(Refused);
   expect(session.get()).not.toBeNull();
 });
@@ -86,7 +86,7 @@ test("signing out does not show that the session has expired", () => {
   expect(expired.get()).toBe(false);
 });
 
-test("a request is repeated a few times unless the server refused it", () => {
+test("a request is repeated a few times unless the server rejected it", () => {
   expect(shouldRetry(0, refusal("", 404))).toBe(false);
   expect(shouldRetry(0, refusal("", 503))).toBe(true);
   expect(shouldRetry(0, new Unreachable())).toBe(true);

@@ -17,7 +17,7 @@ describe("a job", () => {
     expect(isCancelled(failed("failed", "Cancelled by you."))).toBe(false);
     expect(statusOf(failed("cancelled")).text).toBe("Cancelled");
     expect(statusOf(failed("no_audio")).text).toBe("Failed");
-    expect(statusOf(job({ status: "completed" })).text).toBe("Ready");
+    expect(statusOf(job({ status: "completed" })).text).toBe("Completed");
   });
 
   test("is announced when it ends", () => {
@@ -29,7 +29,7 @@ describe("a job", () => {
 });
 
 test.each([
-  ["no_audio", /has sound/],
+  ["no_audio", /has audio/],
   ["incomplete", /plays on your computer/],
   ["not_a_video", /common format/],
   ["too_long", /a part of the video/],

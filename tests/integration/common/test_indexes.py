@@ -16,7 +16,7 @@ from common.domain.outbox import Outbox
 from common.domain.summaries import Summaries
 from common.domain.transcripts import Transcripts
 from common.runtime.clock import now
-from converter.leases import JobLeases
+from converter.job_lease import JobLeases
 from gateway.housekeeping.runner import Housekeeping
 from gateway.jobs.store import Store
 from gateway.settings import HousekeepingSettings

@@ -17,7 +17,7 @@ from common.messaging.handler import Busy, HandedBack
 from common.messaging.message import InvalidMessage, Message
 from common.runtime.clock import now
 from converter.conversion import Conversion
-from converter.leases import JobLeases
+from converter.job_lease import JobLeases
 from converter.settings import ConverterSettings
 from tests import media, stored
 from tests.waiting import eventually
@@ -161,7 +161,7 @@ def test_a_renewed_lease_does_not_expire_and_stores_the_progress(store):
     leases = JobLeases(store.jobs, duration=1)
     lease = leases.take(message.video_fid)
     begun = now()
-    with leases.kept(lease, 0.2):
+    with leases.renewed(lease, 0.2):
         lease.progress = 42
         eventually(lambda: (now() - begun).total_seconds() > 2)
         assert leases.take(message.video_fid) is None

@@ -71,7 +71,7 @@ def test_the_end_counts_from_the_start_of_the_video_too(convert: Convert) -> Non
 
 
 def test_a_start_after_the_end_of_the_video_is_refused(convert: Convert) -> None:
-    with pytest.raises(PermanentError, match=r"ends after 4\.0 seconds"):
+    with pytest.raises(PermanentError, match=r"after the end of the audio, at 4\.0 s"):
         convert(media.make("mp4"), start="4.5")
 
 

@@ -91,7 +91,7 @@ def test_the_output_limit_ends_it(convert: Convert) -> None:
 
 
 def test_the_time_limit_ends_it(convert: Convert) -> None:
-    with pytest.raises(PermanentError, match="longer than the limit of 1 seconds"):
+    with pytest.raises(PermanentError, match="exceeded the time limit"):
         convert(media.long(1800), threads=2, timeout=1)
     assert running_ffmpegs() == []
 

@@ -12,7 +12,7 @@ from bson import ObjectId
 from common.domain.jobs import Status
 from gateway.housekeeping import migrations
 from gateway.housekeeping.adopt import Adoptions
-from gateway.housekeeping.orphans import OrphanCleanup
+from gateway.housekeeping.orphan_cleanup import OrphanCleanup
 from gateway.housekeeping.repository import HousekeepingRepository
 from gateway.settings import HousekeepingSettings
 from gateway.uploads.repository import UploadRepository

@@ -53,7 +53,7 @@ def failed(jobs, rabbit, publisher):
     """A job whose message became a dead letter because of a full disk."""
     fid = ObjectId()
     jobs.create(fid, OWNER, "talk.mp4", {})
-    jobs.fail(fid, "The conversion failed for a technical reason on our side.")
+    jobs.fail(fid, "The conversion failed because of a server error.")
     message = Message(video_fid=fid, mp3_fid=None, username=OWNER)
     publisher.publish(
         dead_queue(rabbit.video_queue), message, {REASON: "the disk is full", DIED_AT: "2026-01-31T12:00:00"}
@@ -106,7 +106,7 @@ def test_a_letter_without_a_job_stays_until_it_is_dropped(command, rabbit, publi
 def test_an_unknown_number_is_an_error(command, failed):
     done = command("replay", "7")
     assert done.returncode == 1
-    assert "no such dead letter" in done.stderr
+    assert "Dead letter not found" in done.stderr
 
 
 def test_a_command_without_numbers_is_an_error(command):

@@ -13,7 +13,7 @@ from common.domain.outbox import Outbox
 from common.storage.bucket import Bucket
 from common.storage.mongo import StorageUnavailable
 from common.storage.writer import MARKER
-from gateway.housekeeping.orphans import Cleanup, OrphanCleanup, Reason
+from gateway.housekeeping.orphan_cleanup import Cleanup, OrphanCleanup, Reason
 from gateway.jobs.store import Store
 from gateway.settings import HousekeepingSettings
 from gateway.uploads.acceptance import UploadAcceptance

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
+from common.domain.download_links import DownloadLinks
 from common.domain.jobs import CANCELLED, NOTIFIED, Job, Status
-from common.domain.links import DownloadLinks
 from common.domain.outbox import Outbox
 from common.errors import Conflict, TransientError
 from common.messaging.message import Message, decode, run_of
@@ -38,7 +38,7 @@ from tests.integration.interleavings.stopping import Worker
 from tests.waiting import eventually
 
 FIRST_MP3 = b"the MP3 of the first run"
-TECHNICAL = "technical reason"
+TECHNICAL = "because of a server error"
 TOO_LONG = "longer than the limit"
 
 

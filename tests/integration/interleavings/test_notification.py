@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
+from common.domain.download_links import DownloadLinks
 from common.domain.jobs import Job, Status
-from common.domain.links import DownloadLinks
 from common.errors import PermanentError, TransientError
 from common.messaging.message import Message
 from common.runtime.checkpoints import Point

@@ -6,9 +6,9 @@ from email.message import EmailMessage
 import pytest
 from bson import ObjectId
 
+from common.domain.download_links import DownloadLinks
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Job, Status
-from common.domain.links import DownloadLinks
 from common.domain.outbox import Outbox
 from common.domain.summaries import Recording, Summaries
 from common.errors import TransientError
@@ -204,7 +204,7 @@ def test_an_email_has_the_first_sentence_of_a_summary_that_is_there(store, deliv
     delivery().handle(message)
     (email,) = mail_server.inbox
     plain, html = (part.get_payload(decode=True).decode() for part in email.get_payload())
-    assert "What it is about: It is about <bees> & flowers.\n" in plain
+    assert "Summary: It is about <bees> & flowers.\n" in plain
     assert "They fly" not in plain
     assert "It is about &lt;bees&gt; &amp; flowers.</p>" in html
 

@@ -29,7 +29,7 @@ class InMemoryUsers:
 
     def add(self, email: str, password: str) -> None:
         if email in self.rows:
-            raise Conflict("This email is taken.", code="account_exists")
+            raise Conflict("This email address is already registered.", code="account_exists")
         self.rows[email] = password
 
     def replace_password(self, user: User, password: str) -> None:

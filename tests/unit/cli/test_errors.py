@@ -28,7 +28,7 @@ def server(monkeypatch):
 @pytest.mark.parametrize(
     ("http_status", "body", "kind", "code", "message"),
     [
-        (404, '{"error": "There is no such job.", "code": "not_found"}', Refused, "not_found", "no such job"),
+        (404, '{"error": "Job not found.", "code": "not_found"}', Refused, "not_found", "Job not found"),
         (422, '{"error": "quality: must be from 0", "code": "invalid"}', Refused, "invalid", "quality"),
         (503, '{"error": "A dependency is down.", "code": "unavailable"}', Unreachable, "unavailable", "dependency"),
         (401, '{"error": "The token has expired.", "code": "invalid_token"}', NotSignedIn, "invalid_token", "expired"),
@@ -44,7 +44,7 @@ def test_an_error_has_the_code_and_the_text_of_the_server(server, http_status, b
 
 
 def test_a_wrong_password_is_a_refusal_and_not_an_expired_session(server):
-    server(401, '{"error": "The email or the password is wrong.", "code": "invalid_credentials"}')
+    server(401, '{"error": "Wrong email address or password.", "code": "invalid_credentials"}')
     with pytest.raises(Refused, match="password") as caught:
         api.login(ACCOUNT.server, ACCOUNT.email, "wrong")
     assert caught.value.code == "invalid_credentials"

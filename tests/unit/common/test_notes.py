@@ -31,13 +31,13 @@ def test_a_code_of_a_later_release_is_read() -> None:
         ),
         (
             Note(notes.GAP_CLOSED, {"seconds": 90, "places": 1}),
-            "The recording's clock jumps by 1 min 30 s in total; the sound continues there without a pause.",
+            "The recording's time stamps jump by 1 min 30 s in total. The MP3 has no pause there.",
         ),
         (
             Note(notes.SOUND_DAMAGED, {"seconds": 0.25}),
-            "Damaged parts of the sound are silence in the MP3, 0.25 s in total.",
+            "0.25 s of damaged audio were replaced by silence.",
         ),
-        (Note(notes.COPIED), "Copied without re-encoding: the sound was MP3 already."),
+        (Note(notes.COPIED), "Copied without re-encoding: the audio was MP3 already."),
     ],
 )
 def test_a_note_is_a_sentence(note: Note, text: str) -> None:

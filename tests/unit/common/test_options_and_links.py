@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from itsdangerous import TimestampSigner
 
-from common.domain.links import DownloadLinks
+from common.domain.download_links import DownloadLinks
 from common.domain.options import ConversionOptions
 from common.errors import Invalid
 from common.runtime.settings import LinkSettings

@@ -53,7 +53,7 @@ def test_a_killed_program_is_a_transient_error(number: int, name: str, shell: Sh
 
 
 def test_a_program_past_its_deadline_is_ended_with_its_children(shell: Shell) -> None:
-    with pytest.raises(PermanentError, match="longer than the limit"):
+    with pytest.raises(PermanentError, match="exceeded the time limit"):
         shell("sleep 1000 & sleep 1000", seconds=0.2)
     assert psutil.Process().children(recursive=True) == []
 

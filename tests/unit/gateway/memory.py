@@ -17,8 +17,8 @@ from common.domain.outbox import Outbox
 from common.messaging.connection import BrokerUnavailable
 from common.messaging.message import Envelope
 from common.storage.bucket import StoredFile
-from common.storage.orphaned_chunks import ChunkGroup
-from common.storage.orphaned_files import OwnFile
+from common.storage.suspected_chunks import ChunkGroup
+from common.storage.suspected_files import OwnFile
 from gateway.jobs.store import Store
 from gateway.settings import HousekeepingSettings
 
@@ -172,7 +172,7 @@ class Bucket:
 
 
 class Orphans:
-    """`common.storage.orphaned_files`, for an ORPHAN_GRACE of 0."""
+    """`common.storage.suspected_files`, for an ORPHAN_GRACE of 0."""
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
@@ -200,7 +200,7 @@ class Orphans:
 
 
 class OrphanedChunks:
-    """`common.storage.orphaned_chunks`, for an ORPHAN_GRACE of 0."""
+    """`common.storage.suspected_chunks`, for an ORPHAN_GRACE of 0."""
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket

@@ -6,8 +6,8 @@ import pytest
 from bson import ObjectId
 
 from common.domain.jobs import Job, Status
-from common.storage.orphaned_files import OwnFile
-from gateway.housekeeping.orphans import Cleanup, OrphanCleanup, Reason, reason_for_mp3, reason_for_video
+from common.storage.suspected_files import OwnFile
+from gateway.housekeeping.orphan_cleanup import Cleanup, OrphanCleanup, Reason, reason_for_mp3, reason_for_video
 from gateway.uploads.repository import UploadRepository
 from tests.unit.gateway.memory import OWNER, World, settings
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
+from common.domain.download_links import DownloadLinks
 from common.domain.jobs import Job, Status
-from common.domain.links import DownloadLinks
 from common.errors import PermanentError, TransientError
 from common.messaging.handler import Busy
 from common.messaging.message import InvalidMessage, Message
@@ -172,7 +172,7 @@ def test_an_email_is_sent_without_a_summary_if_there_is_none_or_it_is_unavailabl
     jobs.job, jobs.reserved, summaries.error = COMPLETED, None, TransientError("down")
     delivery.handle(notice())
     assert len(mailer.sent) == 2
-    assert all(b"What it is about" not in email.as_bytes() for email in mailer.sent)
+    assert all(b"Summary:" not in email.as_bytes() for email in mailer.sent)
 
 
 def test_an_owner_who_cannot_be_notified_is_recorded_for_this_run_only(delivery, jobs):

@@ -6,8 +6,8 @@ import pytest
 from bson import ObjectId
 
 from common.domain import notes
+from common.domain.download_links import DownloadLinks
 from common.domain.jobs import Job, Status
-from common.domain.links import DownloadLinks
 from common.domain.notes import Note
 from common.domain.results import Result, Sound
 from common.errors import PermanentError
@@ -69,8 +69,8 @@ def test_the_email_has_the_facts_and_notes_about_the_mp3():
                   channels=2)  # fmt: skip
     result = Result(sound, 1_100_000_000, (Note(notes.COPIED), Note("something_new")))
     email = EMAILS.compose(job(result=result))
-    line = "The MP3: 1:02:05, 89.4 MB (the video: 1.1 GB), 192 kbit/s, 44.1 kHz, stereo"
-    assert f"{line}\nCopied without re-encoding: the sound was MP3 already.\n\n" in text_of(email)
+    line = "The MP3: 1:02:05, 89.4 MB (video: 1.1 GB), 192 kbit/s, 44.1 kHz, stereo"
+    assert f"{line}\nCopied without re-encoding: the audio was MP3 already.\n\n" in text_of(email)
     assert f"<p>{line}<br>\nCopied without re-encoding" in html_of(email)
     assert text_of(email).splitlines()[0].startswith("mp3 file_id: ")
     assert email["Subject"] == "MP3 Download"

@@ -5,7 +5,7 @@ import { isFromProxy, reachable } from "./connection";
 // ms. Longer than the gateway's own timeouts for its dependencies.
 const TIMEOUT = 30_000;
 
-/** Thrown when the server refuses a request. Branch on `code`; the message is the server's text for the user. */
+/** Thrown when the server rejects a request. Branch on `code`; the message is the server's text for the user. */
 export class Refused extends Error {
   constructor(
     readonly status: number,
@@ -64,6 +64,6 @@ export function refusal(body: string, status: number): Refused {
   const message =
     status >= 500
       ? "The server is not available right now. Try again in a moment."
-      : `The server refused the request (${status}).`;
+      : `The server rejected the request (${status}).`;
   return new Refused(status, "failed", message);
 }

@@ -6,7 +6,7 @@ import type { Job, JobPage } from "./schema";
 export const JOBS = ["jobs"] as const;
 export const jobKey = (fid: string) => ["job", fid] as const;
 
-/** A request that the server refused is not retried; one that failed on the way is, a few times. */
+/** A request that the server rejected is not retried; one that failed on the way is, a few times. */
 export const shouldRetry = (attempts: number, error: Error): boolean =>
   !(error instanceof Refused && error.status < 500) && attempts < 3;
 

@@ -49,7 +49,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The upload was too slow */
+                /** @description The upload timed out: the client sent data too slowly */
                 408: {
                     headers: {
                         [name: string]: unknown;
@@ -236,7 +236,7 @@ export interface paths {
                         channels?: "keep" | "mono" | "stereo";
                         /**
                          * Sample Rate
-                         * @description one of 32000, 44100, 48000 (Hz; default: as in the video)
+                         * @description 32000, 44100 or 48000 (Hz; default: 44.1 or 48 kHz, whichever suits the video)
                          * @default null
                          * @enum {unknown}
                          */
@@ -261,19 +261,19 @@ export interface paths {
                         normalize?: boolean;
                         /**
                          * Title
-                         * @description text of at most 500 characters (default: the video's own)
+                         * @description text of at most 500 characters (default: the tag of the video, otherwise the file name)
                          * @default null
                          */
                         title?: string | null;
                         /**
                          * Artist
-                         * @description text of at most 500 characters (default: the video's own)
+                         * @description text of at most 500 characters (default: the tag of the video)
                          * @default null
                          */
                         artist?: string | null;
                         /**
                          * Album
-                         * @description text of at most 500 characters (default: the video's own)
+                         * @description text of at most 500 characters (default: the tag of the video)
                          * @default null
                          */
                         album?: string | null;
@@ -292,7 +292,7 @@ export interface paths {
                         track?: number | null;
                         /**
                          * Reencode
-                         * @description true or false: whether to encode sound that already is MP3, instead of copying it
+                         * @description true or false: whether to encode audio that is MP3 already, instead of copying it
                          * @default false
                          */
                         reencode?: boolean;
@@ -336,7 +336,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The upload was too slow */
+                /** @description The upload timed out: the client sent data too slowly */
                 408: {
                     headers: {
                         [name: string]: unknown;
@@ -947,7 +947,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The upload was too slow */
+                /** @description The upload timed out: the client sent data too slowly */
                 408: {
                     headers: {
                         [name: string]: unknown;
@@ -1227,7 +1227,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The upload was too slow */
+                /** @description The upload timed out: the client sent data too slowly */
                 408: {
                     headers: {
                         [name: string]: unknown;
@@ -1426,7 +1426,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The upload was too slow */
+                /** @description The upload timed out: the client sent data too slowly */
                 408: {
                     headers: {
                         [name: string]: unknown;
@@ -1762,7 +1762,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The upload was too slow */
+                /** @description The upload timed out: the client sent data too slowly */
                 408: {
                     headers: {
                         [name: string]: unknown;
@@ -2223,7 +2223,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The upload was too slow */
+                /** @description The upload timed out: the client sent data too slowly */
                 408: {
                     headers: {
                         [name: string]: unknown;
@@ -2572,7 +2572,7 @@ export interface components {
             channels?: "keep" | "mono" | "stereo";
             /**
              * Sample Rate
-             * @description one of 32000, 44100, 48000 (Hz; default: as in the video)
+             * @description 32000, 44100 or 48000 (Hz; default: 44.1 or 48 kHz, whichever suits the video)
              * @default null
              * @enum {unknown}
              */
@@ -2597,19 +2597,19 @@ export interface components {
             normalize?: boolean;
             /**
              * Title
-             * @description text of at most 500 characters (default: the video's own)
+             * @description text of at most 500 characters (default: the tag of the video, otherwise the file name)
              * @default null
              */
             title?: string | null;
             /**
              * Artist
-             * @description text of at most 500 characters (default: the video's own)
+             * @description text of at most 500 characters (default: the tag of the video)
              * @default null
              */
             artist?: string | null;
             /**
              * Album
-             * @description text of at most 500 characters (default: the video's own)
+             * @description text of at most 500 characters (default: the tag of the video)
              * @default null
              */
             album?: string | null;
@@ -2628,7 +2628,7 @@ export interface components {
             track?: number | null;
             /**
              * Reencode
-             * @description true or false: whether to encode sound that already is MP3, instead of copying it
+             * @description true or false: whether to encode audio that is MP3 already, instead of copying it
              * @default false
              */
             reencode?: boolean;

@@ -52,7 +52,6 @@ export const JobCard = memo(function JobCard({ job, now, summary, canSummarise, 
           <Text size="sm" c="dimmed" title={exact(job.created_at)}>
             {ago(job.created_at, now)}
             {job.status === "completed" && job.result && ` · ${outline(job.result)}`}
-            {job.status === "queued" && " · Waiting"}
             {job.status === "converting" && ` · ${job.progress} %${left ? ` · about ${duration(left)} left` : ""}`}
           </Text>
         </Box>

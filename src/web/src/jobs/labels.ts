@@ -11,7 +11,7 @@ interface Label {
 const STATUS: Record<Job["status"], Label> = {
   queued: { text: "Queued", color: "gray" },
   converting: { text: "Converting", color: "indigo" },
-  completed: { text: "Ready", color: "green" },
+  completed: { text: "Completed", color: "green" },
   failed: { text: "Failed", color: "red" },
 };
 
@@ -29,7 +29,7 @@ const RETRY = "Try again. If it fails again, upload the video again.";
 const CHECK = "Check that the file plays on your computer, then upload it again.";
 const SHORTEN = "Convert only a part of the video: set a start and an end.";
 const ADVICE: Partial<Record<NonNullable<Job["error_code"]>, string>> = {
-  no_audio: "Choose a video that has sound, or another audio track.",
+  no_audio: "Choose a video that has audio, or another audio track.",
   no_such_track: "Choose another audio track.",
   outside_recording: "Choose a start and an end within the video.",
   empty_file: CHECK,

@@ -8,7 +8,9 @@ export function ErrorPage() {
         <Title order={1} size="h2">
           Something went wrong on this page
         </Title>
-        <Text>Your uploads and MP3s are safe on the server.</Text>
+        <Text>
+          Completed uploads and MP3s are not affected. Reload the page, then choose unfinished files again to resume them.
+        </Text>
         <Button onClick={() => location.assign("/")}>Reload the page</Button>
       </Stack>
     </Container>

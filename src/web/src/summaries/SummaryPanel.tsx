@@ -11,7 +11,7 @@ import { putSummary, useSummaryProgress } from "./queries";
 import { Transcript } from "./Transcript";
 
 const STAGES: Record<Summary["status"], string> = {
-  queued: "Summary: waiting",
+  queued: "Summary: queued",
   transcribing: "Transcribing",
   summarising: "Summarising",
   completed: "",

@@ -66,7 +66,7 @@ export function OptionFields({ value, onChange }: Props) {
       <Select
         label="Sample rate"
         data={[
-          { value: "keep", label: "As in the video" },
+          { value: "keep", label: "Automatic" },
           { value: "48000", label: "48 kHz" },
           { value: "44100", label: "44.1 kHz" },
           { value: "32000", label: "32 kHz" },
@@ -78,7 +78,7 @@ export function OptionFields({ value, onChange }: Props) {
       {text("start", "Start at", "0:00")}
       {text("end", "End at", "End of the video")}
       {text("track", "Audio track", "Default track")}
-      {text("title", "Title", "From the video")}
+      {text("title", "Title", "From the video or file name")}
       {text("artist", "Artist", "From the video")}
       {text("album", "Album", "From the video")}
       <Checkbox

@@ -126,7 +126,7 @@ export class Transfer {
       const response: HttpResponse | null = "originalResponse" in error ? error.originalResponse : null;
       const message = response
         ? refusal(response.getBody(), response.getStatus()).message
-        : "The file could not be read or sent. Choose it again.";
+        : "The file could not be read. It may have been moved or changed. Choose it again.";
       this.listener.onChange({ state: "failed", speed: null, error: message });
     }
     this.listener.onStop();

@@ -74,7 +74,7 @@ def _replace(
     channel, name, queue = _confirming(connection), declaration.name, consumption.queue
     while declare(connection, [declaration]):
         if channel.queue_declare(queue, passive=True).method.consumer_count:
-            raise MigrationPending(f'"{name}" is to be replaced when "{queue}" has no consumers of another release')
+            raise MigrationPending(f'Waiting to replace "{queue}": it still has consumers of another release')
         log.warning('Replacing the queue "%s": it exists with another kind or other arguments', name)
         if name in {queue, dead_queue(queue)}:
             channel.queue_declare(holding_queue(name), durable=True, arguments=QUORUM)

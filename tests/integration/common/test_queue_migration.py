@@ -14,10 +14,10 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker
 
-from common.messaging import migration, topology
+from common.messaging import queue_migration, topology
 from common.messaging.connection import BrokerConnection, BrokerUnavailable, connect
-from common.messaging.migration import MigrationPending
 from common.messaging.publisher import Publisher
+from common.messaging.queue_migration import MigrationPending
 from common.messaging.topology import Consumption, dead_queue, holding_queue, retry_queue
 from common.runtime.settings import RabbitSettings
 from tests.integration.servers import DELAYS
@@ -251,7 +251,7 @@ def replace(rabbit: RabbitSettings, consumption: Consumption) -> None:
     connection = connect(rabbit, "service")
     unfit = {declaration.name for declaration in topology.declare(connection, consumption.declarations())}
     connection.close()
-    migration.migrate(lambda: connect(rabbit, "migration"), consumption, unfit, lambda: None)
+    queue_migration.migrate(lambda: connect(rabbit, "migration"), consumption, unfit, lambda: None)
 
 
 class Cut(Exception):

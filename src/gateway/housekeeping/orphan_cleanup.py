@@ -16,8 +16,8 @@ from bson import ObjectId
 from common.domain.jobs import Job, Status
 from common.runtime.clock import now
 from common.storage.bucket import Bucket
-from common.storage.orphaned_chunks import ChunkGroup
-from common.storage.orphaned_files import OwnFile
+from common.storage.suspected_chunks import ChunkGroup
+from common.storage.suspected_files import OwnFile
 from gateway.jobs.store import Store
 from gateway.settings import HousekeepingSettings
 from gateway.uploads.repository import UploadRepository

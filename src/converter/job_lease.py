@@ -26,7 +26,7 @@ class JobLeases:
         found = self._leases.acquire(video_fid, status=Status.CONVERTING.value, progress=0)
         return JobLease(video_fid, found[0], job_from(found[1])) if found else None
 
-    def kept(self, lease: JobLease, interval: float) -> contextlib.AbstractContextManager[None]:
+    def renewed(self, lease: JobLease, interval: float) -> contextlib.AbstractContextManager[None]:
         """Renews the lease and stores its progress every `interval` seconds while the block runs."""
         return self._leases.renewed(lease, interval, lambda: {"progress": lease.progress})
 

@@ -1,6 +1,6 @@
 """Chunks without a file, which interrupted uploads and deletions leave behind.
 
-As with files (`common.storage.orphaned_files`), they are suspected first and deleted later; the suspicions are
+As with files (`common.storage.suspected_files`), they are suspected first and deleted later; the suspicions are
 documents of the collection `orphaned_chunks`.
 """
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from common.errors import TooManyRequests, Unavailable
-from common.runtime.concurrency import ConcurrencyLimiter
+from common.runtime.concurrency_limiter import ConcurrencyLimiter
 from gateway.settings import GatewaySettings
 
 # s. Until the client should try again.
@@ -23,23 +23,23 @@ class ConcurrencyLimits:
         """Limits that leave threads for short requests."""
         everything = _for_all(
             settings.long_requests,
-            "Too many uploads, downloads and open pages are in progress. Try again in a few seconds.",
+            f"The server has too many concurrent transfers and event streams. Try again in {_RETRY_AFTER} seconds.",
         )
         all_streams = _for_all(
             settings.followers,
-            "Too many clients follow their jobs right now. Ask GET /jobs from time to time.",
+            f"The server has too many open event streams. Poll GET /jobs, or try again in {_RETRY_AFTER} seconds.",
             within=everything,
         )
         transfers = _for_account(
             settings.transfers,
-            f"You have {settings.transfers} uploads and downloads in progress, as many as one account may have at a "
-            "time. Wait until one of them has ended.",
+            f"Too many concurrent transfers: an account may have at most {settings.transfers} uploads and downloads. "
+            "Wait until one finishes.",
             within=everything,
         )
         streams = _for_account(
             settings.streams_per_account,
-            f"You follow your jobs {settings.streams_per_account} times already, as often as one account may at a "
-            "time. Close some pages, or ask GET /jobs from time to time.",
+            f"Too many open event streams: an account may have at most {settings.streams_per_account}. "
+            "Close some pages, or poll GET /jobs.",
             within=all_streams,
         )
         return cls(transfers, streams)

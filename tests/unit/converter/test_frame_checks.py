@@ -2,8 +2,8 @@
 
 import pytest
 
-from converter.copying import soundness
-from converter.copying.soundness import NotCopyable
+from converter.copying import frame_checks
+from converter.copying.frame_checks import NotCopyable
 from converter.mp3.frames import BadFrame
 
 HEADER = bytes.fromhex("fffb90c4")  # MPEG-1, layer III, 128 kbit/s, 44.1 kHz, mono
@@ -22,7 +22,7 @@ def frame(begin: int = 0, bits: int = 1000, header: bytes = HEADER, pairs: int =
 
 
 def test_frames_that_fit_are_sound() -> None:
-    stream = soundness.check(b"tag" + frame() * 3, 3)
+    stream = frame_checks.check(b"tag" + frame() * 3, 3)
     assert list(stream.sizes) == [SIZE] * 3
     assert stream.bitrates == {128}
     assert (stream.kind.rate, stream.kind.channels) == (44100, 1)
@@ -30,40 +30,40 @@ def test_frames_that_fit_are_sound() -> None:
 
 def test_main_data_may_begin_in_the_frames_before() -> None:
     free = MAIN - 250  # two granules of 1000 bits
-    soundness.check(frame() + frame(free), 0)
+    frame_checks.check(frame() + frame(free), 0)
     with pytest.raises(NotCopyable, match="lacks data"):
-        soundness.check(frame() + frame(free + 1), 0)
+        frame_checks.check(frame() + frame(free + 1), 0)
 
 
 def test_a_frame_may_use_free_bytes_of_two_frames_before() -> None:
-    soundness.check(frame(bits=0) + frame(bits=0) + frame(511, bits=3600), 0)
+    frame_checks.check(frame(bits=0) + frame(bits=0) + frame(511, bits=3600), 0)
 
 
 def test_the_first_frame_has_nothing_before_it() -> None:
     with pytest.raises(NotCopyable, match="lacks data"):
-        soundness.check(frame(1) + frame(), 0)
+        frame_checks.check(frame(1) + frame(), 0)
 
 
 def test_a_frame_cannot_hold_more_than_there_is_room_for() -> None:
-    soundness.check(frame(bits=MAIN * 4), 0)
+    frame_checks.check(frame(bits=MAIN * 4), 0)
     with pytest.raises(NotCopyable, match="less data"):
-        soundness.check(frame(bits=MAIN * 4 + 4), 0)
+        frame_checks.check(frame(bits=MAIN * 4 + 4), 0)
 
 
 def test_numbers_that_no_encoder_writes_are_damage() -> None:
     with pytest.raises(NotCopyable, match="damaged"):
-        soundness.check(frame() + frame(pairs=289), 0)
+        frame_checks.check(frame() + frame(pairs=289), 0)
 
 
 @pytest.mark.parametrize("other", [STEREO, RATE_48, MPEG_2])
 def test_all_frames_have_the_same_rate_and_channels(other: bytes) -> None:
     with pytest.raises(NotCopyable, match="changes"):
-        soundness.check(frame() + frame(header=other), 0)
+        frame_checks.check(frame() + frame(header=other), 0)
 
 
 def test_the_last_frame_is_whole() -> None:
     with pytest.raises(NotCopyable, match="less data"):
-        soundness.check((frame() * 2)[:-1], 0)
+        frame_checks.check((frame() * 2)[:-1], 0)
 
 
 @pytest.mark.parametrize(
@@ -73,13 +73,13 @@ def test_the_last_frame_is_whole() -> None:
 def test_anything_else_among_the_frames_is_refused(between: bytes) -> None:
     """A tag, free format (bit rate 0), layer II."""
     with pytest.raises(BadFrame):
-        soundness.check(frame() + between + frame(), 0)
+        frame_checks.check(frame() + between + frame(), 0)
 
 
 @pytest.mark.parametrize(("name", "at"), [(b"Xing", 21), (b"Info", 21), (b"VBRI", 36)])
 def test_a_header_without_sound_is_refused(name: bytes, at: int) -> None:
     header = bytearray(HEADER.ljust(SIZE, b"\0"))
-    soundness.check(bytes(header) + frame(), 0)
+    frame_checks.check(bytes(header) + frame(), 0)
     header[at : at + 4] = name
     with pytest.raises(NotCopyable, match="header"):
-        soundness.check(bytes(header) + frame(), 0)
+        frame_checks.check(bytes(header) + frame(), 0)

@@ -3,7 +3,7 @@
 import pytest
 
 from common.errors import TooManyRequests, Unavailable
-from common.runtime.concurrency import ConcurrencyLimiter
+from common.runtime.concurrency_limiter import ConcurrencyLimiter
 
 
 def test_one_more_than_the_limit_is_refused_until_another_one_has_ended():
