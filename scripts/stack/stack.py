@@ -1,13 +1,14 @@
 """Controls the programs of one stack, for scripts and tests."""
 
-import os
 import signal
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
+
+import psutil
 
 from scripts.stack import environment, mongodb, mysql, ports, rabbitmq, servers, services, supervision
 from scripts.stack.program import Program, StackError
@@ -77,10 +78,17 @@ class Stack:
         return {info["name"]: info["pid"] for info in self._call("getAllProcessInfo") if info["pid"]}
 
     def kill(self, name: str, signal_number: int = signal.SIGKILL) -> int:
-        """Sends a signal to the program's process and returns its pid; the process manager starts it again."""
-        pid = self.pid(name)
-        os.kill(pid, signal_number)
-        return pid
+        """Sends a signal to the program's process and returns its pid; the process manager starts it again.
+
+        SIGKILL ends its children too, as the end of a container does: a worker of gunicorn would answer for a while.
+        """
+        process = psutil.Process(self.pid(name))
+        children = process.children(recursive=True) if signal_number == signal.SIGKILL else []
+        process.send_signal(signal_number)
+        for child in children:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+        return process.pid
 
     def start(self, name: str) -> None:
         self._call("startProcess", name, False, ignored=IgnorableFault.RUNNING)

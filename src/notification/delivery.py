@@ -55,7 +55,7 @@ class Delivery:
         if job is None or job.username != message.username:
             raise InvalidMessage("no job has this video_fid and username")
         if message.outdated(job.run):
-            log.info("The job was queued again since this message was sent")
+            log.info("Ignored the message of an earlier run of the job")
             return
         if job.notified or not job.status.terminal or job.status is Status.DELETED:
             log.info("%s", "Already notified" if job.notified else f"No email is due: the job is {job.status}")

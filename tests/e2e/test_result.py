@@ -97,10 +97,11 @@ def test_the_email_describes_the_result(person: Person):
 
 
 def test_the_openapi_document_describes_the_result(person: Person):
-    schema = person.request("GET", "/openapi.json").json()["components"]["schemas"]["Job"]["properties"]
+    schemas = person.request("GET", "/openapi.json").json()["components"]["schemas"]
     job = person.converts(media.make("avi"))
-    [described] = [one for one in schema["result"]["anyOf"] if one["type"] == "object"]
+    assert {"$ref": "#/components/schemas/Result"} in schemas["Job"]["properties"]["result"]["anyOf"]
+    described = schemas["Result"]
     assert set(job["result"]) == set(described["properties"])
     assert job["result"]["notes"][0]["code"] in described["properties"]["notes"]["items"]["properties"]["code"]["enum"]
-    assert "reencode" in schema["options"]["properties"]
+    assert "reencode" in schemas["ConversionOptions"]["properties"]
     assert MP3(io.BytesIO(person.download(job["mp3_fid"]).content)).info.sample_rate == job["result"]["sample_rate"]

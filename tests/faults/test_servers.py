@@ -299,8 +299,10 @@ def test_an_nginx_that_is_killed_during_an_upload_leaves_no_chunks(person, fault
 def test_a_stopping_gateway_finishes_the_current_upload(person, faults, stack):
     upload = uploading(stack, person, 200)
     faults.touched.add("gateway")
-    stack.kill("gateway", signal.SIGTERM)
+    stopping = psutil.Process(stack.kill("gateway", signal.SIGTERM))
     assert upload.result(RECOVERY) == 202
+    # Until then its health port answers.
+    stopping.wait(RECOVERY)
     stack.wait_ready("gateway", RECOVERY)
 
 

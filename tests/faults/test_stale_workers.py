@@ -99,7 +99,7 @@ def test_a_converter_stopped_after_it_completed_leaves_the_mp3_of_the_next_run(
     rival("converter")
     assert person.waits_for(fid)["status"] == "completed"
     if heartbeat:
-        says(stack, "converter-2", fid, "The job was queued again since this message was sent")
+        says(stack, "converter-2", fid, "Ignored the message of an earlier run of the job")
     process.resume()
     # It publishes the notice of the first run, or cannot: then the message of the first run is redelivered.
     says(stack, "converter", fid, "Conversion complete!", "Attempt 1 failed")
