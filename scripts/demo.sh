@@ -68,6 +68,24 @@ run() {
     eval "$1" || die "This step failed: $1 ${ANSWER}"
 }
 
+# follow PATH SECONDS PROGRAM: prints the progress of a job or summary until it has completed; ANSWER is its last state.
+follow() {
+    local watch="curl -sS --fail-with-body \"\$GATEWAY/$1\" -H \"Authorization: Bearer \$TOKEN\"" state shown="" deadline=$((SECONDS + $2))
+    printf '$ %s\n' "$watch"
+    while [ "$SECONDS" -lt "$deadline" ]; do
+        ANSWER="$(eval "$watch")" || die "The status cannot be read: $ANSWER"
+        state="$(member status <<<"$ANSWER") $(member progress <<<"$ANSWER")"
+        [ "$shown" = "$state" ] || printf '%s %%\n' "$state"
+        shown="$state"
+        case "$state" in
+            completed*) return ;;
+            failed*) die "This failed: $(member error <<<"$ANSWER")" ;;
+        esac
+        sleep 0.3
+    done
+    die "This did not end within $2 seconds. Look at ./scripts/local.sh logs $3 --name demo."
+}
+
 # stack_variable NAME: the value of an environment variable of the stack.
 stack_variable() {
     python -c 'import json, sys; print(json.load(open(sys.argv[1]))["environment"][sys.argv[2]])' \
@@ -98,23 +116,8 @@ rm -f "$MP3"
     printf '%s\n' "$ANSWER"
     VIDEO_FID="$(member video_fid <<<"$ANSWER")"
 
-    watch='curl -sS --fail-with-body "$GATEWAY/jobs/$VIDEO_FID" -H "Authorization: Bearer $TOKEN"'
-    printf '\nVIDEO_FID=%s\n$ %s\n' "$VIDEO_FID" "$watch"
-    shown=""
-    deadline=$((SECONDS + 3600))
-    while :; do
-        JOB="$(eval "$watch")" || die "The job cannot be read: $JOB"
-        STATUS="$(member status <<<"$JOB")"
-        PROGRESS="$(member progress <<<"$JOB")"
-        [ "$shown" = "$STATUS $PROGRESS" ] || printf '%s %s %%\n' "$STATUS" "$PROGRESS"
-        shown="$STATUS $PROGRESS"
-        case "$STATUS" in
-            completed) break ;;
-            failed) die "The conversion failed: $(member error <<<"$JOB")" ;;
-        esac
-        [ "$SECONDS" -lt "$deadline" ] || die "The conversion did not end within an hour. Look at ./scripts/local.sh logs converter --name demo."
-        sleep 0.3
-    done
+    printf '\nVIDEO_FID=%s\n' "$VIDEO_FID"
+    follow 'jobs/$VIDEO_FID' 3600 converter
 
     printf '\nThe email that arrived:\n'
     LETTER="$(python -m scripts.demo_checks email "$MAILDIR" "$EMAIL")" || die "No email arrived. Look at ./scripts/local.sh logs notification --name demo."
@@ -134,18 +137,8 @@ if [ -n "$summary" ]; then
         run 'ANSWER="$(curl -sS --fail-with-body "$GATEWAY/summaries" -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d "{\"file_id\": \"$MP3_FID\"}")"'
         # shellcheck disable=SC2034  # the lines below read it by name
         SUMMARY="$(member _id <<<"$ANSWER")"
-        watch='curl -sS --fail-with-body "$GATEWAY/summaries/$SUMMARY" -H "Authorization: Bearer $TOKEN"'
-        printf '\nSUMMARY=%s\n$ %s\n' "$SUMMARY" "$watch"
-        deadline=$((SECONDS + 600))
-        while :; do
-            ANSWER="$(eval "$watch")" || die "The summary cannot be read: $ANSWER"
-            case "$(member status <<<"$ANSWER")" in
-                completed) break ;;
-                failed) die "There is no summary: $(member error <<<"$ANSWER")" ;;
-            esac
-            [ "$SECONDS" -lt "$deadline" ] || die "The summary did not end within ten minutes. Look at ./scripts/local.sh logs summary-worker --name demo."
-            sleep 0.3
-        done
+        printf '\nSUMMARY=%s\n' "$SUMMARY"
+        follow 'summaries/$SUMMARY' 600 summary-worker
         printf '%s\n' "$ANSWER"
         run 'curl -sS --fail-with-body "$GATEWAY/transcripts/$MP3_FID?format=srt" -H "Authorization: Bearer $TOKEN"'
     }

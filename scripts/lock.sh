@@ -9,7 +9,7 @@ ensure_uv
 
 compile() {
     "$UV" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-        --custom-compile-command ./scripts/lock.sh --override scripts/overrides.txt "${upgrade[@]}" "$@"
+        --custom-compile-command ./scripts/lock.sh --override overrides.txt "${upgrade[@]}" "$@"
 }
 
 upgrade=()

@@ -78,10 +78,7 @@ class Stack:
         return {info["name"]: info["pid"] for info in self._call("getAllProcessInfo") if info["pid"]}
 
     def kill(self, name: str, signal_number: int = signal.SIGKILL) -> int:
-        """Sends a signal to the program's process and returns its pid; the process manager starts it again.
-
-        SIGKILL ends its children too, as the end of a container does: a worker of gunicorn would answer for a while.
-        """
+        """Sends a signal to the program, which is started again; SIGKILL ends its children too, as in a container."""
         process = psutil.Process(self.pid(name))
         children = process.children(recursive=True) if signal_number == signal.SIGKILL else []
         process.send_signal(signal_number)

@@ -172,6 +172,18 @@ def test_a_component_is_added_and_removed(machine: Machine) -> None:
     assert "monitoring-configmap" not in machine.objects("ConfigMap")
 
 
+def test_an_object_that_a_controller_owns_is_not_deleted(machine: Machine) -> None:
+    machine.succeeds("deploy.sh", "--with", "monitoring")
+    state = machine.state
+    owned = state["objects"]["video2mp3/ConfigMap/monitoring-configmap"]["metadata"]
+    owned["ownerReferences"] = [{"kind": "ScaledObject", "name": "converter"}]
+    (machine.world / "state.json").write_text(json.dumps(state))
+
+    machine.succeeds("deploy.sh")
+
+    assert "monitoring-configmap" in machine.objects("ConfigMap")
+
+
 def test_images_are_pushed_to_a_registry_and_run_by_digest(machine: Machine) -> None:
     machine.succeeds("deploy.sh", "--registry", "registry.example.com/team")
 

@@ -183,9 +183,11 @@ class _Cluster:
             print(f"{item['kind']} {item['metadata']['name']!r} successfully rolled out")
 
     def _delete(self, names: list[str], options: list[str]) -> None:
-        kinds, *names = names
-        pairs = [(kinds, name) for name in names]
-        if not names:
+        kinds, *more = names
+        pairs = [(kinds, name) for name in more]
+        if "/" in kinds:
+            pairs = [(kind, name) for kind, _, name in (each.partition("/") for each in names)]
+        elif not more:
             pairs = [(item["kind"], item["metadata"]["name"]) for item in self._found(kinds, options)]
         for kind, name in pairs:
             key = self._key(kind, name)

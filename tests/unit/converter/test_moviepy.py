@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 
 def test_moviepys_ffmpeg_is_found_and_runs_beside_the_locked_pillow() -> None:
-    assert int(version("pillow").partition(".")[0]) >= 12, "scripts/overrides.txt"
+    assert int(version("pillow").partition(".")[0]) >= 12, "overrides.txt"
     # In a process of its own: others have imported moviepy already.
     program = (
         "import moviepy.config, subprocess; subprocess.run([moviepy.config.FFMPEG_BINARY, '-version'], check=True)"
