@@ -55,7 +55,7 @@ def test_a_taken_address_is_a_conflict_and_keeps_its_password(client: FlaskClien
     again = register(client, email, "another password")
 
     assert again.status_code == 409
-    assert "taken" in again.json["error"]
+    assert again.json["code"] == "account_exists"
     assert login(client, email, "another password").status_code == 401
     assert login(client, email).status_code == 200
 

@@ -12,7 +12,7 @@ from bson import ObjectId
 
 from common.domain.jobs import Status
 from common.domain.leases import LeaseLost
-from common.errors import TransientError
+from common.errors import Failure, TransientError
 from common.messaging.handler import Busy, HandedBack
 from common.messaging.message import InvalidMessage, Message
 from common.runtime.clock import now
@@ -237,7 +237,7 @@ def test_a_job_that_crashes_its_workers_fails(store, conversion):
     conversion(max_crashes=3).handle(message)
     job = store.jobs.get(message.video_fid)
     assert job.status is Status.FAILED
-    assert "unexpectedly" in job.error
+    assert job.error_code is Failure.CRASHED
 
 
 def test_a_worker_that_stops_releases_the_job_without_counting_the_attempt(store, conversion):

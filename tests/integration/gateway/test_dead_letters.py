@@ -97,7 +97,7 @@ def test_a_letter_can_be_dropped(command, failed, rabbit, taken):
 
 def test_a_letter_without_a_job_stays_until_it_is_dropped(command, rabbit, publisher, taken):
     publisher.publish_raw(dead_queue(rabbit.mp3_queue), b"nonsense", {REASON: "the message is not JSON"})
-    assert "drop it" in command("replay", "all").stdout
+    assert "remove it with drop" in command("replay", "all").stdout
     assert "nonsense" in command("list").stdout
     assert "dropped" in command("drop", "1").stdout
     assert taken(dead_queue(rabbit.mp3_queue)) is None

@@ -8,7 +8,7 @@ from bson import ObjectId
 from common.domain.job_repository import Jobs
 from common.domain.leases import LeaseLost
 from common.domain.summaries import Stage
-from common.errors import TransientError
+from common.errors import Failure, TransientError
 from common.messaging.handler import Busy, HandedBack
 from common.messaging.message import InvalidMessage, SummaryMessage
 from summary.provider.client import ProviderRefused
@@ -221,7 +221,7 @@ def test_a_refusal_of_the_model_fails_the_summary(worker, summaries, provider):
     asked = text_of(summaries, TEXT)
     provider.set_mode("decline")
     worker().handle(message(asked))
-    assert "declines" in summaries.get(asked.id).error
+    assert summaries.get(asked.id).error_code is Failure.PROVIDER_REFUSED
 
 
 def test_a_recording_without_words_says_so_and_keeps_its_empty_transcript(
@@ -329,7 +329,7 @@ def test_a_message_about_a_missing_summary_is_ignored_and_one_with_another_user_
 def test_after_the_last_attempt_the_summary_fails(worker, summaries):
     asked = text_of(summaries, TEXT)
     worker().give_up(message(asked), "after 5 attempts")
-    assert "did not answer" in summaries.get(asked.id).error
+    assert summaries.get(asked.id).error_code is Failure.PROVIDER_UNAVAILABLE
 
 
 def test_another_provider_of_transcripts_does_not_get_the_key_of_the_first(worker, recording, provider, summaries):
