@@ -154,7 +154,8 @@ class Recording:
             continues = merged.packets.count > part.packets.count and not _overlaps(merged)
             part, other = (merged, part) if continues else (part, merged)
             if other.copy is not None:
-                other.copy.unlink()
+                # It is absent if the MP3 could not be written.
+                other.copy.unlink(missing_ok=True)
         return [part]
 
     def _links(self, track: Track, stretches: Sequence[ogg.Stretch]) -> Iterator[Part]:
