@@ -223,6 +223,13 @@ def test_a_request_at_the_limits_is_served(stack):
     assert answer(stack.url("gateway"), sent).status == 401
 
 
+def test_a_refused_upload_does_not_break_the_next_request(person):
+    """nginx sends the next request on the same connection to gunicorn, and cannot repeat one with a body."""
+    for _ in range(60):
+        assert person.request("POST", "/upload", data=b"x" * 150_000).status_code == 415
+        assert patch(person, f"/files/{ObjectId()}", 0, b"x").status_code == 404
+
+
 def upload_begun(person: Person):
     """An upload of which half is sent."""
     sock = connect(person.url)

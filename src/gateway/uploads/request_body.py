@@ -13,10 +13,12 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
+from werkzeug.wsgi import ClosingIterator
 
 from common.errors import BadRequest, RequestTimeout
 
 _CHECK_INTERVAL = 0.5  # s
+_DISCARDED_AT_ONCE = 64 * 1024  # bytes
 
 
 class Deadlines:
@@ -132,6 +134,16 @@ class TimedBody(io.RawIOBase):
             raise self._error
         return data
 
+    def discard(self) -> None:
+        """Reads what the application left, after the response was sent.
+
+        gunicorn announces to nginx that it keeps the connection, and closes it if more than 64 KiB are left: nginx's
+        next request on it would fail. nginx closes the connection if it has not yet sent the whole body.
+        """
+        with contextlib.suppress(RequestTimeout, BadRequest):
+            while self.read(_DISCARDED_AT_ONCE):
+                pass
+
     def _receive(self, wanted: int) -> bytes:
         begun = time.monotonic()
         deadline = begun + self._time_left
@@ -166,14 +178,15 @@ class TimedBodies:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         sock = environ.get("gunicorn.socket")
-        if sock is not None:
-            body = environ["wsgi.input"]
-            chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
-            environ["wsgi.input"] = TimedBody(
-                body.read if chunked else SocketBody(sock, body).read,
-                None if chunked else int(environ.get("CONTENT_LENGTH") or 0),
-                minimum=self._minimum,
-                timeout=self._timeout,
-                until=lambda deadline: self._deadlines.until(sock, deadline),
-            )
-        return self._app(environ, start_response)
+        if sock is None:
+            return self._app(environ, start_response)
+        given = environ["wsgi.input"]
+        chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+        body = environ["wsgi.input"] = TimedBody(
+            given.read if chunked else SocketBody(sock, given).read,
+            None if chunked else int(environ.get("CONTENT_LENGTH") or 0),
+            minimum=self._minimum,
+            timeout=self._timeout,
+            until=lambda deadline: self._deadlines.until(sock, deadline),
+        )
+        return ClosingIterator(self._app(environ, start_response), body.discard)

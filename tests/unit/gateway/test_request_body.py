@@ -80,6 +80,16 @@ def sending(sock: socket.socket, data: bytes, every: float) -> Iterator[None]:
         thread.join(10)
 
 
+@contextlib.contextmanager
+def sending_once(sock: socket.socket, data: bytes) -> Iterator[None]:
+    """Sends the data while the block runs, which must read all of it."""
+    thread = threading.Thread(target=sock.sendall, args=(data,))
+    thread.start()
+    yield
+    thread.join(10)
+    assert not thread.is_alive()
+
+
 def test_a_complete_body_is_read_to_its_end(connection: Connection) -> None:
     connection.client.sendall(b"x" * 10_000 + b"the next request")
     body = connection.body
@@ -180,6 +190,19 @@ def test_a_slow_chunked_body_is_ended_too(connection: Connection) -> None:
     with sending(connection.client, b"1\r\nx\r\n", every=0.02), pytest.raises(RequestTimeout):
         while True:
             assert connection.body.read(100)
+
+
+@pytest.mark.parametrize("connection", [200_000, None], indirect=True)
+def test_what_the_application_left_is_read_after_the_response(connection: Connection) -> None:
+    """nginx reuses the connection: gunicorn finds the next request where it looks for it."""
+    size = 200_000
+    body = b"x" * size if "CONTENT_LENGTH" in connection.environ else b"%x\r\n%s\r\n0\r\n\r\n" % (size, b"x" * size)
+    with sending_once(connection.client, body + b"GET /next HTTP/1.1\r\nHost: x\r\n\r\n"):
+        response = TimedBodies(lambda *_: [b"refused"], **RATE)(connection.environ, lambda *_: lambda _: None)
+        assert list(response) == [b"refused"]
+        response.close()  # type: ignore[attr-defined]  # As gunicorn does after it has sent the response.
+        assert connection.parser.finish_body(max_bytes=1)
+        assert next(connection.parser).path == "/next"
 
 
 @pytest.mark.parametrize("connection", [0], indirect=True)
