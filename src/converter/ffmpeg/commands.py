@@ -16,8 +16,12 @@ SAMPLE_RATES = (44100, 48000)
 COVER_SIZE = 600
 # s. ffmpeg drops packets whose time stamps differ by more, 30 hours by default; `media.timeline` handles jumps.
 _NEVER = 2_000_000_000
-# Added to the time stamps of decoded frames, which are listed as durations and must not be negative; 265 days at least.
+# Added to time stamps that are listed as durations, which must not be negative: 21 hours with the finest clock, of MP3.
 STAMP_OFFSET = 1 << 40
+# A packet's duration is listed below this number: 4.7 s with the finest clock. Doubles count 2^27 packets exactly then.
+DURATION_LIMIT = 1 << 26
+# What ffmpeg would change, it gets in another field: it raises time stamps that are below an earlier one.
+_PACKET_TIMES = f"setts=ts=N*{DURATION_LIMIT}+clip(DURATION\\,0\\,{DURATION_LIMIT - 1}):duration=DTS+{STAMP_OFFSET}"
 # EBU R 128 (2023): -23 LUFS, true peaks of at most -1 dBTP. The range (LRA) is the largest that the filter accepts, so
 # that it is never a reason to compress: https://ffmpeg.org/ffmpeg-filters.html#loudnorm
 _LOUDNESS = "loudnorm=I=-23:TP=-1:LRA=50"
@@ -69,10 +73,14 @@ def listing(source: Source) -> list[str]:
 
 
 def packets(source: Source, stream: int) -> list[str]:
-    """Lists the packets of a track on stdout (`converter.media.packets`), without decoding."""
+    """Lists the packets of a track on stdout (`converter.media.packets`), without decoding.
+
+    The duration of a packet is its time stamp plus `STAMP_OFFSET`; its time stamp is its number times `DURATION_LIMIT`
+    plus its duration.
+    """
     return [
         *_ffmpeg("warning", source, own_clock=True),
-        *("-map", f"0:{stream}", "-c", "copy"),
+        *("-map", f"0:{stream}", "-c", "copy", "-bsf:a", _PACKET_TIMES),
         *("-f", "framecrc", "pipe:1"),
     ]
 
@@ -85,7 +93,8 @@ def copying(source: Source, stream: int, name: str, tags: Mapping[str, str]) -> 
     """
     return [
         *_ffmpeg("warning", source, own_clock=True),
-        *("-map", f"0:{stream}", "-c", "copy", "-map_metadata", "-1", "-map_chapters", "-1", *_metadata(tags)),
+        *("-map", f"0:{stream}", "-c", "copy", "-bsf:a", _PACKET_TIMES),
+        *("-map_metadata", "-1", "-map_chapters", "-1", *_metadata(tags)),
         *("-f", "tee", "-y", f"[f=mp3:id3v2_version=3:onfail=ignore]{name}|[f=framecrc:flush_packets=0]pipe\\:1"),
     ]
 

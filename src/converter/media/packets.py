@@ -2,13 +2,14 @@
 
 https://ffmpeg.org/ffmpeg-formats.html#framecrc: a line for each packet has the number of its stream, its two time
 stamps, duration and size, a checksum of its data, its flags if they are unusual, and a name, a size and a checksum for
-each of its side data. A line before them gives the unit of the times.
+each of its side data. A line before them gives the unit of the times. `commands.packets` says where it puts the times.
 """
 
 import re
 import struct
 import zlib
 
+from converter.ffmpeg.commands import DURATION_LIMIT, STAMP_OFFSET
 from converter.media.timeline import Silence, Timeline
 
 # ffmpeg's message when a demuxer fails in the middle of a file; its exit code is 0 nevertheless.
@@ -60,8 +61,9 @@ class Packets:
             return False
         fields = line.split(",", 6)
         try:
-            stamp = None if "NOPTS" in fields[2] else int(fields[2]) * self.tick
-            duration = int(fields[3]) * self.tick
+            duration = int(fields[1]) % DURATION_LIMIT * self.tick
+            # The smallest number stands for a missing time stamp.
+            stamp = (int(fields[3]) - STAMP_OFFSET) * self.tick if int(fields[3]) >= 0 else None
         except (ValueError, IndexError):
             self._refuse(f"unknown line: {line[:100]!r}")
             return False

@@ -5,6 +5,7 @@ import zlib
 
 import pytest
 
+from converter.ffmpeg.commands import STAMP_OFFSET
 from converter.media.packets import Packets
 
 HEAD = ["#software: Lavf63.1.102", "#tb 0: 1/1000", "#media_type 0: audio", "#codec_id 0: mp3"]
@@ -13,7 +14,7 @@ REST = "384, 0xeed6990d"
 
 def line(start: int, duration: int = 24, more: str = "") -> str:
     """A packet's, times in milliseconds."""
-    return f"0, {start:10}, {start:10}, {duration:8}, {REST}{more}"
+    return f"0, {duration:10}, {duration:10}, {start + STAMP_OFFSET:8}, {REST}{more}"
 
 
 def trim(skip: int, discard: int) -> str:
