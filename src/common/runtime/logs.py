@@ -15,41 +15,24 @@ from common.runtime.clock import iso
 _T = TypeVar("_T")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_job: ContextVar[str] = ContextVar("job", default="-")
-_request: ContextVar[str | None] = ContextVar("request", default=None)
+# The id of the job or the summary that this thread works on, and that of the request that caused it.
+JOB: ContextVar[str] = ContextVar("job", default="-")
+REQUEST: ContextVar[str | None] = ContextVar("request", default=None)
 
 
 @contextmanager
-def bound(job: str) -> Iterator[None]:
-    """Marks each line that this thread logs inside the block with the job's id."""
-    with _set(_job, job):
-        yield
-
-
-@contextmanager
-def bound_to_request(request: str | None) -> Iterator[None]:
-    """Marks each line that this thread logs inside the block with the id of the request that caused it, if any."""
-    with _set(_request, request):
-        yield
-
-
-def is_request_id(text: str) -> bool:
-    """Whether a client's text is accepted as a request id, which goes into log lines and headers."""
-    return _REQUEST_ID.fullmatch(text) is not None
-
-
-def current_request() -> str | None:
-    """The id of the request that this thread works for."""
-    return _request.get()
-
-
-@contextmanager
-def _set(variable: ContextVar[_T], value: _T) -> Iterator[None]:
+def bound(variable: ContextVar[_T], value: _T) -> Iterator[None]:
+    """Marks each line that this thread logs inside the block with the JOB or the REQUEST."""
     token = variable.set(value)
     try:
         yield
     finally:
         variable.reset(token)
+
+
+def is_request_id(text: str) -> bool:
+    """Whether a client's text is accepted as a request id, which goes into log lines and headers."""
+    return _REQUEST_ID.fullmatch(text) is not None
 
 
 def one_line(text: str) -> str:
@@ -61,8 +44,8 @@ def one_line(text: str) -> str:
 
 class _ContextFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
-        record.job = _job.get()
-        record.request = _request.get()
+        record.job = JOB.get()
+        record.request = REQUEST.get()
         return True
 
 
