@@ -16,9 +16,8 @@ from common.messaging.publisher import Publisher
 from common.messaging.retries import RetryPolicy
 from common.messaging.settlement import Settlement
 from common.messaging.topology import Consumption
-from common.runtime import checkpoints, logs
+from common.runtime import checkpoints, health, logs
 from common.runtime.dependencies import Check, Dependencies
-from common.runtime.health import HealthServer, Heartbeat, listen
 from common.runtime.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -61,7 +60,7 @@ class Worker:
             checkpoints.stop_process_at(settings.stop_at)
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
-        heartbeat = Heartbeat(settings.health_stale_after)
+        heartbeat = health.Heartbeat(settings.health_stale_after)
         settlement = Settlement(
             settings, self._consumption, publisher=self.publisher, handler=handler, read=read, retries=self._retries
         )
@@ -74,7 +73,8 @@ class Worker:
             probe_every=settings.dead_letter_probe,
         )
         dependencies = Dependencies({"rabbitmq": self._connection.check, **checks})
-        with HealthServer(listen(settings.health_host, settings.health_port), dependencies, heartbeat.alive):
+        with health.listen(settings.health_host, settings.health_port) as listener:
+            health.serve(listener, dependencies, heartbeat.alive)
             consumer.run()
         log.info("Stopped")
         return 0
