@@ -42,22 +42,12 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-class _ContextFilter(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.job = JOB.get()
-        record.request = REQUEST.get()
-        return True
-
-
 class _TextFormatter(logging.Formatter):
     """`2026-01-31T12:00:00.000Z INFO [job] converter.conversion: Converting video to MP3... request=4f1c`"""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = (
-            f"{_timestamp(record)} {record.levelname} [{getattr(record, 'job', '-')}] {record.name}: "
-            f"{one_line(record.getMessage())}"
-        )
-        if request := getattr(record, "request", None):
+        line = f"{_timestamp(record)} {record.levelname} [{JOB.get()}] {record.name}: {one_line(record.getMessage())}"
+        if request := REQUEST.get():
             line += f" request={request}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
@@ -67,8 +57,8 @@ class _JsonFormatter(logging.Formatter):
         event = {
             "time": _timestamp(record),
             "level": record.levelname,
-            "job": getattr(record, "job", "-"),
-            "request": getattr(record, "request", None),
+            "job": JOB.get(),
+            "request": REQUEST.get(),
             "logger": record.name,
             "message": record.getMessage(),
         }
@@ -87,15 +77,9 @@ def configuration(level: str, form: str) -> dict[str, object]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"context": {"()": _ContextFilter}},
         "formatters": {"line": {"()": formatter}},
         "handlers": {
-            "out": {
-                "class": "logging.StreamHandler",
-                "stream": "ext://sys.stdout",
-                "formatter": "line",
-                "filters": ["context"],
-            }
+            "out": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"},
         },
         "root": {"level": level, "handlers": ["out"]},
         "loggers": {
