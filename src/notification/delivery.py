@@ -17,8 +17,6 @@ from notification.mailer import Mailer
 
 log = logging.getLogger(__name__)
 
-_HELD = "another worker is sending the email, or the job was queued again or deleted"
-
 
 @dataclass
 class _Reservation:
@@ -61,8 +59,7 @@ class Delivery:
             log.info("%s", "Already notified" if job.notified else f"No email is due: the job is {job.status}")
             return
         checkpoint(Point.NOTIFICATION_READ)
-        reservation = _Reservation(job, self._lease_end())
-        self._reserve(reservation, reservation.until)
+        reservation = _Reservation(job, self._reserve(job))
         checkpoint(Point.NOTIFICATION_RESERVED)
         try:
             self._send(reservation)
@@ -103,18 +100,16 @@ class Delivery:
     def _renew(self, reservation: _Reservation) -> None:
         """Called when the mail server is ready for the email: this worker may have been stopped since it reserved."""
         checkpoint(Point.NOTIFICATION_CONNECTED)
-        until = self._lease_end()
-        self._reserve(reservation, until, renewing=reservation.until)
-        reservation.until = until
+        reservation.until = self._reserve(reservation.job, renewing=reservation.until)
 
-    def _reserve(self, reservation: _Reservation, until: datetime, renewing: datetime | None = None) -> None:
+    def _reserve(self, job: Job, renewing: datetime | None = None) -> datetime:
+        """Returns the end of the reservation; raises Busy if another worker has the email, or the job has changed."""
+        until = now() + timedelta(seconds=self._lease)
         # Twice the delay, because other messages may be before this one in the queue.
         retry_by = until + timedelta(seconds=2 * self._longest_delay)
-        if not self._jobs.reserve_email(reservation.job, until, renewing=renewing, retry_by=retry_by):
-            raise Busy(_HELD)
-
-    def _lease_end(self) -> datetime:
-        return now() + timedelta(seconds=self._lease)
+        if not self._jobs.reserve_email(job, until, renewing=renewing, retry_by=retry_by):
+            raise Busy("another worker is sending the email, or the job was queued again or deleted")
+        return until
 
     def _release(self, reservation: _Reservation) -> None:
         checkpoint(Point.NOTIFICATION_BEFORE_RELEASE)
