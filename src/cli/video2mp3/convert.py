@@ -29,15 +29,12 @@ def without_suffix(name: str) -> str:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result for one video."""
-
     video: Path
     mp3: Path | None = None
     job: dict[str, Any] | None = None
     error: CliError | None = None
 
     def public(self) -> dict[str, Any]:
-        """For --json."""
         return {
             "video": str(self.video),
             "mp3": str(self.mp3) if self.mp3 else None,
@@ -64,8 +61,6 @@ def videos(paths: Iterable[Path]) -> list[Path]:
 
 
 class Converter:
-    """Converts videos with the same options."""
-
     def __init__(self, api: Api, options: Mapping[str, str], output: Path | None, *, wait: bool = True) -> None:
         self._api = api
         self._options = options
