@@ -12,7 +12,6 @@ from converter.workspace import clear_leftovers
 
 
 def main() -> int:
-    """Converts until SIGTERM; returns the exit code."""
     settings = load_settings(ConverterSettings)
     worker = Worker(settings, settings.video_queue)
     # The first call starts ffmpeg once, which should not happen in the middle of the first job.

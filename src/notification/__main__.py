@@ -13,7 +13,6 @@ from notification.settings import NotificationSettings
 
 
 def main() -> int:
-    """Sends emails until SIGTERM; returns the exit code."""
     settings = load_settings(NotificationSettings)
     worker = Worker(settings, settings.mp3_queue, settings.mail_retries)
     with mongo.connect(settings) as client:

@@ -13,7 +13,6 @@ from summary.worker.summarising import Summarising
 
 
 def main() -> int:
-    """Makes summaries until SIGTERM; returns the exit code."""
     settings = load_settings(SummarySettings)
     worker = Worker(settings, settings.summary_queue or "")
     with mongo.connect(settings) as client:

@@ -30,8 +30,6 @@ _INCONCLUSIVE = {Outcome.BUSY, Outcome.RETRIED, Outcome.REQUEUED, Outcome.PAUSED
 
 
 class Consumer:
-    """Settles a queue's messages, one at a time, until `stop` is set."""
-
     def __init__(
         self,
         queue: str,

@@ -83,8 +83,6 @@ class SummaryMessage(Envelope):
 
 @dataclass(frozen=True)
 class Received:
-    """A delivered message."""
-
     body: bytes
     attempt: int = 0
     """How many earlier attempts ended with a transient failure."""
@@ -104,13 +102,14 @@ class Received:
     def read(cls, properties: BasicProperties, body: bytes, *, probing: bool) -> "Received":
         headers = properties.headers
         uncounted = count_of(headers, DELIVERY_COUNT)
+        request = (headers or {}).get(REQUEST)
         return cls(
             body,
             attempt=count_of(headers, ATTEMPT),
             errors=count_of(headers, ERRORS),
             deliveries=count_of(headers, DELIVERIES) + uncounted,
             uncounted=uncounted,
-            request=request_of(headers),
+            request=request if isinstance(request, str) and is_request_id(request) else None,
             run=run_of(headers),
             probing=probing,
         )
@@ -156,12 +155,6 @@ def run_of(headers: Headers) -> int | None:
     """The run of the job or summary; None if the header is missing or invalid."""
     value = (headers or {}).get(RUN)
     return value if isinstance(value, int) and value >= 0 else None
-
-
-def request_of(headers: Headers) -> str | None:
-    """The id of the request that caused the message; None if the header is missing or invalid."""
-    value = (headers or {}).get(REQUEST)
-    return value if isinstance(value, str) and is_request_id(value) else None
 
 
 def _object_id(fields: Mapping[str, Any], name: str) -> ObjectId:

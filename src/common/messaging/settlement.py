@@ -54,8 +54,6 @@ class Outcome(StrEnum):
 
 
 class Settlement(Generic[M]):
-    """Settles the messages of one queue with its handler."""
-
     def __init__(
         self,
         settings: RabbitSettings,
