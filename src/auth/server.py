@@ -4,7 +4,6 @@ from flask import Flask
 
 from auth import routes
 from auth.accounts import Accounts
-from auth.database import Database
 from auth.passwords import Passwords, too_many
 from auth.settings import AuthSettings
 from auth.tokens import Tokens
@@ -21,11 +20,11 @@ def create_app(settings: AuthSettings) -> Flask:
     """Returns the application, which connects to nothing before a request needs it."""
     app = http.create_app("auth")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-    database = Database(app, settings)
+    users = Users(app, settings)
     passwords = Passwords(settings.hash_concurrency, settings.hash_wait)
     tokens = Tokens(settings.jwt_secret, settings.token_lifetime, settings.admin_emails)
-    accounts = Accounts(Users(database), passwords, tokens, reserved=settings.admin_emails)
-    health.install(app, {"mysql": database.check})
+    accounts = Accounts(users, passwords, tokens, reserved=settings.admin_emails)
+    health.install(app, {"mysql": users.check})
     logins = ConcurrencyLimiter(settings.logins_at_once, too_many)
     app.register_blueprint(routes.blueprint(accounts, tokens, logins))
     return app

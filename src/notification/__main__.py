@@ -1,5 +1,33 @@
-"""`python -m notification`."""
+"""`python -m notification`: connects the settings, MongoDB, the mail server and the handler of the queue `mp3`."""
 
-from notification.consumer import main
+from common.domain.download_links import DownloadLinks
+from common.domain.job_repository import Jobs
+from common.domain.summaries import Summaries
+from common.runtime.settings import load_settings
+from common.runtime.worker import Worker
+from common.storage import mongo
+from notification.delivery import Delivery
+from notification.emails import Emails
+from notification.mailer import Mailer
+from notification.settings import NotificationSettings
 
-raise SystemExit(main())
+
+def main() -> int:
+    settings = load_settings(NotificationSettings)
+    worker = Worker(settings, settings.mp3_queue, settings.mail_retries)
+    with mongo.connect(settings) as client:
+        db = client[mongo.VIDEOS]
+        delivery = Delivery(
+            Jobs(db),
+            Summaries(db),
+            Emails(settings.sender, DownloadLinks(settings), settings.public_url),
+            Mailer(settings),
+            lease=settings.send_lease,
+            longest_delay=settings.mail_retry_delays[-1],
+        )
+        # The mail server is not checked: many limit the number of connections.
+        return worker.run(delivery, {"mongodb": mongo.ping(client)})
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

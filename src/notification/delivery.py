@@ -17,8 +17,6 @@ from notification.mailer import Mailer
 
 log = logging.getLogger(__name__)
 
-_HELD = "another worker is sending the email, or the job was queued again or deleted"
-
 
 @dataclass
 class _Reservation:
@@ -28,30 +26,23 @@ class _Reservation:
     until: datetime
 
 
+@dataclass(frozen=True)
 class Delivery:
-    """Handles the messages of the queue `mp3`."""
+    """Handles the messages of the queue `mp3`.
 
-    def __init__(
-        self,
-        jobs: Jobs,
-        summaries: Summaries,
-        emails: Emails,
-        mailer: Mailer,
-        *,
-        lease: float,
-        longest_delay: float = 0.0,
-    ) -> None:
-        """A reservation lasts `lease` s; a message waits up to `longest_delay` s for its next attempt."""
-        self._longest_delay = longest_delay
-        self._jobs = jobs
-        self._summaries = summaries
-        self._emails = emails
-        self._mailer = mailer
-        self._lease = lease
+    A reservation lasts `lease` s; a message waits up to `longest_delay` s for its next attempt.
+    """
+
+    jobs: Jobs
+    summaries: Summaries
+    emails: Emails
+    mailer: Mailer
+    lease: float
+    longest_delay: float = 0.0
 
     def handle(self, message: Message) -> None:
         """Sends the email, unless it was sent or the job has not ended."""
-        job = self._jobs.get(message.video_fid)
+        job = self.jobs.get(message.video_fid)
         if job is None or job.username != message.username:
             raise InvalidMessage("no job has this video_fid and username")
         if message.outdated(job.run):
@@ -61,8 +52,7 @@ class Delivery:
             log.info("%s", "Already notified" if job.notified else f"No email is due: the job is {job.status}")
             return
         checkpoint(Point.NOTIFICATION_READ)
-        reservation = _Reservation(job, self._lease_end())
-        self._reserve(reservation, reservation.until)
+        reservation = _Reservation(job, self._reserve(job))
         checkpoint(Point.NOTIFICATION_RESERVED)
         try:
             self._send(reservation)
@@ -73,28 +63,28 @@ class Delivery:
     def give_up(self, message: Message, reason: str) -> None:
         """Records that the owner cannot be notified; the dead letter has the reason, and can be replayed."""
         log.error("The owner of %s was not notified: %s", message.video_fid, reason)
-        job = self._jobs.get(message.video_fid)
+        job = self.jobs.get(message.video_fid)
         if job is not None and job.username == message.username and not message.outdated(job.run):
             checkpoint(Point.NOTIFICATION_BEFORE_GIVE_UP)
-            self._jobs.confirm(job, undeliverable=True)
+            self.jobs.confirm(job, undeliverable=True)
 
     def _send(self, reservation: _Reservation) -> None:
         job = reservation.job
-        email = self._emails.compose(job, self._about(job))
+        email = self.emails.compose(job, self._about(job))
         log.info("Sending email to: %s", job.username)
-        self._mailer.send(email, before=lambda: self._renew(reservation))
+        self.mailer.send(email, before=lambda: self._renew(reservation))
         checkpoint(Point.NOTIFICATION_SENT)
         log.info("Email sent successfully!")
         # A crash or a long stop after the mail server's acceptance and before this update causes a second email, with
         # the same Message-ID: the mail server and MongoDB have no transaction in common.
-        self._jobs.confirm(job, notified=True, notice_sent=True)
+        self.jobs.confirm(job, notified=True, notice_sent=True)
 
     def _about(self, job: Job) -> str:
         """The first sentence of the summary, if it exists already: the email does not wait for it."""
         if job.mp3_fid is None:
             return ""
         try:
-            found = self._summaries.of_mp3(job.mp3_fid)
+            found = self.summaries.of_mp3(job.mp3_fid)
         except TransientError as error:
             log.warning("The email goes without a summary: %s", error)
             return ""
@@ -103,22 +93,20 @@ class Delivery:
     def _renew(self, reservation: _Reservation) -> None:
         """Called when the mail server is ready for the email: this worker may have been stopped since it reserved."""
         checkpoint(Point.NOTIFICATION_CONNECTED)
-        until = self._lease_end()
-        self._reserve(reservation, until, renewing=reservation.until)
-        reservation.until = until
+        reservation.until = self._reserve(reservation.job, renewing=reservation.until)
 
-    def _reserve(self, reservation: _Reservation, until: datetime, renewing: datetime | None = None) -> None:
+    def _reserve(self, job: Job, renewing: datetime | None = None) -> datetime:
+        """Returns the end of the reservation; raises Busy if another worker has the email, or the job has changed."""
+        until = now() + timedelta(seconds=self.lease)
         # Twice the delay, because other messages may be before this one in the queue.
-        retry_by = until + timedelta(seconds=2 * self._longest_delay)
-        if not self._jobs.reserve_email(reservation.job, until, renewing=renewing, retry_by=retry_by):
-            raise Busy(_HELD)
-
-    def _lease_end(self) -> datetime:
-        return now() + timedelta(seconds=self._lease)
+        retry_by = until + timedelta(seconds=2 * self.longest_delay)
+        if not self.jobs.reserve_email(job, until, renewing=renewing, retry_by=retry_by):
+            raise Busy("another worker is sending the email, or the job was queued again or deleted")
+        return until
 
     def _release(self, reservation: _Reservation) -> None:
         checkpoint(Point.NOTIFICATION_BEFORE_RELEASE)
         try:
-            self._jobs.release_email(reservation.job, reservation.until)
+            self.jobs.release_email(reservation.job, reservation.until)
         except TransientError as error:
             log.warning("The reservation was not released and will expire: %s", error)

@@ -5,6 +5,7 @@ them: no connection, TLS, a refused password or sender, an exhausted sending quo
 """
 
 import contextlib
+import functools
 import re
 import smtplib
 import ssl
@@ -66,13 +67,9 @@ class Mailer:
     def _connect(self) -> smtplib.SMTP:
         settings = self._settings
         context = ssl.create_default_context(cafile=settings.smtp_ca_file)
-        server: smtplib.SMTP
-        if settings.smtp_security == "tls":
-            server = smtplib.SMTP_SSL(
-                settings.smtp_host, settings.smtp_port, timeout=settings.smtp_timeout, context=context
-            )
-        else:
-            server = smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=settings.smtp_timeout)
+        tls = functools.partial(smtplib.SMTP_SSL, context=context)
+        connect = tls if settings.smtp_security == "tls" else smtplib.SMTP
+        server = connect(settings.smtp_host, settings.smtp_port, timeout=settings.smtp_timeout)
         try:
             if settings.smtp_security == "starttls":
                 server.starttls(context=context)

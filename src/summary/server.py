@@ -17,7 +17,7 @@ from common.messaging.connection import BrokerConnection
 from common.messaging.publisher import Publisher
 from common.runtime import health
 from common.storage import mongo
-from summary.api import routes, transcript_routes
+from summary.api import routes
 from summary.api.summary_requests import SummaryRequests
 from summary.provider.client import Provider
 from summary.settings import SummarySettings
@@ -43,9 +43,7 @@ def create_app(settings: SummarySettings) -> Flask:
     jobs = Jobs(db)
     outbox = Outbox(settings, jobs, summaries, Publisher(connection))
     requests = SummaryRequests(settings, jobs, summaries, Provider(settings), outbox)
-    identity = Identity(login)
-    app.register_blueprint(routes.blueprint(identity, requests))
-    app.register_blueprint(transcript_routes.blueprint(identity, jobs, transcripts))
+    app.register_blueprint(routes.blueprint(Identity(login), requests, transcripts))
     threading.Thread(target=_create_indexes, args=(summaries, transcripts), name="indexes", daemon=True).start()
     return app
 

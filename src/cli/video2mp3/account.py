@@ -17,8 +17,6 @@ DEFAULT_SERVER = "http://video2mp3.com"
 
 @dataclass(frozen=True)
 class Account:
-    """The user who is signed in, and the server."""
-
     server: str
     email: str
     token: str
@@ -29,17 +27,12 @@ def path() -> Path:
     return (Path(folder) if folder else user_config_path("video2mp3")) / "account.json"
 
 
-def load() -> Account | None:
-    """Returns the account that `login` saved; None if there is none or the file cannot be read."""
-    try:
-        return Account(**json.loads(path().read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
 def required(server: str | None) -> Account:
     """Returns the account for the server, by default the one signed in to; raises NotSignedIn."""
-    account = load()
+    try:
+        account = Account(**json.loads(path().read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        account = None
     if account is None or (server is not None and server.rstrip("/") != account.server):
         host, option = (f" to {urlsplit(server).netloc or server}", f" --server {server}") if server else ("", "")
         raise NotSignedIn(f"You are not signed in{host}. Run: video2mp3{option} login", "not_signed_in")

@@ -51,8 +51,6 @@ def register(server: str, email: str, password: str) -> None:
 
 
 class Api:
-    """The routes for a user who is signed in."""
-
     def __init__(self, account: Account) -> None:
         self._server = account.server
         self._headers = {"Authorization": f"Bearer {account.token}", "Accept": "application/json"}

@@ -29,15 +29,12 @@ def without_suffix(name: str) -> str:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result for one video."""
-
     video: Path
     mp3: Path | None = None
     job: dict[str, Any] | None = None
     error: CliError | None = None
 
     def public(self) -> dict[str, Any]:
-        """For --json."""
         return {
             "video": str(self.video),
             "mp3": str(self.mp3) if self.mp3 else None,
@@ -63,14 +60,12 @@ def videos(paths: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
+@dataclass(frozen=True)
 class Converter:
-    """Converts videos with the same options."""
-
-    def __init__(self, api: Api, options: Mapping[str, str], output: Path | None, *, wait: bool = True) -> None:
-        self._api = api
-        self._options = options
-        self._output = output
-        self._wait = wait
+    api: Api
+    options: Mapping[str, str]
+    output: Path | None
+    wait: bool
 
     def all(self, files: list[Path], parallel: int, console: Console) -> list[Outcome]:
         """Converts `parallel` files at a time; the outcomes are in the order of the files."""
@@ -90,7 +85,7 @@ class Converter:
 
     def _targets(self, files: list[Path]) -> list[Path]:
         """The path of each MP3: talk.mp3, or talk.mkv.mp3 if talk.mp4 is converted too."""
-        plain = [(self._output or video.parent) / f"{without_suffix(video.name)}.mp3" for video in files]
+        plain = [(self.output or video.parent) / f"{without_suffix(video.name)}.mp3" for video in files]
         counted = Counter(plain)
         return [
             target if counted[target] == 1 else target.with_name(f"{video.name}.mp3")
@@ -113,16 +108,16 @@ class Converter:
         def sent(count: int) -> None:
             progress.update(task, completed=100 * count / size, state="uploading")
 
-        fid = self._api.upload(video, self._options, sent)
-        if not self._wait:
-            return Outcome(video, job=self._api.job(fid))
+        fid = self.api.upload(video, self.options, sent)
+        if not self.wait:
+            return Outcome(video, job=self.api.job(fid))
 
         def converted(job: dict[str, Any]) -> None:
             progress.update(task, completed=100 + job["progress"], state=job["status"])
 
-        job = self._api.wait(fid, converted)
+        job = self.api.wait(fid, converted)
         if job["status"] != "completed":
             return Outcome(video, job=job, error=ConversionFailed(str(job["error"]), job.get("error_code") or "failed"))
         target.parent.mkdir(parents=True, exist_ok=True)
-        self._api.download(job["mp3_fid"], target)
+        self.api.download(job["mp3_fid"], target)
         return Outcome(video, target, job)

@@ -1,4 +1,4 @@
-"""The errors of the commands. Each class has its own exit code, for scripts."""
+"""The errors of the commands. Each class has its own exit code, for scripts: see `video2mp3 --help`."""
 
 
 class CliError(Exception):
@@ -12,30 +12,20 @@ class CliError(Exception):
 
 
 class NotSignedIn(CliError):
-    """Raised when there is no token, or it has expired."""
-
     exit_code = 3
 
 
 class Unreachable(CliError):
-    """Raised when the server does not answer or is unavailable."""
-
     exit_code = 4
 
 
 class Refused(CliError):
-    """Raised when the server rejects a request."""
-
     exit_code = 5
 
 
 class ConversionFailed(CliError):
-    """Raised when a video cannot be converted; message and code are those of the job."""
-
     exit_code = 6
 
 
 class SummaryFailed(CliError):
-    """Raised when a recording cannot be summarised; message and code are those of the summary."""
-
     exit_code = 7

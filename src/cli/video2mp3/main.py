@@ -9,11 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from video2mp3 import account
+from video2mp3 import account, api
 from video2mp3.account import Account
 from video2mp3.api import Api
-from video2mp3.api import login as ask_for_token
-from video2mp3.api import register as create_account
 from video2mp3.convert import Converter, videos, without_suffix
 from video2mp3.display import console, emit, plain, result, status
 from video2mp3.errors import CliError
@@ -84,8 +82,8 @@ def login(
     """Sign in. The token is valid for a day and stored in a file that only you can read."""
     server = _Choice.server or account.DEFAULT_SERVER
     if register:
-        create_account(server, email, password)
-    account.save(Account(server, email, ask_for_token(server, email, password)))
+        api.register(server, email, password)
+    account.save(Account(server, email, api.login(server, email, password)))
     console.print(f"Signed in to {server} as {email}.", markup=False)
 
 
@@ -184,23 +182,23 @@ def download(
     as_json: AsJson = False,
 ) -> None:
     """Download the MP3 of a job."""
-    api = _api()
-    job = api.job(fid)
+    server = _api()
+    job = server.job(fid)
     if job["mp3_fid"] is None:
         raise CliError(f"The job has no MP3. Its status is: {status(job)}.", "no_mp3")
     output.mkdir(parents=True, exist_ok=True)
     name = plain(job["filename"]).rpartition("/")[2].replace("\\", "_")
     target = output / f"{without_suffix(name) or 'audio'}.mp3"
-    api.download(job["mp3_fid"], target)
+    server.download(job["mp3_fid"], target)
     emit(json.dumps({"mp3": str(target), "job": job}, ensure_ascii=False) if as_json else target)
 
 
 @app.command()
 def delete(fids: Fids, as_json: AsJson = False) -> None:
     """Delete jobs with their videos and MP3s."""
-    api = _api()
+    server = _api()
     for fid in fids:
-        api.delete(fid)
+        server.delete(fid)
     if as_json:
         emit(json.dumps({"deleted": fids}))
 
@@ -216,7 +214,3 @@ def run() -> None:
 
 def _api() -> Api:
     return Api(account.required(_Choice.server))
-
-
-if __name__ == "__main__":
-    run()

@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from common.errors import NotFound, PermanentError, RejectedError, TransientError, Unauthorized, Unavailable
 from common.runtime import metrics
-from common.runtime.logs import bound_to_request, is_request_id, one_line
+from common.runtime.logs import REQUEST, bound, is_request_id, one_line
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ def _begin() -> None:
     g.request_id = given if is_request_id(given) else uuid4().hex
     g.started = time.monotonic()
     g.logged = ExitStack()
-    g.logged.enter_context(bound_to_request(g.request_id))
+    g.logged.enter_context(bound(REQUEST, g.request_id))
 
 
 def _finish(response: Response) -> Response:

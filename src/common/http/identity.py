@@ -8,7 +8,7 @@ from requests.adapters import HTTPAdapter
 
 from common.errors import Unauthorized, Unavailable
 from common.http.app import LOG_IN_AGAIN, bearer_token
-from common.runtime.logs import current_request
+from common.runtime import logs
 from common.runtime.settings import LoginServiceSettings
 
 # As many idle connections as a gunicorn worker has threads.
@@ -74,7 +74,7 @@ class LoginService:
     def _send(
         self, method: str, path: str, data: bytes | None, headers: dict[str, str] | None, *, repeatable: bool
     ) -> requests.Response:
-        traced = {"X-Request-ID": current_request(), **(headers or {})}
+        traced = {"X-Request-ID": logs.REQUEST.get(), **(headers or {})}
         for last in (False, True):
             try:
                 return self._session.request(

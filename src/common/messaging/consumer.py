@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Generic, TypeVar
+from typing import Any
 
 from pika import BasicProperties
 from pika.adapters.blocking_connection import BlockingChannel
@@ -18,28 +18,24 @@ from pika.spec import Basic
 
 from common.messaging.connection import BrokerConnection, BrokerUnavailable
 from common.messaging.handler import HandedBack
-from common.messaging.message import Envelope, Received
+from common.messaging.message import Received
 from common.messaging.settlement import Outcome, Settlement
 from common.runtime import metrics
 from common.runtime.health import Heartbeat
 
 log = logging.getLogger(__name__)
 
-M = TypeVar("M", bound=Envelope)
-
 # These outcomes of a probe do not show whether other messages would succeed.
 _INCONCLUSIVE = {Outcome.BUSY, Outcome.RETRIED, Outcome.REQUEUED, Outcome.PAUSED}
 
 
-class Consumer(Generic[M]):
-    """Settles a queue's messages, one at a time, until `stop` is set."""
-
+class Consumer:
     def __init__(
         self,
         queue: str,
         *,
         connection: BrokerConnection,
-        settlement: Settlement[M],
+        settlement: Settlement[Any],
         heartbeat: Heartbeat,
         stop: threading.Event,
         probe_every: float,

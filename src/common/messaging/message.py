@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from bson import ObjectId
 from pika import BasicProperties
@@ -32,25 +32,17 @@ class InvalidMessage(PermanentError):
     """The message violates the contract, or names something that does not exist."""
 
 
-class Envelope(Protocol):
-    """What all messages have in common."""
-
-    @property
-    def subject(self) -> ObjectId:
-        """The id of the job or the summary, for log lines."""
-
-    @property
-    def headers(self) -> Mapping[str, int]: ...
-
-    def encode(self) -> bytes: ...
-
-
 @dataclass(frozen=True)
-class _OfRun:
+class Envelope:
     """A message about one run of a job or a summary, which its owner may retry after it has ended."""
 
     run: int | None = field(default=None, kw_only=True)
     """Counted from 0; None if unknown: a replayed dead letter, or a message of the previous release."""
+
+    @property
+    def subject(self) -> ObjectId:
+        """The id of the job or the summary, for log lines."""
+        raise NotImplementedError
 
     @property
     def headers(self) -> Mapping[str, int]:
@@ -60,9 +52,14 @@ class _OfRun:
         """Whether the record, now in `run`, was retried since: the later run has its own message."""
         return self.run is not None and self.run < run
 
+    def encode(self) -> bytes:
+        """All fields except the run, which is a header."""
+        fields = {name: value for name, value in vars(self).items() if name != "run"}
+        return json.dumps(fields, ensure_ascii=False, default=str).encode()
+
 
 @dataclass(frozen=True)
-class Message(_OfRun):
+class Message(Envelope):
     """About a job: to the converter without an MP3, to the notification service (the notice) with or without one."""
 
     video_fid: ObjectId
@@ -73,21 +70,9 @@ class Message(_OfRun):
     def subject(self) -> ObjectId:
         return self.video_fid
 
-    def encode(self) -> bytes:
-        return json.dumps(
-            {
-                "video_fid": str(self.video_fid),
-                "mp3_fid": str(self.mp3_fid) if self.mp3_fid else None,
-                "username": self.username,
-            },
-            ensure_ascii=False,
-        ).encode()
-
 
 @dataclass(frozen=True)
-class SummaryMessage(_OfRun):
-    """Requests a summary."""
-
+class SummaryMessage(Envelope):
     summary_id: ObjectId
     username: str
 
@@ -95,14 +80,9 @@ class SummaryMessage(_OfRun):
     def subject(self) -> ObjectId:
         return self.summary_id
 
-    def encode(self) -> bytes:
-        return json.dumps({"summary_id": str(self.summary_id), "username": self.username}, ensure_ascii=False).encode()
-
 
 @dataclass(frozen=True)
 class Received:
-    """A delivered message."""
-
     body: bytes
     attempt: int = 0
     """How many earlier attempts ended with a transient failure."""
@@ -122,13 +102,14 @@ class Received:
     def read(cls, properties: BasicProperties, body: bytes, *, probing: bool) -> "Received":
         headers = properties.headers
         uncounted = count_of(headers, DELIVERY_COUNT)
+        request = (headers or {}).get(REQUEST)
         return cls(
             body,
             attempt=count_of(headers, ATTEMPT),
             errors=count_of(headers, ERRORS),
             deliveries=count_of(headers, DELIVERIES) + uncounted,
             uncounted=uncounted,
-            request=request_of(headers),
+            request=request if isinstance(request, str) and is_request_id(request) else None,
             run=run_of(headers),
             probing=probing,
         )
@@ -138,18 +119,14 @@ def decode(body: bytes, run: int | None = None) -> Message:
     """Raises InvalidMessage with the reason."""
     fields, username = _fields(body)
     video_fid = _object_id(fields, "video_fid")
-    if video_fid is None:
-        raise InvalidMessage("video_fid is missing")
-    return Message(video_fid=video_fid, mp3_fid=_object_id(fields, "mp3_fid"), username=username, run=run)
+    mp3_fid = _object_id(fields, "mp3_fid") if fields.get("mp3_fid") is not None else None
+    return Message(video_fid, mp3_fid, username, run=run)
 
 
 def decode_summary(body: bytes, run: int | None = None) -> SummaryMessage:
     """Reads a message of the queue `summary`; raises InvalidMessage with the reason."""
     fields, username = _fields(body)
-    summary_id = _object_id(fields, "summary_id")
-    if summary_id is None:
-        raise InvalidMessage("summary_id is missing")
-    return SummaryMessage(summary_id=summary_id, username=username, run=run)
+    return SummaryMessage(_object_id(fields, "summary_id"), username, run=run)
 
 
 def _fields(body: bytes) -> tuple[dict[str, Any], str]:
@@ -180,16 +157,10 @@ def run_of(headers: Headers) -> int | None:
     return value if isinstance(value, int) and value >= 0 else None
 
 
-def request_of(headers: Headers) -> str | None:
-    """The id of the request that caused the message; None if the header is missing or invalid."""
-    value = (headers or {}).get(REQUEST)
-    return value if isinstance(value, str) and is_request_id(value) else None
-
-
-def _object_id(fields: Mapping[str, Any], name: str) -> ObjectId | None:
+def _object_id(fields: Mapping[str, Any], name: str) -> ObjectId:
     value = fields.get(name)
     if value is None:
-        return None
+        raise InvalidMessage(f"{name} is missing")
     # ObjectId() also takes 12 bytes and other types: the contract is 24 hexadecimal digits.
     if not isinstance(value, str) or not ObjectId.is_valid(value):
         raise InvalidMessage(f"{name} is not a file id")

@@ -11,7 +11,7 @@ from pika.exceptions import NackError, UnroutableError
 from common.messaging.connection import BrokerConnection, BrokerUnavailable
 from common.messaging.message import REQUEST, Envelope
 from common.messaging.topology import holding_queue
-from common.runtime.logs import current_request
+from common.runtime import logs
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Publisher:
         return int(declared.method.message_count)
 
     def _send(self, queue: str, body: bytes, headers: Mapping[str, Any] | None) -> None:
-        cause = current_request()
+        cause = logs.REQUEST.get()
         # BCC adds a second queue, which only exists while queues are replaced (see `queue_migration`).
         copy: dict[str, Any] = {"BCC": [holding_queue(queue)]}
         properties = pika.BasicProperties(

@@ -133,7 +133,7 @@ def _delete(connection: BlockingConnection, name: str, *, conditional: bool) -> 
 
 def _deletes_conditionally(connect: Connect, name: str) -> bool:
     """Tries a conditional deletion; returns whether the broker supports it for this kind of queue."""
-    with _opened(connect) as connection:
+    with connect() as connection:
         try:
             _delete(connection, name, conditional=True)
         except ConnectionClosedByBroker as error:
@@ -144,7 +144,7 @@ def _deletes_conditionally(connect: Connect, name: str) -> bool:
 
 
 def _exists(connect: Connect, name: str) -> bool:
-    with _opened(connect) as connection:
+    with connect() as connection:
         try:
             connection.channel().queue_declare(name, passive=True)
         except ChannelClosedByBroker as error:
@@ -156,7 +156,7 @@ def _exists(connect: Connect, name: str) -> bool:
 
 @contextmanager
 def _locked(connect: Connect, queue: str) -> Iterator[BlockingConnection]:
-    with _opened(connect) as connection:
+    with connect() as connection:
         try:
             connection.channel().queue_declare(f"{holding_queue(queue)}.lock", exclusive=True)
         except ChannelClosedByBroker as error:
@@ -164,14 +164,3 @@ def _locked(connect: Connect, queue: str) -> Iterator[BlockingConnection]:
                 raise MigrationPending(f'another process is replacing the queues of "{queue}"') from error
             raise
         yield connection
-
-
-@contextmanager
-def _opened(connect: Connect) -> Iterator[BlockingConnection]:
-    connection = connect()
-    try:
-        yield connection
-    finally:
-        # The broker closes the connection if an operation is not implemented.
-        if connection.is_open:
-            connection.close()

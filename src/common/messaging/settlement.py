@@ -29,7 +29,7 @@ from common.messaging.message import (
 from common.messaging.publisher import Publisher
 from common.messaging.retries import RetryPolicy
 from common.messaging.topology import Consumption, dead_queue, recent_queue, retry_queue
-from common.runtime.logs import bound, bound_to_request
+from common.runtime.logs import JOB, REQUEST, bound
 from common.runtime.settings import RabbitSettings
 
 log = logging.getLogger(__name__)
@@ -54,8 +54,6 @@ class Outcome(StrEnum):
 
 
 class Settlement(Generic[M]):
-    """Settles the messages of one queue with its handler."""
-
     def __init__(
         self,
         settings: RabbitSettings,
@@ -81,7 +79,7 @@ class Settlement(Generic[M]):
 
         Raises HandedBack or BrokerUnavailable if the message must stay in its queue.
         """
-        with bound_to_request(received.request):
+        with bound(REQUEST, received.request):
             try:
                 message = self._read(received.body, received.run)
             except PermanentError as error:
@@ -90,7 +88,7 @@ class Settlement(Generic[M]):
                     return self._postpone(received, str(error))
                 self._dead_letter(received, str(error), unexpected=True)
                 return Outcome.REJECTED
-            with bound(str(message.subject)):
+            with bound(JOB, str(message.subject)):
                 if received.deliveries >= self._delivery_limit:
                     reason = f"{received.deliveries} deliveries ended without an acknowledgement"
                     return self._give_up(message, received, reason, unexpected=True)

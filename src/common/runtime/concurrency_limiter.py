@@ -6,19 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Self
 
-from common.errors import RejectedError, Unavailable
-
-
-def _refusal() -> RejectedError:
-    return Unavailable("Too many requests are in progress. Try again in a few seconds.")
+from common.errors import RejectedError
 
 
 class ConcurrencyLimiter:
     """At most `limit` holders at the same time for each key, and all keys together within the limit of `within`."""
 
-    def __init__(
-        self, limit: int, refusal: Callable[[], RejectedError] = _refusal, *, within: Self | None = None
-    ) -> None:
+    def __init__(self, limit: int, refusal: Callable[[], RejectedError], *, within: Self | None = None) -> None:
         """`refusal` makes the error that says what there is too much of and what the caller can do."""
         self._limit = limit
         self._refusal = refusal

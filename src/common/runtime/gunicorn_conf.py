@@ -58,4 +58,4 @@ def post_worker_init(worker: Worker) -> None:
     the process answers.
     """
     dependencies = worker.app.wsgi().extensions[health.DEPENDENCIES]
-    health.HealthServer(_health_listener(), dependencies, lambda: True).__enter__()
+    health.serve(_health_listener(), dependencies, lambda: True)

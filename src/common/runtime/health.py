@@ -4,12 +4,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Self
 
 from flask import Blueprint, Flask, Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from common.runtime.dependencies import Check, Dependencies
 
@@ -98,30 +96,13 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Opens the health port. Connections wait in its backlog until a HealthServer answers them."""
+    """Opens the health port. Connections wait in its backlog until `serve` answers them."""
     return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=128)
 
 
-class HealthServer:
-    """Serves a process's health routes from a thread of its own while the `with` block runs."""
-
-    def __init__(self, listener: socket.socket, dependencies: Dependencies, alive: Callable[[], bool]) -> None:
-        host, port = listener.getsockname()[:2]
-        app = application(dependencies, alive)
-        self._listener = listener
-        self._server: BaseWSGIServer = make_server(
-            host, port, app, threaded=True, request_handler=_QuietHandler, fd=listener.fileno()
-        )
-        self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._listener.close()
-        self._thread.join(timeout=5)
+def serve(listener: socket.socket, dependencies: Dependencies, alive: Callable[[], bool]) -> None:
+    """Serves a process's health routes from a thread until the process ends."""
+    host, port = listener.getsockname()[:2]
+    app = application(dependencies, alive)
+    server = make_server(host, port, app, threaded=True, request_handler=_QuietHandler, fd=listener.fileno())
+    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()

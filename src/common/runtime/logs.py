@@ -15,41 +15,24 @@ from common.runtime.clock import iso
 _T = TypeVar("_T")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_job: ContextVar[str] = ContextVar("job", default="-")
-_request: ContextVar[str | None] = ContextVar("request", default=None)
+# The id of the job or the summary that this thread works on, and that of the request that caused it.
+JOB: ContextVar[str] = ContextVar("job", default="-")
+REQUEST: ContextVar[str | None] = ContextVar("request", default=None)
 
 
 @contextmanager
-def bound(job: str) -> Iterator[None]:
-    """Marks each line that this thread logs inside the block with the job's id."""
-    with _set(_job, job):
-        yield
-
-
-@contextmanager
-def bound_to_request(request: str | None) -> Iterator[None]:
-    """Marks each line that this thread logs inside the block with the id of the request that caused it, if any."""
-    with _set(_request, request):
-        yield
-
-
-def is_request_id(text: str) -> bool:
-    """Whether a client's text is accepted as a request id, which goes into log lines and headers."""
-    return _REQUEST_ID.fullmatch(text) is not None
-
-
-def current_request() -> str | None:
-    """The id of the request that this thread works for."""
-    return _request.get()
-
-
-@contextmanager
-def _set(variable: ContextVar[_T], value: _T) -> Iterator[None]:
+def bound(variable: ContextVar[_T], value: _T) -> Iterator[None]:
+    """Marks each line that this thread logs inside the block with the JOB or the REQUEST."""
     token = variable.set(value)
     try:
         yield
     finally:
         variable.reset(token)
+
+
+def is_request_id(text: str) -> bool:
+    """Whether a client's text is accepted as a request id, which goes into log lines and headers."""
+    return _REQUEST_ID.fullmatch(text) is not None
 
 
 def one_line(text: str) -> str:
@@ -59,22 +42,12 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-class _ContextFilter(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.job = _job.get()
-        record.request = _request.get()
-        return True
-
-
 class _TextFormatter(logging.Formatter):
     """`2026-01-31T12:00:00.000Z INFO [job] converter.conversion: Converting video to MP3... request=4f1c`"""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = (
-            f"{_timestamp(record)} {record.levelname} [{getattr(record, 'job', '-')}] {record.name}: "
-            f"{one_line(record.getMessage())}"
-        )
-        if request := getattr(record, "request", None):
+        line = f"{_timestamp(record)} {record.levelname} [{JOB.get()}] {record.name}: {one_line(record.getMessage())}"
+        if request := REQUEST.get():
             line += f" request={request}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
@@ -84,8 +57,8 @@ class _JsonFormatter(logging.Formatter):
         event = {
             "time": _timestamp(record),
             "level": record.levelname,
-            "job": getattr(record, "job", "-"),
-            "request": getattr(record, "request", None),
+            "job": JOB.get(),
+            "request": REQUEST.get(),
             "logger": record.name,
             "message": record.getMessage(),
         }
@@ -104,15 +77,9 @@ def configuration(level: str, form: str) -> dict[str, object]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"context": {"()": _ContextFilter}},
         "formatters": {"line": {"()": formatter}},
         "handlers": {
-            "out": {
-                "class": "logging.StreamHandler",
-                "stream": "ext://sys.stdout",
-                "formatter": "line",
-                "filters": ["context"],
-            }
+            "out": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"},
         },
         "root": {"level": level, "handlers": ["out"]},
         "loggers": {

@@ -166,8 +166,6 @@ class ServerSettings(ServiceSettings, HealthSettings):
 
 
 class WorkerSettings(ServiceSettings, HealthSettings, MongoSettings, RabbitSettings):
-    """The settings of each worker."""
-
     # s. A worker whose loop is blocked for this long fails its liveness probe.
     health_stale_after: PositiveFloat = 60.0
     # s. How long the current message may take after SIGTERM before it is returned to the queue.

@@ -16,9 +16,8 @@ from common.messaging.publisher import Publisher
 from common.messaging.retries import RetryPolicy
 from common.messaging.settlement import Settlement
 from common.messaging.topology import Consumption
-from common.runtime import checkpoints, logs
+from common.runtime import checkpoints, health, logs
 from common.runtime.dependencies import Check, Dependencies
-from common.runtime.health import HealthServer, Heartbeat, listen
 from common.runtime.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -26,58 +25,60 @@ log = logging.getLogger(__name__)
 M = TypeVar("M", bound=Envelope)
 
 
-class Shutdown:
-    """After a signal no more messages are taken; the current one has `grace` s left, or until a second signal."""
+class Worker:
+    """The process of a worker, which consumes `queue`.
 
-    def __init__(self, grace: float) -> None:
-        self.requested = threading.Event()
-        self._grace = grace
+    After SIGTERM or SIGINT it takes no more messages; the current one has SHUTDOWN_GRACE s left, or until a second
+    signal.
+    """
+
+    def __init__(self, settings: WorkerSettings, queue: str, retries: RetryPolicy | None = None) -> None:
+        """`retries` applies to transient failures, by default with RETRY_DELAYS."""
+        logs.configure(settings.log_level, settings.log_format)
+        self._settings = settings
+        self._retries = retries or RetryPolicy(settings.retry_delays)
+        delays = (*self._retries.delays, *settings.retry_delays)
+        self._consumption = Consumption(queue, delays, settings.dead_letter_window)
+        self._connection = BrokerConnection(settings, name=queue, consumption=self._consumption)
+        self.publisher = Publisher(self._connection)
+        self.stopping = threading.Event()
         self._deadline = float("inf")
-
-    def request(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
-        self._deadline = time.monotonic() + (0 if self.requested.is_set() else self._grace)
-        self.requested.set()
 
     def overdue(self) -> bool:
         """Whether the current message must be returned to the queue now."""
         return time.monotonic() >= self._deadline
 
+    def run(
+        self,
+        handler: Handler[M],
+        checks: Mapping[str, Check],
+        read: Callable[[bytes, int | None], M] = decode,  # type: ignore[assignment]  # for the queues of jobs
+    ) -> int:
+        """Handles messages until a signal; returns the exit code."""
+        settings, queue = self._settings, self._consumption.queue
+        if settings.stop_at is not None:
+            checkpoints.stop_process_at(settings.stop_at)
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        heartbeat = health.Heartbeat(settings.health_stale_after)
+        settlement = Settlement(
+            settings, self._consumption, publisher=self.publisher, handler=handler, read=read, retries=self._retries
+        )
+        consumer = Consumer(
+            queue,
+            connection=self._connection,
+            settlement=settlement,
+            heartbeat=heartbeat,
+            stop=self.stopping,
+            probe_every=settings.dead_letter_probe,
+        )
+        dependencies = Dependencies({"rabbitmq": self._connection.check, **checks})
+        with health.listen(settings.health_host, settings.health_port) as listener:
+            health.serve(listener, dependencies, heartbeat.alive)
+            consumer.run()
+        log.info("Stopped")
+        return 0
 
-def run(
-    settings: WorkerSettings,
-    queue: str,
-    build: Callable[[Publisher, Shutdown], Handler[M]],
-    checks: Mapping[str, Check],
-    *,
-    read: Callable[[bytes, int | None], M] = decode,  # type: ignore[assignment]  # the default, for the queues of jobs
-    retries: RetryPolicy | None = None,
-) -> int:
-    """Consumes `queue` with the handler from `build` until SIGTERM or SIGINT; returns the exit code.
-
-    `retries` applies to transient failures, by default with RETRY_DELAYS.
-    """
-    logs.configure(settings.log_level, settings.log_format)
-    if settings.stop_at is not None:
-        checkpoints.stop_process_at(settings.stop_at)
-    shutdown = Shutdown(settings.shutdown_grace)
-    signal.signal(signal.SIGTERM, shutdown.request)
-    signal.signal(signal.SIGINT, shutdown.request)
-    retries = retries or RetryPolicy(settings.retry_delays)
-    consumption = Consumption(queue, (*retries.delays, *settings.retry_delays), settings.dead_letter_window)
-    connection = BrokerConnection(settings, name=queue, consumption=consumption)
-    publisher = Publisher(connection)
-    heartbeat = Heartbeat(settings.health_stale_after)
-    handler = build(publisher, shutdown)
-    consumer = Consumer(
-        queue,
-        connection=connection,
-        settlement=Settlement(settings, consumption, publisher=publisher, handler=handler, read=read, retries=retries),
-        heartbeat=heartbeat,
-        stop=shutdown.requested,
-        probe_every=settings.dead_letter_probe,
-    )
-    dependencies = Dependencies({"rabbitmq": connection.check, **checks})
-    with HealthServer(listen(settings.health_host, settings.health_port), dependencies, heartbeat.alive):
-        consumer.run()
-    log.info("Stopped")
-    return 0
+    def _stop(self, _signal: int, _frame: FrameType | None) -> None:
+        self._deadline = time.monotonic() + (0 if self.stopping.is_set() else self._settings.shutdown_grace)
+        self.stopping.set()

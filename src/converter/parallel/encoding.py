@@ -91,7 +91,7 @@ def joints(frames: int, parts: int) -> list[int]:
 
 
 def _tasks(order: Order, folder: Path, threads: int) -> list[_Task]:
-    samples = _samples(order.encoding)
+    samples = _samples_per_frame(order.encoding)
     rate = order.encoding.sample_rate / samples
     parts = max(1, min(threads, int(order.seconds / _LEAST)))
     meetings = joints(math.ceil(order.seconds * rate), parts)
@@ -103,14 +103,13 @@ def _tasks(order: Order, folder: Path, threads: int) -> list[_Task]:
     ]
 
 
-def _samples(encoding: Encoding) -> int:
-    """Samples of a frame."""
+def _samples_per_frame(encoding: Encoding) -> int:
     return 1152 if encoding.sample_rate >= 32000 else 576
 
 
 def _encode(order: Order, task: _Task, how: Run) -> tuple[Finished, Part | None]:
     """The part is None when its ffmpeg failed."""
-    size = _samples(order.encoding)
+    size = _samples_per_frame(order.encoding)
     section = slice(task.begin * size, None if task.end is None else task.end * size)
     # Only the first part has the tags.
     encoding = order.encoding if task.begin == 0 else replace(order.encoding, tags={})

@@ -1,19 +1,29 @@
-"""Routes of `/summaries`."""
+"""Routes of `/summaries`, and of `/transcripts/<file_id>` as text, SRT or WebVTT."""
 
 from bson import ObjectId
 from flask import Blueprint, Response, jsonify, request, url_for
 
+from common.domain.jobs import Job
 from common.domain.summaries import Summary
-from common.errors import NotFound
+from common.domain.transcripts import Transcripts
+from common.errors import BadRequest, NotFound
 from common.http.identity import Identity
 from common.http.validation import object_id, query_integer
+from summary.api import subtitles
 from summary.api.summary_requests import SummaryRequest, SummaryRequests, job_of_file
 
 _DEFAULT_PAGE = 50
 _MAX_PAGE = 200
 
+# Format of a transcript in the query string → media type and writer.
+_FORMATS = {
+    "text": ("text/plain", subtitles.text),
+    "srt": ("application/x-subrip", subtitles.srt),
+    "vtt": ("text/vtt", subtitles.webvtt),
+}
 
-def blueprint(identity: Identity, requests: SummaryRequests) -> Blueprint:
+
+def blueprint(identity: Identity, requests: SummaryRequests, transcripts: Transcripts) -> Blueprint:
     routes = Blueprint("summaries", __name__)
     settings, summaries = requests.settings, requests.summaries
 
@@ -58,4 +68,29 @@ def blueprint(identity: Identity, requests: SummaryRequests) -> Blueprint:
         summaries.delete(owned(summary_id).id)
         return Response(status=204)
 
+    @routes.get("/transcripts/<file_id>")
+    def transcript(file_id: str) -> Response:
+        username = identity.username()
+        job = job_of_file(requests.jobs, object_id(file_id, "The id of the file"), username)
+        return _transcript(job, transcripts)
+
     return routes
+
+
+def _transcript(job: Job, transcripts: Transcripts) -> Response:
+    media, write = _FORMATS[_format()]
+    found = transcripts.get(job.mp3_fid) if job.mp3_fid else None
+    if found is None or not found.complete:
+        raise NotFound("This file has no transcript yet. Request its summary first: POST /summaries.")
+    return Response(write(found.segments), content_type=f"{media}; charset=utf-8")
+
+
+def _format() -> str:
+    """The format in the query string, or else in the Accept header."""
+    name = request.args.get("format")
+    if name is None:
+        names = {media: name for name, (media, _) in _FORMATS.items()}
+        return names[request.accept_mimetypes.best_match(list(names), default="text/plain")]
+    if name not in _FORMATS:
+        raise BadRequest(f"format must be one of {', '.join(_FORMATS)}.")
+    return name

@@ -30,7 +30,6 @@ def _paragraphs(segments: Sequence[Segment]) -> Iterator[str]:
 
 
 def srt(segments: Sequence[Segment]) -> str:
-    """SubRip."""
     blocks = (
         f"{number}\n{_time(segment.start, ',')} --> {_time(segment.end, ',')}\n{segment.text}\n"
         for number, segment in enumerate(segments, start=1)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import openai
 from openai import OpenAI
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from common.domain.transcripts import Segment
 from common.errors import Failure, PermanentError, TransientError
@@ -64,9 +64,12 @@ class Provider:
         """Transcribes a piece of an MP3; the times are from its start."""
         settings = self._settings
         timed = settings.ai_transcription_format == "verbose_json"
+        url, key = settings.ai_transcription_url or settings.ai_summary_url, settings.ai_transcription_api_key
+        if key is None and url == settings.ai_summary_url:
+            key = settings.ai_summary_api_key
 
         def ask() -> list[Segment]:
-            with self._transcription_client() as client:
+            with self._client(url, key, settings.ai_transcription_timeout) as client:
                 answer = client.audio.transcriptions.create(
                     # Not the name of the user's file, which may be private.
                     file=("audio.mp3", mp3, "audio/mpeg"),
@@ -81,16 +84,17 @@ class Provider:
         return _with_retry(lambda _: ask(), "AI_TRANSCRIPTION")
 
     def _answer(self, model: type[A], messages: prompts.Messages, timeout: float | None = None) -> A:
+        settings = self._settings
         ends = time.monotonic() + timeout if timeout is not None else None
 
         def ask(problem: str | None) -> A:
             request = prompts.repeated(messages, problem) if problem else messages
-            left = self._settings.ai_summary_timeout if ends is None else ends - time.monotonic()
+            left = settings.ai_summary_timeout if ends is None else ends - time.monotonic()
             if left <= 0:
                 raise ProviderUnavailable("the provider was too slow")
-            with self._summary_client(left) as client:
+            with self._client(settings.ai_summary_url, settings.ai_summary_api_key, left) as client:
                 completion = client.chat.completions.create(
-                    model=self._settings.ai_summary_model or "",
+                    model=settings.ai_summary_model or "",
                     messages=list(request),
                     response_format={
                         "type": "json_schema",
@@ -113,32 +117,17 @@ class Provider:
 
         return _with_retry(ask, "AI_SUMMARY")
 
-    def _summary_client(self, timeout: float) -> OpenAI:
-        settings = self._settings
+    def _client(self, url: str | None, key: SecretStr | None, timeout: float) -> OpenAI:
         self.check_configured()
-        key = settings.ai_summary_api_key
-        return _client(settings.ai_summary_url, key.get_secret_value() if key else None, timeout)
-
-    def _transcription_client(self) -> OpenAI:
-        settings = self._settings
-        self.check_configured()
-        key = settings.ai_transcription_api_key
-        if key is None and settings.ai_transcription_url in {None, settings.ai_summary_url}:
-            key = settings.ai_summary_api_key
-        url = settings.ai_transcription_url or settings.ai_summary_url
-        return _client(url, key.get_secret_value() if key else None, settings.ai_transcription_timeout)
-
-
-def _client(url: str | None, key: str | None, timeout: float) -> OpenAI:
-    # The client requires a key, even for servers that need none. Retries are left to the worker and the queue.
-    return OpenAI(
-        base_url=url,
-        api_key=key or "none",
-        max_retries=0,
-        timeout=openai.Timeout(timeout, connect=min(_CONNECT, timeout)),
-        organization="",
-        project="",
-    )
+        # The client requires a key, even for servers that need none. Retries are left to the worker and the queue.
+        return OpenAI(
+            base_url=url,
+            api_key=key.get_secret_value() if key else "none",
+            max_retries=0,
+            timeout=openai.Timeout(timeout, connect=min(_CONNECT, timeout)),
+            organization="",
+            project="",
+        )
 
 
 def _with_retry(ask: Callable[[str | None], Result], variables: str) -> Result:

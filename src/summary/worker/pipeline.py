@@ -56,29 +56,22 @@ class TimeSlice:
             raise Busy("yielding to other requests")
 
 
+@dataclass(frozen=True)
 class Pipeline:
     """The work on a summary whose lease this worker holds."""
 
-    def __init__(
-        self,
-        settings: SummarySettings,
-        leases: Leases,
-        transcripts: Transcripts,
-        mp3s: Bucket,
-        provider: Provider,
-    ) -> None:
-        self._settings = settings
-        self._leases = leases
-        self._transcripts = transcripts
-        self._mp3s = mp3s
-        self._provider = provider
+    settings: SummarySettings
+    leases: Leases
+    transcripts: Transcripts
+    mp3s: Bucket
+    provider: Provider
 
     def run(self, lease: SummaryLease, time_slice: TimeSlice) -> None:
         """Completes the summary. Raises PermanentError, TransientError, or what `TimeSlice.check` raises."""
         found = lease.summary
-        if lease.attempts > self._settings.max_crashes + 1:
+        if lease.attempts > self.settings.max_crashes + 1:
             raise PermanentError("The summary failed: its worker crashed at each attempt.", Failure.CRASHED)
-        self._provider.check_configured()
+        self.provider.check_configured()
         if found.recording is None:
             text, done = found.text or "", 0
         else:
@@ -89,23 +82,23 @@ class Pipeline:
         checkpoint(Point.SUMMARY_SUMMARISED)
         result = {**digest, "context_truncated": truncated, "error": None, "error_code": None}
         ended = {"status": Stage.COMPLETED.value, "progress": 100, "claim": None}
-        self._leases.change(lease, {**result, **ended}, drop=("text", "notes"))
+        self.leases.change(lease, {**result, **ended}, drop=("text", "notes"))
 
     def _transcribe(self, recording: Recording, lease: SummaryLease, time_slice: TimeSlice) -> Transcript:
-        known = self._transcripts.begin(recording.mp3_fid, recording.video_fid, lease.summary.username)
+        known = self.transcripts.begin(recording.mp3_fid, recording.video_fid, lease.summary.username)
         if known.complete:
             return known
-        file = self._mp3s.find(recording.mp3_fid)
+        file = self.mp3s.find(recording.mp3_fid)
         if file is None:
             raise PermanentError("The MP3 is no longer stored.", Failure.NO_LONGER_STORED)
-        max_bytes = self._settings.ai_transcription_max_mb * 1_000_000
-        max_seconds = float(self._settings.ai_transcription_max_seconds)
-        chunks = self._mp3s.read(file, known.offset)
+        max_bytes = self.settings.ai_transcription_max_mb * 1_000_000
+        max_seconds = float(self.settings.ai_transcription_max_seconds)
+        chunks = self.mp3s.read(file, known.offset)
         for piece in pieces(chunks, known.offset, max_bytes=max_bytes, max_seconds=max_seconds):
             progress = known.offset * _TRANSCRIPT_SHARE // file.length
             self._update(lease, status=Stage.TRANSCRIBING.value, progress=progress)
             log.info("Transcribing from %.0f s...", known.seconds)
-            spoken = self._provider.transcribe(piece.data, piece.seconds)
+            spoken = self.provider.transcribe(piece.data, piece.seconds)
             checkpoint(Point.SUMMARY_HEARD)
             segments = [Segment(s.start + known.seconds, s.end + known.seconds, s.text) for s in spoken]
             known = self._append(lease, known, segments, piece)
@@ -118,7 +111,7 @@ class Pipeline:
     ) -> Transcript:
         """Stores the segments of the next piece; without a piece, the transcript is complete."""
         end, seconds = (piece.end, known.seconds + piece.seconds) if piece else (known.offset, known.seconds)
-        longer = self._transcripts.append(known, segments, offset=end, seconds=seconds, complete=piece is None)
+        longer = self.transcripts.append(known, segments, offset=end, seconds=seconds, complete=piece is None)
         if longer is None:
             # The other worker may have lost the lease to this one: then this worker has to retry, not stop.
             self._update(lease, status=Stage.TRANSCRIBING.value)
@@ -128,8 +121,8 @@ class Pipeline:
     def _summarise(
         self, text: str, lease: SummaryLease, time_slice: TimeSlice, done: int
     ) -> tuple[dict[str, str], bool]:
-        parts = split(text, self._settings.ai_summary_max_chars)
-        included = parts[: self._settings.ai_summary_max_parts]
+        parts = split(text, self.settings.ai_summary_max_chars)
+        included = parts[: self.settings.ai_summary_max_parts]
         truncated = len(included) < len(parts)
         text = included[0]
         if len(included) > 1:
@@ -138,16 +131,16 @@ class Pipeline:
             done = 99
         self._update(lease, status=Stage.SUMMARISING.value, progress=done)
         log.info("Summarising...")
-        return self._provider.summarise(text).model_dump(), truncated
+        return self.provider.summarise(text).model_dump(), truncated
 
     def _notes(self, parts: list[str], lease: SummaryLease, time_slice: TimeSlice, done: int) -> tuple[str, bool]:
         """Notes on each part, together short enough for one request, and whether notes had to be shortened."""
-        limit = self._settings.ai_summary_max_chars // len(parts) - 1
+        limit = self.settings.ai_summary_max_chars // len(parts) - 1
         notes = list(lease.summary.notes[: len(parts)])
         for number, part in enumerate(parts[len(notes) :], start=len(notes) + 1):
             log.info("Summarising part %d of %d...", number, len(parts))
             # Models often exceed a length in characters, so they are asked for less than the limit.
-            notes.append(self._provider.note(part, limit * 3 // 4))
+            notes.append(self.provider.note(part, limit * 3 // 4))
             checkpoint(Point.SUMMARY_NOTED)
             progress = done + (99 - done) * number // (len(parts) + 1)
             self._update(lease, status=Stage.SUMMARISING.value, progress=progress, notes=notes)
@@ -156,7 +149,7 @@ class Pipeline:
 
     def _update(self, lease: SummaryLease, **fields: Any) -> None:
         lease.check()
-        self._leases.change(lease, fields)
+        self.leases.change(lease, fields)
 
 
 def split(text: str, limit: int) -> list[str]:

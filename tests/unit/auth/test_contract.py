@@ -35,6 +35,8 @@ class InMemoryUsers:
     def replace_password(self, user: User, password: str) -> None:
         self.rows[user.email] = password
 
+    def check(self) -> None: ...
+
 
 @pytest.fixture
 def users() -> InMemoryUsers:
@@ -43,7 +45,7 @@ def users() -> InMemoryUsers:
 
 @pytest.fixture
 def app(users: InMemoryUsers, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FlaskClient]:
-    monkeypatch.setattr("auth.server.Users", lambda _database: users)
+    monkeypatch.setattr("auth.server.Users", lambda _app, _settings: users)
 
     def make(**changes: Any) -> FlaskClient:
         values = {"mysql_host": "127.0.0.1", "mysql_user": "x", "mysql_password": "x", "jwt_secret": JWT_SECRET}

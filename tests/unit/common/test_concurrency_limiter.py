@@ -6,8 +6,12 @@ from common.errors import TooManyRequests, Unavailable
 from common.runtime.concurrency_limiter import ConcurrencyLimiter
 
 
+def busy() -> Unavailable:
+    return Unavailable("Busy.")
+
+
 def test_one_more_than_the_limit_is_refused_until_another_one_has_ended():
-    limiter = ConcurrencyLimiter(1)
+    limiter = ConcurrencyLimiter(1, busy)
     with limiter.held(), pytest.raises(Unavailable), limiter.held():
         pytest.fail("two at the same time")
     with limiter.held():
@@ -15,7 +19,7 @@ def test_one_more_than_the_limit_is_refused_until_another_one_has_ended():
 
 
 def test_a_failure_releases_too():
-    limiter = ConcurrencyLimiter(1)
+    limiter = ConcurrencyLimiter(1, busy)
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), limiter.held():
             raise ZeroDivisionError
@@ -35,7 +39,7 @@ def test_each_key_has_its_own_limit():
 
 
 def test_all_keys_together_have_the_outer_limit():
-    outer = ConcurrencyLimiter(2)
+    outer = ConcurrencyLimiter(2, busy)
     limiter = ConcurrencyLimiter(1, lambda: TooManyRequests("Too many."), within=outer)
     releases = [limiter.acquire(name) for name in ("ann", "bob")]
     with pytest.raises(Unavailable):
