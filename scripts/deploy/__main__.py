@@ -43,11 +43,12 @@ def _deploy(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     parser.description = "Installs or updates the system on the cluster of kubectl's current context."
     add = parser.add_argument
     overlay = parser.add_mutually_exclusive_group()
-    overlay.add_argument("--overlay", default="minikube", help="a folder in manifests/overlays (default: minikube)")
+    overlay.add_argument("--overlay", default="minikube", choices=manifests.choices("overlays"),
+                         help="a folder in manifests/overlays (default: minikube)")  # fmt: skip
     overlay.add_argument("--host-databases", dest="overlay", action="store_const", const=manifests.HOST_DATABASES,
                          help="use this machine's MySQL and MongoDB; see ./setup-host.sh")  # fmt: skip
-    add("--with", dest="components", metavar="COMPONENT", action="append", default=[],
-        help="a folder in manifests/components, such as network-policies; can be repeated")  # fmt: skip
+    add("--with", dest="components", choices=manifests.choices("components"), action="append", default=[],
+        help="a folder in manifests/components; can be repeated")  # fmt: skip
     add("--registry", type=_registry, metavar="HOST/PATH", help="push the images there instead of into minikube")
     add("--skip-build", action="store_true", help="keep the images that the cluster runs")
     add("--dry-run", action="store_true", help="print what would be applied, without secrets; change nothing")
@@ -63,8 +64,7 @@ def _deploy(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
 def _undeploy(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     parser.description = "Deletes what ./deploy.sh created, and stops the port-forwards."
     parser.add_argument("--purge", action="store_true", help="delete the data and the passwords too, permanently")
-    arguments = parser.parse_args(words)
-    undeploy.undeploy(arguments.namespace, purge=arguments.purge)
+    undeploy.undeploy(**vars(parser.parse_args(words)))
 
 
 def _start_services(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
@@ -82,11 +82,10 @@ def _start_services(parser: argparse.ArgumentParser, words: Sequence[str]) -> No
 def _setup_host(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     parser.description = "Prepares this machine's MySQL and MongoDB for ./deploy.sh --host-databases."
     parser.add_argument("--dry-run", action="store_true", help="show the changes; make none")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--yes", dest="agreed", action="store_true", help="do not ask")
     parser.add_argument("--etc", type=Path, default=Path("/etc"), metavar="FOLDER",
                         help="the folder of the servers' configuration (default: /etc)")  # fmt: skip
-    arguments = parser.parse_args(words)
-    host.set_up(arguments.namespace, etc=arguments.etc, dry_run=arguments.dry_run, agreed=arguments.yes)
+    host.set_up(**vars(parser.parse_args(words)))
 
 
 _COMMANDS = {"deploy": _deploy, "undeploy": _undeploy, "start-services": _start_services, "setup-host": _setup_host}

@@ -3,7 +3,7 @@
 import contextlib
 import json
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,18 +15,15 @@ Object = dict[str, Any]
 # Labels of every object that ./deploy.sh creates. Nothing without them is ever deleted.
 LABELS = {"app.kubernetes.io/part-of": "video2mp3", "app.kubernetes.io/managed-by": "video2mp3-deploy"}
 PART_OF, MANAGED_BY = (f"{name}={value}" for name, value in LABELS.items())
-# The kinds that a deployment may contain. Volumes and Secrets are data: only `undeploy.sh --purge` deletes them.
+# The kinds that a deployment may contain, if the cluster serves them. Volumes and Secrets are data: only
+# `undeploy.sh --purge` deletes them.
 _KINDS = (
     "deployments.apps", "statefulsets.apps", "daemonsets.apps", "cronjobs.batch", "jobs.batch", "services",
     "configmaps", "ingresses.networking.k8s.io", "networkpolicies.networking.k8s.io", "poddisruptionbudgets.policy",
     "horizontalpodautoscalers.autoscaling", "serviceaccounts", "roles.rbac.authorization.k8s.io",
-    "rolebindings.rbac.authorization.k8s.io",
-)  # fmt: skip
-# Kinds of components; a cluster may lack their definitions.
-_OPTIONAL_KINDS = (
-    "servicemonitors.monitoring.coreos.com", "podmonitors.monitoring.coreos.com",
-    "prometheusrules.monitoring.coreos.com", "scaledobjects.keda.sh", "triggerauthentications.keda.sh",
-    "certificates.cert-manager.io",
+    "rolebindings.rbac.authorization.k8s.io", "servicemonitors.monitoring.coreos.com",
+    "podmonitors.monitoring.coreos.com", "prometheusrules.monitoring.coreos.com", "scaledobjects.keda.sh",
+    "triggerauthentications.keda.sh", "certificates.cert-manager.io",
 )  # fmt: skip
 
 # Timeouts in seconds.
@@ -73,13 +70,13 @@ class Cluster:
     def kinds(self) -> str:
         """The kinds that a deployment may contain and that this cluster serves, separated by commas."""
         served = set(self.run("api-resources", "--namespaced", "--output=name").split())
-        return ",".join([*_KINDS, *(kind for kind in _OPTIONAL_KINDS if kind in served)])
+        return ",".join(kind for kind in _KINDS if kind in served)
 
-    def apply(self, objects: Sequence[Mapping[str, Any]], *options: str) -> str:
+    def apply(self, objects: Sequence[Object], *options: str) -> str:
         listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
         return self.run("apply", "--filename=-", *options, stdin=listed, timeout=_APPLY_TIMEOUT)
 
-    def apply_secrets(self, objects: Sequence[Mapping[str, Any]]) -> None:
+    def apply_secrets(self, objects: Sequence[Object]) -> None:
         """Applies Secrets on the server's side: kubectl would copy them into an annotation, and into its errors."""
         try:
             self.apply(objects, "--server-side", "--force-conflicts", "--field-manager=video2mp3-deploy")
@@ -90,16 +87,12 @@ class Cluster:
             raise DeployError(f"The Secrets cannot be applied: {message}") from None
 
     def delete(self, *what: str, timeout: float = 120) -> bool:
-        """Deletes objects (kinds and options as for `kubectl delete`); waits (seconds) until they are gone.
-
-        Returns whether there were any.
-        """
+        """Deletes objects and waits (seconds) until they are gone. Returns whether there were any."""
         options = ["--ignore-not-found", f"--timeout={timeout:.0f}s"]
-        lines = self.run("delete", *what, *options, timeout=timeout + 30).splitlines()
-        deleted = [line for line in lines if line != "No resources found"]
-        for line in deleted:
-            say(f"  {line}")
-        return bool(deleted)
+        text = self.run("delete", *what, *options, timeout=timeout + 30).replace("No resources found\n", "")
+        if text:
+            say(text.rstrip())
+        return bool(text)
 
     def node_addresses(self) -> set[str]:
         nodes = self.get("nodes", selector="")
@@ -108,13 +101,11 @@ class Cluster:
     def minikube_profile(self) -> str:
         """The name of the minikube that this cluster is. Raises DeployError when it is none."""
         nodes = self.node_addresses()
-        with contextlib.suppress(DeployError):
-            current = programs.run(["minikube", "profile"]).strip().removeprefix("* ")
-            # A context can be renamed; the address of the node identifies the profile.
-            for profile in dict.fromkeys((self.context, current)):
-                with contextlib.suppress(programs.ProgramFailed):
-                    if programs.run(["minikube", "--profile", profile, "ip"]).strip() in nodes:
-                        return profile
+        # A context can be renamed; the address of the node identifies the profile.
+        for profile in (["--profile", self.context], []):
+            with contextlib.suppress(DeployError):
+                if programs.run(["minikube", *profile, "ip"]).strip() in nodes:
+                    return profile[-1] if profile else programs.run(["minikube", "profile"]).strip().removeprefix("* ")
         raise DeployError(
             f"The cluster {self.context} is not a minikube of this machine. Choose minikube with `kubectl config"
             " use-context minikube` (to install it, see https://minikube.sigs.k8s.io/docs/start/), use --registry"
@@ -122,10 +113,10 @@ class Cluster:
         )
 
 
-def identity(item: Mapping[str, Any]) -> tuple[str, str]:
+def identity(item: Object) -> tuple[str, str]:
     return item["kind"], item["metadata"]["name"]
 
 
-def label(item: Mapping[str, Any]) -> str:
+def label(item: Object) -> str:
     """`kind/name`, as kubectl prints it."""
     return f"{item['kind'].lower()}/{item['metadata']['name']}"

@@ -1,11 +1,12 @@
-"""What `.env` means for an overlay: ConfigMap values, given secrets, and everything that is wrong or missing."""
+"""Applies `.env` to an overlay, and finds everything that is wrong or missing in it."""
 
 import difflib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from pydantic.fields import FieldInfo
+from pydantic import ValidationError
 
+from common.runtime.settings import configuration_errors
 from scripts.deploy import credentials, dotenv_file
 from scripts.deploy.manifests import Overlay
 from scripts.deploy.programs import DeployError, say
@@ -13,127 +14,95 @@ from scripts.deploy.programs import DeployError, say
 # Variables that belong to a server. An overlay that runs the server sets them.
 _SERVERS: Mapping[str, frozenset[str]] = {
     "mysql": frozenset({"MYSQL_HOST", "MYSQL_PORT", "MYSQL_USER", "MYSQL_DB"}),
-    "mongodb": frozenset(
-        {"MONGO_URI", "MONGODB_HOST", "MONGODB_PORT", "MONGODB_USER", "MONGODB_PASSWORD", "MONGODB_AUTH_SOURCE"}
-    ),
+    "mongodb": credentials.MONGODB,
     "rabbitmq": frozenset({"RABBITMQ_URI", "RABBITMQ_HOST", "RABBITMQ_PORT", "RABBITMQ_USER", "RABBITMQ_VHOST"}),
 }
-_INGRESS = frozenset({"GATEWAY_HOST", "RABBITMQ_MANAGER_HOST"})
-# Bytes: RFC 7518 section 3.2, which the auth service enforces.
-_MIN_JWT_SECRET = 32
+# The names of the Ingresses whose host names they set.
+_INGRESSES = {"GATEWAY_HOST": "gateway", "RABBITMQ_MANAGER_HOST": "rabbitmq"}
 _GMAIL = "smtp.gmail.com"
 
 
-@dataclass
-class Configuration:
-    """The values of a deployment; nothing is applied while there are problems."""
+def configure(dotenv: Mapping[str, str], overlay: Overlay) -> dict[str, str]:
+    """Writes the values of `.env` into the overlay's objects, and returns the secrets among them.
 
-    # ConfigMap → variable → value.
-    changes: dict[str, dict[str, str]] = field(default_factory=dict)
-    # Secrets from `.env`, by the names in `credentials`.
-    given: dict[str, str] = field(default_factory=dict)
-    # Host name in the manifests → host name from `.env`.
-    hosts: dict[str, str] = field(default_factory=dict)
-    # Whether a real mail server is configured, which makes Mailpit unnecessary.
-    own_mail_server: bool = False
-    problems: list[str] = field(default_factory=list)
-
-
-def configure(dotenv: Mapping[str, str], overlay: Overlay) -> Configuration:
-    """Checks `.env` for an overlay. An empty value counts as absent. Raises DeployError that names all problems."""
+    An empty value counts as absent. Raises DeployError that names all problems.
+    """
     values = {name: value for name, value in dotenv.items() if value}
     services = dotenv_file.variables()
-    result = Configuration()
-    _check_values(values, services, result)
-    _drop_server_variables(values, overlay)
-    _choose_mail_server(values, overlay, result)
-    _choose_hosts(values, overlay, result)
-    result.given = {name: values[name] for name in credentials.GIVEN if name in values}
-    _check_external_servers(values, overlay, result)
+    given_names = credentials.given_names()
+    _drop_ignored(values, {name for known in services.values() for name in known} | given_names, overlay)
+    problems = {*_choose_mail_server(values, overlay), *_incomplete_pairs(values)}
+    _set_hosts(values, overlay)
     for service, known in services.items():
-        # MongoDB's variables are always part of the Secret's MONGO_URI.
-        names = [name for name in known if name in values.keys() - _SERVERS["mongodb"]]
-        names = [name for name in names if not dotenv_file.is_secret(known[name])]
-        if names:
-            result.changes[f"{service}-configmap"] = {name: values[name] for name in names}
-    if result.problems:
-        problems = "\n".join(f"  - {line}" for line in result.problems)
-        raise DeployError(f"Nothing was changed. Problems in .env:\n{problems}")
-    return result
+        data = overlay.data(f"{service}-configmap")
+        data.update({name: values[name] for name in values if name in known and name not in given_names})
+    given = {name: value for name, value in values.items() if name in given_names}
+    if problems := problems | set(_rejected(overlay, given)):
+        lines = "\n".join(f"  - {line}" for line in sorted(problems))
+        raise DeployError(f"Nothing was changed. Problems in .env:\n{lines}")
+    return given
 
 
-def _check_values(
-    values: Mapping[str, str], services: Mapping[str, Mapping[str, FieldInfo]], result: Configuration
-) -> None:
-    known = {name: setting for service in services.values() for name, setting in service.items()}
-    everything = known.keys() | _INGRESS | credentials.GIVEN | dotenv_file.FIXED
-    for name, value in values.items():
+def _drop_ignored(values: dict[str, str], read: set[str], overlay: Overlay) -> None:
+    known = read | _INGRESSES.keys()
+    own = {name: server for server in overlay.servers & _SERVERS.keys() for name in _SERVERS[server]}
+    for name in list(values):
         if name in dotenv_file.FIXED:
-            say(f"note: {name} in .env is ignored: the manifests set it.")
-        elif name not in everything:
-            close = difflib.get_close_matches(name, everything, n=1, cutoff=0.8)
-            hint = f" Did you mean {close[0]}?" if close else ""
-            say(f"note: {name} in .env is unknown and ignored.{hint}")
-        elif name in known and (problem := dotenv_file.problem(name, known[name], value)):
-            result.problems.append(problem)
-    if 0 < len(values.get("JWT_SECRET", "").encode()) < _MIN_JWT_SECRET:
-        result.problems.append(
-            f"JWT_SECRET must have at least {_MIN_JWT_SECRET} bytes. Remove it to have one generated."
-        )
+            reason = "is ignored: the manifests set it."
+        elif name in own:
+            reason = f"is ignored: this overlay runs its own {own[name]}."
+        elif name not in known:
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+            reason = f"is unknown and ignored.{f' Did you mean {close[0]}?' if close else ''}"
+        else:
+            continue
+        say(f"note: {name} in .env {reason}")
+        del values[name]
 
 
-def _drop_server_variables(values: dict[str, str], overlay: Overlay) -> None:
-    for server in overlay.servers & _SERVERS.keys():
-        for name in sorted(_SERVERS[server] & values.keys()):
-            del values[name]
-            say(f"note: {name} in .env is ignored: this overlay runs its own {server}.")
-
-
-def _choose_mail_server(values: dict[str, str], overlay: Overlay, result: Configuration) -> None:
+def _choose_mail_server(values: dict[str, str], overlay: Overlay) -> Iterator[str]:
     if values.get("SMTP_HOST") == "mailpit":  # as in docker-compose.yml
         for name in ("SMTP_HOST", "SMTP_PORT", "SMTP_SECURITY"):
             values.pop(name, None)
-    for one, other in (("GMAIL_ADDRESS", "GMAIL_PASSWORD"), ("SMTP_USER", "SMTP_PASSWORD")):
-        for name, partner in ((one, other), (other, one)):
-            if name in values and partner not in values:
-                result.problems.append(f"{partner} is missing: {name} needs it.")
-    if "SMTP_HOST" not in values and {"GMAIL_ADDRESS", "GMAIL_PASSWORD"} & values.keys():
-        values["SMTP_HOST"] = _GMAIL
+    if {"GMAIL_ADDRESS", "GMAIL_PASSWORD"} & values.keys():
+        values.setdefault("SMTP_HOST", _GMAIL)
     if "SMTP_HOST" in values:
         values.setdefault("SMTP_PORT", "587")
         values.setdefault("SMTP_SECURITY", "starttls")
-        result.own_mail_server = True
+        overlay.objects[:] = [item for item in overlay.objects if item["metadata"]["labels"].get("app") != "mailpit"]
     elif {"SMTP_USER", "SMTP_PASSWORD", "SMTP_PORT", "SMTP_SECURITY"} & values.keys():
-        result.problems.append("SMTP_HOST is missing: the other SMTP_ variables need it.")
-    elif "mailpit" not in overlay.servers and not overlay.configured("notification-configmap", "SMTP_HOST"):
-        result.problems.append(
-            "SMTP_HOST, or GMAIL_ADDRESS and GMAIL_PASSWORD, must be set: emails need a mail server."
-        )
+        yield "SMTP_HOST is missing: the other SMTP_ variables need it."
 
 
-def _choose_hosts(values: dict[str, str], overlay: Overlay, result: Configuration) -> None:
-    for name, service in (("GATEWAY_HOST", "gateway"), ("RABBITMQ_MANAGER_HOST", "rabbitmq")):
-        if name in values:
-            result.hosts |= dict.fromkeys(overlay.ingress_hosts(service), values[name])
-    if "GATEWAY_HOST" in values and "PUBLIC_URL" not in values:
-        scheme = "https" if overlay.has_tls else "http"
-        values["PUBLIC_URL"] = f"{scheme}://{values['GATEWAY_HOST']}"
+def _incomplete_pairs(values: Mapping[str, str]) -> Iterator[str]:
+    for prefix in ("SMTP", "MONGODB"):
+        pair = {f"{prefix}_USER", f"{prefix}_PASSWORD"}
+        if len(missing := pair - values.keys()) == 1:
+            yield f"{missing.pop()} is missing: {prefix}_USER and {prefix}_PASSWORD must be set together."
 
 
-def _check_external_servers(values: Mapping[str, str], overlay: Overlay, result: Configuration) -> None:
-    if "mysql" not in overlay.servers:
-        for name in ("MYSQL_HOST", "MYSQL_USER"):
-            if name not in values and not overlay.configured("auth-configmap", name):
-                result.problems.append(f"{name} must be set: this overlay uses an external MySQL.")
-    if "mongodb" not in overlay.servers and "MONGO_URI" not in values:
-        if "MONGODB_HOST" not in values and not overlay.on_host:
-            result.problems.append(
-                "MONGO_URI (or MONGODB_HOST, MONGODB_USER and MONGODB_PASSWORD) must be set:"
-                " this overlay uses an external MongoDB."
-            )
-        if ("MONGODB_USER" in values) != ("MONGODB_PASSWORD" in values):
-            result.problems.append("MONGODB_USER and MONGODB_PASSWORD must be set together.")
-    if "rabbitmq" not in overlay.servers and "RABBITMQ_URI" not in values:
-        for name in ("RABBITMQ_HOST", "RABBITMQ_PASSWORD"):
-            if name not in values and not overlay.configured("gateway-configmap", name):
-                result.problems.append(f"{name} must be set: this overlay uses an external RabbitMQ.")
+def _set_hosts(values: dict[str, str], overlay: Overlay) -> None:
+    ingresses = list(overlay.of_kind("Ingress"))
+    for variable, name in _INGRESSES.items():
+        for item in ingresses:
+            if variable in values and item["metadata"]["name"] == name:
+                for rule in item["spec"]["rules"]:
+                    rule["host"] = values[variable]
+                for tls in item["spec"].get("tls", []):
+                    tls["hosts"] = [values[variable]]
+    if "GATEWAY_HOST" in values:
+        scheme = "https" if any(item["spec"].get("tls") for item in ingresses) else "http"
+        values.setdefault("PUBLIC_URL", f"{scheme}://{values['GATEWAY_HOST']}")
+
+
+def _rejected(overlay: Overlay, given: Mapping[str, str]) -> Iterator[str]:
+    """What the services would reject at their start, if the secrets that are not given exist."""
+    secrets = credentials.contents({**dict.fromkeys(credentials.GENERATED, 32 * "x"), **given}, overlay)
+    for service, classes in dotenv_file.settings().items():
+        values = {**given, **overlay.data(f"{service}-configmap"), **secrets[service]}
+        arguments: dict[str, Any] = {name.lower(): value for name, value in values.items() if value}
+        for settings in classes:
+            try:
+                settings(**arguments)
+            except ValidationError as error:
+                yield from configuration_errors(error)

@@ -7,11 +7,10 @@ written first: an interrupted run has not lost a password that a database was cr
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
-from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from scripts.deploy import files
-from scripts.deploy.cluster import LABELS, Cluster
+from scripts.deploy import dotenv_file, files
+from scripts.deploy.cluster import LABELS, Cluster, Object
 from scripts.deploy.manifests import Overlay
 from scripts.deploy.programs import DeployError
 
@@ -28,38 +27,40 @@ OF_SERVER: Mapping[str, frozenset[str]] = {
 _SET_ONCE = frozenset({"mysql", "rabbitmq"})
 # Generated unless given. RabbitMQ has a cookie with one node too: others that are added later log in to it.
 GENERATED = frozenset({"JWT_SECRET", "LINK_SECRET", "RABBITMQ_ERLANG_COOKIE"}).union(*OF_SERVER.values())
-# Accepted in .env.
-GIVEN = GENERATED | {
-    "SMTP_PASSWORD", "GMAIL_PASSWORD", "AI_SUMMARY_API_KEY", "AI_TRANSCRIPTION_API_KEY", "MONGO_URI", "MONGODB_HOST",
-    "MONGODB_PORT", "MONGODB_USER", "MONGODB_PASSWORD", "MONGODB_AUTH_SOURCE", "RABBITMQ_URI",
-}  # fmt: skip
-# Only what each service needs, without its connection string for MongoDB; values that do not exist are left out.
-_CONTENTS: Mapping[str, tuple[str, ...]] = {
-    "auth": ("MYSQL_PASSWORD", "JWT_SECRET"),
-    "gateway": ("RABBITMQ_PASSWORD", "RABBITMQ_URI", "LINK_SECRET"),
-    "converter": ("RABBITMQ_PASSWORD", "RABBITMQ_URI"),
-    "notification": ("RABBITMQ_PASSWORD", "RABBITMQ_URI", "LINK_SECRET", "SMTP_PASSWORD", "GMAIL_PASSWORD"),
-    "summary": ("RABBITMQ_PASSWORD", "RABBITMQ_URI", "AI_SUMMARY_API_KEY", "AI_TRANSCRIPTION_API_KEY"),
-    "mysql": tuple(OF_SERVER["mysql"]),
-    "mongodb": tuple(OF_SERVER["mongodb"]),
-    "rabbitmq": ("RABBITMQ_ERLANG_COOKIE",),
-}
-
-# 192 bits, as hexadecimal digits, which need no escaping anywhere.
-_BYTES = 24
+# Where the services' MongoDB is. In the Secrets as MONGO_URI, never in a ConfigMap.
+MONGODB = frozenset(
+    {"MONGO_URI", "MONGODB_HOST", "MONGODB_PORT", "MONGODB_USER", "MONGODB_PASSWORD", "MONGODB_AUTH_SOURCE"}
+)
+# The Secrets of servers; values that do not exist are left out.
+_OF_SERVERS = {**OF_SERVER, "rabbitmq": frozenset({"RABBITMQ_ERLANG_COOKIE"})}
+_FILE = "credentials.json"
 HOST = "host.minikube.internal"
 
 
 def generate() -> str:
-    return secrets.token_hex(_BYTES)
+    """192 bits, as hexadecimal digits, which need no escaping anywhere."""
+    return secrets.token_hex(24)
+
+
+def given_names() -> frozenset[str]:
+    """The variables of `.env` that belong into Secrets."""
+    return GENERATED | MONGODB | frozenset().union(*_of_services().values())
+
+
+def _of_services() -> dict[str, frozenset[str]]:
+    """Only what each service needs, without its connection string for MongoDB."""
+    return {
+        service: frozenset(name for name, field in known.items() if dotenv_file.is_secret(field)) - MONGODB
+        for service, known in dotenv_file.variables().items()
+    }
 
 
 def kept(namespace: str, cluster: Cluster | None = None) -> dict[str, str]:
     """The secrets of earlier deployments: from this checkout's file and, first of all, from the cluster."""
-    found = {str(name): str(value) for name, value in files.read_json(files.credentials(namespace)).items()}
+    found = {str(name): str(value) for name, value in files.read_json(files.deployment(namespace) / _FILE).items()}
     for item in cluster.get("secrets") if cluster else []:
         service = item["metadata"]["name"].removesuffix("-secret")
-        if service not in _CONTENTS:  # such as an operator's copy of a Secret
+        if service not in {*_of_services(), *OF_SERVER}:  # such as an operator's copy of a Secret
             continue
         for name, encoded in (item.get("data") or {}).items():
             if name in GENERATED:
@@ -74,7 +75,7 @@ def kept(namespace: str, cluster: Cluster | None = None) -> dict[str, str]:
 
 def save(namespace: str, settled: Mapping[str, str]) -> None:
     generated = {name: value for name, value in settled.items() if name in GENERATED}
-    files.write_json(files.credentials(namespace), generated)
+    files.write_json(files.deployment(namespace) / _FILE, generated)
 
 
 def settle(
@@ -123,36 +124,40 @@ def _needed(overlay: Overlay, given: Mapping[str, str]) -> set[str]:
     return needed
 
 
-def objects(settled: Mapping[str, str], overlay: Overlay, namespace: str) -> list[dict[str, Any]]:
-    found = []
-    for service, names in _CONTENTS.items():
-        if service in OF_SERVER and service not in overlay.servers:
-            continue
-        data = {name: settled[name] for name in names if name in settled}
-        if service in MONGODB_SERVICES:
-            data["MONGO_URI"] = _mongo_uri(service, settled, overlay)
-        if service == "rabbitmq":
-            data["RABBITMQ_DEFAULT_PASS"] = settled["RABBITMQ_PASSWORD"]
-        found.append(
-            {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "type": "Opaque",
-                "metadata": {
-                    "name": f"{service}-secret",
-                    "namespace": namespace,
-                    "labels": {"app": service, "app.kubernetes.io/name": service, **LABELS},
-                },
-                "data": {name: b64encode(value.encode()).decode() for name, value in sorted(data.items())},
-            }
-        )
+def contents(settled: Mapping[str, str], overlay: Overlay) -> dict[str, dict[str, str]]:
+    """The values of each service's and server's Secret."""
+    found = {}
+    servers = {server: names for server, names in _OF_SERVERS.items() if server in overlay.servers}
+    for owner, names in {**_of_services(), **servers}.items():
+        found[owner] = {name: settled[name] for name in sorted(names & settled.keys())}
+        if owner in MONGODB_SERVICES and (uri := _mongo_uri(owner, settled, overlay)):
+            found[owner]["MONGO_URI"] = uri
+    if "rabbitmq" in found:
+        found["rabbitmq"]["RABBITMQ_DEFAULT_PASS"] = settled["RABBITMQ_PASSWORD"]
     return found
 
 
-def _mongo_uri(service: str, settled: Mapping[str, str], overlay: Overlay) -> str:
-    if "MONGO_URI" in settled:
-        return settled["MONGO_URI"]
-    host = "mongodb" if "mongodb" in overlay.servers else settled.get("MONGODB_HOST", HOST)
+def objects(settled: Mapping[str, str], overlay: Overlay, namespace: str) -> list[Object]:
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": "Opaque",
+            "metadata": {
+                "name": f"{owner}-secret",
+                "namespace": namespace,
+                "labels": {"app": owner, "app.kubernetes.io/name": owner, **LABELS},
+            },
+            "data": {name: b64encode(value.encode()).decode() for name, value in values.items()},
+        }
+        for owner, values in contents(settled, overlay).items()
+    ]
+
+
+def _mongo_uri(service: str, settled: Mapping[str, str], overlay: Overlay) -> str | None:
+    host = "mongodb" if "mongodb" in overlay.servers else settled.get("MONGODB_HOST", HOST if overlay.on_host else None)
+    if "MONGO_URI" in settled or host is None:
+        return settled.get("MONGO_URI")
     port = settled.get("MONGODB_PORT", "27017")
     user = settled.get("MONGODB_USER", service)
     password = settled.get("MONGODB_PASSWORD") or settled[f"MONGODB_{service.upper()}_PASSWORD"]

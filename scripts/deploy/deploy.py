@@ -1,16 +1,13 @@
 """What ./deploy.sh does, step by step."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import yaml
 
 from scripts.deploy import configuration, credentials, dotenv_file, files, images, manifests, programs, rollout
 from scripts.deploy.cluster import LABELS, MANAGED_BY, Cluster, Object, label
-from scripts.deploy.configuration import Configuration
-from scripts.deploy.images import ImageTarget
 from scripts.deploy.manifests import Overlay
 from scripts.deploy.programs import DeployError, say
 
@@ -33,31 +30,33 @@ class Options:
 
 
 def deploy(options: Options) -> None:
-    """Installs or updates the system. Raises DeployError; can be run again at any time."""
+    """Raises DeployError; can be run again at any time."""
     dotenv = dotenv_file.load()
     _check_prerequisites(build=not (options.skip_build or options.dry_run))
     with files.locked(files.deployment(options.namespace), f"the namespace {options.namespace}"):
         overlay = Overlay.render(options.overlay, options.components, options.namespace)
-        config = configuration.configure(dotenv, overlay)
+        given = configuration.configure(dotenv, overlay)
         if options.dry_run:
-            _preview(options, overlay, config)
+            _preview(options, overlay, given)
             return
         cluster = Cluster.current(options.namespace)
         say(f"Deploying the overlay {options.overlay} to the namespace {options.namespace} of {cluster.context}.")
-        _apply(options, overlay, config, cluster)
+        _apply(options, overlay, given, cluster)
 
 
-def _apply(options: Options, overlay: Overlay, config: Configuration, cluster: Cluster) -> None:
+def _apply(options: Options, overlay: Overlay, given: Mapping[str, str], cluster: Cluster) -> None:
     # Before the images are built, which takes minutes.
-    target = None
-    if options.registry and not options.skip_build:
-        target = ImageTarget(registry=options.registry.rstrip("/"))
-    elif not options.skip_build:
-        target = ImageTarget(minikube_profile=cluster.minikube_profile())
+    profile = "" if options.registry or options.skip_build else cluster.minikube_profile()
     _refuse_fewer_nodes(overlay, cluster.get("statefulsets.apps"))
-    settled = _settle_secrets(overlay, config, cluster)
+    kept = credentials.kept(cluster.namespace, cluster)
+    settled = credentials.settle(given, kept, overlay, with_data=_servers_with_data(cluster))
     deployments = cluster.get("deployments.apps")
-    references = target.deliver() if target else images.running(deployments)
+    if options.skip_build:
+        references = images.running(deployments)
+    elif options.registry:
+        references = images.push(options.registry.rstrip("/"))
+    else:
+        references = images.load(profile)
     if missing := set(images.services()) - references.keys():
         raise DeployError(
             f"--skip-build keeps the images that the cluster runs, but it runs none of {', '.join(sorted(missing))}."
@@ -66,7 +65,7 @@ def _apply(options: Options, overlay: Overlay, config: Configuration, cluster: C
     # Before anything is applied: an interrupted run has not lost a password.
     credentials.save(cluster.namespace, settled)
     secrets = credentials.objects(settled, overlay, cluster.namespace)
-    objects = manifests.finish(overlay, config, secrets, references, dict(_scaled(deployments)))
+    objects = manifests.finish(overlay, secrets, references, dict(_scaled(deployments)))
     say("Applying...")
     if cluster.namespace_labels() is None:
         cluster.apply([_namespace(cluster.namespace)])
@@ -77,9 +76,7 @@ def _apply(options: Options, overlay: Overlay, config: Configuration, cluster: C
     say("Waiting for the rollouts...")
     content = objects[0]["metadata"]["labels"][manifests.CONTENT]
     rollout.wait(cluster, f"{manifests.CONTENT}={content}", timeout=options.timeout)
-    running = [item for item in objects if item["kind"] == "Deployment" and item["spec"].get("replicas") != 0]
-    names = {item["metadata"]["name"] for item in running}
-    rollout.check_dependencies(cluster, sorted(names & set(images.services())))
+    rollout.check_dependencies(cluster)
     # What an earlier deployment applied and this one does not contain. Controllers copy labels to what they own.
     others = cluster.get(cluster.kinds(), f"{MANAGED_BY},{manifests.CONTENT}!={content}")
     if leftovers := [label(item) for item in others if not item["metadata"].get("ownerReferences")]:
@@ -98,12 +95,10 @@ def _refuse_fewer_nodes(overlay: Overlay, running: list[Object]) -> None:
             )
 
 
-def _settle_secrets(overlay: Overlay, config: Configuration, cluster: Cluster) -> dict[str, str]:
+def _servers_with_data(cluster: Cluster) -> set[str]:
     # A StatefulSet's volume is named TEMPLATE-STATEFULSET-NUMBER.
-    claims = cluster.get("persistentvolumeclaims", selector="")
-    with_data = {item["metadata"]["name"].split("-")[-2] for item in claims if item["metadata"]["name"].count("-") > 1}
-    kept = credentials.kept(cluster.namespace, cluster)
-    return credentials.settle(config.given, kept, overlay, with_data=with_data)
+    names = [item["metadata"]["name"].split("-") for item in cluster.get("persistentvolumeclaims", selector="")]
+    return {name[-2] for name in names if len(name) > 2}
 
 
 def _scaled(deployments: list[Object]) -> Iterator[tuple[str, int]]:
@@ -121,41 +116,35 @@ def _namespace(name: str) -> Object:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": LABELS}}
 
 
-def _preview(options: Options, overlay: Overlay, config: Configuration) -> None:
+def _preview(options: Options, overlay: Overlay, given: Mapping[str, str]) -> None:
     """Prints what would be applied, without secrets; asks no cluster and changes nothing."""
-    hidden = dict.fromkeys([*credentials.GENERATED, *config.given], "not-shown")
-    secrets: list[dict[str, Any]] = credentials.objects(hidden, overlay, options.namespace)
-    print(yaml.safe_dump_all(manifests.finish(overlay, config, secrets, {}, {}), sort_keys=False), end="")
-    for secret in secrets:
-        print(f"---\n{json.dumps({**secret, 'data': dict.fromkeys(secret['data'], '***')}, indent=2)}")
-    print(f"---\n# Unless it exists:\n{json.dumps(_namespace(options.namespace), indent=2)}")
+    hidden = dict.fromkeys([*credentials.GENERATED, *given], "not-shown")
+    secrets = credentials.objects(hidden, overlay, options.namespace)
+    objects = manifests.finish(overlay, secrets, {}, {})
+    shown = [{**secret, "data": dict.fromkeys(secret["data"], "***")} for secret in secrets]
+    print(yaml.safe_dump_all([_namespace(options.namespace), *objects, *shown], sort_keys=False), end="")
     say("Nothing was changed. Image tags and configuration checksums are computed in a real run.")
 
 
 def _check_prerequisites(*, build: bool) -> None:
     """Raises DeployError that names everything that is missing on this machine."""
-    problems = [*_kubectl_problems(), *(_docker_problems() if build else [])]
-    if problems:
-        lines = "\n".join(f"  - {problem}" for problem in problems)
-        raise DeployError(f"Something is missing on this machine:\n{lines}")
-
-
-def _kubectl_problems() -> Iterator[str]:
+    problems = []
     try:
         version = json.loads(programs.run(["kubectl", "version", "--client", "--output=json"]))["clientVersion"]
         found = (int(version["major"]), int("".join(filter(str.isdigit, version["minor"]))))
-    except (DeployError, ValueError, KeyError) as error:
-        yield f"a working kubectl: {error} Install it: {_KUBECTL_URL}"
-    else:
         if found < _KUBECTL:
-            yield f"kubectl {_KUBECTL[0]}.{_KUBECTL[1]} or newer; found {found[0]}.{found[1]}. See {_KUBECTL_URL}"
-
-
-def _docker_problems() -> Iterator[str]:
-    try:
-        programs.run(["docker", "version", "--format", "{{.Server.Version}}"])
-    except DeployError as error:
-        yield (
-            f"a running docker, which builds the images: {error}\n    Install it ({_DOCKER_URL}), start it (on Linux:"
-            " sudo systemctl start docker), and check that your user may use it; or use --skip-build."
-        )
+            needed = f"{_KUBECTL[0]}.{_KUBECTL[1]}"
+            problems.append(f"kubectl {needed} or newer; found {found[0]}.{found[1]}. See {_KUBECTL_URL}")
+    except (DeployError, ValueError, KeyError) as error:
+        problems.append(f"a working kubectl: {error} Install it: {_KUBECTL_URL}")
+    if build:
+        try:
+            programs.run(["docker", "version", "--format", "{{.Server.Version}}"])
+        except DeployError as error:
+            problems.append(
+                f"a running docker, which builds the images: {error}\n    Install it ({_DOCKER_URL}), start it (on"
+                " Linux: sudo systemctl start docker), and check that your user may use it; or use --skip-build."
+            )
+    if problems:
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        raise DeployError(f"Something is missing on this machine:\n{lines}")

@@ -1,15 +1,16 @@
-"""Reads `.env` with python-dotenv and checks its values against the services' settings classes."""
+"""Reads `.env` with python-dotenv, and knows the variables of the services' settings classes."""
 
 import importlib
 import io
 import stat
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from dotenv.parser import parse_stream
-from pydantic import AliasChoices, Field, SecretStr, TypeAdapter, ValidationError
+from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from common.runtime.settings import ServerSettings
 from scripts.deploy import files
@@ -31,19 +32,14 @@ def load(path: Path | None = None) -> dict[str, str]:
     """
     path = path or files.DOTENV
     try:
-        content = path.read_bytes()
-        mode = path.stat().st_mode
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         return {}
-    except OSError as error:
-        raise DeployError(f"{path.name} cannot be read: {error.strerror}.") from None
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        say(f"note: other users of this machine can read {path.name}. Run: chmod 600 {path.name}")
-    try:
-        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        line = error.object.count(b"\n", 0, error.start) + 1
         raise DeployError(f"{path.name}, line {line}: invalid UTF-8. Save the file as UTF-8.") from None
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        say(f"note: other users of this machine can read {path.name}. Run: chmod 600 {path.name}")
     return parse(text, path.name)
 
 
@@ -73,19 +69,9 @@ def is_secret(field: FieldInfo) -> bool:
     return SecretStr in (field.annotation, *getattr(field.annotation, "__args__", ()))
 
 
-def problem(name: str, field: FieldInfo, value: str) -> str | None:
-    """What is wrong with the value of a variable, without repeating it; None when it is valid."""
-    kind: Any = Annotated[field.annotation, Field(), *field.metadata]
-    try:
-        TypeAdapter(kind).validate_python(value)
-    except ValidationError as error:
-        messages = {each["msg"].removeprefix("Value error, ") for each in error.errors(include_input=False)}
-        return f"{name}: {'; '.join(sorted(messages))}."
-    return None
-
-
-def variables() -> dict[str, dict[str, FieldInfo]]:
-    """Each service's settings by the names of their variables, deprecated names included, without those of `FIXED`."""
+@cache
+def settings() -> dict[str, list[type[BaseSettings]]]:
+    """Each service's settings classes, which read their arguments and not this process's environment."""
     found = {}
     for path in sorted(files.SOURCE.glob("*/settings.py")):
         module = importlib.import_module(f"{path.parent.name}.settings")
@@ -95,13 +81,23 @@ def variables() -> dict[str, dict[str, FieldInfo]]:
         ]  # fmt: skip
         if (path.parent / "wsgi.py").exists():  # served by gunicorn, whose settings are shared
             classes.append(ServerSettings)
-        fields = {
-            name.upper(): field
-            for each in classes
-            for own_name, field in each.model_fields.items()
-            for name in _names(own_name, field)
-        }
-        found[path.parent.name] = {name: field for name, field in fields.items() if name not in FIXED}
+        found[path.parent.name] = [type(each.__name__, (_Arguments, each), {}) for each in classes]
+    return found
+
+
+class _Arguments(BaseSettings):
+    @classmethod
+    def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (sources["init_settings"],)
+
+
+def variables() -> dict[str, dict[str, FieldInfo]]:
+    """Each service's settings by the names of their variables, deprecated names included, without those of `FIXED`."""
+    found: dict[str, dict[str, FieldInfo]] = {}
+    for service, classes in settings().items():
+        fields = [pair for each in classes for pair in each.model_fields.items()]
+        names = {name.upper(): field for own, field in fields for name in _names(own, field)}
+        found[service] = {name: field for name, field in names.items() if name not in FIXED}
     return found
 
 

@@ -22,11 +22,6 @@ def deployment(namespace: str) -> Path:
     return private(ROOT / ".local" / "deploy" / namespace)
 
 
-def credentials(namespace: str) -> Path:
-    """The file with the generated passwords of a namespace's deployment."""
-    return deployment(namespace) / "credentials.json"
-
-
 def private(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
@@ -46,13 +41,11 @@ def write_json(path: Path, content: Any) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """The content of a file of `write_json`; empty when there is none. Raises DeployError when it is damaged."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError):
-        content = None
-    if not isinstance(content, dict):
-        raise DeployError(f"{path} is damaged or unreadable. Restore it, or move it away, then try again.")
+        raise DeployError(f"{path} is damaged or unreadable. Restore it, or move it away, then try again.") from None
     return content
 
 

@@ -20,13 +20,13 @@ import requests
 
 from scripts.deploy import files
 from scripts.deploy.cluster import Cluster
-from scripts.deploy.manifests import Overlay
 from scripts.deploy.programs import DeployError, say
 
 # Seconds. The supervisor keeps trying after a slow start.
-_OPEN_TIMEOUT, _STOP_TIMEOUT = 60.0, 10.0
+_OPEN_TIMEOUT, _STOP_TIMEOUT = 60.0, 5.0
 # Seconds between probes, for an answer; and how many probes may fail in a row, because a pod may be busy.
 _PROBE_INTERVAL, _PROBE_TIMEOUT, _MAX_FAILURES = 2.0, 10.0, 3
+_MODULE = "scripts.deploy.forwards"
 # In the environment of every process of a forward, and of nothing else: what it forwards, as JSON.
 _MARK = "VIDEO2MP3_FORWARD"
 
@@ -58,8 +58,18 @@ def start(namespace: str, ports: Mapping[str, int]) -> None:
     if not wanted:
         raise DeployError(f"The namespace {namespace} of {cluster.context} has no services. Run ./deploy.sh first.")
     with files.locked(files.private(files.FORWARDS), "the port-forwards"):
-        opened = {service.name: _open(cluster, service, ports.get(service.name)) for service in wanted}
-    print("\n".join(_addresses(cluster, opened)), flush=True)
+        for service in wanted:
+            port = _open(cluster, service, ports.get(service.name))
+            print(f"{service.label:<9} http://localhost:{port}", flush=True)
+            if service.name == "gateway":
+                _print_public_address(cluster, port)
+            elif service.name == "rabbitmq":
+                print("          The user is video2mp3. To show the password:")
+                secret = (
+                    "get secret rabbitmq-secret --output 'jsonpath={.data.RABBITMQ_DEFAULT_PASS}' | base64 --decode"
+                )
+                print(f"          kubectl --namespace {namespace} {secret}")
+    print(f"Logs: {files.FORWARDS.relative_to(files.ROOT)}/*.log. Stop with: ./start-services.sh --stop")
 
 
 def stop_all() -> None:
@@ -72,13 +82,11 @@ def stop(**target: str) -> list[str]:
     """Ends the forwards of this checkout (to a context, namespace or service, or all); returns their services."""
     stopped = set()
     while found := list(_running(**target)):  # again: a supervisor may have started kubectl meanwhile
-        stopped |= {mark["service"] for _, mark in found}
-        for process, _ in found:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.terminate()
-        for process in psutil.wait_procs([process for process, _ in found], timeout=_STOP_TIMEOUT)[1]:
+        for process, mark in found:
+            stopped.add(mark["service"])
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
+        psutil.wait_procs([process for process, _ in found], timeout=_STOP_TIMEOUT)
     return sorted(stopped)
 
 
@@ -96,28 +104,26 @@ def _open(cluster: Cluster, service: Service, wanted: int | None) -> int:
     target = {"context": cluster.context, "namespace": cluster.namespace, "service": service.name}
     for process, mark in _running(**target):
         with contextlib.suppress(psutil.NoSuchProcess):
-            if wanted in (None, mark["port"]) and "scripts.deploy.forwards" in process.cmdline():
+            if wanted in (None, mark["port"]) and _MODULE in process.cmdline():
                 return int(mark["port"])
     stop(service=service.name)
     port = _free_port(service, wanted)
     own_mark = json.dumps({"checkout": str(files.ROOT), **target, "port": port})
-    forward = cluster.command(
-        "port-forward", "--address=127.0.0.1", f"service/{service.name}", f"{port}:{service.port}"
-    )
+    words = ["port-forward", "--address=127.0.0.1", f"service/{service.name}", f"{port}:{service.port}"]
     log_path = files.FORWARDS / f"{service.name}.log"
     with log_path.open("ab") as log:
         subprocess.Popen(
-            [sys.executable, "-m", "scripts.deploy.forwards", str(port), service.probe, *forward],
+            [sys.executable, "-m", _MODULE, str(port), service.probe, *cluster.command(*words)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
             env=os.environ | {"PYTHONPATH": str(files.ROOT), "PYTHONSAFEPATH": "1", _MARK: own_mark},
             start_new_session=True,  # outlives the terminal
         )  # fmt: skip
     deadline = time.monotonic() + _OPEN_TIMEOUT
-    while not _accepts(port):
-        if time.monotonic() > deadline:
-            raise DeployError(f"The port-forward to {service.name} does not open yet. See {log_path}.")
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return port
         time.sleep(0.1)
-    return port
+    raise DeployError(f"The port-forward to {service.name} does not open yet. See {log_path}.")
 
 
 def _free_port(service: Service, wanted: int | None) -> int:
@@ -132,46 +138,21 @@ def _free_port(service: Service, wanted: int | None) -> int:
     raise DeployError(f"No port for {service.name}. Choose another one: --port {service.name}=PORT.")
 
 
-def _accepts(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _addresses(cluster: Cluster, opened: Mapping[str, int]) -> Iterator[str]:
-    for service in SERVICES:
-        if service.name in opened:
-            yield f"{service.label:<9} {_url('localhost', opened[service.name])}"
-    ingresses = Overlay("", cluster.get("ingresses.networking.k8s.io"))
-    for host in ingresses.ingress_hosts("gateway")[:1]:
-        if _leads_here(host, cluster):
-            yield f"          {_url(host, opened.get('gateway', 80))} leads here too."
+def _print_public_address(cluster: Cluster, port: int) -> None:
+    """Prints whether the host name of the gateway's Ingress leads to this machine or to the cluster."""
+    ingresses = cluster.get("ingresses.networking.k8s.io")
+    for item in (item for item in ingresses if item["metadata"]["name"] == "gateway"):
+        host = item["spec"]["rules"][0]["host"]
+        own = {each.address for interface in psutil.net_if_addrs().values() for each in interface}
+        try:
+            found = {str(each[4][0]) for each in socket.getaddrinfo(host, None)} - own - cluster.node_addresses()
+        except OSError:
+            found = {host}
+        if all(address.startswith("127.") for address in found):
+            print(f"          http://{host}:{port} leads here too.")
         else:
-            yield f"WARNING: {host} does not lead to this machine: do not send a password there."
-            yield f"  To use the name, add this line to /etc/hosts: 127.0.0.1 {host}"
-    if "rabbitmq" in opened:
-        yield "The RabbitMQ user is video2mp3; its password:"
-        secret = "get secret rabbitmq-secret --output 'jsonpath={.data.RABBITMQ_DEFAULT_PASS}' | base64 --decode"
-        yield f"  kubectl --namespace {cluster.namespace} {secret}"
-    yield f"Logs: {files.FORWARDS.relative_to(files.ROOT)}/*.log. Stop with: ./start-services.sh --stop"
-
-
-def _url(host: str, port: int) -> str:
-    return f"http://{host}" if port == 80 else f"http://{host}:{port}"
-
-
-def _leads_here(host: str, cluster: Cluster) -> bool:
-    """Whether all addresses of a host name belong to this machine or to the cluster."""
-    try:
-        found = {str(each[4][0]) for each in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
-    except OSError:
-        return False
-    return all(map(is_local, found - cluster.node_addresses()))
-
-
-def is_local(address: str) -> bool:
-    """Whether an address belongs to this machine. All of 127.0.0.0/8 does."""
-    interfaces = psutil.net_if_addrs().values()
-    return address.startswith("127.") or any(each.address == address for found in interfaces for each in found)
+            print(f"WARNING: {host} does not lead to this machine: do not send a password there.")
+            print(f"  To use the name, add this line to /etc/hosts: 127.0.0.1 {host}")
 
 
 def supervise(port: int, probe: str, command: Sequence[str]) -> None:
@@ -180,8 +161,7 @@ def supervise(port: int, probe: str, command: Sequence[str]) -> None:
         with subprocess.Popen(command, stdin=subprocess.DEVNULL) as forward:
             failures = 0
             while failures < _MAX_FAILURES and forward.poll() is None:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    forward.wait(_PROBE_INTERVAL)
+                time.sleep(_PROBE_INTERVAL)
                 try:
                     requests.get(f"http://127.0.0.1:{port}{probe}", timeout=_PROBE_TIMEOUT)
                     failures = 0

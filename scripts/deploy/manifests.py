@@ -1,22 +1,16 @@
 """The objects of a deployment: an overlay as kustomize renders it, with the values of `.env`."""
 
-import copy
 import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import yaml
 
 from scripts.deploy import files, programs
 from scripts.deploy.cluster import LABELS, Object, identity
 from scripts.deploy.images import PREFIX
-from scripts.deploy.programs import DeployError
-
-if TYPE_CHECKING:
-    from scripts.deploy.configuration import Configuration
 
 HOST_DATABASES = "host-databases"
 _SERVERS = ("mysql", "mongodb", "rabbitmq", "mailpit")
@@ -30,23 +24,22 @@ CONTENT = "video2mp3.com/content"
 _ROLLED_OUT = ("Deployment", "StatefulSet", "DaemonSet")
 
 
+@dataclass(frozen=True)
 class Overlay:
     """The objects of an overlay with its components."""
 
-    def __init__(self, name: str, objects: Sequence[Object]) -> None:
-        self.name = name
-        self.objects = list(objects)
+    name: str
+    objects: list[Object]
 
     @classmethod
     def render(cls, name: str, components: Sequence[str], namespace: str) -> "Overlay":
-        """Renders an overlay of manifests/overlays in a namespace. Raises DeployError when a name is unknown."""
-        path = _existing(files.MANIFESTS / "overlays", name, "overlay")
-        chosen = [_existing(files.MANIFESTS / "components", component, "component") for component in components]
+        """Renders an overlay of manifests/overlays in a namespace. Raises DeployError."""
         folder = files.deployment(namespace)
+        root = os.path.relpath(files.MANIFESTS, folder)
         kustomization = {
             "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "namespace": namespace,
-            "resources": [os.path.relpath(path, folder)],
-            "components": [os.path.relpath(component, folder) for component in chosen],
+            "resources": [f"{root}/overlays/{name}"],
+            "components": [f"{root}/components/{component}" for component in components],
             "labels": [{"pairs": LABELS}],
         }  # fmt: skip
         files.write_json(folder / "kustomization.yaml", kustomization)  # JSON is YAML
@@ -62,56 +55,29 @@ class Overlay:
     def servers(self) -> frozenset[str]:
         return frozenset({item["metadata"]["name"] for item in self.of_kind("StatefulSet", "Deployment")} & {*_SERVERS})
 
-    @property
-    def has_tls(self) -> bool:
-        return any(item["spec"].get("tls") for item in self.of_kind("Ingress"))
-
     def of_kind(self, *kinds: str) -> Iterator[Object]:
         return (item for item in self.objects if item["kind"] in kinds)
 
-    def ingress_hosts(self, service: str) -> list[str]:
-        rules = [rule for item in self.of_kind("Ingress") for rule in item["spec"].get("rules", [])]
-        return [
-            rule["host"] for rule in rules
-            if rule.get("host") and any(path["backend"].get("service", {}).get("name") == service
-                                        for path in rule.get("http", {}).get("paths", []))
-        ]  # fmt: skip
-
-    def configured(self, config_map: str, name: str) -> bool:
-        """Whether a ConfigMap of the overlay has a value for a variable."""
-        maps = (item for item in self.of_kind("ConfigMap") if item["metadata"]["name"] == config_map)
-        return any((item.get("data") or {}).get(name) for item in maps)
+    def data(self, config_map: str) -> dict[str, str]:
+        """The values of a ConfigMap, which the caller may change."""
+        found = (item for item in self.of_kind("ConfigMap") if item["metadata"]["name"] == config_map)
+        return next((item.setdefault("data", {}) for item in found), {})
 
 
-def _existing(folder: Path, name: str, what: str) -> Path:
-    path = folder / name
-    if not (path / "kustomization.yaml").exists() or path.parent != folder:
-        known = sorted(child.parent.name for child in folder.glob("*/kustomization.yaml"))
-        raise DeployError(f"There is no {what} {name!r}. Choose one of: {', '.join(known) or 'none'}.")
-    return path
+def choices(kind: str) -> list[str]:
+    """The names of the `overlays` or `components`."""
+    return sorted(path.parent.name for path in (files.MANIFESTS / kind).glob("*/kustomization.yaml"))
 
 
 def finish(
-    overlay: Overlay,
-    configuration: "Configuration",
-    secrets: Sequence[Object],
-    images: Mapping[str, str],
-    replicas: Mapping[str, int],
+    overlay: Overlay, secrets: Sequence[Object], images: Mapping[str, str], replicas: Mapping[str, int]
 ) -> list[Object]:
     """The objects to apply. `images` are references by service; `replicas` override the manifests by name."""
-    objects = [
-        copy.deepcopy(item) for item in overlay.objects
-        if not (configuration.own_mail_server and _is_mail_server(item))
-    ]  # fmt: skip
+    objects = overlay.objects
     for item in objects:
-        kind, name = identity(item)
-        if kind == "ConfigMap" and name in configuration.changes:
-            item["data"] = {**(item.get("data") or {}), **configuration.changes[name]}
-        elif kind == "Ingress":
-            _set_hosts(item, configuration.hosts)
-        elif kind == "Deployment" and (count := item["spec"].get("replicas")) is not None:
+        if item["kind"] == "Deployment" and (count := item["spec"].get("replicas")) is not None:
             item["metadata"].setdefault("annotations", {})[REPLICAS] = str(count)
-            item["spec"]["replicas"] = replicas.get(name, count)
+            item["spec"]["replicas"] = replicas.get(item["metadata"]["name"], count)
         for container in _containers(item):
             prefix, _, service = container["image"].partition(":")[0].partition("/")
             if prefix == PREFIX and service in images:
@@ -121,19 +87,6 @@ def finish(
     for item in objects:
         item["metadata"].setdefault("labels", {})[CONTENT] = content
     return objects
-
-
-def _is_mail_server(item: Object) -> bool:
-    metadata = item["metadata"]
-    return "mailpit" in {metadata.get("labels", {}).get("app"), metadata["name"]}
-
-
-def _set_hosts(ingress: Object, hosts: Mapping[str, str]) -> None:
-    for rule in ingress["spec"].get("rules", []):
-        if rule.get("host") in hosts:
-            rule["host"] = hosts[rule["host"]]
-    for tls in ingress["spec"].get("tls", []):
-        tls["hosts"] = [hosts.get(host, host) for host in tls.get("hosts", [])]
 
 
 def _containers(item: Object) -> Iterator[Object]:

@@ -45,10 +45,8 @@ def run(command: Sequence[str], *, stdin: str = "", timeout: float = QUERY_TIMEO
         done = subprocess.run(
             command, input=stdin, capture_output=capture, text=True, errors="replace", timeout=timeout, check=False
         )
-    except FileNotFoundError:
-        raise DeployError(f"{command[0]} is not installed, or not on the PATH.") from None
-    except PermissionError:
-        raise DeployError(f"{command[0]} is not executable.") from None
+    except OSError as error:
+        raise DeployError(f"{command[0]} is not installed, or not on the PATH: {error.strerror}.") from None
     except subprocess.TimeoutExpired:
         raise DeployError(f"{shlex.join(command[:6])} did not end within {timeout:.0f} s.") from None
     if done.returncode != 0:

@@ -2,9 +2,8 @@
 
 import json
 import time
-from collections.abc import Sequence
 
-from scripts.deploy import programs
+from scripts.deploy import images, programs
 from scripts.deploy.cluster import Cluster, Object
 from scripts.deploy.programs import DeployError, say
 
@@ -34,11 +33,16 @@ def wait(cluster: Cluster, selector: str, *, timeout: float) -> None:
         raise DeployError(f"The rollout failed: {error}") from None
 
 
-def check_dependencies(cluster: Cluster, services: Sequence[str]) -> None:
+def check_dependencies(cluster: Cluster) -> None:
     """Returns when one pod of each service reaches its servers. Raises DeployError that names those that do not.
 
     Pods are ready without them, so a rollout with a wrong password succeeds.
     """
+    # KEDA scales Deployments to zero.
+    ready = {
+        item["metadata"]["name"] for item in cluster.get("deployments.apps") if item["status"].get("readyReplicas")
+    }
+    services = sorted(ready & set(images.services()))
     deadline = time.monotonic() + _DEPENDENCIES_TIMEOUT
     while problems := [problem for service in services if (problem := _unreachable(cluster, service))]:
         if time.monotonic() > deadline:

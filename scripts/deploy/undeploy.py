@@ -2,9 +2,9 @@
 
 import shutil
 
-from scripts.deploy import files, forwards, programs
+from scripts.deploy import files, forwards
 from scripts.deploy.cluster import LABELS, PART_OF, Cluster, identity, label
-from scripts.deploy.programs import DeployError, say
+from scripts.deploy.programs import say
 
 _DATA_KINDS = "persistentvolumeclaims,secrets"
 # Kubernetes creates these in every namespace.
@@ -38,28 +38,13 @@ def undeploy(namespace: str, *, purge: bool) -> None:
 
 def _delete_objects(cluster: Cluster) -> None:
     kinds = cluster.kinds()
-    services = [kind for kind in kinds.split(",") if kind in _SERVICES]
-    servers = [item["metadata"]["name"] for item in cluster.get("statefulsets.apps")]
-    # The services first, while their servers run: a converter finishes its job, or requeues it.
-    found = cluster.delete(",".join(services), f"--selector={PART_OF}", timeout=_PODS_TIMEOUT)
-    _wait_for_pods(cluster, servers)
-    found |= cluster.delete(kinds, f"--selector={PART_OF}", timeout=_PODS_TIMEOUT)
-    _wait_for_pods(cluster, [])
-    if not found:
+    services = ",".join(kind for kind in kinds.split(",") if kind in _SERVICES)
+    # In the foreground: until their pods are gone. The services first, while their servers run: a converter finishes
+    # its job, or requeues it.
+    options = ["--cascade=foreground", f"--selector={PART_OF}"]
+    found = [cluster.delete(each, *options, timeout=_PODS_TIMEOUT) for each in (services, kinds)]
+    if not any(found):
         say("Nothing is deployed.")
-
-
-def _wait_for_pods(cluster: Cluster, kept: list[str]) -> None:
-    """Returns when all pods but those of some apps are gone."""
-    selector = PART_OF + (f",app notin ({','.join(kept)})" if kept else "")
-    if not cluster.get("pods", selector):  # kubectl wait refuses an empty selection
-        return
-    try:
-        wait = ["wait", "pods", "--for=delete", f"--selector={selector}", f"--timeout={_PODS_TIMEOUT}s"]
-        cluster.run(*wait, timeout=_PODS_TIMEOUT + 30)
-    except programs.ProgramFailed as error:
-        if pods := ", ".join(pod["metadata"]["name"] for pod in cluster.get("pods", selector)):
-            raise DeployError(f"These pods do not end: {pods} ({error.stderr}). See kubectl describe pod.") from None
 
 
 def _purge(cluster: Cluster, *, created: bool) -> None:

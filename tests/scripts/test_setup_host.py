@@ -71,7 +71,7 @@ def test_the_servers_are_prepared_and_deploy_can_use_them(machine: Machine, etc:
     assert re.search(r"^security:\n  authorization: enabled$", changed, re.MULTILINE)
     backups = [path for path in etc.iterdir() if "backup" in path.name]
     assert [path.read_text() for path in backups] == [_MONGOD_CONF]
-    assert ["systemctl", "restart", "mysql.service"] in machine.calls
+    assert ["systemctl", "restart", "mariadb.service"] in machine.calls
     assert ["systemctl", "restart", "mongod.service"] in machine.calls
     kept = json.loads((machine.project / ".local/deploy/video2mp3/credentials.json").read_text())
     assert f"IDENTIFIED BY '{kept['MYSQL_PASSWORD']}'" in received(machine, "mysql")

@@ -26,10 +26,10 @@ def mongosh(words: list[str]) -> None:
 
 
 def systemctl(words: list[str]) -> None:
-    """Has mysql and mongod."""
+    """Has mariadb and mongod."""
     world.note("systemctl")
-    if words[0] == "cat" and words[1] not in {"mysql.service", "mongod.service"}:
-        world.fail("No files found.")
+    if words[1] not in {"mariadb.service", "mongod.service"}:
+        world.fail(f"Unit {words[1]} not found.")
 
 
 def sysctl(words: list[str]) -> None:
@@ -39,4 +39,5 @@ def sysctl(words: list[str]) -> None:
 
 def ip(words: list[str]) -> None:
     """A bridge to the cluster."""
-    print(json.dumps([{"addr_info": [{"local": "127.0.0.2", "prefixlen": 24}]}]))
+    found = [{"local": "127.0.0.2", "prefixlen": 24}] if words[-1] == "127.0.0.2" else []
+    print(json.dumps([{"addr_info": found}]))
