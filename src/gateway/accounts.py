@@ -3,14 +3,15 @@
 import base64
 import binascii
 import hashlib
-import json
 
+import requests
 from flask import Blueprint, Response, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
-from common.errors import LengthRequired, RejectedError, TooLarge, Unauthorized, UnsupportedType
-from common.http.identity import Answer, LoginService
+from common.errors import RejectedError, Unauthorized, UnsupportedType
+from common.http.identity import LoginService
+from common.http.validation import body
 from gateway.settings import GatewaySettings
 
 # bytes. A registration is an address and a password.
@@ -34,30 +35,26 @@ def blueprint(settings: GatewaySettings, auth: LoginService, limiter: Limiter) -
     def register() -> Response:
         if request.mimetype != "application/json":
             raise UnsupportedType('Send JSON: -H "Content-Type: application/json" -d \'{"email": …, "password": …}\'.')
-        if request.content_length is None:
-            raise LengthRequired("Send the body with a Content-Length.")
-        if request.content_length > _MAX_BODY:
-            raise TooLarge(f"The body must not be longer than {_MAX_BODY} bytes.")
         headers = {"Content-Type": "application/json"}
         # Not repeatable: a second registration of the address would answer 409.
-        return _forwarded(auth.ask("POST", "/register", data=request.get_data(), headers=headers, repeatable=False))
+        return _forwarded(auth.ask("POST", "/register", data=body(_MAX_BODY), headers=headers, repeatable=False))
 
     return routes
 
 
-def _forwarded(answer: Answer) -> Response:
+def _forwarded(answer: requests.Response) -> Response:
     """The auth service's answer; raises its refusal as a RejectedError."""
-    if answer.status < 400:
-        return Response(answer.body, status=answer.status, content_type=answer.content_type)
+    if answer.ok:
+        return Response(answer.content, answer.status_code, content_type=answer.headers.get("Content-Type", ""))
     try:
-        body = json.loads(answer.body)
-        message, code = str(body["error"]), str(body.get("code", "refused"))
+        problem = answer.json()
+        message, code = str(problem["error"]), str(problem.get("code", "refused"))
     except (ValueError, KeyError, TypeError):
         message, code = "The auth service rejected the request.", "refused"
-    if answer.status == 401:
+    if answer.status_code == 401:
         raise Unauthorized(message, code=code, scheme="Basic")
     error = RejectedError(message, code=code)
-    error.status = answer.status  # type: ignore[misc]
+    error.status = answer.status_code  # type: ignore[misc]
     raise error
 
 

@@ -6,8 +6,9 @@ import requests
 from flask import Blueprint, Response, g, request
 from flask_limiter import Limiter
 
-from common.errors import BadRequest, LengthRequired, TooLarge, Unavailable
+from common.errors import BadRequest, Unavailable
 from common.http.identity import Identity, internal_session
+from common.http.validation import body
 from common.runtime.concurrency_limiter import ConcurrencyLimiter
 from gateway.settings import GatewaySettings
 
@@ -39,7 +40,7 @@ def blueprint(
                 # Forwarded without decoding it.
                 params=request.query_string.decode("latin-1"),
                 headers={**headers, "X-Request-ID": g.request_id},
-                data=_body() or None,
+                data=(body(_MAX_BODY) or None) if request.method == "POST" else None,
                 timeout=(settings.auth_connect_timeout, settings.summary_timeout),
                 allow_redirects=False,
             )
@@ -87,13 +88,3 @@ def _id(fid: str) -> str:
     if not (fid.isascii() and fid.isalnum()):
         raise BadRequest("The id must have 24 hexadecimal digits.")
     return fid
-
-
-def _body() -> bytes:
-    if request.method != "POST":
-        return b""
-    if request.content_length is None:
-        raise LengthRequired("Send the body with a Content-Length.")
-    if request.content_length > _MAX_BODY:
-        raise TooLarge(f"The body must not be longer than {_MAX_BODY} bytes.")
-    return request.get_data()

@@ -1,7 +1,6 @@
 """The client of the auth service, and the caller's name from the Bearer token of a request."""
 
-import json
-from dataclasses import dataclass
+import functools
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -24,15 +23,6 @@ def internal_session() -> requests.Session:
     return session
 
 
-@dataclass(frozen=True)
-class Answer:
-    """An answer of the auth service, with a status below 500."""
-
-    status: int
-    content_type: str
-    body: bytes
-
-
 class LoginService:
     """Calls the auth service; raises Unavailable when it is down, slow or failing."""
 
@@ -44,10 +34,9 @@ class LoginService:
     def username(self, token: str) -> str:
         """The user whose token this is; raises Unauthorized if it is not valid."""
         answer = self.ask("POST", "/validate", headers={"Authorization": f"Bearer {token}"})
-        if answer.status != 200:
+        if answer.status_code != 200:
             raise Unauthorized(LOG_IN_AGAIN, code="invalid_token")
-        claims = json.loads(answer.body)
-        return str(claims["username"])
+        return str(answer.json()["username"])
 
     def check(self) -> None:
         """Raises Unavailable unless the service answers."""
@@ -61,30 +50,30 @@ class LoginService:
         data: bytes | None = None,
         headers: dict[str, str] | None = None,
         repeatable: bool = True,
-    ) -> Answer:
-        """Sends a request; a `repeatable` one is sent again if the server has closed the connection."""
-        try:
-            response = self._send(method, path, data, headers, repeatable=repeatable)
-        except (requests.RequestException, ValueError) as error:
-            raise Unavailable("The auth service is unavailable. Try again in a few seconds.") from error
-        if response.status_code >= 500:
-            raise Unavailable("The auth service is unavailable. Try again in a few seconds.")
-        return Answer(response.status_code, response.headers.get("Content-Type", ""), response.content)
-
-    def _send(
-        self, method: str, path: str, data: bytes | None, headers: dict[str, str] | None, *, repeatable: bool
     ) -> requests.Response:
+        """Sends a request; a `repeatable` one is sent again if the server has closed the connection.
+
+        The answer has a status below 500.
+        """
+        unavailable = Unavailable("The auth service is unavailable. Try again in a few seconds.")
         traced = {"X-Request-ID": logs.REQUEST.get(), **(headers or {})}
-        for last in (False, True):
+        send = functools.partial(
+            self._session.request,
+            method, self._base + path, data=data, headers=traced, timeout=self._timeout, allow_redirects=False,
+        )  # fmt: skip
+        try:
             try:
-                return self._session.request(
-                    method, self._base + path, data=data, headers=traced, timeout=self._timeout, allow_redirects=False
-                )
+                response = send()
             except requests.ConnectionError as error:
                 # The server may close an idle connection just before it is used.
-                if last or isinstance(error, requests.Timeout) or not repeatable:
+                if isinstance(error, requests.Timeout) or not repeatable:
                     raise
-        raise AssertionError("unreachable")
+                response = send()
+        except (requests.RequestException, ValueError) as error:
+            raise unavailable from error
+        if response.status_code >= 500:
+            raise unavailable
+        return response
 
 
 class Identity:

@@ -4,7 +4,6 @@ from flask import Blueprint, Response, jsonify, request, url_for
 
 from common.domain.jobs import Job
 from common.domain.outbox import Outbox
-from common.errors import NotFound
 from common.http.identity import Identity
 from common.http.validation import json_object, object_id, query_integer
 from gateway.jobs import transitions
@@ -20,10 +19,7 @@ def blueprint(identity: Identity, store: Store, outbox: Outbox, followers: Follo
 
     def owned(fid: str) -> Job:
         username = identity.username()
-        job = store.jobs.owned(object_id(fid, "The job's id"), username)
-        if job is None:
-            raise NotFound("Job not found.")
-        return job
+        return store.owned(object_id(fid, "The job's id"), username)
 
     @routes.get("/jobs")
     def index() -> Response:

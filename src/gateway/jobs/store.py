@@ -8,6 +8,7 @@ from common.domain.job_repository import Jobs
 from common.domain.jobs import Job
 from common.domain.summaries import Summaries
 from common.domain.transcripts import Transcripts
+from common.errors import NotFound
 from common.storage.bucket import Bucket
 from common.storage.mongo import Db
 
@@ -28,6 +29,13 @@ class Store:
     def ensure_indexes(self) -> None:
         for repository in (self.jobs, self.videos, self.mp3s, self.summaries, self.transcripts):
             repository.ensure_indexes()
+
+    def owned(self, video_fid: ObjectId, username: str) -> Job:
+        """The user's job; raises NotFound if it does not exist, is deleted, or belongs to another user."""
+        job = self.jobs.owned(video_fid, username)
+        if job is None:
+            raise NotFound("Job not found.")
+        return job
 
     def delete(self, video_fid: ObjectId) -> None:
         """Deletes a job in any state, with its files, its summary and its transcript.

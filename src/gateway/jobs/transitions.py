@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from common.domain.jobs import Job, Status
 from common.domain.options import ConversionOptions
 from common.domain.outbox import Outbox
-from common.errors import Conflict, NotFound
+from common.errors import Conflict
 from gateway.jobs.store import Store
 
 
@@ -28,7 +28,7 @@ def retry(store: Store, outbox: Outbox, job: Job, fields: Mapping[str, object] |
         raise Conflict("The video is no longer stored. Upload it again.", code="no_longer_stored")
     if not store.jobs.reopen(job.video_fid, options, ended=(job.status,), where=job.this_run):
         raise Conflict("The job was modified; reload it.", code="job_modified")
-    queued = _reload(store, job)
+    queued = store.owned(job.video_fid, job.username)
     outbox.publish_job(queued)
     return queued
 
@@ -37,11 +37,4 @@ def cancel(store: Store, job: Job) -> Job:
     """Ends a job that is in progress; returns it. Raises Conflict when it has ended."""
     if not store.jobs.cancel(job.video_fid, job.this_run):
         raise Conflict("The job has already ended and cannot be cancelled.", code="job_ended")
-    return _reload(store, job)
-
-
-def _reload(store: Store, job: Job) -> Job:
-    found = store.jobs.owned(job.video_fid, job.username)
-    if found is None:
-        raise NotFound("Job not found.")
-    return found
+    return store.owned(job.video_fid, job.username)
