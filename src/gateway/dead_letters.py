@@ -127,14 +127,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with tools(settings, "dead-letters") as opened:
             wait_for_broker(opened.connection, settings.rabbitmq_timeout)
-            commands = Commands(opened, as_json=options.json)
-            actions = {
-                "list": commands.list,
-                "show": commands.show,
-                "replay": commands.replay,
-                "drop": commands.drop,
-            }
-            found = _for_each(settings, names, options.which, actions[options.command])
+            command = getattr(Commands(opened, as_json=options.json), options.command)
+            found = _for_each(settings, names, options.which, command)
     except (TransientError, AMQPError) as error:
         sys.stderr.write(f"dead-letters: {error}. Are MongoDB and RabbitMQ up?\n")
         return 1

@@ -28,6 +28,7 @@ from gateway.openapi import routes as openapi_routes
 from gateway.settings import GatewaySettings
 from gateway.uploads import routes as upload_routes
 from gateway.uploads.acceptance import UploadAcceptance
+from gateway.uploads.multipart import MEGABYTE
 from gateway.uploads.repository import UploadRepository
 from gateway.uploads.request_body import TimedBodies
 from gateway.uploads.resumable import ResumableUploads
@@ -66,7 +67,8 @@ def create_app(settings: GatewaySettings) -> Flask:
     acceptance = UploadAcceptance(store, uploads, outbox)
     app.register_blueprint(upload_routes.blueprint(settings, identity, store, acceptance, limits.transfers))
     resumable = ResumableUploads(store, uploads, acceptance)
-    app.register_blueprint(Tus(settings, identity, store, uploads, resumable, transfers=limits.transfers).blueprint())
+    largest = settings.max_upload_mb * MEGABYTE
+    app.register_blueprint(Tus(largest, identity, store, uploads, resumable, limits.transfers).blueprint())
     feed = Feed(store.jobs, settings.events_interval)
     app.extensions[FEED] = feed
     followers = Followers(settings, store.jobs, feed, limits.streams)

@@ -1,5 +1,6 @@
 """The connection to MongoDB, its timeouts, and its failures as TransientError."""
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -59,13 +60,8 @@ def failures() -> Iterator[None]:
 
 
 def batches(items: Iterable[T]) -> Iterator[list[T]]:
-    batch: list[T] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
+    rest = iter(items)
+    while batch := list(itertools.islice(rest, BATCH)):
         yield batch
 
 

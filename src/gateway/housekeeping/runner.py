@@ -29,7 +29,7 @@ class Housekeeping:
         self._store = store
         self._repository = HousekeepingRepository(db)
         uploads = UploadRepository(db, settings.upload_lifetime)
-        self.retention = Retention(settings, store, uploads, self._repository)
+        self.retention = Retention(settings.retention_days, store, uploads, self._repository)
         self.recovery = Recovery(settings, store, uploads, self._repository, outbox)
         self.orphans = OrphanCleanup(settings, store, uploads)
 
