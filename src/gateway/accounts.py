@@ -1,7 +1,5 @@
 """`/login` and `/register`: forwarded to the auth service, with rate limits that all replicas share."""
 
-import base64
-import binascii
 import hashlib
 
 import requests
@@ -10,7 +8,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
 from common.errors import RejectedError, Unauthorized, UnsupportedType
-from common.http.identity import LoginService
+from common.http.identity import Identity
 from common.http.validation import body
 from gateway.settings import GatewaySettings
 
@@ -18,7 +16,7 @@ from gateway.settings import GatewaySettings
 _MAX_BODY = 16 * 1024
 
 
-def blueprint(settings: GatewaySettings, auth: LoginService, limiter: Limiter) -> Blueprint:
+def blueprint(settings: GatewaySettings, identity: Identity, limiter: Limiter) -> Blueprint:
     routes = Blueprint("accounts", __name__)
 
     @routes.post("/login")
@@ -28,7 +26,7 @@ def blueprint(settings: GatewaySettings, auth: LoginService, limiter: Limiter) -
         authorization = request.headers.get("Authorization", "")
         if not authorization.lower().startswith("basic "):
             raise Unauthorized("Sign in with Basic authentication: curl -u EMAIL:PASSWORD -X POST …", scheme="Basic")
-        return _forwarded(auth.ask("POST", "/login", headers={"Authorization": authorization}))
+        return _forwarded(identity.ask("POST", "/login", headers={"Authorization": authorization}))
 
     @routes.post("/register")
     @limiter.limit(settings.register_limit)
@@ -37,7 +35,7 @@ def blueprint(settings: GatewaySettings, auth: LoginService, limiter: Limiter) -
             raise UnsupportedType('Send JSON: -H "Content-Type: application/json" -d \'{"email": …, "password": …}\'.')
         headers = {"Content-Type": "application/json"}
         # Not repeatable: a second registration of the address would answer 409.
-        return _forwarded(auth.ask("POST", "/register", data=body(_MAX_BODY), headers=headers, repeatable=False))
+        return _forwarded(identity.ask("POST", "/register", data=body(_MAX_BODY), headers=headers, repeatable=False))
 
     return routes
 
@@ -60,9 +58,5 @@ def _forwarded(answer: requests.Response) -> Response:
 
 def _address_and_account() -> str:
     """The key of the login limit: attempts on one account from one address; the account is hashed."""
-    encoded = request.headers.get("Authorization", "").partition(" ")[2]
-    try:
-        account = base64.b64decode(encoded, validate=True).partition(b":")[0].strip().lower()
-    except (binascii.Error, ValueError):
-        account = b""
-    return f"{get_remote_address()}:{hashlib.sha256(account).hexdigest()[:32]}"
+    account = (request.authorization and request.authorization.username) or ""
+    return f"{get_remote_address()}:{hashlib.sha256(account.strip().lower().encode()).hexdigest()[:32]}"

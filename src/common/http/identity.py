@@ -1,4 +1,4 @@
-"""The client of the auth service, and the caller's name from the Bearer token of a request."""
+"""Who sends a request: the client of the auth service, which validates tokens."""
 
 import functools
 
@@ -23,17 +23,17 @@ def internal_session() -> requests.Session:
     return session
 
 
-class LoginService:
-    """Calls the auth service; raises Unavailable when it is down, slow or failing."""
+class Identity:
+    """The client of the auth service; raises Unavailable when it is down, slow or failing."""
 
     def __init__(self, settings: LoginServiceSettings) -> None:
         self._base = f"http://{settings.auth_svc_address}"
         self._timeout = (settings.auth_connect_timeout, settings.auth_timeout)
         self._session = internal_session()
 
-    def username(self, token: str) -> str:
-        """The user whose token this is; raises Unauthorized if it is not valid."""
-        answer = self.ask("POST", "/validate", headers={"Authorization": f"Bearer {token}"})
+    def username(self) -> str:
+        """The email address of the current request's caller; raises Unauthorized without a valid token."""
+        answer = self.ask("POST", "/validate", headers={"Authorization": f"Bearer {bearer_token()}"})
         if answer.status_code != 200:
             raise Unauthorized(LOG_IN_AGAIN, code="invalid_token")
         return str(answer.json()["username"])
@@ -74,12 +74,3 @@ class LoginService:
         if response.status_code >= 500:
             raise unavailable
         return response
-
-
-class Identity:
-    def __init__(self, auth: LoginService) -> None:
-        self._auth = auth
-
-    def username(self) -> str:
-        """The caller's email address; raises Unauthorized if the token is missing or not valid."""
-        return self._auth.username(bearer_token())
