@@ -2,13 +2,12 @@
 
 import hashlib
 
-import requests
 from flask import Blueprint, Response, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
-from common.errors import RejectedError, Unauthorized, UnsupportedType
-from common.http.identity import Identity
+from common.errors import Unauthorized, UnsupportedType
+from common.http.identity import Identity, forwarded
 from common.http.validation import body
 from gateway.settings import GatewaySettings
 
@@ -26,7 +25,7 @@ def blueprint(settings: GatewaySettings, identity: Identity, limiter: Limiter) -
         authorization = request.headers.get("Authorization", "")
         if not authorization.lower().startswith("basic "):
             raise Unauthorized("Sign in with Basic authentication: curl -u EMAIL:PASSWORD -X POST …", scheme="Basic")
-        return _forwarded(identity.ask("POST", "/login", headers={"Authorization": authorization}))
+        return forwarded(identity.ask("POST", "/login", headers={"Authorization": authorization}))
 
     @routes.post("/register")
     @limiter.limit(settings.register_limit)
@@ -35,25 +34,9 @@ def blueprint(settings: GatewaySettings, identity: Identity, limiter: Limiter) -
             raise UnsupportedType('Send JSON: -H "Content-Type: application/json" -d \'{"email": …, "password": …}\'.')
         headers = {"Content-Type": "application/json"}
         # Not repeatable: a second registration of the address would answer 409.
-        return _forwarded(identity.ask("POST", "/register", data=body(_MAX_BODY), headers=headers, repeatable=False))
+        return forwarded(identity.ask("POST", "/register", data=body(_MAX_BODY), headers=headers, repeatable=False))
 
     return routes
-
-
-def _forwarded(answer: requests.Response) -> Response:
-    """The auth service's answer; raises its refusal as a RejectedError."""
-    if answer.ok:
-        return Response(answer.content, answer.status_code, content_type=answer.headers.get("Content-Type", ""))
-    try:
-        problem = answer.json()
-        message, code = str(problem["error"]), str(problem.get("code", "refused"))
-    except (ValueError, KeyError, TypeError):
-        message, code = "The auth service rejected the request.", "refused"
-    if answer.status_code == 401:
-        raise Unauthorized(message, code=code, scheme="Basic")
-    error = RejectedError(message, code=code)
-    error.status = answer.status_code  # type: ignore[misc]
-    raise error
 
 
 def _address_and_account() -> str:

@@ -49,17 +49,15 @@ class Target:
     record: Mapping[str, Any] | None
 
 
+@dataclass(frozen=True)
 class Commands:
     """What each command does with a letter; returns whether to remove the letter from its queue."""
 
-    def __init__(self, opened: Tools, *, as_json: bool) -> None:
-        self._settings = opened.settings
-        self._store = opened.store
-        self._publisher = opened.publisher
-        self._as_json = as_json
+    opened: Tools
+    as_json: bool
 
     def list(self, letter: DeadLetter) -> bool:
-        if self._as_json:
+        if self.as_json:
             print(json.dumps(asdict(letter), ensure_ascii=False))
         else:
             target = self._target(letter)
@@ -70,9 +68,9 @@ class Commands:
 
     def show(self, letter: DeadLetter) -> bool:
         target = self._target(letter)
-        kind = "summary" if letter.queue == self._settings.summary_queue else "job"
+        kind = "summary" if letter.queue == self.opened.settings.summary_queue else "job"
         details = {**asdict(letter), kind: target.record if target else None}
-        print(json.dumps(details, ensure_ascii=False, indent=None if self._as_json else 2))
+        print(json.dumps(details, ensure_ascii=False, indent=None if self.as_json else 2))
         return False
 
     def replay(self, letter: DeadLetter) -> bool:
@@ -81,12 +79,12 @@ class Commands:
         if target is None or target.record is None:
             print(f"{letter.number:>4}  not replayed: its job no longer exists; remove it with drop")
             return False
-        if letter.queue == self._settings.summary_queue:
-            self._store.summaries.reopen(target.message.subject)
-        elif letter.queue == self._settings.video_queue:
+        if letter.queue == self.opened.settings.summary_queue:
+            self.opened.store.summaries.reopen(target.message.subject)
+        elif letter.queue == self.opened.settings.video_queue:
             # Not a job that its owner has cancelled.
-            self._store.jobs.reopen(target.message.subject, where={"error": {"$ne": CANCELLED}})
-        self._publisher.publish(letter.queue, target.message)
+            self.opened.store.jobs.reopen(target.message.subject, where={"error": {"$ne": CANCELLED}})
+        self.opened.publisher.publish(letter.queue, target.message)
         print(f"{letter.number:>4}  replayed: {target.message.subject} {one_line(target.record['filename'] or '')}")
         return True
 
@@ -97,12 +95,12 @@ class Commands:
     def _target(self, letter: DeadLetter) -> Target | None:
         """None for an invalid message."""
         try:
-            if letter.queue == self._settings.summary_queue:
+            if letter.queue == self.opened.settings.summary_queue:
                 request = decode_summary(letter.body.encode())
-                summary = self._store.summaries.get(request.summary_id)
+                summary = self.opened.store.summaries.get(request.summary_id)
                 return Target(request, request.username, summary.public() if summary else None)
             message = decode(letter.body.encode())
-            job = self._store.jobs.get(message.video_fid)
+            job = self.opened.store.jobs.get(message.video_fid)
             exists = job is not None and job.status is not Status.DELETED
             return Target(message, message.username, job.public() if job and exists else None)
         except PermanentError:

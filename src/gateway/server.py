@@ -13,8 +13,7 @@ from common.messaging.connection import BrokerConnection
 from common.messaging.publisher import Publisher
 from common.runtime import health
 from common.storage import mongo
-from gateway import accounts, cors, downloads, rate_limits, summaries
-from gateway.concurrency_limits import ConcurrencyLimits
+from gateway import accounts, concurrency_limits, cors, downloads, rate_limits, summaries
 from gateway.housekeeping.repository import HousekeepingRepository
 from gateway.housekeeping.runner import export_report
 from gateway.jobs import routes as job_routes
@@ -55,18 +54,18 @@ def create_app(settings: GatewaySettings) -> Flask:
     health.install(app, checks)
     limiter = rate_limits.limiter(app, settings)
     app.register_blueprint(accounts.blueprint(settings, identity, limiter))
-    limits = ConcurrencyLimits.of(settings)
+    transfers, streams = concurrency_limits.limiters(settings)
     acceptance = UploadAcceptance(store, uploads, outbox)
-    app.register_blueprint(upload_routes.blueprint(settings, identity, store, acceptance, limits.transfers))
+    app.register_blueprint(upload_routes.blueprint(settings, identity, store, acceptance, transfers))
     resumable = ResumableUploads(store, uploads, acceptance)
     largest = settings.max_upload_mb * MEGABYTE
-    app.register_blueprint(Tus(largest, identity, store, uploads, resumable, limits.transfers).blueprint())
+    app.register_blueprint(Tus(largest, identity, store, uploads, resumable, transfers).blueprint())
     feed = Feed(store.jobs, settings.events_interval)
     app.extensions[FEED] = feed
-    followers = Followers(settings, store.jobs, feed, limits.streams)
+    followers = Followers(settings, store.jobs, feed, streams)
     app.register_blueprint(job_routes.blueprint(identity, store, outbox, followers))
-    app.register_blueprint(downloads.blueprint(identity, store, DownloadLinks(settings), limits.transfers))
-    app.register_blueprint(summaries.blueprint(settings, identity, limiter, limits.transfers))
+    app.register_blueprint(downloads.blueprint(identity, store, DownloadLinks(settings), transfers))
+    app.register_blueprint(summaries.blueprint(settings, identity, limiter, transfers))
     app.register_blueprint(openapi_routes.blueprint())
     mongo.create_indexes(store.ensure_indexes, uploads.ensure_indexes)
     repository = HousekeepingRepository(db)

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, g, request
 from flask_limiter import Limiter
 
 from common.errors import BadRequest, Unavailable
-from common.http.identity import Identity, internal_session
+from common.http.identity import Identity, forwarded, internal_session
 from common.http.validation import body
 from common.runtime.concurrency_limiter import ConcurrencyLimiter
 from gateway.settings import GatewaySettings
@@ -15,7 +15,6 @@ from gateway.settings import GatewaySettings
 # bytes. This limit protects the gateway's memory; the summary service has its own (MAX_TEXT_MB).
 _MAX_BODY = 4 * 1024 * 1024
 _REQUEST_HEADERS = ("Authorization", "Content-Type", "Accept")
-_RESPONSE_HEADERS = ("Content-Type", "Location", "Retry-After", "WWW-Authenticate")
 
 
 def blueprint(
@@ -48,8 +47,7 @@ def blueprint(
             raise Unavailable("The summary service cannot be reached. Try again in a few seconds.") from error
         if answer.status_code == 500:
             raise Unavailable("The summary service cannot answer this right now. Try again later.")
-        kept = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
-        return Response(answer.content, status=answer.status_code, headers=kept)
+        return forwarded(answer)
 
     @limiter.limit(settings.summary_limit, key_func=_account)
     def limited() -> Response:

@@ -3,6 +3,7 @@
 import functools
 
 import requests
+from flask import Response
 from requests.adapters import HTTPAdapter
 
 from common.errors import Unauthorized, Unavailable
@@ -10,6 +11,7 @@ from common.http.app import LOG_IN_AGAIN, bearer_token
 from common.runtime import logs
 from common.runtime.settings import LoginServiceSettings
 
+_FORWARDED_HEADERS = ("Content-Type", "Location", "Retry-After", "WWW-Authenticate")
 # As many idle connections as a gunicorn worker has threads.
 _POOL = 64
 
@@ -21,6 +23,12 @@ def internal_session() -> requests.Session:
     session.trust_env = False
     session.mount("http://", HTTPAdapter(pool_connections=1, pool_maxsize=_POOL, max_retries=0))
     return session
+
+
+def forwarded(answer: requests.Response) -> Response:
+    """The answer of an internal service as the answer to the current request."""
+    headers = {name: answer.headers[name] for name in _FORWARDED_HEADERS if name in answer.headers}
+    return Response(answer.content, answer.status_code, headers)
 
 
 class Identity:
