@@ -28,8 +28,6 @@ _HOW = "delete them with: python -m gateway.housekeeping --delete-held"
 
 
 class Reason(StrEnum):
-    """Why a file seems orphaned."""
-
     JOB_DELETED = "job deleted"
     SUPERSEDED = "superseded"
     NOT_ACCEPTED = "not accepted"

@@ -72,6 +72,6 @@ def export_report(repository: HousekeepingRepository) -> None:
             log.warning("The metrics of housekeeping are out of date: %s", error)
             continue
         if report is not None:
-            metrics.HOUSEKEEPING_TIME.set(report.at.timestamp())
-            metrics.ORPHANS_HELD.labels("limit").set(report.held)
-            metrics.ORPHANS_HELD.labels("lost").set(report.lost)
+            metrics.HOUSEKEEPING_TIME.set(report["at"].timestamp())
+            metrics.ORPHANS_HELD.labels("limit").set(report["held"])
+            metrics.ORPHANS_HELD.labels("lost").set(report["lost"])

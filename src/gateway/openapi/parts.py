@@ -68,5 +68,4 @@ def object_of(properties: dict[str, Any], required: list[str] | None = None) -> 
 
 
 def ref(name: str) -> dict[str, Any]:
-    """A reference to one of the document's schemas."""
     return {"$ref": f"#/components/schemas/{name}"}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.openapi.parts import authorized, header
+from gateway.openapi.parts import authorized, header, of_file
 
 _BODY = "application/offset+octet-stream"
 _NUMBER = {"type": "integer", "minimum": 0}
@@ -10,12 +10,6 @@ _ONE = "$URL/files/<video_fid>"
 
 
 def paths() -> dict[str, Any]:
-    one = {
-        "name": "video_fid",
-        "in": "path",
-        "required": True,
-        "schema": {"type": "string", "pattern": "^[0-9a-f]{24}$"},
-    }
     part = {"required": False, "content": {_BODY: {"schema": {"type": "string", "format": "binary"}}}}
     checksum = header("Upload-Checksum", {"type": "string"}, "sha1, sha256 or md5 and the digest in base64")
     versions = _empty("Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm")
@@ -49,11 +43,11 @@ def paths() -> dict[str, Any]:
                 requestBody=part,
             ),
         },
-        "/files/{video_fid}": {
-            "parameters": [one],
-            "options": capabilities,
-            "head": head,
-            "patch": _operation(
+        "/files/{video_fid}": of_file(
+            "video_fid",
+            options=capabilities,
+            head=head,
+            patch=_operation(
                 "Send the next bytes",
                 f"-i -X PATCH -H 'Content-Type: {_BODY}' -H 'Upload-Offset: 0' --data-binary @part {_ONE}",
                 {204: _empty("Upload-Offset", "Upload-Expires")},
@@ -62,18 +56,18 @@ def paths() -> dict[str, Any]:
                 checksum,
                 requestBody=part,
             ),
-            "delete": _operation(
+            delete=_operation(
                 "Delete an upload, and the job of a complete upload", f"-X DELETE {_ONE}",
                 {204: _empty()}, (400, 404, 410, 423),
             ),
-            "post": _operation(
+            post=_operation(
                 "PATCH, HEAD or DELETE for clients that can only POST",
                 f"-X POST -H 'X-HTTP-Method-Override: DELETE' {_ONE}",
                 {200: _empty("Upload-Offset", "Upload-Length"), 204: _empty("Upload-Offset")},
                 (400, 404, 408, 409, 410, 413, 415, 423, 429, 460),
                 _needed("X-HTTP-Method-Override", {"enum": ["PATCH", "HEAD", "DELETE"]}),
             ),
-        },
+        ),
     }  # fmt: skip
 
 

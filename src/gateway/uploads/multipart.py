@@ -45,8 +45,6 @@ class _Decoder(MultipartDecoder):
 
 
 class _File:
-    """The video."""
-
     def __init__(self, writer: GridWriter, limit: int) -> None:
         self.writer = writer
         self._limit = limit
