@@ -1,23 +1,21 @@
 """`/login` and `/register`: forwarded to the auth service, with rate limits that all replicas share."""
 
-import base64
-import binascii
 import hashlib
-import json
 
 from flask import Blueprint, Response, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
-from common.errors import LengthRequired, RejectedError, TooLarge, Unauthorized, UnsupportedType
-from common.http.identity import Answer, LoginService
+from common.errors import Unauthorized, UnsupportedType
+from common.http.identity import Identity, forwarded
+from common.http.validation import body
 from gateway.settings import GatewaySettings
 
 # bytes. A registration is an address and a password.
 _MAX_BODY = 16 * 1024
 
 
-def blueprint(settings: GatewaySettings, auth: LoginService, limiter: Limiter) -> Blueprint:
+def blueprint(settings: GatewaySettings, identity: Identity, limiter: Limiter) -> Blueprint:
     routes = Blueprint("accounts", __name__)
 
     @routes.post("/login")
@@ -27,45 +25,21 @@ def blueprint(settings: GatewaySettings, auth: LoginService, limiter: Limiter) -
         authorization = request.headers.get("Authorization", "")
         if not authorization.lower().startswith("basic "):
             raise Unauthorized("Sign in with Basic authentication: curl -u EMAIL:PASSWORD -X POST …", scheme="Basic")
-        return _forwarded(auth.ask("POST", "/login", headers={"Authorization": authorization}))
+        return forwarded(identity.ask("POST", "/login", headers={"Authorization": authorization}))
 
     @routes.post("/register")
     @limiter.limit(settings.register_limit)
     def register() -> Response:
         if request.mimetype != "application/json":
             raise UnsupportedType('Send JSON: -H "Content-Type: application/json" -d \'{"email": …, "password": …}\'.')
-        if request.content_length is None:
-            raise LengthRequired("Send the body with a Content-Length.")
-        if request.content_length > _MAX_BODY:
-            raise TooLarge(f"The body must not be longer than {_MAX_BODY} bytes.")
         headers = {"Content-Type": "application/json"}
         # Not repeatable: a second registration of the address would answer 409.
-        return _forwarded(auth.ask("POST", "/register", data=request.get_data(), headers=headers, repeatable=False))
+        return forwarded(identity.ask("POST", "/register", data=body(_MAX_BODY), headers=headers, repeatable=False))
 
     return routes
 
 
-def _forwarded(answer: Answer) -> Response:
-    """The auth service's answer; raises its refusal as a RejectedError."""
-    if answer.status < 400:
-        return Response(answer.body, status=answer.status, content_type=answer.content_type)
-    try:
-        body = json.loads(answer.body)
-        message, code = str(body["error"]), str(body.get("code", "refused"))
-    except (ValueError, KeyError, TypeError):
-        message, code = "The auth service rejected the request.", "refused"
-    if answer.status == 401:
-        raise Unauthorized(message, code=code, scheme="Basic")
-    error = RejectedError(message, code=code)
-    error.status = answer.status  # type: ignore[misc]
-    raise error
-
-
 def _address_and_account() -> str:
     """The key of the login limit: attempts on one account from one address; the account is hashed."""
-    encoded = request.headers.get("Authorization", "").partition(" ")[2]
-    try:
-        account = base64.b64decode(encoded, validate=True).partition(b":")[0].strip().lower()
-    except (binascii.Error, ValueError):
-        account = b""
-    return f"{get_remote_address()}:{hashlib.sha256(account).hexdigest()[:32]}"
+    account = (request.authorization and request.authorization.username) or ""
+    return f"{get_remote_address()}:{hashlib.sha256(account.strip().lower().encode()).hexdigest()[:32]}"

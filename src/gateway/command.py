@@ -48,10 +48,8 @@ def wait_for_broker(connection: BrokerConnection, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:
-            connection.check()
+            return connection.check()
         except BrokerUnavailable:
             if time.monotonic() >= deadline:
                 raise
-            time.sleep(0.1)
-        else:
-            return
+        time.sleep(0.1)

@@ -1,7 +1,5 @@
 """How many of a replica's threads uploads, downloads and event streams can hold, which last as long as clients like."""
 
-from dataclasses import dataclass
-
 from common.errors import TooManyRequests, Unavailable
 from common.runtime.concurrency_limiter import ConcurrencyLimiter
 from gateway.settings import GatewaySettings
@@ -10,39 +8,33 @@ from gateway.settings import GatewaySettings
 _RETRY_AFTER = 10
 
 
-@dataclass(frozen=True)
-class ConcurrencyLimits:
-    """The limits of each account, by its name, within those of the replica."""
+def limiters(settings: GatewaySettings) -> tuple[ConcurrencyLimiter, ConcurrencyLimiter]:
+    """The limits of each account, by its name, within those of the replica, which leave threads for short requests.
 
-    transfers: ConcurrencyLimiter
-    """Uploads and downloads, together."""
-    streams: ConcurrencyLimiter
-
-    @classmethod
-    def of(cls, settings: GatewaySettings) -> "ConcurrencyLimits":
-        """Limits that leave threads for short requests."""
-        everything = _for_all(
-            settings.long_requests,
-            f"The server has too many concurrent transfers and event streams. Try again in {_RETRY_AFTER} seconds.",
-        )
-        all_streams = _for_all(
-            settings.followers,
-            f"The server has too many open event streams. Poll GET /jobs, or try again in {_RETRY_AFTER} seconds.",
-            within=everything,
-        )
-        transfers = _for_account(
-            settings.transfers,
-            f"Too many concurrent transfers: an account may have at most {settings.transfers} uploads and downloads. "
-            "Wait until one finishes.",
-            within=everything,
-        )
-        streams = _for_account(
-            settings.streams_per_account,
-            f"Too many open event streams: an account may have at most {settings.streams_per_account}. "
-            "Close some pages, or poll GET /jobs.",
-            within=all_streams,
-        )
-        return cls(transfers, streams)
+    The first is for uploads and downloads together, the second for event streams.
+    """
+    everything = _for_all(
+        settings.long_requests,
+        f"The server has too many concurrent transfers and event streams. Try again in {_RETRY_AFTER} seconds.",
+    )
+    all_streams = _for_all(
+        settings.followers,
+        f"The server has too many open event streams. Poll GET /jobs, or try again in {_RETRY_AFTER} seconds.",
+        within=everything,
+    )
+    transfers = _for_account(
+        settings.transfers,
+        f"Too many concurrent transfers: an account may have at most {settings.transfers} uploads and downloads. "
+        "Wait until one finishes.",
+        within=everything,
+    )
+    streams = _for_account(
+        settings.streams_per_account,
+        f"Too many open event streams: an account may have at most {settings.streams_per_account}. "
+        "Close some pages, or poll GET /jobs.",
+        within=all_streams,
+    )
+    return transfers, streams
 
 
 def _for_all(limit: int, sentence: str, within: ConcurrencyLimiter | None = None) -> ConcurrencyLimiter:

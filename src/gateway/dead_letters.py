@@ -16,7 +16,7 @@ from pika.spec import Basic
 from common.domain.jobs import CANCELLED, Status
 from common.errors import PermanentError, TransientError
 from common.messaging.connection import connect
-from common.messaging.message import DIED_AT, REASON, Envelope, decode, decode_summary
+from common.messaging.message import DIED_AT, REASON, Message, SummaryMessage, decode, decode_summary
 from common.messaging.topology import dead_queue, queues
 from common.runtime import logs
 from common.runtime.logs import one_line
@@ -41,72 +41,61 @@ class DeadLetter:
 
 
 @dataclass(frozen=True)
-class Target:
-    """The job or summary of a message; `record` is as the API shows it, None when it no longer exists."""
-
-    message: Envelope
-    owner: str
-    record: Mapping[str, Any] | None
-
-
 class Commands:
     """What each command does with a letter; returns whether to remove the letter from its queue."""
 
-    def __init__(self, opened: Tools, *, as_json: bool) -> None:
-        self._settings = opened.settings
-        self._store = opened.store
-        self._publisher = opened.publisher
-        self._as_json = as_json
+    opened: Tools
+    as_json: bool
 
     def list(self, letter: DeadLetter) -> bool:
-        if self._as_json:
+        if self.as_json:
             print(json.dumps(asdict(letter), ensure_ascii=False))
         else:
-            target = self._target(letter)
-            name = f"{target.message.subject} {target.owner}" if target else one_line(letter.body[:60])
+            message, _ = self._target(letter)
+            name = f"{message.subject} {message.username}" if message else one_line(letter.body[:60])
             print(f"{letter.number:>4}  {letter.queue:<8} {one_line(letter.died_at):<26} {name}")
             print(f"      {one_line(letter.reason)}")
         return False
 
     def show(self, letter: DeadLetter) -> bool:
-        target = self._target(letter)
-        kind = "summary" if letter.queue == self._settings.summary_queue else "job"
-        details = {**asdict(letter), kind: target.record if target else None}
-        print(json.dumps(details, ensure_ascii=False, indent=None if self._as_json else 2))
+        _, record = self._target(letter)
+        kind = "summary" if letter.queue == self.opened.settings.summary_queue else "job"
+        details = {**asdict(letter), kind: record}
+        print(json.dumps(details, ensure_ascii=False, indent=None if self.as_json else 2))
         return False
 
     def replay(self, letter: DeadLetter) -> bool:
         """Queues a failed job or summary again, and publishes its message."""
-        target = self._target(letter)
-        if target is None or target.record is None:
+        message, record = self._target(letter)
+        if message is None or record is None:
             print(f"{letter.number:>4}  not replayed: its job no longer exists; remove it with drop")
             return False
-        if letter.queue == self._settings.summary_queue:
-            self._store.summaries.reopen(target.message.subject)
-        elif letter.queue == self._settings.video_queue:
+        if letter.queue == self.opened.settings.summary_queue:
+            self.opened.store.summaries.reopen(message.subject)
+        elif letter.queue == self.opened.settings.video_queue:
             # Not a job that its owner has cancelled.
-            self._store.jobs.reopen(target.message.subject, where={"error": {"$ne": CANCELLED}})
-        self._publisher.publish(letter.queue, target.message)
-        print(f"{letter.number:>4}  replayed: {target.message.subject} {one_line(target.record['filename'] or '')}")
+            self.opened.store.jobs.reopen(message.subject, where={"error": {"$ne": CANCELLED}})
+        self.opened.publisher.publish(letter.queue, message)
+        print(f"{letter.number:>4}  replayed: {message.subject} {one_line(record['filename'] or '')}")
         return True
 
     def drop(self, letter: DeadLetter) -> bool:
         print(f"{letter.number:>4}  dropped: {one_line(letter.body[:120])}")
         return True
 
-    def _target(self, letter: DeadLetter) -> Target | None:
-        """None for an invalid message."""
+    def _target(self, letter: DeadLetter) -> tuple[Message | SummaryMessage | None, Mapping[str, Any] | None]:
+        """The message, unless it is invalid; its job or summary as the API shows it, unless it no longer exists."""
         try:
-            if letter.queue == self._settings.summary_queue:
+            if letter.queue == self.opened.settings.summary_queue:
                 request = decode_summary(letter.body.encode())
-                summary = self._store.summaries.get(request.summary_id)
-                return Target(request, request.username, summary.public() if summary else None)
+                summary = self.opened.store.summaries.get(request.summary_id)
+                return request, summary.public() if summary else None
             message = decode(letter.body.encode())
-            job = self._store.jobs.get(message.video_fid)
+            job = self.opened.store.jobs.get(message.video_fid)
             exists = job is not None and job.status is not Status.DELETED
-            return Target(message, message.username, job.public() if job and exists else None)
+            return message, job.public() if job and exists else None
         except PermanentError:
-            return None
+            return None, None
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -127,14 +116,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with tools(settings, "dead-letters") as opened:
             wait_for_broker(opened.connection, settings.rabbitmq_timeout)
-            commands = Commands(opened, as_json=options.json)
-            actions = {
-                "list": commands.list,
-                "show": commands.show,
-                "replay": commands.replay,
-                "drop": commands.drop,
-            }
-            found = _for_each(settings, names, options.which, actions[options.command])
+            command = getattr(Commands(opened, as_json=options.json), options.command)
+            found = _for_each(settings, names, options.which, command)
     except (TransientError, AMQPError) as error:
         sys.stderr.write(f"dead-letters: {error}. Are MongoDB and RabbitMQ up?\n")
         return 1

@@ -44,9 +44,7 @@ def blueprint(identity: Identity, store: Store, links: DownloadLinks, transfers:
     @routes.get("/jobs/<fid>/link")
     def link(fid: str) -> Response:
         username = identity.username()
-        job = store.jobs.owned(object_id(fid, "The job's id"), username)
-        if job is None:
-            raise NotFound("Job not found.")
+        job = store.owned(object_id(fid, "The job's id"), username)
         if job.mp3_fid is None:
             raise Conflict(
                 "There is no MP3 yet. Wait until the job is completed: GET /jobs/<id>.", code="not_completed"
@@ -84,25 +82,20 @@ def _send(file: StoredFile, store: Store) -> Response:
         )
     if not is_resource_modified(request.environ, etag=etag, last_modified=file.uploaded_at):
         return Response(status=304, headers=headers)
-    byte_range = _byte_range(file, etag)
-    start, stop = byte_range or (0, file.length)
+    # Only GET has ranges (RFC 9110 section 14.2).
+    ranged = request.method == "GET" and _same_version(file, etag)
+    part = byte_range(request.headers.get("Range"), file.length) if ranged else None
+    start, stop = part or (0, file.length)
     headers["Content-Length"] = str(stop - start)
-    if byte_range:
+    if part:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.length}"
-    response = Response(status=206 if byte_range else 200, headers=headers, mimetype="audio/mpeg")
+    response = Response(status=206 if part else 200, headers=headers, mimetype="audio/mpeg")
     if request.method != "HEAD":
         chunks = store.mp3s.read(file, start, stop)
         # The first bytes are read before the status is sent, so that a failure of MongoDB becomes a 503.
         response.response = chain([next(chunks, b"")], chunks)
         response.call_on_close(chunks.close)
     return response
-
-
-def _byte_range(file: StoredFile, etag: str) -> tuple[int, int] | None:
-    """The requested bytes, None for all; only GET has ranges (RFC 9110 section 14.2)."""
-    if request.method != "GET" or not _same_version(file, etag):
-        return None
-    return byte_range(request.headers.get("Range"), file.length)
 
 
 def byte_range(header: str | None, length: int) -> tuple[int, int] | None:

@@ -1,23 +1,19 @@
 """The application factory: the one place where the gateway's parts are created and connected."""
 
-import logging
 import threading
-import time
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from common.domain.download_links import DownloadLinks
 from common.domain.outbox import Outbox
-from common.errors import TransientError
 from common.http import app as http
-from common.http.identity import Identity, LoginService
+from common.http.identity import Identity
 from common.messaging.connection import BrokerConnection
 from common.messaging.publisher import Publisher
 from common.runtime import health
 from common.storage import mongo
-from gateway import accounts, cors, downloads, rate_limits, summaries
-from gateway.concurrency_limits import ConcurrencyLimits
+from gateway import accounts, concurrency_limits, cors, downloads, rate_limits, summaries
 from gateway.housekeeping.repository import HousekeepingRepository
 from gateway.housekeeping.runner import export_report
 from gateway.jobs import routes as job_routes
@@ -28,17 +24,14 @@ from gateway.openapi import routes as openapi_routes
 from gateway.settings import GatewaySettings
 from gateway.uploads import routes as upload_routes
 from gateway.uploads.acceptance import UploadAcceptance
+from gateway.uploads.multipart import MEGABYTE
 from gateway.uploads.repository import UploadRepository
 from gateway.uploads.request_body import TimedBodies
 from gateway.uploads.resumable import ResumableUploads
 from gateway.uploads.tus import Tus
 
-log = logging.getLogger(__name__)
-
 # The key of the feed in `app.extensions`: it must be closed at shutdown.
 FEED = "video2mp3.feed"
-# s between attempts to create the indexes.
-_RETRY = 2.0
 
 
 def create_app(settings: GatewaySettings) -> Flask:
@@ -51,43 +44,30 @@ def create_app(settings: GatewaySettings) -> Flask:
     store = Store.in_databases(db, client[mongo.MP3S])
     uploads = UploadRepository(db, settings.upload_lifetime)
     outbox = Outbox(settings, store.jobs, store.summaries, publisher)
-    auth = LoginService(settings)
-    identity = Identity(auth)
+    identity = Identity(settings)
     app = http.create_app("gateway")
     bodies = TimedBodies(app.wsgi_app, minimum_rate=settings.upload_min_rate, timeout=settings.client_timeout)
     # nginx appends the address of its client to X-Forwarded-For; clients can forge what stands before it.
     app.wsgi_app = ProxyFix(bodies, x_for=settings.trusted_proxies + 1, x_proto=0)  # type: ignore[method-assign]
     cors.allow(app, settings.cors_origins)
-    checks = {"mongodb": mongo.ping(client), "rabbitmq": connection.check, "auth": auth.check}
+    checks = {"mongodb": mongo.ping(client), "rabbitmq": connection.check, "auth": identity.check}
     health.install(app, checks)
     limiter = rate_limits.limiter(app, settings)
-    app.register_blueprint(accounts.blueprint(settings, auth, limiter))
-    limits = ConcurrencyLimits.of(settings)
+    app.register_blueprint(accounts.blueprint(settings, identity, limiter))
+    transfers, streams = concurrency_limits.limiters(settings)
     acceptance = UploadAcceptance(store, uploads, outbox)
-    app.register_blueprint(upload_routes.blueprint(settings, identity, store, acceptance, limits.transfers))
+    app.register_blueprint(upload_routes.blueprint(settings, identity, store, acceptance, transfers))
     resumable = ResumableUploads(store, uploads, acceptance)
-    app.register_blueprint(Tus(settings, identity, store, uploads, resumable, transfers=limits.transfers).blueprint())
+    largest = settings.max_upload_mb * MEGABYTE
+    app.register_blueprint(Tus(largest, identity, store, uploads, resumable, transfers).blueprint())
     feed = Feed(store.jobs, settings.events_interval)
     app.extensions[FEED] = feed
-    followers = Followers(settings, store.jobs, feed, limits.streams)
+    followers = Followers(settings, store.jobs, feed, streams)
     app.register_blueprint(job_routes.blueprint(identity, store, outbox, followers))
-    app.register_blueprint(downloads.blueprint(identity, store, DownloadLinks(settings), limits.transfers))
-    app.register_blueprint(summaries.blueprint(settings, identity, limiter, limits.transfers))
+    app.register_blueprint(downloads.blueprint(identity, store, DownloadLinks(settings), transfers))
+    app.register_blueprint(summaries.blueprint(settings, identity, limiter, transfers))
     app.register_blueprint(openapi_routes.blueprint())
-    threading.Thread(target=_prepare, args=(store, uploads), name="indexes", daemon=True).start()
+    mongo.create_indexes(store.ensure_indexes, uploads.ensure_indexes)
     repository = HousekeepingRepository(db)
     threading.Thread(target=export_report, args=(repository,), name="housekeeping-report", daemon=True).start()
     return app
-
-
-def _prepare(store: Store, uploads: UploadRepository) -> None:
-    """Creates the indexes as soon as MongoDB is available."""
-    while True:
-        try:
-            store.ensure_indexes()
-            uploads.ensure_indexes()
-        except TransientError as error:
-            log.warning("The indexes are not created yet: %s", error)
-            time.sleep(_RETRY)
-        else:
-            return

@@ -32,8 +32,6 @@ class StoreSettings(ServiceSettings, MongoSettings, RabbitSettings):
 
 
 class GatewaySettings(StoreSettings, LinkSettings, LoginServiceSettings):
-    """Settings of the HTTP service."""
-
     # None disables summaries.
     summary_svc_address: str | None = Field(None, pattern=r"^[\w.:\[\]-]+$")
     # s. Must exceed the summary service's AI_SUMMARY_TIMEOUT, as a short text is summarised within its request.
@@ -99,8 +97,6 @@ class GatewaySettings(StoreSettings, LinkSettings, LoginServiceSettings):
 
 
 class HousekeepingSettings(StoreSettings):
-    """Settings of the housekeeping command."""
-
     # 0 disables the deletion of ended jobs.
     retention_days: NonNegativeInt = 30
     # s. The age at which a file or chunk without a job is suspected, and the time for which it must have been suspected

@@ -6,15 +6,15 @@ import requests
 from flask import Blueprint, Response, g, request
 from flask_limiter import Limiter
 
-from common.errors import BadRequest, LengthRequired, TooLarge, Unavailable
-from common.http.identity import Identity, internal_session
+from common.errors import BadRequest, Unavailable
+from common.http.identity import Identity, forwarded, internal_session
+from common.http.validation import body
 from common.runtime.concurrency_limiter import ConcurrencyLimiter
 from gateway.settings import GatewaySettings
 
 # bytes. This limit protects the gateway's memory; the summary service has its own (MAX_TEXT_MB).
 _MAX_BODY = 4 * 1024 * 1024
 _REQUEST_HEADERS = ("Authorization", "Content-Type", "Accept")
-_RESPONSE_HEADERS = ("Content-Type", "Location", "Retry-After", "WWW-Authenticate")
 
 
 def blueprint(
@@ -39,7 +39,7 @@ def blueprint(
                 # Forwarded without decoding it.
                 params=request.query_string.decode("latin-1"),
                 headers={**headers, "X-Request-ID": g.request_id},
-                data=_body() or None,
+                data=(body(_MAX_BODY) or None) if request.method == "POST" else None,
                 timeout=(settings.auth_connect_timeout, settings.summary_timeout),
                 allow_redirects=False,
             )
@@ -47,8 +47,7 @@ def blueprint(
             raise Unavailable("The summary service cannot be reached. Try again in a few seconds.") from error
         if answer.status_code == 500:
             raise Unavailable("The summary service cannot answer this right now. Try again later.")
-        kept = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
-        return Response(answer.content, status=answer.status_code, headers=kept)
+        return forwarded(answer)
 
     @limiter.limit(settings.summary_limit, key_func=_account)
     def limited() -> Response:
@@ -87,13 +86,3 @@ def _id(fid: str) -> str:
     if not (fid.isascii() and fid.isalnum()):
         raise BadRequest("The id must have 24 hexadecimal digits.")
     return fid
-
-
-def _body() -> bytes:
-    if request.method != "POST":
-        return b""
-    if request.content_length is None:
-        raise LengthRequired("Send the body with a Content-Length.")
-    if request.content_length > _MAX_BODY:
-        raise TooLarge(f"The body must not be longer than {_MAX_BODY} bytes.")
-    return request.get_data()

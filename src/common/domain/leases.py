@@ -31,7 +31,6 @@ _TAKEN = "it was taken by another worker, ended or deleted"
 
 
 def without_lease() -> Document:
-    """Matches records without a current lease."""
     return {"$or": [{"claim": None}, {"claim.until": {"$lt": now()}}]}
 
 
@@ -153,7 +152,6 @@ class Leases:
         return result.matched_count == 1
 
     def _held(self, lease: Lease) -> Document:
-        """Matches the record while it has the lease."""
         return {"_id": lease.id, "claim.token": lease.token, **self._open}
 
     def _until(self, moment: datetime) -> datetime:

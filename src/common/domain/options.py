@@ -37,8 +37,8 @@ _MOMENT = f"seconds (83.5) or hh:mm:ss.mmm (00:01:23.500), from 0 to {LONGEST} s
 _OWN = "value_error"
 
 
-def _one_of(*allowed: int) -> AfterValidator:
-    def check(value: int) -> int:
+def _one_of(*allowed: int | None) -> AfterValidator:
+    def check(value: int | None) -> int | None:
         if value not in allowed:
             raise AssertionError
         return value
@@ -100,9 +100,9 @@ class ConversionOptions(BaseModel):
         description="from 0 (best, about 245 kbit/s) to 9 (smallest, about 65 kbit/s), variable bit rate",
     )
     channels: Literal["keep", "mono", "stereo"] = Field("keep", description="keep, mono or stereo")
-    sample_rate: Annotated[int | None, Field(json_schema_extra={"enum": [*SAMPLE_RATES, None]})] = Field(
-        None, description="32000, 44100 or 48000 (Hz; default: 44.1 or 48 kHz, whichever suits the video)"
-    )
+    sample_rate: Annotated[
+        int | None, _one_of(*SAMPLE_RATES, None), Field(json_schema_extra={"enum": [*SAMPLE_RATES, None]})
+    ] = Field(None, description="32000, 44100 or 48000 (Hz; default: 44.1 or 48 kHz, whichever suits the video)")
     start: _Moment | None = Field(None, description=f"{_MOMENT}: where in the video the MP3 starts")
     end: _Moment | None = Field(None, description=f"{_MOMENT}: where in the video the MP3 ends, after start")
     normalize: bool = Field(False, description="true or false: whether to normalise the volume (EBU R 128)")
@@ -120,13 +120,6 @@ class ConversionOptions(BaseModel):
     reencode: bool = Field(
         False, description="true or false: whether to encode audio that is MP3 already, instead of copying it"
     )
-
-    @field_validator("sample_rate")
-    @classmethod
-    def _known_rate(cls, rate: int | None) -> int | None:
-        if rate is not None and rate not in SAMPLE_RATES:
-            raise AssertionError
-        return rate
 
     @field_validator("end")
     @classmethod

@@ -42,8 +42,6 @@ class Recording:
 
 @dataclass(frozen=True)
 class Summary:
-    """A summary as it was when it was read."""
-
     id: ObjectId
     username: str
     filename: str | None
@@ -158,7 +156,6 @@ class Summaries:
         return self._find({"_id": summary_id})
 
     def owned(self, summary_id: ObjectId, username: str) -> Summary | None:
-        """The summary, if it belongs to the user."""
         return self._find({"_id": summary_id, "username": username})
 
     def of_mp3(self, mp3_fid: ObjectId) -> Summary | None:

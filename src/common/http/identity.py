@@ -1,9 +1,9 @@
-"""The client of the auth service, and the caller's name from the Bearer token of a request."""
+"""Who sends a request: the client of the auth service, which validates tokens."""
 
-import json
-from dataclasses import dataclass
+import functools
 
 import requests
+from flask import Response
 from requests.adapters import HTTPAdapter
 
 from common.errors import Unauthorized, Unavailable
@@ -11,6 +11,7 @@ from common.http.app import LOG_IN_AGAIN, bearer_token
 from common.runtime import logs
 from common.runtime.settings import LoginServiceSettings
 
+_FORWARDED_HEADERS = ("Content-Type", "Location", "Retry-After", "WWW-Authenticate")
 # As many idle connections as a gunicorn worker has threads.
 _POOL = 64
 
@@ -24,30 +25,26 @@ def internal_session() -> requests.Session:
     return session
 
 
-@dataclass(frozen=True)
-class Answer:
-    """An answer of the auth service, with a status below 500."""
-
-    status: int
-    content_type: str
-    body: bytes
+def forwarded(answer: requests.Response) -> Response:
+    """The answer of an internal service as the answer to the current request."""
+    headers = {name: answer.headers[name] for name in _FORWARDED_HEADERS if name in answer.headers}
+    return Response(answer.content, answer.status_code, headers)
 
 
-class LoginService:
-    """Calls the auth service; raises Unavailable when it is down, slow or failing."""
+class Identity:
+    """The client of the auth service; raises Unavailable when it is down, slow or failing."""
 
     def __init__(self, settings: LoginServiceSettings) -> None:
         self._base = f"http://{settings.auth_svc_address}"
         self._timeout = (settings.auth_connect_timeout, settings.auth_timeout)
         self._session = internal_session()
 
-    def username(self, token: str) -> str:
-        """The user whose token this is; raises Unauthorized if it is not valid."""
-        answer = self.ask("POST", "/validate", headers={"Authorization": f"Bearer {token}"})
-        if answer.status != 200:
+    def username(self) -> str:
+        """The email address of the current request's caller; raises Unauthorized without a valid token."""
+        answer = self.ask("POST", "/validate", headers={"Authorization": f"Bearer {bearer_token()}"})
+        if answer.status_code != 200:
             raise Unauthorized(LOG_IN_AGAIN, code="invalid_token")
-        claims = json.loads(answer.body)
-        return str(claims["username"])
+        return str(answer.json()["username"])
 
     def check(self) -> None:
         """Raises Unavailable unless the service answers."""
@@ -61,36 +58,27 @@ class LoginService:
         data: bytes | None = None,
         headers: dict[str, str] | None = None,
         repeatable: bool = True,
-    ) -> Answer:
-        """Sends a request; a `repeatable` one is sent again if the server has closed the connection."""
-        try:
-            response = self._send(method, path, data, headers, repeatable=repeatable)
-        except (requests.RequestException, ValueError) as error:
-            raise Unavailable("The auth service is unavailable. Try again in a few seconds.") from error
-        if response.status_code >= 500:
-            raise Unavailable("The auth service is unavailable. Try again in a few seconds.")
-        return Answer(response.status_code, response.headers.get("Content-Type", ""), response.content)
-
-    def _send(
-        self, method: str, path: str, data: bytes | None, headers: dict[str, str] | None, *, repeatable: bool
     ) -> requests.Response:
+        """Sends a request; a `repeatable` one is sent again if the server has closed the connection.
+
+        The answer has a status below 500.
+        """
+        unavailable = Unavailable("The auth service is unavailable. Try again in a few seconds.")
         traced = {"X-Request-ID": logs.REQUEST.get(), **(headers or {})}
-        for last in (False, True):
+        send = functools.partial(
+            self._session.request,
+            method, self._base + path, data=data, headers=traced, timeout=self._timeout, allow_redirects=False,
+        )  # fmt: skip
+        try:
             try:
-                return self._session.request(
-                    method, self._base + path, data=data, headers=traced, timeout=self._timeout, allow_redirects=False
-                )
+                response = send()
             except requests.ConnectionError as error:
                 # The server may close an idle connection just before it is used.
-                if last or isinstance(error, requests.Timeout) or not repeatable:
+                if isinstance(error, requests.Timeout) or not repeatable:
                     raise
-        raise AssertionError("unreachable")
-
-
-class Identity:
-    def __init__(self, auth: LoginService) -> None:
-        self._auth = auth
-
-    def username(self) -> str:
-        """The caller's email address; raises Unauthorized if the token is missing or not valid."""
-        return self._auth.username(bearer_token())
+                response = send()
+        except (requests.RequestException, ValueError) as error:
+            raise unavailable from error
+        if response.status_code >= 500:
+            raise unavailable
+        return response

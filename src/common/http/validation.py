@@ -30,21 +30,27 @@ def query_integer(name: str, default: int, least: int, most: int) -> int:
     return int(value)
 
 
+def body(most: int) -> bytes:
+    """The body of the request; raises LengthRequired without its length, and TooLarge above `most` bytes."""
+    if request.content_length is None:
+        raise LengthRequired("Send the body with a Content-Length.")
+    if request.content_length > most:
+        raise TooLarge(f"The body must not be longer than {most} bytes.")
+    return request.get_data()
+
+
 def json_object(most: int = _MAX_JSON, wanted: str = _OPTIONS) -> dict[str, Any] | None:
     """The JSON object in the request's body of at most `most` bytes, None without a body.
 
     Raises a RejectedError for anything else; `wanted` is the sentence that says what is expected.
     """
-    if request.content_length is None and "Transfer-Encoding" in request.headers:
-        raise LengthRequired("Send the body with a Content-Length.")
-    if not request.content_length:
+    if not request.content_length and "Transfer-Encoding" not in request.headers:
         return None
-    if request.mimetype != "application/json":
+    if request.content_length and request.mimetype != "application/json":
         raise UnsupportedType(f"Send JSON, with Content-Type: application/json. {wanted}")
-    if request.content_length > most:
-        raise TooLarge(f"The body may have {most} bytes.")
+    data = body(most)
     try:
-        found = json.loads(request.get_data())
+        found = json.loads(data)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

@@ -188,7 +188,6 @@ class Bucket:
             self._chunks.delete_many({"files_id": file_id})
 
     def ids_of_video(self, video_fid: ObjectId) -> list[ObjectId]:
-        """The ids of the MP3s that were made from a video."""
         with failures():
             return [row["_id"] for row in self._files.find({"metadata.video_fid": video_fid}, {"_id": 1})]
 

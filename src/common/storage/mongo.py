@@ -1,5 +1,9 @@
 """The connection to MongoDB, its timeouts, and its failures as TransientError."""
 
+import itertools
+import logging
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -12,6 +16,8 @@ from pymongo.errors import PyMongoError
 from common.errors import TransientError
 from common.runtime.settings import MongoSettings
 
+log = logging.getLogger(__name__)
+
 Document = dict[str, Any]
 Client = MongoClient[Document]
 Db = Database[Document]
@@ -22,6 +28,8 @@ VIDEOS = "videos"
 MP3S = "mp3s"
 # Documents in a batch.
 BATCH = 500
+# s between attempts to create the indexes.
+_RETRY = 2.0
 
 
 class StorageUnavailable(TransientError):
@@ -59,13 +67,8 @@ def failures() -> Iterator[None]:
 
 
 def batches(items: Iterable[T]) -> Iterator[list[T]]:
-    batch: list[T] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
+    rest = iter(items)
+    while batch := list(itertools.islice(rest, BATCH)):
         yield batch
 
 
@@ -73,6 +76,22 @@ def older_than(grace: float, field: str) -> Document:
     """Matches documents whose `field` is a time at least `grace` seconds ago by MongoDB's clock."""
     limit = {"$subtract": ["$$NOW", int(grace * 1000)]}
     return {field: {"$type": "date"}, "$expr": {"$lte": [f"${field}", limit]}}
+
+
+def create_indexes(*create: Callable[[], None]) -> None:
+    """Calls these functions in a thread, each again until MongoDB is available."""
+
+    def run() -> None:
+        for step in create:
+            while True:
+                try:
+                    step()
+                    break
+                except StorageUnavailable as error:
+                    log.warning("The indexes are not created yet: %s", error)
+                    time.sleep(_RETRY)
+
+    threading.Thread(target=run, name="indexes", daemon=True).start()
 
 
 def ping(client: Client, timeout: float = 3.0) -> Callable[[], None]:

@@ -4,7 +4,6 @@ pymongo's `GridIn` collects up to 32 MB before each insert, and leaves its chunk
 writer inserts small batches while the next bytes arrive, and deletes the chunks of an aborted file.
 """
 
-import io
 import logging
 import time
 from collections import deque
@@ -55,7 +54,7 @@ class Beginning:
     """The number of this writer among those that resumed the file; stored in each of its chunks."""
 
 
-class GridWriter(io.RawIOBase):
+class GridWriter:
     """A file that is being written. Leaving a `with` block aborts it; `finish()` makes it visible."""
 
     def __init__(
@@ -64,9 +63,8 @@ class GridWriter(io.RawIOBase):
         filename: str,
         content_type: str,
         metadata: Mapping[str, Any],
-        beginning: "Beginning | None" = None,
+        beginning: Beginning | None = None,
     ) -> None:
-        super().__init__()
         self.id = beginning.id if beginning else ObjectId()
         self.size = beginning.size if beginning else 0
         self.tail = beginning.tail if beginning else b""
@@ -103,10 +101,7 @@ class GridWriter(io.RawIOBase):
             self._settle(len(self._pending) - 1)
         return self._stored
 
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any, /) -> int:
+    def write(self, data: bytes) -> None:
         """Takes the bytes; raises StorageUnavailable when an earlier batch could not be stored."""
         piece = memoryview(bytes(data))
         start = 0
@@ -120,7 +115,6 @@ class GridWriter(io.RawIOBase):
                 self._cut()
                 if len(self._batch) == BATCH:
                     self._submit()
-        return len(piece)
 
     def finish(self) -> ObjectId:
         """Stores the rest and the file's record; returns the file's id."""
@@ -145,26 +139,20 @@ class GridWriter(io.RawIOBase):
     def leave(self) -> None:
         """Closes the writer and keeps the stored chunks."""
         self._finished = True
-        self.close()
+        self._threads.shutdown(wait=True)
+        self._pieces.clear()
+        self._batch.clear()
 
     def abort(self) -> None:
         """Deletes the stored chunks; if this fails, they are left for housekeeping."""
         if self._finished:
             return
-        self._finished = True
         self._threads.shutdown(wait=True, cancel_futures=True)
         try:
             self._db["fs.chunks"].delete_many({"files_id": self.id})
         except PyMongoError as error:
             log.warning("Chunks of the abandoned file %s are left for housekeeping: %s", self.id, error)
-        self.close()
-
-    def close(self) -> None:
-        if not self.closed:
-            self._threads.shutdown(wait=True)
-            self._pieces.clear()
-            self._batch.clear()
-            super().close()
+        self.leave()
 
     def _flush_all(self) -> None:
         if self._waiting:

@@ -5,7 +5,6 @@ import contextlib
 import logging
 import signal
 import threading
-from types import FrameType
 
 from common.errors import TransientError
 from common.messaging.connection import BrokerUnavailable
@@ -31,12 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     settings = load_settings(HousekeepingSettings)
     logs.configure(settings.log_level, settings.log_format)
     stop = threading.Event()
-
-    def request_stop(_signal: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, request_stop)
-    signal.signal(signal.SIGINT, request_stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
     with tools(settings, "housekeeping") as opened:
         # Without RabbitMQ, messages are published in a later run.
         with contextlib.suppress(BrokerUnavailable):

@@ -7,7 +7,7 @@ beside the services.
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bson import ObjectId
 
@@ -41,26 +41,26 @@ class Counts:
         return "\n".join(lines)
 
 
+@dataclass(frozen=True)
 class Adoptions:
     """Creates the jobs for the files of both databases; `user` becomes the owner of files without one."""
 
-    def __init__(self, store: Store, user: str | None, *, dry_run: bool) -> None:
-        self._store = store
-        self._user = user
-        self._dry_run = dry_run
-        self.counts = Counts()
+    store: Store
+    user: str | None
+    dry_run: bool = field(kw_only=True)
+    counts: Counts = field(default_factory=Counts)
 
     def run(self) -> Iterator[str]:
         """Yields a line for each job that is created, or with `dry_run` would be; raises StorageUnavailable."""
-        for videos in self._store.videos.adoption.files():
+        for videos in self.store.videos.adoption.files():
             yield from self._videos(videos)
-        for mp3s in self._store.mp3s.adoption.files():
+        for mp3s in self.store.mp3s.adoption.files():
             yield from self._mp3s_without_video(mp3s)
 
     def _videos(self, videos: Sequence[FoundFile]) -> Iterator[str]:
         fids = [video.id for video in videos]
-        jobs = self._store.jobs.many(fids)
-        results = self._store.mp3s.adoption.results(fids)
+        jobs = self.store.jobs.many(fids)
+        results = self.store.mp3s.adoption.results(fids)
         self._mark([video.id for video in videos if video.id in jobs and not video.ours])
         for video in videos:
             # A file with the marker that never had a job is being uploaded, or was refused.
@@ -70,25 +70,25 @@ class Adoptions:
     def _mp3s_without_video(self, mp3s: Sequence[FoundFile]) -> Iterator[str]:
         self.counts.without_video += sum(mp3.video_fid is None and not mp3.ours for mp3 in mp3s)
         fids = list({mp3.video_fid for mp3 in mp3s if mp3.video_fid})
-        jobs = self._store.jobs.many(fids)
-        for video_fid, newest in self._store.mp3s.adoption.results([fid for fid in fids if fid not in jobs]).items():
-            if self._store.videos.find(video_fid) is None:
+        jobs = self.store.jobs.many(fids)
+        for video_fid, newest in self.store.mp3s.adoption.results([fid for fid in fids if fid not in jobs]).items():
+            if self.store.videos.find(video_fid) is None:
                 yield from self._adopt(video_fid, None, newest)
 
     def _mark(self, fids: list[ObjectId]) -> None:
         self.counts.marked += len(fids)
-        if not self._dry_run and fids:
-            self._store.videos.adoption.mark_videos(fids)
-            self._store.mp3s.adoption.mark_mp3s([], fids)
+        if not self.dry_run and fids:
+            self.store.videos.adoption.mark_videos(fids)
+            self.store.mp3s.adoption.mark_mp3s([], fids)
 
     def _adopt(self, video_fid: ObjectId, video: FoundFile | None, mp3: FoundFile | None) -> Iterator[str]:
         files = [file for file in (video, mp3) if file is not None]
-        owner = next((file.username for file in files if file.username), self._user)
+        owner = next((file.username for file in files if file.username), self.user)
         if owner is None:
             self.counts.without_owner += 1
             return
         name = next((file.filename for file in files if file.filename), "video")
-        if not self._dry_run and not self._create(video_fid, owner, name, video, mp3):
+        if not self.dry_run and not self._create(video_fid, owner, name, video, mp3):
             return
         self.counts.completed += mp3 is not None
         self.counts.queued += mp3 is None
@@ -98,12 +98,12 @@ class Adoptions:
         self, video_fid: ObjectId, owner: str, name: str, video: FoundFile | None, mp3: FoundFile | None
     ) -> bool:
         # The files first: after an interruption they are kept, and the next run creates the job.
-        if mp3 is not None and not self._store.mp3s.adoption.take(mp3, owner):
+        if mp3 is not None and not self.store.mp3s.adoption.take(mp3, owner):
             return False
-        if video is not None and not self._store.videos.adoption.take(video, owner):
+        if video is not None and not self.store.videos.adoption.take(video, owner):
             return False
         since = min(file.uploaded_at for file in (video, mp3) if file is not None)
-        return self._store.jobs.adopt(video_fid, owner, name, mp3.id if mp3 else None, since)
+        return self.store.jobs.adopt(video_fid, owner, name, mp3.id if mp3 else None, since)
 
 
 def main(arguments: list[str] | None = None) -> int:

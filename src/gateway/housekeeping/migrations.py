@@ -4,8 +4,6 @@ A migration is idempotent: two processes may run it at the same time, and an int
 """
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from common.storage.mongo import batches
 from gateway.housekeeping.repository import HousekeepingRepository
@@ -14,27 +12,18 @@ from gateway.jobs.store import Store
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Migration:
-    """`run` returns how many documents it changed, and raises StorageUnavailable."""
-
-    number: int
-    name: str
-    run: Callable[[Store, HousekeepingRepository], int]
-
-
 def run(store: Store, repository: HousekeepingRepository) -> None:
     """Applies the migrations that are not recorded, in their order; raises StorageUnavailable."""
     applied = repository.applied_migrations()
-    for migration in MIGRATIONS:
-        if migration.number not in applied:
-            log.info("Migration %d started: %s", migration.number, migration.name)
-            changed = migration.run(store, repository)
-            repository.record_migration(migration.number, migration.name, changed)
-            log.info("Migration %d completed: %d documents changed", migration.number, changed)
+    for number, name, migrate in MIGRATIONS:
+        if number not in applied:
+            log.info("Migration %d started: %s", number, name)
+            changed = migrate(store)
+            repository.record_migration(number, name, changed)
+            log.info("Migration %d completed: %d documents changed", number, changed)
 
 
-def mark_files_of_jobs(store: Store, _: HousekeepingRepository) -> int:
+def mark_files_of_jobs(store: Store) -> int:
     """Adds the marker to the files of all jobs, deleted ones included."""
     changed = 0
     for jobs in batches(store.jobs.files()):
@@ -44,4 +33,5 @@ def mark_files_of_jobs(store: Store, _: HousekeepingRepository) -> int:
     return changed
 
 
-MIGRATIONS = (Migration(1, "add the marker to the files of the jobs", mark_files_of_jobs),)
+# Each returns how many documents it changed, and raises StorageUnavailable.
+MIGRATIONS = ((1, "add the marker to the files of the jobs", mark_files_of_jobs),)

@@ -28,8 +28,6 @@ _HOW = "delete them with: python -m gateway.housekeeping --delete-held"
 
 
 class Reason(StrEnum):
-    """Why a file seems orphaned."""
-
     JOB_DELETED = "job deleted"
     SUPERSEDED = "superseded"
     NOT_ACCEPTED = "not accepted"
@@ -68,7 +66,9 @@ class OrphanCleanup:
         """
         deleted = self._delete_files((Reason.JOB_DELETED,))
         reasons = (*_LIMITED, Reason.JOB_LOST) if confirmed else _LIMITED
-        due, limit = self._count_due(reasons), confirmed or self._limit()
+        # A share of the jobs and not of the files: files of other software do not count, and lost jobs lower it.
+        share = int(self._settings.orphan_share * self._store.jobs.estimate())
+        due, limit = self._count_due(reasons), confirmed or max(self._settings.orphan_minimum, share)
         chunks = held = 0
         if due <= limit:
             deleted += self._delete_files(reasons)
@@ -80,10 +80,6 @@ class OrphanCleanup:
         lost = chunks_lost + sum(bucket.orphans.count((Reason.JOB_LOST,)) for bucket, _ in self._buckets)
         self._report(held, limit, lost)
         return Cleanup(suspected + chunks_suspected, deleted, chunks, held, lost)
-
-    def _limit(self) -> int:
-        # A share of the jobs and not of the files: files of other software do not count, and lost jobs lower it.
-        return max(self._settings.orphan_minimum, int(self._settings.orphan_share * self._store.jobs.estimate()))
 
     def _count_due(self, reasons: Sequence[Reason]) -> int:
         files = sum(bucket.orphans.count(reasons, self._settings.orphan_grace) for bucket, _ in self._buckets)

@@ -1,6 +1,5 @@
 """The queries of housekeeping: on jobs and summaries, its report, and the record of migrations."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from common.domain import summaries
@@ -12,15 +11,6 @@ from common.storage.mongo import Db, Document, failures
 # Jobs or summaries that one query returns at most, so that a pass ends; the next pass continues.
 _LIMIT = 10_000
 _ENDED = [Status.COMPLETED.value, Status.FAILED.value]
-
-
-@dataclass(frozen=True)
-class Report:
-    """What the last pass left to an operator: numbers of orphaned files, as in `orphan_cleanup.Cleanup`."""
-
-    at: datetime
-    held: int
-    lost: int
 
 
 class HousekeepingRepository:
@@ -79,10 +69,10 @@ class HousekeepingRepository:
         with failures():
             self._reports.replace_one({"_id": "last"}, {"at": now(), "held": held, "lost": lost}, upsert=True)
 
-    def report(self) -> Report | None:
+    def report(self) -> Document | None:
+        """What the last pass left to an operator: `held` and `lost` of its `Cleanup`, and its time `at`."""
         with failures():
-            document = self._reports.find_one({"_id": "last"})
-        return Report(document["at"], document["held"], document["lost"]) if document else None
+            return self._reports.find_one({"_id": "last"})
 
     def applied_migrations(self) -> set[int]:
         with failures():

@@ -29,7 +29,7 @@ class Housekeeping:
         self._store = store
         self._repository = HousekeepingRepository(db)
         uploads = UploadRepository(db, settings.upload_lifetime)
-        self.retention = Retention(settings, store, uploads, self._repository)
+        self.retention = Retention(settings.retention_days, store, uploads, self._repository)
         self.recovery = Recovery(settings, store, uploads, self._repository, outbox)
         self.orphans = OrphanCleanup(settings, store, uploads)
 
@@ -72,6 +72,6 @@ def export_report(repository: HousekeepingRepository) -> None:
             log.warning("The metrics of housekeeping are out of date: %s", error)
             continue
         if report is not None:
-            metrics.HOUSEKEEPING_TIME.set(report.at.timestamp())
-            metrics.ORPHANS_HELD.labels("limit").set(report.held)
-            metrics.ORPHANS_HELD.labels("lost").set(report.lost)
+            metrics.HOUSEKEEPING_TIME.set(report["at"].timestamp())
+            metrics.ORPHANS_HELD.labels("limit").set(report["held"])
+            metrics.ORPHANS_HELD.labels("lost").set(report["lost"])

@@ -14,7 +14,7 @@ from flask import Response, request
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Job, Status
 from common.runtime.concurrency_limiter import ConcurrencyLimiter
-from gateway.jobs.feed import Feed
+from gateway.jobs.feed import Changes, Feed
 from gateway.settings import GatewaySettings
 
 # s. A comment at least this often keeps proxies from ending an idle connection, and finds clients that are gone.
@@ -56,7 +56,7 @@ class Followers:
         return response
 
     def _one(self, job: Job) -> Iterator[str]:
-        with self._feed.following(job.username) as follower:
+        with self._feed.following(job.username) as changes:
             # Read after the subscription, so that no change is lost in between.
             current = self._jobs.owned(job.video_fid, job.username)
             if current is None:
@@ -65,7 +65,7 @@ class Followers:
             yield _event(current)
             if current.status.terminal:
                 return
-            for changed in self._changes(follower.changes.get):
+            for changed in self._until_end(changes):
                 if changed is None:
                     yield _KEEPALIVE_COMMENT
                 elif changed.video_fid == job.video_fid and _is_newer(changed, current):
@@ -75,7 +75,7 @@ class Followers:
                     current = changed
 
     def _all(self, username: str, since: datetime | None) -> Iterator[str]:
-        with self._feed.following(username) as follower:
+        with self._feed.following(username) as changes:
             yield _RETRY
             for job in self._jobs.under_way(username):
                 yield _event(job)
@@ -83,15 +83,15 @@ class Followers:
                 for job in self._jobs.changed({username}, since):
                     yield _event(job)
             yield "event: ready\ndata: {}\n\n"
-            for change in self._changes(follower.changes.get):
+            for change in self._until_end(changes):
                 yield _KEEPALIVE_COMMENT if change is None else _event(change)
 
-    def _changes(self, get: Callable[..., Job | None]) -> Generator[Job | None]:
+    def _until_end(self, changes: Changes) -> Generator[Job | None]:
         """The changes as they happen, None when a comment is due; ends after EVENTS_LONGEST, or at shutdown."""
         ends = time.monotonic() + self._longest
         while (left := ends - time.monotonic()) > 0:
             try:
-                change = get(timeout=min(_KEEPALIVE, left))
+                change = changes.get(timeout=min(_KEEPALIVE, left))
             except Empty:
                 yield None
                 continue

@@ -8,7 +8,6 @@ import contextlib
 import logging
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
 from queue import SimpleQueue
 from typing import Any
@@ -28,48 +27,45 @@ _OVERLAP = 30.0
 _MAX_UNREAD = 1000
 
 
-@dataclass(eq=False)
-class Follower:
-    """A subscription to the changes of a user's jobs; None in the queue marks its end."""
-
-    username: str
-    changes: SimpleQueue[Job | None] = field(default_factory=SimpleQueue)
+# The changes of a user's jobs; None marks the end of the subscription.
+Changes = SimpleQueue[Job | None]
 
 
 class Feed:
     def __init__(self, jobs: Jobs, interval: float) -> None:
         self._jobs = jobs
         self._interval = interval
-        self._followers: set[Follower] = set()
+        # The user of each subscription.
+        self._followers: dict[Changes, str] = {}
         self._lock = threading.Lock()
         self._has_followers = threading.Event()
         self._thread: threading.Thread | None = None
         self.closed = False
 
     @contextlib.contextmanager
-    def following(self, username: str) -> Iterator[Follower]:
+    def following(self, username: str) -> Iterator[Changes]:
         """Subscribes to the user's jobs while the block runs; a change may be delivered twice, and none is missed."""
-        follower = Follower(username)
+        changes = Changes()
         with self._lock:
-            self._followers.add(follower)
+            self._followers[changes] = username
             if self._thread is None:
                 # Not in `__init__`, which may run before a fork.
                 self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
                 self._thread.start()
         self._has_followers.set()
         if self.closed:
-            follower.changes.put(None)
+            changes.put(None)
         try:
-            yield follower
+            yield changes
         finally:
             with self._lock:
-                self._followers.discard(follower)
+                del self._followers[changes]
 
     def close(self) -> None:
         """Ends all subscriptions, at shutdown. Safe in a signal handler: it takes no lock."""
         self.closed = True
-        for follower in list(self._followers):
-            follower.changes.put(None)
+        for changes in list(self._followers):
+            changes.put(None)
 
     def _run(self) -> None:
         known: dict[ObjectId, dict[str, Any]] = {}
@@ -77,7 +73,7 @@ class Feed:
         pause = threading.Event()
         while not self.closed:
             with self._lock:
-                followers = list(self._followers)
+                followers = dict(self._followers)
                 if not followers:
                     self._has_followers.clear()
             if not followers:
@@ -87,7 +83,7 @@ class Feed:
             started_at = now()
             try:
                 since = polled_at - timedelta(seconds=_OVERLAP)
-                found = self._jobs.changed({follower.username for follower in followers}, since)
+                found = self._jobs.changed(set(followers.values()), since)
             except TransientError as error:
                 log.warning("Change poll failed: %s", error)
             except Exception:  # the only thread that polls must not end
@@ -96,15 +92,15 @@ class Feed:
                 polled_at = started_at
                 for job in found:
                     if known.get(job.video_fid) != job.public():
-                        _deliver([one for one in followers if one.username == job.username], job)
+                        _deliver([changes for changes, username in followers.items() if username == job.username], job)
                 known = {job.video_fid: job.public() for job in found}
             pause.wait(self._interval)
 
 
-def _deliver(followers: list[Follower], job: Job) -> None:
-    for follower in followers:
-        unread = follower.changes.qsize()
+def _deliver(followers: list[Changes], job: Job) -> None:
+    for changes in followers:
+        unread = changes.qsize()
         if unread < _MAX_UNREAD:
-            follower.changes.put(job)
+            changes.put(job)
         elif unread == _MAX_UNREAD:
-            follower.changes.put(None)
+            changes.put(None)

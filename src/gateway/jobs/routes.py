@@ -4,15 +4,10 @@ from flask import Blueprint, Response, jsonify, request, url_for
 
 from common.domain.jobs import Job
 from common.domain.outbox import Outbox
-from common.errors import NotFound
 from common.http.identity import Identity
 from common.http.validation import json_object, object_id, query_integer
-from gateway.jobs import transitions
 from gateway.jobs.events import Followers
 from gateway.jobs.store import Store
-
-_DEFAULT_PAGE = 50
-_MAX_PAGE = 200
 
 
 def blueprint(identity: Identity, store: Store, outbox: Outbox, followers: Followers) -> Blueprint:
@@ -20,15 +15,12 @@ def blueprint(identity: Identity, store: Store, outbox: Outbox, followers: Follo
 
     def owned(fid: str) -> Job:
         username = identity.username()
-        job = store.jobs.owned(object_id(fid, "The job's id"), username)
-        if job is None:
-            raise NotFound("Job not found.")
-        return job
+        return store.owned(object_id(fid, "The job's id"), username)
 
     @routes.get("/jobs")
     def index() -> Response:
         username = identity.username()
-        limit = query_integer("limit", _DEFAULT_PAGE, 1, _MAX_PAGE)
+        limit = query_integer("limit", default=50, least=1, most=200)
         before = request.args.get("before")
         # One more than requested, which shows whether there is a next page.
         found = store.jobs.page(username, limit + 1, object_id(before, "before") if before else None)
@@ -48,11 +40,11 @@ def blueprint(identity: Identity, store: Store, outbox: Outbox, followers: Follo
     @routes.post("/jobs/<fid>/retry")
     def retry(fid: str) -> tuple[Response, int]:
         job = owned(fid)
-        return jsonify(transitions.retry(store, outbox, job, json_object()).public()), 202
+        return jsonify(store.retry(outbox, job, json_object()).public()), 202
 
     @routes.post("/jobs/<fid>/cancel")
     def cancel(fid: str) -> tuple[Response, int]:
-        return jsonify(transitions.cancel(store, owned(fid)).public()), 202
+        return jsonify(store.cancel(owned(fid)).public()), 202
 
     @routes.get("/jobs/<fid>/events")
     def events(fid: str) -> Response:

@@ -1,13 +1,17 @@
-"""The repositories of a conversion: the job, its two files, and the summary and transcript of its MP3."""
+"""The repositories of a conversion (the job, its files, its summary and transcript), and what its owner can change."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bson import ObjectId
 
 from common.domain.job_repository import Jobs
-from common.domain.jobs import Job
+from common.domain.jobs import Job, Status
+from common.domain.options import ConversionOptions
+from common.domain.outbox import Outbox
 from common.domain.summaries import Summaries
 from common.domain.transcripts import Transcripts
+from common.errors import Conflict, NotFound
 from common.storage.bucket import Bucket
 from common.storage.mongo import Db
 
@@ -28,6 +32,42 @@ class Store:
     def ensure_indexes(self) -> None:
         for repository in (self.jobs, self.videos, self.mp3s, self.summaries, self.transcripts):
             repository.ensure_indexes()
+
+    def owned(self, video_fid: ObjectId, username: str) -> Job:
+        """The user's job; raises NotFound if it does not exist, is deleted, or belongs to another user."""
+        job = self.jobs.owned(video_fid, username)
+        if job is None:
+            raise NotFound("Job not found.")
+        return job
+
+    def retry(self, outbox: Outbox, job: Job, fields: Mapping[str, object] | None) -> Job:
+        """Queues a job again that has ended, with the options in `fields` if they are given; returns it.
+
+        Raises Conflict when the job has not ended, when the result would be the same, or without the video; Invalid for
+        invalid options.
+        """
+        options = dict(job.options) if fields is None else ConversionOptions.parse(fields).as_document()
+        if not job.status.terminal:
+            raise Conflict(
+                f"The job is {job.status.value}. Wait until it ends, or cancel it first.", code="job_in_progress"
+            )
+        if job.status is Status.COMPLETED and options == job.options:
+            raise Conflict(
+                "The MP3 already has these options. Change an option to convert the video again.", code="same_options"
+            )
+        if self.videos.find(job.video_fid) is None:
+            raise Conflict("The video is no longer stored. Upload it again.", code="no_longer_stored")
+        if not self.jobs.reopen(job.video_fid, options, ended=(job.status,), where=job.this_run):
+            raise Conflict("The job was modified; reload it.", code="job_modified")
+        queued = self.owned(job.video_fid, job.username)
+        outbox.publish_job(queued)
+        return queued
+
+    def cancel(self, job: Job) -> Job:
+        """Ends a job that is in progress; returns it. Raises Conflict when it has ended."""
+        if not self.jobs.cancel(job.video_fid, job.this_run):
+            raise Conflict("The job has already ended and cannot be cancelled.", code="job_ended")
+        return self.owned(job.video_fid, job.username)
 
     def delete(self, video_fid: ObjectId) -> None:
         """Deletes a job in any state, with its files, its summary and its transcript.

@@ -3,14 +3,25 @@
 from functools import cache
 from typing import Any
 
-from common.domain import notes
-from common.domain.jobs import Status
 from common.domain.options import ConversionOptions
-from gateway.openapi import summaries, tus
-from gateway.openapi.parts import BEARER, FID, answer, body, error, failure, header, object_of, operation, query, ref
+from gateway.openapi import tus
+from gateway.openapi.parts import (
+    BEARER,
+    FID,
+    answer,
+    authorized,
+    body,
+    header,
+    object_of,
+    of_file,
+    operation,
+    query,
+    ref,
+)
+from gateway.openapi.schemas import schemas
 
 _JOB = ref("Job")
-_OPTIONS = ref("ConversionOptions")
+_SUMMARY = ref("Summary")
 
 
 @cache
@@ -28,177 +39,130 @@ def document() -> dict[str, Any]:
                 "password": {"type": "http", "scheme": "basic"},
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
             },
-            "schemas": {
-                "Job": _job(),
-                "JobPage": object_of(
-                    {"jobs": {"type": "array", "items": _JOB}, "next": {"type": ["string", "null"]}}, ["jobs", "next"]
-                ),
-                "ConversionOptions": ConversionOptions.model_json_schema(),
-                "Result": _result(),
-                "Link": object_of({"url": {"type": "string", "format": "uri"}}, ["url"]),
-                **summaries.schemas(),
-                "Error": error(),
-            },
+            "schemas": schemas(),
         },
     }
 
 
 def _paths() -> dict[str, Any]:
+    transcript_types = ("text/plain", "application/x-subrip", "text/vtt")
+    transcript = {
+        "description": "As text, SRT or WebVTT",
+        "content": {media: {"schema": {"type": "string"}} for media in transcript_types},
+    }
     return {
         "/register": {"post": operation(
             "Create an account", "curl -X POST $URL/register -H 'Content-Type: application/json' "
             "-d '{\"email\": \"you@example.com\", \"password\": \"…\"}'",
-            {201: answer("The account was created", {"type": "object"})}, (400, 408, 409, 411, 413, 415, 422, 429, 503),
-            requestBody=body("application/json", object_of(
-                {"email": {"type": "string", "format": "email"}, "password": {"type": "string", "minLength": 8}},
-                ["email", "password"])),
+            {201: answer("The account was created", {"type": "object"})}, (400, 408, 409, 411, 413, 415, 422, 429),
+            requestBody=body("application/json", object_of({
+                "email": {"type": "string", "format": "email"}, "password": {"type": "string", "minLength": 8},
+            })),
         )},
         "/login": {"post": operation(
             "Get a token", "TOKEN=$(curl -sf -u you@example.com -X POST $URL/login)",
-            {200: answer("The token, valid for a day", {"type": "string"}, "text/plain")}, (401, 429, 503),
+            {200: answer("The token, valid for a day", {"type": "string"}, "text/plain")}, (401, 429),
             security=[{"password": []}],
         )},
-        "/upload": {"post": operation(
-            "Convert a video", "curl -H \"Authorization: Bearer $TOKEN\" -F file=@video.mp4 $URL/upload",
+        "/upload": {"post": authorized(
+            "Convert a video", "-F file=@video.mp4 $URL/upload",
             {
                 200: answer("`success!`; Location leads to the job", {"type": "string"}, "text/plain"),
                 202: answer("The job, for Accept: application/json", _JOB),
             },
-            (400, 401, 408, 413, 415, 422, 429, 503), security=BEARER,
+            (400, 408, 413, 415, 422, 429),
             requestBody=body("multipart/form-data", object_of(
                 {"file": {"type": "string", "format": "binary"}, **ConversionOptions.model_json_schema()["properties"]},
                 ["file"])),
         )},
-        "/download": {"get": operation(
+        "/download": {"get": authorized(
             "Get the MP3; Range, If-Range, If-Match and If-None-Match work",
-            "curl -H \"Authorization: Bearer $TOKEN\" \"$URL/download?fid=<mp3_fid>\" -fOJ",
+            "\"$URL/download?fid=<mp3_fid>\" -fOJ",
             {
                 200: answer("The MP3", {"type": "string", "format": "binary"}, "audio/mpeg"),
                 206: answer("The requested range", {"type": "string", "format": "binary"}, "audio/mpeg"),
                 304: {"description": "The MP3 has not changed"},
             },
-            (400, 401, 404, 412, 416, 429, 503), security=[*BEARER, {}],
+            (400, 404, 412, 416, 429), security=[*BEARER, {}],
             parameters=[query("fid", FID, required=True),
                         query("token", {"type": "string", "description": "The signed token of the link in the email"})],
         )},
-        "/jobs": {"get": operation(
-            "List the jobs, newest first", "curl -H \"Authorization: Bearer $TOKEN\" \"$URL/jobs?limit=10\"",
-            {200: answer("A page of jobs; `next` is the address of the next page", ref("JobPage"))},
-            (400, 401, 503), security=BEARER,
+        "/jobs": {"get": authorized(
+            "List the jobs, newest first", "\"$URL/jobs?limit=10\"",
+            {200: answer("A page of jobs; `next` is the address of the next page", ref("JobPage"))}, (400,),
             parameters=[query("limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
                         query("before", FID)],
         )},
-        "/jobs/{video_fid}": {
-            "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": FID}],
-            "get": operation(
-                "Show a job",
-                "curl -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>",
-                {200: answer("The job", _JOB)},
-                (400, 401, 404, 503),
-                security=BEARER,
-            ),
-            "delete": operation(
-                "Delete a job, its video and its MP3",
-                "curl -X DELETE -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>",
-                {204: {"description": "The job was deleted"}}, (400, 401, 404, 503), security=BEARER),
-        },
-        "/jobs/{video_fid}/events": {
-            "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": FID}],
-            "get": operation(
-                "Follow a job until it ends (Server-Sent Events)",
-                "curl -N -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>/events",
-                {200: answer("`event: job` with the job as JSON", {"type": "string"}, "text/event-stream")},
-                (400, 401, 404, 429, 503), security=BEARER),
-        },
-        "/jobs/{video_fid}/link": {
-            "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": FID}],
-            "get": operation(
-                "Get a link that plays and downloads the MP3 without a token, until it expires",
-                "curl -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>/link",
-                {200: answer("The link", ref("Link"))},
-                (400, 401, 404, 409, 503), security=BEARER),
-        },
-        "/jobs/{video_fid}/retry": {
-            "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": FID}],
-            "post": operation(
-                "Convert the video of a job that has ended again, with the options in the body if there are any",
-                "curl -X POST -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' "
-                "-d '{\"bitrate\": 128}' $URL/jobs/<video_fid>/retry",
-                {202: answer("The job, queued", _JOB)}, (400, 401, 404, 408, 409, 411, 413, 415, 422, 503),
-                security=BEARER, requestBody={**body("application/json", _OPTIONS), "required": False}),
-        },
-        "/jobs/{video_fid}/cancel": {
-            "parameters": [{"name": "video_fid", "in": "path", "required": True, "schema": FID}],
-            "post": operation(
-                "Cancel a job that is queued or converting",
-                "curl -X POST -H \"Authorization: Bearer $TOKEN\" $URL/jobs/<video_fid>/cancel",
-                {202: answer("The job, failed with the error code `cancelled`", _JOB)}, (400, 401, 404, 409, 503),
-                security=BEARER),
-        },
-        "/jobs/events": {"get": operation(
-            "Follow all jobs (Server-Sent Events): those in progress, `ready`, then each change",
-            "curl -N -H \"Authorization: Bearer $TOKEN\" $URL/jobs/events",
+        "/jobs/{video_fid}": of_file(
+            "video_fid",
+            get=authorized("Show a job", "$URL/jobs/<video_fid>", {200: answer("The job", _JOB)}, (400, 404)),
+            delete=authorized(
+                "Delete a job, its video and its MP3", "-X DELETE $URL/jobs/<video_fid>",
+                {204: {"description": "The job was deleted"}}, (400, 404)),
+        ),
+        "/jobs/{video_fid}/events": of_file("video_fid", get=authorized(
+            "Follow a job until it ends (Server-Sent Events)", "-N $URL/jobs/<video_fid>/events",
+            {200: answer("`event: job` with the job as JSON", {"type": "string"}, "text/event-stream")},
+            (400, 404, 429),
+        )),
+        "/jobs/{video_fid}/link": of_file("video_fid", get=authorized(
+            "Get a link that plays and downloads the MP3 without a token, until it expires",
+            "$URL/jobs/<video_fid>/link", {200: answer("The link", ref("Link"))}, (400, 404, 409),
+        )),
+        "/jobs/{video_fid}/retry": of_file("video_fid", post=authorized(
+            "Convert the video of a job that has ended again, with the options in the body if there are any",
+            "-X POST -H 'Content-Type: application/json' -d '{\"bitrate\": 128}' $URL/jobs/<video_fid>/retry",
+            {202: answer("The job, queued", _JOB)}, (400, 404, 408, 409, 411, 413, 415, 422),
+            requestBody={**body("application/json", ref("ConversionOptions")), "required": False},
+        )),
+        "/jobs/{video_fid}/cancel": of_file("video_fid", post=authorized(
+            "Cancel a job that is queued or converting", "-X POST $URL/jobs/<video_fid>/cancel",
+            {202: answer("The job, failed with the error code `cancelled`", _JOB)}, (400, 404, 409),
+        )),
+        "/jobs/events": {"get": authorized(
+            "Follow all jobs (Server-Sent Events): those in progress, `ready`, then each change", "-N $URL/jobs/events",
             {200: answer("`event: job` with a job as JSON; `event: deleted` with its video_fid; `event: ready`",
                           {"type": "string"}, "text/event-stream")},
-            (401, 429, 503), security=BEARER,
+            (429,),
             parameters=[header("Last-Event-ID", {"type": "string"}, "The id of an event: later changes are sent too")],
         )},
         **tus.paths(),
-        "/healthz": {"get": operation(
-            "Liveness probe", "curl $URL/healthz",
-            {200: answer("The process is running", {"type": "object"})}, (503,))},
-        "/readyz": {"get": operation(
-            "Readiness probe", "curl $URL/readyz",
-            {200: answer("The process can handle requests", {"type": "object"})}, (503,))},
-        "/metrics": {"get": operation(
-            "Metrics for Prometheus", "curl $URL/metrics", {200: answer("Metrics", {"type": "string"}, "text/plain")},
-            (503,))},
-        "/openapi.json": {"get": operation(
-            "This document", "curl $URL/openapi.json", {200: answer("OpenAPI 3.1", {"type": "object"})}, (503,))},
-        "/docs": {"get": operation(
-            "This document as a page", "curl $URL/docs", {200: answer("A page", {"type": "string"}, "text/html")},
-            (503,))},
-        **summaries.paths(),
-    }  # fmt: skip
-
-
-def _job() -> dict[str, Any]:
-    moment = {"type": "string", "format": "date-time"}
-    nullable = {"type": ["string", "null"]}
-    properties = {
-        "video_fid": FID,
-        "filename": {"type": "string"},
-        "status": {"enum": [status.value for status in Status if status is not Status.DELETED]},
-        "progress": {"type": "integer", "minimum": 0, "maximum": 100},
-        "mp3_fid": nullable,
-        "error": nullable,
-        "error_code": failure(),
-        "options": _OPTIONS,
-        "result": {
-            "anyOf": [ref("Result"), {"type": "null"}],
-            "description": "Properties of the MP3 `mp3_fid`; null if there is no MP3 or they were not recorded",
+        **{path: {"get": operation(summary, f"curl $URL{path}", {200: content})} for path, summary, content in (
+            ("/healthz", "Liveness probe", answer("The process is running", {"type": "object"})),
+            ("/readyz", "Readiness probe", answer("The process can handle requests", {"type": "object"})),
+            ("/metrics", "Metrics for Prometheus", answer("Metrics", {"type": "string"}, "text/plain")),
+            ("/openapi.json", "This document", answer("OpenAPI 3.1", {"type": "object"})),
+            ("/docs", "This document as a page", answer("A page", {"type": "string"}, "text/html")),
+        )},
+        "/summaries": {
+            "post": authorized(
+                "Summarise a file or a text, if a provider is configured",
+                "-H 'Content-Type: application/json' -d '{\"file_id\": \"<mp3_fid>\"}' $URL/summaries",
+                {
+                    200: answer("The existing summary of the file", _SUMMARY),
+                    201: answer("The summary of a short text", _SUMMARY),
+                    202: answer("The summary, queued; Location is its address", _SUMMARY),
+                },
+                (400, 404, 408, 409, 411, 413, 415, 422, 429),
+                requestBody=body("application/json", object_of(
+                    {"file_id": FID, "text": {"type": "string"}, "filename": {"type": "string"}}, [])),
+            ),
+            "get": authorized(
+                "List the summaries, newest first", "$URL/summaries",
+                {200: answer("A page", ref("SummaryPage"))}, (400, 404),
+                parameters=[query("file_id", FID), query("before", FID),
+                            query("limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50})],
+            ),
         },
-        "created_at": moment,
-        "updated_at": moment,
-    }
-    return object_of(properties, list(properties))
-
-
-def _result() -> dict[str, Any]:
-    count = {"type": "integer", "minimum": 0}
-    note = object_of({"code": {"enum": sorted(notes.CODES)}, "text": {"type": "string"}}, ["code", "text"])
-    properties = {
-        "duration": {"type": "number", "description": "Seconds"},
-        "size": {**count, "description": "Size of the MP3 in bytes"},
-        "bitrate": {**count, "description": "Constant or average bit rate in kbit/s"},
-        "variable": {"type": "boolean", "description": "Whether the bit rate varies"},
-        "quality": {"type": ["integer", "null"], "description": "The chosen quality of a variable bit rate"},
-        "sample_rate": {**count, "description": "Hertz"},
-        "channels": {"enum": [1, 2]},
-        "video_size": {**count, "description": "Size of the video in bytes"},
-        "notes": {
-            "type": "array", "items": note,
-            "description": "What is unusual about the MP3: a stable code, a text, and the values in it",
-        },
+        "/summaries/{summary_id}": of_file(
+            "summary_id",
+            get=authorized("Show a summary", "$URL/summaries/<id>", {200: answer("The summary", _SUMMARY)}, (400, 404)),
+            delete=authorized(
+                "Delete a summary; the transcript stays with its file", "-X DELETE $URL/summaries/<id>",
+                {204: {"description": "The summary was deleted"}}, (400, 404)),
+        ),
+        "/transcripts/{file_id}": of_file("file_id", get=authorized(
+            "Get a transcript", "\"$URL/transcripts/<mp3_fid>?format=srt\"", {200: transcript}, (400, 404),
+            parameters=[query("format", {"enum": ["text", "srt", "vtt"], "default": "text"})],
+        )),
     }  # fmt: skip
-    return object_of(properties, list(properties))

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from common.errors import Failure
-
 ERRORS = {
     400: "The request is malformed",
     401: "The token, password or link is missing, invalid or expired",
@@ -26,15 +24,26 @@ BEARER: list[dict[str, list[str]]] = [{"token": []}]
 FID = {"type": "string", "pattern": "^[0-9a-fA-F]{24}$", "description": "A file's id"}
 
 
-def operation(summary: str, curl: str, answers: dict[int, Any], errors: tuple[int, ...], **more: Any) -> dict[str, Any]:
-    """An operation with an example for curl; `errors` are the statuses of its error responses."""
-    refusals = {status: answer(ERRORS[status], ref("Error")) for status in errors}
-    return {
-        "summary": summary,
-        "x-curl": curl,
-        "responses": {str(status): answer for status, answer in {**answers, **refusals}.items()},
-        **more,
-    }
+def operation(
+    summary: str, curl: str, answers: dict[int, Any], errors: tuple[int, ...] = (), **more: Any
+) -> dict[str, Any]:
+    """An operation with an example for curl; `errors` are the statuses of its error responses besides 503."""
+    refusals = {status: answer(ERRORS[status], ref("Error")) for status in (*errors, 503)}
+    responses = {str(status): answer for status, answer in {**answers, **refusals}.items()}
+    return {"summary": summary, "x-curl": curl, "responses": responses, **more}
+
+
+def authorized(
+    summary: str, curl: str, answers: dict[int, Any], errors: tuple[int, ...] = (), **more: Any
+) -> dict[str, Any]:
+    """An operation that needs a token: it can also answer 401. `curl` is what follows the token in the example."""
+    example = f'curl -H "Authorization: Bearer $TOKEN" {curl}'
+    return operation(summary, example, answers, tuple(sorted((401, *errors))), **{"security": BEARER, **more})
+
+
+def of_file(name: str, **operations: dict[str, Any]) -> dict[str, Any]:
+    """The operations of a path that has a file's id as its parameter `name`."""
+    return {"parameters": [{"name": name, "in": "path", "required": True, "schema": FID}], **operations}
 
 
 def answer(description: str, schema: dict[str, Any], media: str = "application/json") -> dict[str, Any]:
@@ -53,22 +62,10 @@ def header(name: str, schema: dict[str, Any], description: str = "", *, required
     return {"name": name, "in": "header", "required": required, "schema": schema, "description": description}
 
 
-def object_of(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": required}
+def object_of(properties: dict[str, Any], required: list[str] | None = None) -> dict[str, Any]:
+    """An object of which all properties are required, unless `required` names some."""
+    return {"type": "object", "properties": properties, "required": list(properties) if required is None else required}
 
 
 def ref(name: str) -> dict[str, Any]:
-    """A reference to one of the document's schemas."""
     return {"$ref": f"#/components/schemas/{name}"}
-
-
-def error() -> dict[str, Any]:
-    """The body of every error."""
-    code = {"type": "string", "description": "Stable; programs branch on it", "examples": ["invalid_token"]}
-    return object_of({"error": {"type": "string", "description": "What is wrong and what to do"}, "code": code},
-                     ["error", "code"])  # fmt: skip
-
-
-def failure() -> dict[str, Any]:
-    """Why a job or a summary failed."""
-    return {"enum": [*(each.value for each in Failure), None], "description": "Stable; null unless it failed"}

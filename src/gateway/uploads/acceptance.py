@@ -1,8 +1,7 @@
 """Accepts a video whose bytes are all stored, by either way of uploading: creates its job and publishes it."""
 
-import contextlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from bson import ObjectId
@@ -25,10 +24,17 @@ class UploadAcceptance:
 
     def accept(self, video_fid: ObjectId, username: str, filename: str, options: Mapping[str, Any]) -> Job:
         """Accepts a stored video; deletes it when that fails."""
-        with self._refused_on_failure(video_fid, username, filename):
+        try:
             job = self._store.jobs.create(video_fid, username, filename, options)
             if not self._store.videos.accept(video_fid):
                 raise StorageUnavailable("The stored video is gone: housekeeping deleted it as an orphaned file")
+        except TransientError:
+            # The job may have been stored although MongoDB's answer was lost. The client gets an error, so it must go.
+            try:
+                self._store.refuse(video_fid, username, filename)
+            except TransientError as error:
+                log.warning("The refused upload %s is left for housekeeping: %s", video_fid, error)
+            raise
         log.info("Accepted the video %s: %s", job.video_fid, job.filename)
         self._outbox.publish_job(job)
         return job
@@ -49,15 +55,3 @@ class UploadAcceptance:
             self._outbox.publish_job(job)
         self._uploads.delete(upload)
         return job
-
-    @contextlib.contextmanager
-    def _refused_on_failure(self, video_fid: ObjectId, username: str, filename: str) -> Iterator[None]:
-        try:
-            yield
-        except TransientError:
-            # The job may have been stored although MongoDB's answer was lost. The client gets an error, so it must go.
-            try:
-                self._store.refuse(video_fid, username, filename)
-            except TransientError as error:
-                log.warning("The refused upload %s is left for housekeeping: %s", video_fid, error)
-            raise

@@ -6,7 +6,6 @@ backslashes.
 """
 
 import re
-from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
 from common.domain.filenames import decode
@@ -22,15 +21,11 @@ _EXTENDED = re.compile(rb"([\w.:-]*)'[\w-]*'(.*)", re.DOTALL)
 _CHARSETS = re.compile(r"utf-?8|us-ascii|iso-8859-\d+|windows-\d+|cp\d+|koi8-[ru]|shift_jis|gb\w+|big5|euc-\w+", re.I)
 
 
-@dataclass(frozen=True)
-class Disposition:
-    name: str
-    # None for a part that is not a file; empty for a file input in which no file was chosen.
-    filename: str | None
+def parse(header: bytes) -> tuple[str, str | None]:
+    """The names of the field and of the file; ignores invalid parameters.
 
-
-def parse(header: bytes) -> Disposition:
-    """Ignores invalid parameters."""
+    The second is None for a part that is not a file, and empty for a file input in which no file was chosen.
+    """
     found: dict[str, bytes] = {}
     extended: str | None = None
     for match in _PARAMETER.finditer(header):
@@ -43,7 +38,7 @@ def parse(header: bytes) -> Disposition:
             found.setdefault(key, value)
     plain = found.get("filename")
     filename = extended if extended is not None or plain is None else decode(_PERCENT.sub(_unquoted, plain))
-    return Disposition(decode(found.get("name", b"")), filename)
+    return decode(found.get("name", b"")), filename
 
 
 def _extended(value: bytes) -> str | None:

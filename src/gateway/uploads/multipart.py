@@ -45,8 +45,6 @@ class _Decoder(MultipartDecoder):
 
 
 class _File:
-    """The video."""
-
     def __init__(self, writer: GridWriter, limit: int) -> None:
         self.writer = writer
         self._limit = limit
@@ -138,10 +136,10 @@ class Receiver:
                     part.finish()
 
     def _part(self, headers: Headers) -> _File | _EmptyInput | _TextField:
-        found = disposition.parse(headers["content-disposition"].encode(errors="surrogateescape"))
-        if found.filename is None:
-            return _TextField(self.fields, found.name)
-        name = filenames.base_name(found.filename.strip()).strip()[:MAX_NAME]
+        field, filename = disposition.parse(headers["content-disposition"].encode(errors="surrogateescape"))
+        if filename is None:
+            return _TextField(self.fields, field)
+        name = filenames.base_name(filename.strip()).strip()[:MAX_NAME]
         if not name:
             return _EmptyInput()
         if self._file is not None:

@@ -51,7 +51,6 @@ class Upload:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """The metadata of the video's file."""
         return {"username": self.username, HEADER: self.header}
 
 

@@ -5,6 +5,7 @@ upload is the id of the video: after its last byte, `/jobs/<id>` is its job.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from wsgiref.handlers import format_date_time
 
 from bson import ObjectId
@@ -16,9 +17,8 @@ from common.http.identity import Identity
 from common.http.validation import object_id
 from common.runtime.concurrency_limiter import ConcurrencyLimiter
 from gateway.jobs.store import Store
-from gateway.settings import GatewaySettings
 from gateway.uploads import tus_headers
-from gateway.uploads.multipart import MEGABYTE, too_large
+from gateway.uploads.multipart import too_large
 from gateway.uploads.repository import HEADER, Upload, UploadRepository
 from gateway.uploads.resumable import ResumableUploads, offset_mismatch
 
@@ -26,25 +26,17 @@ VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,termination,expiration,checksum"
 
 
+@dataclass(frozen=True)
 class Tus:
     """A view for each method of the protocol."""
 
-    def __init__(
-        self,
-        settings: GatewaySettings,
-        identity: Identity,
-        store: Store,
-        uploads: UploadRepository,
-        resumable: ResumableUploads,
-        *,
-        transfers: ConcurrencyLimiter,
-    ) -> None:
-        self._limit = settings.max_upload_mb * MEGABYTE
-        self._identity = identity
-        self._store = store
-        self._uploads = uploads
-        self._resumable = resumable
-        self._transfers = transfers
+    limit: int
+    """The largest upload, in bytes."""
+    identity: Identity
+    store: Store
+    uploads: UploadRepository
+    resumable: ResumableUploads
+    transfers: ConcurrencyLimiter
 
     def blueprint(self) -> Blueprint:
         routes = Blueprint("tus", __name__)
@@ -75,21 +67,21 @@ class Tus:
         headers = {
             "Tus-Version": VERSION,
             "Tus-Extension": EXTENSIONS,
-            "Tus-Max-Size": str(self._limit),
+            "Tus-Max-Size": str(self.limit),
             "Tus-Checksum-Algorithm": tus_headers.CHECKSUM_ALGORITHMS,
         }
         return Response(status=204, headers=headers)
 
     def create(self) -> Response:
         """POST: creates an upload, and stores its first bytes if the request has a body."""
-        username = self._identity.username()
+        username = self.identity.username()
         length = tus_headers.number_of_bytes("Upload-Length")
         if "Upload-Concat" in request.headers:
             raise BadRequest("The concatenation of uploads is not supported. Send the file as one upload.")
         if length == 0:
             raise BadRequest("The file is empty.")
-        if length > self._limit:
-            raise too_large(self._limit, {"Tus-Max-Size": str(self._limit)})
+        if length > self.limit:
+            raise too_large(self.limit, {"Tus-Max-Size": str(self.limit)})
         header = request.headers.get("Upload-Metadata", "")
         filename, fields = tus_headers.metadata(header)
         options = ConversionOptions.parse(fields)
@@ -98,7 +90,7 @@ class Tus:
         if has_body:
             tus_headers.check_body_type()
             tus_headers.check_body_length(length)
-        upload = self._uploads.create(username, filename, length, options.as_document(), header)
+        upload = self.uploads.create(username, filename, length, options.as_document(), header)
         offset = self._receive(upload, checksum) if has_body else 0
         response = self._state(upload, offset, 201)
         response.headers["Location"] = f"/files/{upload.id}"
@@ -131,17 +123,17 @@ class Tus:
 
     def terminate(self, fid: str) -> Response:
         """DELETE: ends the upload, and deletes the job that it may have become."""
-        self._resumable.terminate(self._own(fid))
+        self.resumable.terminate(self._own(fid))
         return Response(status=204)
 
     def _receive(self, upload: Upload, checksum: tus_headers.Checksum | None) -> int:
-        with self._transfers.held(upload.username):
-            return self._resumable.receive(upload, checksum)
+        with self.transfers.held(upload.username):
+            return self.resumable.receive(upload, checksum)
 
     def _own(self, fid: str) -> Upload:
-        username = self._identity.username()
+        username = self.identity.username()
         upload_id = object_id(fid, "The upload's id")
-        upload = self._uploads.owned(upload_id, username) or self._finished(upload_id, username)
+        upload = self.uploads.owned(upload_id, username) or self._finished(upload_id, username)
         if upload is None:
             raise NotFound("Upload not found. Start a new upload: POST /files.")
         if upload.expired:
@@ -150,11 +142,11 @@ class Tus:
 
     def _finished(self, upload_id: ObjectId, username: str) -> Upload | None:
         """An upload that has become a job, for a client that did not receive the last response."""
-        job = self._store.jobs.owned(upload_id, username)
-        file = self._store.videos.find(upload_id) if job else None
+        job = self.store.jobs.owned(upload_id, username)
+        file = self.store.videos.find(upload_id) if job else None
         if job is None or file is None:
             return None
-        expiry = self._uploads.expiry()
+        expiry = self.uploads.expiry()
         header = str(file.metadata.get(HEADER) or "")
         return Upload(
             upload_id, username, job.filename, file.length, file.length, expiry, job.options, header, done=True
@@ -162,12 +154,12 @@ class Tus:
 
     def _complete(self, upload: Upload) -> None:
         if upload.offset == upload.length and not upload.done:
-            self._resumable.complete(upload)
+            self.resumable.complete(upload)
 
     def _state(self, upload: Upload, offset: int, status: int) -> Response:
         headers = {"Upload-Offset": str(offset)}
         if offset < upload.length:
-            headers["Upload-Expires"] = format_date_time(self._uploads.expiry().timestamp())
+            headers["Upload-Expires"] = format_date_time(self.uploads.expiry().timestamp())
         return Response(status=status, headers=headers)
 
 

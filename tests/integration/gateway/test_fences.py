@@ -13,7 +13,6 @@ from common.domain.summaries import Summary
 from common.errors import Conflict, Gone
 from common.storage.bucket import DamagedFile
 from common.storage.mongo import StorageUnavailable
-from gateway.jobs import transitions
 from gateway.jobs.store import Store
 from gateway.uploads.acceptance import UploadAcceptance
 from gateway.uploads.repository import Upload, UploadRepository
@@ -145,14 +144,14 @@ def test_a_retry_of_an_earlier_run_does_not_queue_a_later_run_again(store, outbo
     store.jobs.reopen(failed.video_fid)
     store.jobs.fail(failed.video_fid, "another reason")
     with pytest.raises(Conflict):
-        transitions.retry(store, outbox, failed, None)
+        store.retry(outbox, failed, None)
     assert store.jobs.get(failed.video_fid).run == 1
 
 
 def test_a_cancellation_of_an_earlier_run_does_not_cancel_a_later_run(store, failed):
     store.jobs.reopen(failed.video_fid)
     with pytest.raises(Conflict):
-        transitions.cancel(store, failed)
+        store.cancel(failed)
     assert store.jobs.get(failed.video_fid).status is Status.QUEUED
 
 

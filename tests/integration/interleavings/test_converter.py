@@ -25,7 +25,6 @@ from common.runtime.checkpoints import Point
 from common.runtime.clock import now
 from converter.conversion import Conversion
 from converter.settings import ConverterSettings
-from gateway.jobs import transitions
 from gateway.jobs.store import Store
 from notification.delivery import Delivery
 from notification.emails import Emails
@@ -88,10 +87,10 @@ class World:
 
     # What the owner does.
     def retries(self, **options: object) -> None:
-        transitions.retry(self.store, self._outbox, self.job, options)
+        self.store.retry(self._outbox, self.job, options)
 
     def cancels(self) -> None:
-        transitions.cancel(self.store, self.job)
+        self.store.cancel(self.job)
 
     def cancels_if_possible(self) -> None:
         try:

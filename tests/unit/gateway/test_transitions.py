@@ -5,20 +5,19 @@ from bson import ObjectId
 
 from common.domain.jobs import Job, Status
 from common.errors import Conflict, Invalid, NotFound
-from gateway.jobs import transitions
 from tests.unit.gateway.memory import OWNER, World
 
 
 def refusal(world: World, job: Job, fields: dict[str, object] | None = None) -> str:
     with pytest.raises(Conflict) as refused:
-        transitions.retry(world.store, world.outbox, job, fields)
+        world.store.retry(world.outbox, job, fields)
     assert world.publisher.published == []
     return refused.value.code
 
 
 def test_a_failed_job_is_queued_and_published_again(world):
     failed = world.job(status="failed", error="a reason", attempts=3)
-    queued = transitions.retry(world.store, world.outbox, failed, None)
+    queued = world.store.retry(world.outbox, failed, None)
     assert (queued.status, queued.error, queued.attempts, queued.run) == (Status.QUEUED, None, 0, 1)
     ((queue, message),) = world.publisher.published
     assert (queue, message.video_fid, message.run) == ("video", failed.video_fid, 1)
@@ -27,7 +26,7 @@ def test_a_failed_job_is_queued_and_published_again(world):
 
 def test_a_retry_that_cannot_be_published_is_left_for_housekeeping(world):
     world.publisher.available = False
-    queued = transitions.retry(world.store, world.outbox, world.job(status="failed"), None)
+    queued = world.store.retry(world.outbox, world.job(status="failed"), None)
     assert queued.status is Status.QUEUED
     assert not world.jobs[queued.video_fid]["published"]
 
@@ -35,7 +34,7 @@ def test_a_retry_that_cannot_be_published_is_left_for_housekeeping(world):
 def test_a_completed_job_can_be_converted_with_other_options_and_keeps_its_mp3_until_then(world):
     completed = world.completed()
     assert refusal(world, completed) == refusal(world, completed, {}) == "same_options"
-    queued = transitions.retry(world.store, world.outbox, completed, {"bitrate": "64"})
+    queued = world.store.retry(world.outbox, completed, {"bitrate": "64"})
     assert (queued.options, queued.mp3_fid) == ({"bitrate": 64}, completed.mp3_fid)
 
 
@@ -61,13 +60,13 @@ def test_a_retry_of_an_earlier_run_does_not_queue_a_later_run_again(world):
 def test_invalid_options_change_nothing(world):
     failed = world.job(status="failed")
     with pytest.raises(Invalid):
-        transitions.retry(world.store, world.outbox, failed, {"bitrate": "1"})
+        world.store.retry(world.outbox, failed, {"bitrate": "1"})
     assert world.reloaded(failed.video_fid) == failed
 
 
 @pytest.mark.parametrize("status", ["queued", "converting"])
 def test_a_job_in_progress_can_be_cancelled_without_an_email(world, status):
-    cancelled = transitions.cancel(world.store, world.job(status=status))
+    cancelled = world.store.cancel(world.job(status=status))
     assert (cancelled.status, cancelled.error_code) == (Status.FAILED, "cancelled")
     assert cancelled.notified
 
@@ -75,14 +74,14 @@ def test_a_job_in_progress_can_be_cancelled_without_an_email(world, status):
 @pytest.mark.parametrize("status", ["completed", "failed", "deleted"])
 def test_a_job_that_has_ended_cannot_be_cancelled(world, status):
     with pytest.raises(Conflict, match="ended"):
-        transitions.cancel(world.store, world.job(status=status))
+        world.store.cancel(world.job(status=status))
 
 
 def test_a_cancellation_of_an_earlier_run_does_not_cancel_a_later_run(world):
     seen = world.job(status="failed")
     world.store.jobs.reopen(seen.video_fid)
     with pytest.raises(Conflict):
-        transitions.cancel(world.store, seen)
+        world.store.cancel(seen)
     assert world.reloaded(seen.video_fid).status is Status.QUEUED
 
 
@@ -90,7 +89,7 @@ def test_a_deleted_job_stays_deleted(world):
     failed = world.job(status="failed")
     world.store.delete(failed.video_fid)
     with pytest.raises((Conflict, NotFound)):
-        transitions.retry(world.store, world.outbox, failed, None)
+        world.store.retry(world.outbox, failed, None)
     assert world.reloaded(failed.video_fid).status is Status.DELETED
 
 

@@ -1,0 +1,96 @@
+"""The schemas of the OpenAPI document: jobs, summaries, conversion options and errors."""
+
+from typing import Any
+
+from common.domain import notes
+from common.domain.jobs import Status
+from common.domain.options import ConversionOptions
+from common.domain.summaries import Stage
+from common.errors import Failure
+from gateway.openapi.parts import FID, object_of, ref
+
+_NULLABLE = {"type": ["string", "null"]}
+_MOMENT = {"type": "string", "format": "date-time"}
+_PERCENT = {"type": "integer", "minimum": 0, "maximum": 100}
+# Why a job or a summary failed.
+_FAILURE = {"enum": [*(each.value for each in Failure), None], "description": "Stable; null unless it failed"}
+
+
+def schemas() -> dict[str, Any]:
+    page = {"jobs": {"type": "array", "items": ref("Job")}, "next": _NULLABLE}
+    summaries = {
+        "summaries": {"type": "array", "items": ref("Summary")},
+        "next": _NULLABLE,
+        "available": {"type": "boolean", "description": "Whether this server can make new summaries"},
+    }
+    code = {"type": "string", "description": "Stable; programs branch on it", "examples": ["invalid_token"]}
+    return {
+        "Job": _job(),
+        "JobPage": object_of(page),
+        "ConversionOptions": ConversionOptions.model_json_schema(),
+        "Result": _result(),
+        "Link": object_of({"url": {"type": "string", "format": "uri"}}),
+        "Summary": _summary(),
+        "SummaryPage": object_of(summaries),
+        "Error": object_of({"error": {"type": "string", "description": "What is wrong and what to do"}, "code": code}),
+    }
+
+
+def _job() -> dict[str, Any]:
+    return object_of(
+        {
+            "video_fid": FID,
+            "filename": {"type": "string"},
+            "status": {"enum": [status.value for status in Status if status is not Status.DELETED]},
+            "progress": _PERCENT,
+            "mp3_fid": _NULLABLE,
+            "error": _NULLABLE,
+            "error_code": _FAILURE,
+            "options": ref("ConversionOptions"),
+            "result": {
+                "anyOf": [ref("Result"), {"type": "null"}],
+                "description": "Properties of the MP3 `mp3_fid`; null if there is no MP3 or they were not recorded",
+            },
+            "created_at": _MOMENT,
+            "updated_at": _MOMENT,
+        }
+    )
+
+
+def _result() -> dict[str, Any]:
+    count = {"type": "integer", "minimum": 0}
+    note = object_of({"code": {"enum": sorted(notes.CODES)}, "text": {"type": "string"}})
+    return object_of({
+        "duration": {"type": "number", "description": "Seconds"},
+        "size": {**count, "description": "Size of the MP3 in bytes"},
+        "bitrate": {**count, "description": "Constant or average bit rate in kbit/s"},
+        "variable": {"type": "boolean", "description": "Whether the bit rate varies"},
+        "quality": {"type": ["integer", "null"], "description": "The chosen quality of a variable bit rate"},
+        "sample_rate": {**count, "description": "Hertz"},
+        "channels": {"enum": [1, 2]},
+        "video_size": {**count, "description": "Size of the video in bytes"},
+        "notes": {
+            "type": "array", "items": note,
+            "description": "What is unusual about the MP3: a stable code, a text, and the values in it",
+        },
+    })  # fmt: skip
+
+
+def _summary() -> dict[str, Any]:
+    return object_of(
+        {
+            "_id": FID,
+            "file_id": _NULLABLE,
+            "mp3_fid": _NULLABLE,
+            "filename": _NULLABLE,
+            "status": {"enum": [stage.value for stage in Stage]},
+            "progress": _PERCENT,
+            "summary": _NULLABLE,
+            "category": _NULLABLE,
+            "context_truncated": {"type": "boolean", "description": "Whether parts of a very long text were left out"},
+            "error": _NULLABLE,
+            "error_code": _FAILURE,
+            "created_at": _MOMENT,
+            "updated_at": _MOMENT,
+        }
+    )
