@@ -11,8 +11,8 @@ _DATA_KINDS = "persistentvolumeclaims,secrets"
 _NATIVE = (("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default"))
 # The kinds that create the services' pods.
 _SERVICES = ("deployments.apps", "cronjobs.batch", "horizontalpodautoscalers.autoscaling", "scaledobjects.keda.sh")
-# Seconds. A converter finishes its job first.
-_PODS_TIMEOUT = 900
+# Seconds. A converter finishes its job first: more than its terminationGracePeriodSeconds.
+_PODS_TIMEOUT = 4200
 
 
 def undeploy(namespace: str, *, purge: bool) -> None:
