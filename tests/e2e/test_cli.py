@@ -53,6 +53,20 @@ def test_the_help_lists_the_commands_and_exit_codes(cli: Cli):
     assert "--bitrate" in cli("convert", "--help").stdout
 
 
+def test_signing_in_needs_the_address_of_a_server(cli: Cli, person: Person):
+    assert "--server" in cli("login", "--email", person.email, code=2).stderr
+    cli("--server", person.url.removeprefix("http://"), "login", "--email", person.email)
+    cli("login", "--email", person.email)
+
+
+def test_a_password_is_not_sent_over_plain_http_unless_it_is_allowed(cli: Cli, person: Person):
+    refused = cli("--server", "http://192.0.2.1", "login", "--email", person.email, code=2)
+    assert "--insecure" in refused.stderr
+    # The address is reserved for documentation, so it does not answer.
+    allowed = cli("--server", "http://mp3.invalid", "login", "--email", person.email, "--insecure", code=4)
+    assert "does not answer" in allowed.stderr
+
+
 def test_the_token_is_readable_by_its_owner_only(signed_in: Cli, person: Person, tmp_path: Path):
     file = tmp_path / "config" / "account.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -11,6 +11,10 @@ class CliError(Exception):
         self.code = code
 
 
+class WrongUsage(CliError):
+    exit_code = 2
+
+
 class NotSignedIn(CliError):
     exit_code = 3
 

@@ -14,7 +14,7 @@ from video2mp3.account import Account
 from video2mp3.api import Api
 from video2mp3.convert import Converter, videos, without_suffix
 from video2mp3.display import console, emit, plain, result, status
-from video2mp3.errors import CliError
+from video2mp3.errors import CliError, WrongUsage
 from video2mp3.summarise import JOB_ID, check_transcript
 from video2mp3.summarise import summarise as create_summary
 
@@ -65,7 +65,7 @@ def main(
     ] = None,
 ) -> None:
     """Reads the options of all commands."""
-    _Choice.server = server.rstrip("/") if server else None
+    _Choice.server = account.address(server) if server else None
 
 
 @app.command()
@@ -78,13 +78,31 @@ def login(
         ),
     ],
     register: Annotated[bool, typer.Option("--register", help="Create the account first.")] = False,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Send the password over plain HTTP without asking.")
+    ] = False,
 ) -> None:
-    """Sign in. The token is valid for a day and stored in a file that only you can read."""
-    server = _Choice.server or account.DEFAULT_SERVER
+    """Sign in. The token is valid for a day and stored in a file that only you can read.
+
+    The server is the one of --server, or the one that you were signed in to before.
+    """
+    before = account.stored()
+    server = _Choice.server or (before.server if before else None)
+    if server is None:
+        raise WrongUsage("Name the server: video2mp3 --server https://mp3.example.com login", "no_server")
+    if not (insecure or account.is_private(server)):
+        _confirm_plain_http(server)
     if register:
         api.register(server, email, password)
     account.save(Account(server, email, api.login(server, email, password)))
     console.print(f"Signed in to {server} as {email}.", markup=False)
+
+
+def _confirm_plain_http(server: str) -> None:
+    danger = f"{server} does not use HTTPS: others on the network can read your password."
+    if not sys.stdin.isatty():
+        raise WrongUsage(f"{danger} Use an address with https://, or --insecure.", "plain_http")
+    typer.confirm(f"{danger} Continue?", abort=True, err=True)
 
 
 @app.command()

@@ -64,7 +64,7 @@ def test_without_an_account_the_server_is_named(monkeypatch, tmp_path):
     with pytest.raises(NotSignedIn, match=r"not signed in\. Run: video2mp3 login"):
         account.required(None)
     account.save(ACCOUNT)
-    assert account.required("https://mp3.example.com/") == ACCOUNT
+    assert account.required("https://mp3.example.com") == ACCOUNT
     with pytest.raises(NotSignedIn, match=r"not signed in to other\.example\.com\. Run: video2mp3 --server"):
         account.required("https://other.example.com")
 
