@@ -245,9 +245,9 @@ def test_an_idle_connection_that_the_users_database_closed_is_replaced(person, e
         person.login()
 
         def dropped() -> bool:
-            cursor.execute(
-                "SELECT COUNT(*) FROM information_schema.processlist WHERE user NOT IN ('root', 'system user')"
-            )
+            # Only the auth service's: MySQL and MariaDB have users of their own.
+            query = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = %s"
+            cursor.execute(query, [environment["MYSQL_USER"]])
             return cursor.fetchone()[0] == 0
 
         eventually(dropped, what="the end of the idle connections")
