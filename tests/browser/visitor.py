@@ -71,6 +71,8 @@ class Visitor:
         self._fills_in(email, password, "Sign in")
 
     def _fills_in(self, email: str, password: str, button: str) -> None:
+        # The forms have the same fields: on a busy machine the form that was open before may still be there.
+        expect(self.page.get_by_role("button", name=button)).to_be_visible()
         self.page.get_by_label("Email").fill(email)
         self.page.get_by_label("Password", exact=True).fill(password)
         self.page.get_by_role("button", name=button).click()
