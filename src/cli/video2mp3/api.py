@@ -50,24 +50,21 @@ class Api:
         """Yields at most `most` jobs, newest first."""
         path: str | None = f"/jobs?limit={min(most, 200)}"
         while path and most > 0:
-            page = self.request("GET", path).json()
+            page = self._json("GET", path)
             yield from page["jobs"][:most]
             most -= len(page["jobs"])
             path = page["next"]
 
     def job(self, fid: str) -> Job:
-        found: Job = self.request("GET", f"/jobs/{fid}").json()
-        return found
+        return self._json("GET", f"/jobs/{fid}")
 
     def cancel(self, fid: str) -> Job:
         """Ends a job that has not ended; raises Refused for others."""
-        cancelled: Job = self.request("POST", f"/jobs/{fid}/cancel").json()
-        return cancelled
+        return self._json("POST", f"/jobs/{fid}/cancel")
 
     def retry(self, fid: str, options: Mapping[str, str]) -> Job:
         """Converts the video again, with other options if some are given; raises Refused if that is not possible."""
-        queued: Job = self.request("POST", f"/jobs/{fid}/retry", **({"json": dict(options)} if options else {})).json()
-        return queued
+        return self._json("POST", f"/jobs/{fid}/retry", json=dict(options) or None)
 
     def delete(self, fid: str) -> None:
         """Deletes a job with its video and MP3."""
@@ -79,16 +76,16 @@ class Api:
 
     def check_summaries(self) -> None:
         """Raises Refused if the server cannot make summaries."""
-        if not self.request("GET", "/summaries?limit=1").json()["available"]:
+        if not self._json("GET", "/summaries?limit=1")["available"]:
             raise Refused("This server does not support summaries.", "summaries_unavailable")
 
     def summarise(self, mp3_fid: str) -> str:
         """Returns the id of the summary of the MP3, which is created if there is none."""
-        return str(self.request("POST", "/summaries", json={"file_id": mp3_fid}).json()["_id"])
+        return str(self._json("POST", "/summaries", json={"file_id": mp3_fid})["_id"])
 
     def wait_for_summary(self, summary_id: str, on_progress: Callable[[Summary], None]) -> Summary:
         """Returns the summary when it has ended; otherwise as `wait`."""
-        return self._ended(lambda: self.request("GET", f"/summaries/{summary_id}").json(), on_progress, lambda _: None)
+        return self._ended(lambda: self._json("GET", f"/summaries/{summary_id}"), on_progress, lambda _: None)
 
     def transcript(self, mp3_fid: str, form: str) -> str:
         """The transcript of an MP3; `form` is text, srt or vtt."""
@@ -97,6 +94,16 @@ class Api:
     def download(self, mp3_fid: str, file: BinaryIO, on_wait: OnWait = lambda _: None) -> None:
         """Writes the MP3; begins again when the connection is lost."""
         Retries(self.stop, on_wait).until_success(lambda: self._download(mp3_fid, file))
+
+    def _json(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        answer = self.request(method, path, **more)
+        try:
+            found: dict[str, Any] = answer.json()
+        except ValueError as error:
+            # The sign-in page of a network, for example.
+            text = f"{self.account.server} is not a Video2MP3 server, or it cannot be reached. Check --server."
+            raise Unreachable(text, "unreachable") from error
+        return found
 
     def _download(self, mp3_fid: str, file: BinaryIO) -> None:
         file.seek(0)

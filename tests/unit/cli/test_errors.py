@@ -93,3 +93,9 @@ def test_json_of_a_failed_conversion_has_the_code_of_the_job(tmp_path):
 )
 def test_the_status_of_a_job_depends_on_its_code(job, text):
     assert status(job) == text
+
+
+def test_a_response_that_is_not_json_is_not_from_the_server(server):
+    server(200, "<html>Sign in to this network</html>")
+    with pytest.raises(Unreachable, match=r"mp3\.example\.com is not a Video2MP3 server"):
+        Api(ACCOUNT).job("0" * 24)
