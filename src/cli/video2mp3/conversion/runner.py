@@ -35,16 +35,18 @@ class Runner:
             threading.Thread(target=self._work, args=[waiting], daemon=True)
             for _ in range(min(self.parallel, len(plan)))
         ]
-        with self.converter.stages:
-            try:
+        try:
+            with self.converter.stages:
                 for thread in threads:
                     thread.start()
                 for thread in threads:
                     thread.join()
-            except KeyboardInterrupt:
-                self.converter.api.stop.set()
-                deadline = time.monotonic() + _GRACE
-                for thread in threads:
+        except KeyboardInterrupt:
+            self.converter.api.stop.set()
+            deadline = time.monotonic() + _GRACE
+            for thread in threads:
+                # A thread that has not started has no file.
+                if thread.is_alive():
                     thread.join(max(0, deadline - time.monotonic()))
         outcomes = [self.outcomes.get(video) or self._unfinished(video) for video, _ in plan]
         self._delete_records(outcomes)
