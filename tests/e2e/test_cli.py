@@ -160,6 +160,7 @@ def test_a_file_is_summarised_with_its_transcript_and_then_its_job(signed_in: Cl
     again = signed_in("summarise", job["video_fid"], "-t", "talk.txt")
     assert again.stdout.strip() == f"{summary['category']}: {summary['summary']}"
     assert (tmp_path / "work" / "talk.txt").read_text() == "These are the words at second 0.\n"
+    assert "exists already" in signed_in("summarise", job["video_fid"], "-t", "talk.txt", code=1).stderr
     assert person.request("GET", "/summaries").json()["summaries"][0]["_id"] == summary["_id"]
 
 

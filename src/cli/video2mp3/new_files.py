@@ -71,6 +71,4 @@ def _publish(draft: Path, target: Path, *, force: bool) -> None:
 
 
 def _exists(target: Path) -> CliError:
-    return CliError(
-        f"{target} exists already. Use --force to replace it, or --output for another folder.", "file_exists"
-    )
+    return CliError(f"{target} exists already. Use --force to replace it, or choose another folder.", "file_exists")
