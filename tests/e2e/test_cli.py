@@ -3,35 +3,47 @@
 import json
 import os
 import shutil
+import signal
 import stat
+import struct
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mutagen.mp3 import MP3
 
 from tests import media
+from tests.e2e.stalling_proxy import stalling_proxy
 from tests.person import Person
+from tests.waiting import eventually
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "cli"
+COMMAND = [sys.executable, "-m", "video2mp3"]
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def cli(person: Person, tmp_path: Path) -> Cli:
-    """Runs a command in an empty folder."""
+def process(person: Person, tmp_path: Path) -> dict[str, Any]:
+    """The arguments of subprocess.run for a command in an empty folder."""
     (tmp_path / "work").mkdir()
+    return {
+        "cwd": tmp_path / "work",
+        "env": {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE), "VIDEO2MP3_CONFIG": str(tmp_path / "config"),
+                "VIDEO2MP3_PASSWORD": person.password, "HOME": str(tmp_path), "LANG": "C.UTF-8"},
+        "text": True,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def cli(process: dict[str, Any]) -> Cli:
+    """Runs a command in an empty folder."""
 
     def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "video2mp3", *arguments],
-            cwd=tmp_path / "work",
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE), "VIDEO2MP3_CONFIG": str(tmp_path / "config"),
-                 "VIDEO2MP3_PASSWORD": person.password, "HOME": str(tmp_path), "LANG": "C.UTF-8"},
-            capture_output=True, text=True, timeout=150, check=False,
-        )  # fmt: skip
+        done = subprocess.run([*COMMAND, *arguments], capture_output=True, timeout=150, check=False, **process)
         assert done.returncode == code, done.stderr
         assert "Traceback" not in done.stderr
         return done
@@ -48,7 +60,7 @@ def signed_in(cli: Cli, person: Person) -> Cli:
 
 def test_the_help_lists_the_commands_and_exit_codes(cli: Cli):
     text = cli("--help").stdout
-    for word in ("login", "convert", "summarise", "jobs", "download", "delete", "Exit codes"):
+    for word in ("login", "convert", "summarise", "jobs", "download", "cancel", "retry", "delete", "Exit codes"):
         assert word in text
     assert "--bitrate" in cli("convert", "--help").stdout
 
@@ -105,7 +117,7 @@ def test_the_result_is_printed_and_listed(signed_in: Cli):
 
 def test_a_script_reads_json_and_exit_codes(signed_in: Cli, person: Person, tmp_path: Path):
     video, silent = media.make("mp4"), media.without_audio()
-    done = signed_in("convert", str(video), str(silent), "-o", "music", "--json", code=6)
+    done = signed_in("convert", str(video), str(silent), "-o", "music", "--json", code=1)
     good, bad = json.loads(done.stdout)
     assert (good["mp3"], good["error"], good["error_code"]) == (f"music/{video.stem}.mp3", None, None)
     assert (bad["mp3"], bad["error_code"]) == (None, "no_audio")
@@ -148,6 +160,7 @@ def test_a_file_is_summarised_with_its_transcript_and_then_its_job(signed_in: Cl
     again = signed_in("summarise", job["video_fid"], "-t", "talk.txt")
     assert again.stdout.strip() == f"{summary['category']}: {summary['summary']}"
     assert (tmp_path / "work" / "talk.txt").read_text() == "These are the words at second 0.\n"
+    assert "exists already" in signed_in("summarise", job["video_fid"], "-t", "talk.txt", code=1).stderr
     assert person.request("GET", "/summaries").json()["summaries"][0]["_id"] == summary["_id"]
 
 
@@ -156,3 +169,126 @@ def test_what_cannot_be_summarised_has_a_message_and_an_exit_code(signed_in: Cli
     assert ".vtt" in signed_in("summarise", "nothing.mp4", "-t", "talk.pdf", code=1).stderr
     assert "Job not found" in signed_in("summarise", "0" * 24, code=5).stderr
     assert "no audio track" in signed_in("summarise", str(media.without_audio()), code=6).stderr
+
+
+def test_results_replace_neither_each_other_nor_existing_files(signed_in: Cli, tmp_path: Path):
+    work = tmp_path / "work"
+    for folder, kind in (("x", "mp4"), ("y", "mkv")):
+        (work / folder).mkdir()
+        shutil.copy(media.make(kind), work / folder / "a.mp4")
+    done = signed_in("convert", "x", "y", "--output", "D")
+    assert done.stdout.split() == ["D/x/a.mp3", "D/y/a.mp3"]
+    (work / "D" / "x" / "a.mp3").write_text("mine")
+    refused = signed_in("convert", "x", "y", "--output", "D", code=1).stderr
+    assert "D/x/a.mp3 exists already. Use --force" in refused
+    assert (work / "D" / "x" / "a.mp3").read_text() == "mine"
+    assert "exists already" in signed_in("convert", "x/a.mp4", "--output", "D/x", code=1).stderr
+    signed_in("convert", "x/a.mp4", "--output", "D/x", "--force")
+    assert MP3(work / "D" / "x" / "a.mp3").info.length > 3
+    assert len(json.loads(signed_in("jobs", "--json").stdout)) == 3
+
+
+def test_a_hostile_name_does_not_leave_the_output_folder(signed_in: Cli, person: Person, tmp_path: Path):
+    job = person.converts(media.make("mp4"), name="..\\..\\..%2f..%2fevil\x1b.mp4")
+    target = Path(signed_in("download", job["video_fid"], "-o", "inside").stdout.strip())
+    assert (tmp_path / "work" / target).resolve().parent == tmp_path / "work" / "inside"
+    assert "exists already" in signed_in("download", job["video_fid"], "-o", "inside", code=1).stderr
+    signed_in("download", job["video_fid"], "-o", "inside", "--force")
+    assert len(list((tmp_path / "work" / "inside").iterdir())) == 1
+
+
+def test_files_that_are_no_videos_end_at_once_and_the_others_are_converted(signed_in: Cli, tmp_path: Path):
+    folder = tmp_path / "work" / "mixed"
+    folder.mkdir()
+    (folder / "empty.mp4").touch()
+    media.not_a_video(folder)
+    (folder / "picture.mov").write_bytes(b"\x89PNG\r\n" + bytes(9_000_000))
+    media.make("mp4", folder)
+    done = signed_in("convert", "mixed", code=1)
+    assert done.stdout.split() == ["mixed/mp4.mp3"]
+    summary = done.stderr.partition("3 of 4 files failed:\n")[2].splitlines()
+    assert summary == [
+        "  mixed/empty.mp4: empty.mp4 is empty.",
+        "  mixed/not_a_video.mp4: This is a text file, not a video.",
+        "  mixed/picture.mov: This is a PNG picture, not a video.",
+    ]
+    assert "trying again" not in done.stderr
+    assert "\r" not in done.stderr
+    assert "This is a text file" in signed_in("convert", "mixed/not_a_video.mp4", code=5).stderr
+    assert "empty.mp4 is empty." in signed_in("convert", "mixed/empty.mp4", code=1).stderr
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_upload_ends_at_once_and_continues_with_the_same_command(
+    cli: Cli, person: Person, process: dict[str, Any], tmp_path: Path, stop: signal.Signals
+):
+    video = tmp_path / "work" / "talk.mp4"
+    size = 8_000_000
+    # A part of an MP4 that players skip.
+    video.write_bytes(media.make("mp4").read_bytes() + struct.pack(">I4s", size, b"free") + bytes(size - 8))
+    with stalling_proxy(person.url) as proxy:
+        cli("--server", proxy.url, "login", "--email", person.email)
+        proxy.limit = 5_000_000
+        running = subprocess.Popen([*COMMAND, "convert", "talk.mp4"], stderr=subprocess.PIPE, **process)
+        assert proxy.stalled.wait(60)
+        began = time.monotonic()
+        running.send_signal(stop)
+        _, said = running.communicate(timeout=30)
+        assert time.monotonic() - began < 1
+        assert running.returncode == 130
+        assert "Run the same command again" in said
+        assert "  talk.mp4: uploaded to " in said
+        assert [file.name for file in (tmp_path / "work").iterdir()] == ["talk.mp4"]
+        proxy.limit, before = None, proxy.passed
+        proxy.stalled.clear()
+        cli("convert", "talk.mp4")
+        assert proxy.passed - before < size - 4_000_000
+    assert MP3(tmp_path / "work" / "talk.mp3").info.length > 3
+    assert len(person.request("GET", "/jobs").json()["jobs"]) == 1
+    assert not list((tmp_path / ".local" / "state").rglob("*.json"))
+
+
+def test_an_interrupted_folder_says_what_is_where_and_continues_with_the_same_command(
+    signed_in: Cli, person: Person, process: dict[str, Any], tmp_path: Path
+):
+    folder = tmp_path / "work" / "holidays"
+    folder.mkdir()
+    for name in "abc":
+        shutil.copy(media.make("mp4"), folder / f"{name}.mp4")
+    command = ["convert", "holidays", "--output", "music", "--parallel", "1"]
+    log = tmp_path / "log"
+    with log.open("w") as stream:
+        running = subprocess.Popen([*COMMAND, *command], stderr=stream, **process)
+        uploaded = ("holidays/b.mp4: queued", "holidays/b.mp4: converting")
+        eventually(lambda: any(line in log.read_text() for line in uploaded), pause=0.01, what="the upload of b.mp4")
+        running.send_signal(signal.SIGINT)
+        assert running.wait(10) == 130
+    said = log.read_text()
+    assert "Interrupted: 1 of 3 files finished." in said
+    assert "  holidays/a.mp4: finished: music/a.mp3" in said
+    (job, _) = person.request("GET", "/jobs").json()["jobs"]
+    assert f"  holidays/b.mp4: uploaded, being converted on the server (job {job['video_fid']})" in said
+    assert "  holidays/c.mp4: not begun" in said
+    first = (tmp_path / "work" / "music" / "a.mp3").stat()
+    done = signed_in(*command)
+    assert done.stdout.split() == ["music/a.mp3", "music/b.mp3", "music/c.mp3"]
+    assert (tmp_path / "work" / "music" / "a.mp3").stat() == first
+    assert sorted(file.name for file in (tmp_path / "work" / "music").iterdir()) == ["a.mp3", "b.mp3", "c.mp3"]
+    assert len(person.request("GET", "/jobs").json()["jobs"]) == 3
+
+
+def test_a_job_is_cancelled_and_repeated_with_other_options(signed_in: Cli, person: Person, tmp_path: Path):
+    assert "There are no jobs yet." in signed_in("jobs").stdout
+    fid = person.converts(media.make("mp4"), name="talk.mp4")["video_fid"]
+    assert "already ended" in signed_in("cancel", fid, code=5).stderr
+    assert "already has these options" in signed_in("retry", fid, code=5).stderr
+    assert "queued" in signed_in("retry", fid, "--bitrate", "64", "--channels", "mono").stdout
+    target = signed_in("download", "--wait", fid).stdout.strip()
+    assert MP3(tmp_path / "work" / target).info.bitrate == 64_000
+    queued = person.uploads(media.long(3000), normalize="true")
+    # A job that cannot be cancelled does not keep the others from it.
+    (cancelled,) = json.loads(signed_in("cancel", fid, queued, "--json", code=5).stdout)
+    assert (cancelled["status"], cancelled["error_code"]) == ("failed", "cancelled")
+    assert "cancelled" in signed_in("download", "--wait", queued, code=1).stderr
+    assert "queued" in signed_in("retry", queued, "--end", "1").stdout
+    signed_in("download", "--wait", queued, "-o", "again")

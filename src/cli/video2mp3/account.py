@@ -1,7 +1,6 @@
 """Stores the address of the server and the token in a file that only its owner can read."""
 
 import ipaddress
-import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_config_path
 
+from video2mp3 import private_files
 from video2mp3.errors import NotSignedIn
 
 # The environment variable for another folder than the platform's.
@@ -51,8 +51,8 @@ def path() -> Path:
 def stored() -> Account | None:
     """The account that was used last; its token may have expired."""
     try:
-        return Account(**json.loads(path().read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return Account(**(private_files.read(path()) or {}))
+    except TypeError:
         return None
 
 
@@ -66,11 +66,4 @@ def required(server: str | None) -> Account:
 
 
 def save(account: Account) -> None:
-    """The file is never readable by other users, not even while it is written."""
-    file = path()
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = file.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
-        json.dump(asdict(account), stream)
-    draft.replace(file)
+    private_files.write(path(), asdict(account))

@@ -1,190 +1,127 @@
 """The routes of the API that the commands use."""
 
-import json
-import socket
-import time
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import urlsplit
 
 import requests
-from tusclient.client import TusClient
-from tusclient.exceptions import TusCommunicationError, TusUploadFailed
-from urllib3.connection import HTTPConnection
 
 from video2mp3.account import Account
-from video2mp3.errors import CliError, NotSignedIn, Refused, Unreachable
+from video2mp3.errors import CliError, Refused, Unreachable
+from video2mp3.http_client import Retries, checked, error_in, pause, send
 
 Job = dict[str, Any]
 Summary = dict[str, Any]
+OnWait = Callable[[CliError], None]
 
-# s to connect, and s between two pieces of a response.
-_TIMEOUT = (10.0, 60.0)
-# tuspy has no timeouts, so TCP has to detect a lost connection, within a minute (tcp(7)).
-_KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 60_000}
-_SUPPORTED = {getattr(socket, name): value for name, value in _KEEPALIVE.items() if hasattr(socket, name)}
-HTTPConnection.default_socket_options.append((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1))
-HTTPConnection.default_socket_options.extend((socket.IPPROTO_TCP, name, value) for name, value in _SUPPORTED.items())
-# bytes per request of an upload: few requests, and little to repeat after an interruption.
-_PART = 16 * 1024 * 1024
-# The server may be unreachable for about two minutes.
-_RETRIES = 40
-_RETRY_DELAY = 3
 # s between two requests for a job or a summary.
 _POLL = 1.0
 _ENDED = {"completed", "failed"}
-_EXPIRED = "Your session has expired. Run: video2mp3 login"
 
 
 def login(server: str, email: str, password: str) -> str:
     """Returns a token; raises Refused if the email or the password is wrong."""
-    answer = _send("POST", server + "/login", auth=(email.encode(), password.encode()))
+    answer = send("POST", server + "/login", auth=(email.encode(), password.encode()))
     if answer.status_code == 401:
-        raise _error(Refused, answer.text, answer.status_code)
-    return _checked(answer).text
+        raise error_in(answer)
+    return checked(answer).text
 
 
 def register(server: str, email: str, password: str) -> None:
     """Creates an account; raises Refused if the email is taken or the password too short."""
-    _checked(_send("POST", server + "/register", json={"email": email, "password": password}))
+    checked(send("POST", server + "/register", json={"email": email, "password": password}))
 
 
 class Api:
+    """The requests of an account. Setting `stop` ends what waits, with Stopped."""
+
     def __init__(self, account: Account) -> None:
-        self._server = account.server
+        self.account = account
+        self.stop = threading.Event()
         self._headers = {"Authorization": f"Bearer {account.token}", "Accept": "application/json"}
+
+    def request(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> requests.Response:
+        """The successful response to one request; raises CliError for any other."""
+        return checked(send(method, self.account.server + path, headers={**self._headers, **(headers or {})}, **more))
 
     def jobs(self, most: int) -> Iterator[Job]:
         """Yields at most `most` jobs, newest first."""
         path: str | None = f"/jobs?limit={min(most, 200)}"
         while path and most > 0:
-            page = self._request("GET", path).json()
+            page = self._json("GET", path)
             yield from page["jobs"][:most]
             most -= len(page["jobs"])
             path = page["next"]
 
     def job(self, fid: str) -> Job:
-        found: Job = self._request("GET", f"/jobs/{fid}").json()
-        return found
+        return self._json("GET", f"/jobs/{fid}")
+
+    def cancel(self, fid: str) -> Job:
+        """Ends a job that has not ended; raises Refused for others."""
+        return self._json("POST", f"/jobs/{fid}/cancel")
+
+    def retry(self, fid: str, options: Mapping[str, str]) -> Job:
+        """Converts the video again, with other options if some are given; raises Refused if that is not possible."""
+        return self._json("POST", f"/jobs/{fid}/retry", json=dict(options) or None)
 
     def delete(self, fid: str) -> None:
         """Deletes a job with its video and MP3."""
-        self._request("DELETE", f"/jobs/{fid}")
+        self.request("DELETE", f"/jobs/{fid}")
 
-    def upload(self, video: Path, options: Mapping[str, str], on_bytes: Callable[[int], None]) -> str:
-        """Uploads a video, resuming it after interruptions; returns the id of the job."""
-        client = TusClient(f"{self._server}/files", headers=self._headers)
-        with video.open("rb") as stream:
-            try:
-                return self._upload(client, stream, {"filename": video.name, **options}, on_bytes)
-            except (TusCommunicationError, TusUploadFailed) as error:
-                raise self._refusal(error) from error
-            except requests.RequestException as error:
-                raise _unreachable(self._server) from error
-
-    def wait(self, fid: str, on_progress: Callable[[Job], None]) -> Job:
+    def wait(self, fid: str, on_progress: Callable[[Job], None], on_wait: OnWait = lambda _: None) -> Job:
         """Returns the job when it has ended; tolerates an unreachable server for two minutes."""
-        return _ended(lambda: self.job(fid), on_progress)
+        return self._ended(lambda: self.job(fid), on_progress, on_wait)
 
     def check_summaries(self) -> None:
         """Raises Refused if the server cannot make summaries."""
-        if not self._request("GET", "/summaries?limit=1").json()["available"]:
+        if not self._json("GET", "/summaries?limit=1")["available"]:
             raise Refused("This server does not support summaries.", "summaries_unavailable")
 
     def summarise(self, mp3_fid: str) -> str:
         """Returns the id of the summary of the MP3, which is created if there is none."""
-        return str(self._request("POST", "/summaries", json={"file_id": mp3_fid}).json()["_id"])
+        return str(self._json("POST", "/summaries", json={"file_id": mp3_fid})["_id"])
 
     def wait_for_summary(self, summary_id: str, on_progress: Callable[[Summary], None]) -> Summary:
         """Returns the summary when it has ended; otherwise as `wait`."""
-        return _ended(lambda: self._request("GET", f"/summaries/{summary_id}").json(), on_progress)
+        return self._ended(lambda: self._json("GET", f"/summaries/{summary_id}"), on_progress, lambda _: None)
 
     def transcript(self, mp3_fid: str, form: str) -> str:
         """The transcript of an MP3; `form` is text, srt or vtt."""
-        return self._request("GET", f"/transcripts/{mp3_fid}?format={form}").content.decode()
+        return self.request("GET", f"/transcripts/{mp3_fid}?format={form}").content.decode()
 
-    def download(self, mp3_fid: str, target: Path) -> None:
-        """Writes the MP3. The file is complete when it appears."""
-        draft = target.with_name(f".{target.name}.part")
+    def download(self, mp3_fid: str, file: BinaryIO, on_wait: OnWait = lambda _: None) -> None:
+        """Writes the MP3; begins again when the connection is lost."""
+        Retries(self.stop, on_wait).until_success(lambda: self._download(mp3_fid, file))
+
+    def _json(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        answer = self.request(method, path, **more)
         try:
-            with self._request("GET", f"/download?fid={mp3_fid}", stream=True) as answer, draft.open("wb") as file:
-                for data in answer.iter_content(1024 * 1024):
+            found: dict[str, Any] = answer.json()
+        except ValueError as error:
+            # The sign-in page of a network, for example.
+            text = f"{self.account.server} is not a Video2MP3 server, or it cannot be reached. Check --server."
+            raise Unreachable(text, "unreachable") from error
+        return found
+
+    def _download(self, mp3_fid: str, file: BinaryIO) -> None:
+        file.seek(0)
+        file.truncate()
+        try:
+            with self.request("GET", f"/download?fid={mp3_fid}", stream=True) as answer:
+                for data in answer.iter_content(256 * 1024):
+                    pause(self.stop, 0)
                     file.write(data)
-            draft.replace(target)
         except requests.RequestException as error:
-            raise Unreachable("Download interrupted. Try again: video2mp3 download JOB", "unreachable") from error
-        finally:
-            draft.unlink(missing_ok=True)
+            raise Unreachable("The download was interrupted. Try again.", "unreachable") from error
 
-    def _upload(
-        self, client: TusClient, stream: BinaryIO, metadata: dict[str, str], on_bytes: Callable[[int], None]
-    ) -> str:
-        uploader = client.uploader(
-            file_stream=stream, chunk_size=_PART, metadata=metadata, retries=_RETRIES, retry_delay=_RETRY_DELAY
-        )
-        while uploader.offset < uploader.get_file_size():
-            uploader.upload_chunk()
-            on_bytes(uploader.offset)
-        return str(urlsplit(str(uploader.url)).path.rpartition("/")[2])
-
-    def _refusal(self, error: TusCommunicationError) -> CliError:
-        if error.status_code == 401:
-            return NotSignedIn(_EXPIRED, "invalid_token")
-        if error.status_code is None or error.status_code >= 500:
-            return _unreachable(self._server)
-        content = error.response_content
-        text = content.decode(errors="replace") if isinstance(content, bytes) else str(content or error)
-        return _error(Refused, text, error.status_code)
-
-    def _request(self, method: str, path: str, **more: Any) -> requests.Response:
-        return _checked(_send(method, self._server + path, headers=self._headers, **more))
-
-
-def _ended(look: Callable[[], dict[str, Any]], on_progress: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    failing_since: float | None = None
-    while True:
-        try:
-            found = look()
-        except Unreachable:
-            failing_since = failing_since or time.monotonic()
-            if time.monotonic() - failing_since > _RETRIES * _RETRY_DELAY:
-                raise
-        else:
-            failing_since = None
+    def _ended(
+        self, look: Callable[[], dict[str, Any]], on_progress: Callable[[dict[str, Any]], None], on_wait: OnWait
+    ) -> dict[str, Any]:
+        while True:
+            found = Retries(self.stop, on_wait).until_success(look)
             on_progress(found)
             if found["status"] in _ENDED:
                 return found
-        time.sleep(_POLL)
-
-
-def _send(method: str, url: str, **more: Any) -> requests.Response:
-    try:
-        return requests.request(method, url, timeout=_TIMEOUT, **more)
-    except requests.RequestException as error:
-        raise _unreachable(url) from error
-
-
-def _checked(answer: requests.Response) -> requests.Response:
-    status = answer.status_code
-    if status == 401:
-        raise NotSignedIn(_EXPIRED, "invalid_token")
-    if status >= 400:
-        raise _error(Unreachable if status >= 500 else Refused, answer.text, status)
-    return answer
-
-
-def _unreachable(url: str) -> Unreachable:
-    return Unreachable(
-        f"The server {urlsplit(url).netloc} does not answer. Check its address (--server) and your connection.",
-        "unreachable",
-    )
-
-
-def _error(kind: type[CliError], body: str, status: int) -> CliError:
-    """The error in the body of a response: the gateway's, or a proxy's, which is not JSON."""
-    try:
-        parsed = json.loads(body)
-        return kind(str(parsed["error"]), str(parsed.get("code", "failed")))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return kind(f"The server returned the status {status}: {body[:200]}".rstrip(": "))
+            pause(self.stop, _POLL)

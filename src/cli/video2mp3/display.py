@@ -7,7 +7,8 @@ from rich.console import Console
 
 from video2mp3.api import Job
 
-console = Console(stderr=True)
+# Lines are not wrapped: a log has no width, and a terminal wraps them itself.
+console = Console(stderr=True, soft_wrap=True)
 
 
 def emit(line: object) -> None:

@@ -3,12 +3,12 @@
 import pytest
 import requests
 
-from video2mp3 import account, api
+from video2mp3 import account, api, http_client
 from video2mp3.account import Account
 from video2mp3.api import Api
-from video2mp3.convert import Outcome, videos
+from video2mp3.conversion.converter import Outcome
 from video2mp3.display import status
-from video2mp3.errors import CliError, ConversionFailed, NotSignedIn, Refused, Unreachable
+from video2mp3.errors import CliError, ConversionFailed, Missing, NotSignedIn, Refused, Unreachable
 
 ACCOUNT = Account("https://mp3.example.com", "you@example.com", "a-token")
 
@@ -20,7 +20,7 @@ def server(monkeypatch):
     def respond(code: int, body: str) -> None:
         response = requests.Response()
         response.status_code, response._content = code, body.encode()
-        monkeypatch.setattr(api.requests, "request", lambda *_, **__: response)
+        monkeypatch.setattr(http_client.requests, "request", lambda *_, **__: response)
 
     return respond
 
@@ -28,7 +28,7 @@ def server(monkeypatch):
 @pytest.mark.parametrize(
     ("http_status", "body", "kind", "code", "message"),
     [
-        (404, '{"error": "Job not found.", "code": "not_found"}', Refused, "not_found", "Job not found"),
+        (404, '{"error": "Job not found.", "code": "not_found"}', Missing, "not_found", "Job not found"),
         (422, '{"error": "quality: must be from 0", "code": "invalid"}', Refused, "invalid", "quality"),
         (503, '{"error": "A dependency is down.", "code": "unavailable"}', Unreachable, "unavailable", "dependency"),
         (401, '{"error": "The token has expired.", "code": "invalid_token"}', NotSignedIn, "invalid_token", "expired"),
@@ -54,7 +54,7 @@ def test_a_server_that_does_not_answer_is_named(monkeypatch):
     def fail(*_args: object, **_options: object) -> None:
         raise requests.ConnectionError
 
-    monkeypatch.setattr(api.requests, "request", fail)
+    monkeypatch.setattr(http_client.requests, "request", fail)
     with pytest.raises(Unreachable, match=r"mp3\.example\.com does not answer"):
         Api(ACCOUNT).job("0" * 24)
 
@@ -95,8 +95,7 @@ def test_the_status_of_a_job_depends_on_its_code(job, text):
     assert status(job) == text
 
 
-def test_a_missing_file_is_an_error(tmp_path):
-    with pytest.raises(CliError, match="no file or folder"):
-        videos([tmp_path / "missing.mp4"])
-    with pytest.raises(CliError, match="no video in"):
-        videos([tmp_path])
+def test_a_response_that_is_not_json_is_not_from_the_server(server):
+    server(200, "<html>Sign in to this network</html>")
+    with pytest.raises(Unreachable, match=r"mp3\.example\.com is not a Video2MP3 server"):
+        Api(ACCOUNT).job("0" * 24)
