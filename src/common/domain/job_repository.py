@@ -106,6 +106,12 @@ class Jobs:
             )
         return job_from(document) if document else None
 
+    def with_mp3(self, mp3_fid: ObjectId) -> Job | None:
+        """The job whose result this MP3 is, of any user."""
+        with failures():
+            document = self.collection.find_one({"mp3_fid": mp3_fid})
+        return job_from(document) if document else None
+
     def page(self, username: str, limit: int, before: ObjectId | None) -> list[Job]:
         """The user's jobs, newest first, starting after the job `before`."""
         query: Document = {"username": username, "status": {"$ne": Status.DELETED.value}}

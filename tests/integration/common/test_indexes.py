@@ -10,6 +10,7 @@ from bson import ObjectId
 from pymongo import MongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
+from common.domain.accounts import Accounts
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Status
 from common.domain.outbox import Outbox
@@ -78,12 +79,14 @@ def test_every_query_is_answered_by_an_index(client, store, recorder, rabbit, pu
     settle_jobs(store.jobs, videos)
     use_files(store, videos[0])
     interrupt_uploads(uploads)
+    use_account(Accounts(store.jobs.collection.database))
     keep_house(environment, rabbit, store, publisher)
     recorder.on = False
 
     asked = {collection(command) for _, command in recorder.commands}
     assert asked == {
         "jobs", "uploads", "fs.files", "fs.chunks", "summaries", "transcripts", "orphaned_chunks", "housekeeping",
+        "accounts",
     }  # fmt: skip
     assert {next(iter(command)) for _, command in recorder.commands} == QUERIES
     for database, command in recorder.commands:
@@ -148,6 +151,11 @@ def interrupt_uploads(uploads: UploadRepository) -> None:
     uploads.delete(locked)
 
 
+def use_account(accounts: Accounts) -> None:
+    accounts.choose_emails(OWNER, wanted=False)
+    assert not accounts.wants_emails(OWNER)
+
+
 def keep_house(environment: Mapping[str, str], rabbit: Any, store: Store, publisher: Any) -> None:
     settings = HousekeepingSettings(
         mongo_uri=environment["MONGO_URI"],
@@ -171,6 +179,7 @@ def keep_house(environment: Mapping[str, str], rabbit: Any, store: Store, publis
     store.jobs.forbid(ObjectId(), "other@example.com", "name.mp4")
     store.jobs.owned_file(ObjectId(), "other@example.com")
     store.jobs.results_among([ObjectId()])
+    store.jobs.with_mp3(ObjectId())
     list(store.jobs.deleted())
 
 
