@@ -12,7 +12,7 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 
 from common.domain.accounts import Accounts
 from common.domain.job_repository import Jobs
-from common.domain.jobs import Status
+from common.domain.jobs import Job, Status
 from common.domain.outbox import Outbox
 from common.domain.summaries import Summaries
 from common.domain.transcripts import Transcripts
@@ -22,6 +22,7 @@ from gateway.housekeeping.runner import Housekeeping
 from gateway.jobs.store import Store
 from gateway.settings import HousekeepingSettings
 from gateway.uploads.repository import UploadRepository
+from notification.windows import EmailWindows
 from tests import stored
 
 OWNER = "owner@example.com"
@@ -86,7 +87,7 @@ def test_every_query_is_answered_by_an_index(client, store, recorder, rabbit, pu
     asked = {collection(command) for _, command in recorder.commands}
     assert asked == {
         "jobs", "uploads", "fs.files", "fs.chunks", "summaries", "transcripts", "orphaned_chunks", "housekeeping",
-        "accounts",
+        "accounts", "email_windows",
     }  # fmt: skip
     assert {next(iter(command)) for _, command in recorder.commands} == QUERIES
     for database, command in recorder.commands:
@@ -116,6 +117,7 @@ def settle_jobs(jobs: Jobs, videos: list[ObjectId]) -> None:
     jobs.cancel(videos[2])
     jobs.reopen(videos[1])
     jobs.confirm(jobs.get(videos[1]), published=True)
+    send_emails(jobs, jobs.get(videos[0]))
     jobs.page(OWNER, 10, None)
     jobs.page(OWNER, 10, videos[3])
     jobs.under_way(OWNER)
@@ -154,6 +156,16 @@ def interrupt_uploads(uploads: UploadRepository) -> None:
 def use_account(accounts: Accounts) -> None:
     accounts.choose_emails(OWNER, wanted=False)
     assert not accounts.wants_emails(OWNER)
+
+
+def send_emails(jobs: Jobs, job: Job) -> None:
+    windows = EmailWindows(jobs.collection.database, duration=60)
+    windows.ensure_indexes()
+    assert windows.open(job) is None
+    until = now() + timedelta(minutes=1)
+    assert jobs.reserve_emails([job], until, retry_by=until)
+    jobs.release_emails([job], until)
+    assert jobs.to_notify(OWNER)
 
 
 def keep_house(environment: Mapping[str, str], rabbit: Any, store: Store, publisher: Any) -> None:
