@@ -68,7 +68,9 @@ class Emails:
         }
 
     def _email(self, jobs: Sequence[Job], subject: str, template: str, values: Mapping[str, Any]) -> EmailMessage:
-        everywhere = {"subject": subject, "url": self._public_url, "until": formatting.date(self._links.expiry())}
+        # Of several links, the one that stops working first.
+        until = self._links.expiry(min(job.updated_at for job in jobs))
+        everywhere = {"subject": subject, "url": self._public_url, "until": formatting.date(until)}
         email = EmailMessage()
         try:
             email["To"] = jobs[0].username

@@ -58,11 +58,13 @@ class World(Stored):
         self.accounts = Accounts(self.db)
 
     def delivery(self, digest: float = 0.0) -> Delivery:
-        parts: Any = (self.store.jobs, self.accounts, self.summaries)
         emails = Emails("noreply@example.com", DownloadLinks(LINKS), LINKS.public_url)
+        summaries: Any = self.summaries
         mailer: Any = self.mailer
         windows = EmailWindows(self.db, digest) if digest else None
-        return Delivery(*parts, emails, mailer, lease=30, longest_delay=3600, windows=windows)
+        return Delivery(
+            self.store.jobs, self.accounts, summaries, emails, mailer, lease=30, longest_delay=3600, windows=windows
+        )
 
     def ended(self, **changes: object) -> Job:
         """A completed job whose owner is not notified yet."""

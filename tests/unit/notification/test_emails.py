@@ -23,7 +23,7 @@ EMAILS = Emails("noreply@example.com", DownloadLinks(LINKS), "http://video2mp3.c
 
 
 def job(**changes):
-    moment = datetime(2026, 1, 31, tzinfo=UTC)
+    moment = datetime.now(UTC)
     values = {
         "video_fid": ObjectId(),
         "username": "person@example.com",
@@ -66,6 +66,14 @@ def test_the_email_says_when_the_link_expires_with_the_year_and_the_time_zone():
     expected = [f"{date.day} {date:%B} {date.year}, {date:%H:%M} UTC" for date in (before, after)]
     assert any(f"works until {date})" in text_of(email) for date in expected)
     assert any(f"works until <strong>{date}</strong>" in html_of(email) for date in expected)
+
+
+def test_the_email_says_when_the_mp3_is_deleted_if_that_is_before_the_link_expires():
+    settings = LINKS.model_copy(update={"retention_days": 2})
+    emails = Emails("noreply@example.com", DownloadLinks(settings), "http://video2mp3.com")
+    earlier = job(updated_at=datetime(2026, 1, 31, 8, 5, tzinfo=UTC))
+    assert "works until 2 February 2026, 08:05 UTC)" in text_of(emails.compose(earlier))
+    assert "work until 2 February 2026, 08:05 UTC " in text_of(emails.compose_digest([job(), earlier]))
 
 
 def test_the_email_has_the_facts_and_notes_about_the_mp3():
