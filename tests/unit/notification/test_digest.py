@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from common.domain.jobs import NOTIFIED
 from common.errors import PermanentError, TransientError
 from common.messaging.handler import Busy, NotDue
 from tests.unit.gateway.memory import OWNER
@@ -64,7 +65,7 @@ def test_the_windows_of_two_accounts_are_independent(world, delivery):
 
 
 @pytest.mark.parametrize("changes", [
-    {"status": "queued"}, {"status": "converting"}, {"status": "deleted"}, {"told": True}, {"undeliverable": True},
+    {"status": "queued"}, {"status": "converting"}, {"status": "deleted"}, {NOTIFIED: True}, {"undeliverable": True},
     {"telling_until": datetime.now(UTC) + timedelta(hours=1)}, {"username": "other@example.com"},
 ])  # fmt: skip
 def test_a_digest_leaves_out_what_is_not_due(world, delivery, changes):
