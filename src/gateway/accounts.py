@@ -1,21 +1,28 @@
-"""`/login` and `/register`: forwarded to the auth service, with rate limits that all replicas share."""
+"""`/login` and `/register`: forwarded to the auth service, with rate limits that all replicas share.
+
+`/account`: what a user chooses; `/info`: what visitors learn before they have an account.
+"""
 
 import hashlib
+from collections.abc import Mapping
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, jsonify, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
-from common.errors import Unauthorized, UnsupportedType
+from common.domain.accounts import Accounts
+from common.errors import BadRequest, Invalid, Unauthorized, UnsupportedType
 from common.http.identity import Identity, forwarded
-from common.http.validation import body
+from common.http.validation import body, json_object
 from gateway.settings import GatewaySettings
+from gateway.uploads.multipart import MEGABYTE
 
 # bytes. A registration is an address and a password.
 _MAX_BODY = 16 * 1024
+_CHANGE = 'The body must be a JSON object, such as {"emails": false}.'
 
 
-def blueprint(settings: GatewaySettings, identity: Identity, limiter: Limiter) -> Blueprint:
+def blueprint(settings: GatewaySettings, identity: Identity, accounts: Accounts, limiter: Limiter) -> Blueprint:
     routes = Blueprint("accounts", __name__)
 
     @routes.post("/login")
@@ -36,7 +43,36 @@ def blueprint(settings: GatewaySettings, identity: Identity, limiter: Limiter) -
         # Not repeatable: a second registration of the address would answer 409.
         return forwarded(identity.ask("POST", "/register", data=body(_MAX_BODY), headers=headers, repeatable=False))
 
+    @routes.get("/account")
+    def account() -> Response:
+        username = identity.username()
+        return jsonify(email=username, emails=accounts.wants_emails(username))
+
+    @routes.patch("/account")
+    def change() -> Response:
+        username = identity.username()
+        wanted = _wanted_emails(json_object(wanted=_CHANGE))
+        accounts.choose_emails(username, wanted)
+        return jsonify(email=username, emails=wanted)
+
+    @routes.get("/info")
+    def info() -> Response:
+        return jsonify(
+            retention_days=settings.retention_days or None,
+            max_upload_bytes=settings.max_upload_mb * MEGABYTE,
+            link_lifetime_seconds=settings.link_lifetime,
+        )
+
     return routes
+
+
+def _wanted_emails(fields: Mapping[str, object] | None) -> bool:
+    if fields is None:
+        raise BadRequest(_CHANGE)
+    wanted = fields.get("emails")
+    if not isinstance(wanted, bool) or len(fields) > 1:
+        raise Invalid("emails must be true or false, and is the only field that can be changed.")
+    return wanted
 
 
 def _address_and_account() -> str:

@@ -1,14 +1,28 @@
-"""`GET /download`: the MP3, with byte ranges, for its owner or with a signed link; `GET /jobs/<fid>/link` signs one."""
+"""`GET /download`: the MP3, with byte ranges, for its owner or with a signed link; `GET /jobs/<fid>/link` signs one.
+
+A link that does not work leads a browser to the page, which explains it and leads to the job; programs get the error.
+"""
 
 import re
 from itertools import chain
 from urllib.parse import quote
 
-from flask import Blueprint, Response, jsonify, request
+from bson import ObjectId
+from flask import Blueprint, Response, after_this_request, jsonify, request
 from werkzeug.http import is_resource_modified
 
 from common.domain.download_links import DownloadLinks
-from common.errors import Conflict, NotFound, PreconditionFailed, RangeNotSatisfiable, Unauthorized
+from common.domain.job_repository import Jobs
+from common.errors import (
+    BadRequest,
+    Conflict,
+    NotFound,
+    PreconditionFailed,
+    RangeNotSatisfiable,
+    RejectedError,
+    Unauthorized,
+)
+from common.http.app import prefers_html
 from common.http.identity import Identity
 from common.http.validation import object_id
 from common.runtime.concurrency_limiter import ConcurrencyLimiter
@@ -23,23 +37,26 @@ def blueprint(identity: Identity, store: Store, links: DownloadLinks, transfers:
 
     @routes.get("/download")
     def download() -> Response:
-        fid = request.args.get("fid", "")
-        token = request.args.get("token")
-        if token is not None:
-            mp3_fid = object_id(fid)
-            if not links.allows(token, str(mp3_fid)):
-                raise Unauthorized(
-                    "The link is not valid or has expired. Sign in to download the MP3.", code="invalid_link"
-                )
-            file = store.mp3s.find(mp3_fid)
-        else:
-            username = identity.username()
-            file = store.mp3s.find(object_id(fid))
-            if file is not None and file.metadata.get("username") != username:
-                file = None
-        if file is None:
-            raise NotFound("MP3 not found. Its id is in the email and in GET /jobs.")
+        try:
+            file = requested(request.args.get("fid", ""), request.args.get("token"))
+        except (BadRequest, Unauthorized, NotFound) as error:
+            after_this_request(_varies_by_accept)
+            if "Authorization" in request.headers or not prefers_html(request.headers.get("Accept", "")):
+                raise
+            return _page_about(error, store.jobs)
         return _send_limited(file, store, transfers)
+
+    def requested(fid: str, token: str | None) -> StoredFile:
+        username = identity.username() if token is None else None
+        mp3_fid = object_id(fid)
+        if token is not None and not links.allows(token, str(mp3_fid)):
+            raise Unauthorized(
+                "The link is not valid or has expired. Sign in to download the MP3.", code="invalid_link"
+            )
+        file = store.mp3s.find(mp3_fid)
+        if file is None or (token is None and file.metadata.get("username") != username):
+            raise NotFound("MP3 not found. Its id is in the email and in GET /jobs.")
+        return file
 
     @routes.get("/jobs/<fid>/link")
     def link(fid: str) -> Response:
@@ -52,6 +69,21 @@ def blueprint(identity: Identity, store: Store, links: DownloadLinks, transfers:
         return jsonify(url=links.url(str(job.mp3_fid)))
 
     return routes
+
+
+def _page_about(error: RejectedError, jobs: Jobs) -> Response:
+    """Leads to the page of the MP3's job if it is known. The address has a code, never the token of the link."""
+    fid = request.args.get("fid", "")
+    job = jobs.with_mp3(ObjectId(fid)) if ObjectId.is_valid(fid) else None
+    code = error.code if isinstance(error, NotFound) else "invalid_link"
+    place = f"jobs/{job.video_fid}" if job else ""
+    # Relative, so that it works behind any proxy.
+    return Response(status=303, headers={"Location": f"/app/{place}?link={code}", "Cache-Control": "no-store"})
+
+
+def _varies_by_accept(response: Response) -> Response:
+    response.vary.add("Accept")
+    return response
 
 
 def _send_limited(file: StoredFile, store: Store, transfers: ConcurrencyLimiter) -> Response:

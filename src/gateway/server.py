@@ -5,6 +5,7 @@ import threading
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from common.domain.accounts import Accounts
 from common.domain.download_links import DownloadLinks
 from common.domain.outbox import Outbox
 from common.http import app as http
@@ -53,7 +54,7 @@ def create_app(settings: GatewaySettings) -> Flask:
     checks = {"mongodb": mongo.ping(client), "rabbitmq": connection.check, "auth": identity.check}
     health.install(app, checks)
     limiter = rate_limits.limiter(app, settings)
-    app.register_blueprint(accounts.blueprint(settings, identity, limiter))
+    app.register_blueprint(accounts.blueprint(settings, identity, Accounts(db), limiter))
     transfers, streams = concurrency_limits.limiters(settings)
     acceptance = UploadAcceptance(store, uploads, outbox)
     app.register_blueprint(upload_routes.blueprint(settings, identity, store, acceptance, transfers))

@@ -18,6 +18,7 @@ from common.runtime.settings import (
     MongoSettings,
     Names,
     RabbitSettings,
+    RetentionSettings,
     ServiceSettings,
 )
 
@@ -96,9 +97,7 @@ class GatewaySettings(StoreSettings, LinkSettings, LoginServiceSettings):
         return max(1, self.web_threads - -(-self.web_threads // 8))
 
 
-class HousekeepingSettings(StoreSettings):
-    # 0 disables the deletion of ended jobs.
-    retention_days: NonNegativeInt = 30
+class HousekeepingSettings(StoreSettings, RetentionSettings):
     # s. The age at which a file or chunk without a job is suspected, and the time for which it must have been suspected
     # before it is deleted: it may belong to an upload in progress (6 hours are 2 GiB at 100 kB/s). Twice this time must
     # be less than the 7 days for which the tombstone of a deleted job is kept.

@@ -1,5 +1,6 @@
 """`python -m notification`: connects the settings, MongoDB, the mail server and the handler of the queue `mp3`."""
 
+from common.domain.accounts import Accounts
 from common.domain.download_links import DownloadLinks
 from common.domain.job_repository import Jobs
 from common.domain.summaries import Summaries
@@ -10,6 +11,7 @@ from notification.delivery import Delivery
 from notification.emails import Emails
 from notification.mailer import Mailer
 from notification.settings import NotificationSettings
+from notification.windows import EmailWindows
 
 
 def main() -> int:
@@ -17,13 +19,17 @@ def main() -> int:
     worker = Worker(settings, settings.mp3_queue, settings.mail_retries)
     with mongo.connect(settings) as client:
         db = client[mongo.VIDEOS]
+        windows = EmailWindows(db, settings.email_digest_seconds)
+        mongo.create_indexes(windows.ensure_indexes)
         delivery = Delivery(
             Jobs(db),
+            Accounts(db),
             Summaries(db),
             Emails(settings.sender, DownloadLinks(settings), settings.public_url),
             Mailer(settings),
             lease=settings.send_lease,
             longest_delay=settings.mail_retry_delays[-1],
+            windows=windows if settings.email_digest_seconds else None,
         )
         # The mail server is not checked: many limit the number of connections.
         return worker.run(delivery, {"mongodb": mongo.ping(client)})

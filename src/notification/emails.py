@@ -1,19 +1,26 @@
-"""Composes the emails about completed and failed jobs."""
+"""Composes the emails about ended jobs: about one, or about several of the same owner (the digest)."""
 
+import hashlib
+from collections.abc import Mapping, Sequence
 from email.message import EmailMessage
 from email.utils import formatdate
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from common.domain.download_links import DownloadLinks
 from common.domain.jobs import Job, Status
-from common.domain.results import Result
 from common.errors import PermanentError
+from notification import formatting
 
 _SUBJECTS = {Status.COMPLETED: "MP3 Download", Status.FAILED: "MP3 conversion failed"}
+# Jobs that a digest shows; it says how many there are in addition.
+MAX_ROWS = 50
 
 
 class Emails:
+    """Every method raises PermanentError if the owner's name is not an email address."""
+
     def __init__(self, sender: str, links: DownloadLinks, public_url: str) -> None:
         self._sender = sender
         self._links = links
@@ -23,71 +30,74 @@ class Emails:
             autoescape=select_autoescape(),
             undefined=StrictUndefined,
             keep_trailing_newline=True,
+            trim_blocks=True,
         )
 
     def compose(self, job: Job, about: str = "") -> EmailMessage:
-        """The email for a completed or failed job; `about` is a sentence about its content, if there is one.
+        """The email for a completed or failed job; `about` is a sentence about its content, if there is one."""
+        template = "ready" if job.status is Status.COMPLETED else "failed"
+        values = {**self._described(job), "about": formatting.displayed(about)}
+        return self._email([job], _SUBJECTS[job.status], template, values)
 
-        Raises PermanentError if the owner's name is not an email address.
-        """
-        until = self._links.expiry()
+    def compose_digest(self, jobs: Sequence[Job]) -> EmailMessage:
+        """The email for several jobs of one owner, each completed or failed; MAX_ROWS of them are shown."""
+        ready = [job for job in jobs if job.status is Status.COMPLETED]
+        failed = [job for job in jobs if job.status is not Status.COMPLETED]
+        # What failed needs the owner's attention.
+        shown = [*failed, *ready][:MAX_ROWS]
+        outcomes = formatting.outcomes(len(ready), len(failed))
         values = {
-            "filename": displayed(job.filename),
+            "outcomes": outcomes,
+            "ready": [self._described(job) for job in shown if job.status is Status.COMPLETED],
+            "failed": [self._described(job) for job in shown if job.status is not Status.COMPLETED],
+            "more": len(jobs) - len(shown),
+        }
+        return self._email(jobs, outcomes, "digest", values)
+
+    def _described(self, job: Job) -> dict[str, Any]:
+        return {
+            "filename": formatting.name(job.filename),
+            "video_fid": str(job.video_fid),
             "fid": str(job.mp3_fid),
             "link": self._links.url(str(job.mp3_fid)) if job.mp3_fid else "",
-            "until": f"{until.day} {until:%B}",
-            "url": self._public_url,
             # The job on the page: see src/web/src/main.tsx.
             "page": f"{self._public_url}/app/jobs/{job.video_fid}",
             "reason": job.error or "",
-            "about": displayed(about),
-            "facts": facts(job.result) if job.result else "",
+            "facts": formatting.facts(job.result) if job.result else "",
             "notes": [note.text for note in job.result.notes if note.text] if job.result else [],
         }
-        name = "ready" if job.status is Status.COMPLETED else "failed"
+
+    def _email(self, jobs: Sequence[Job], subject: str, template: str, values: Mapping[str, Any]) -> EmailMessage:
+        # Of several links, the one that stops working first.
+        until = self._links.expiry(min(job.updated_at for job in jobs))
+        everywhere = {"subject": subject, "url": self._public_url, "until": formatting.date(until)}
         email = EmailMessage()
         try:
-            email["To"] = job.username
+            email["To"] = jobs[0].username
         except ValueError as error:
             raise PermanentError("the owner's name is not an email address") from error
         email["From"] = self._sender
-        email["Subject"] = _SUBJECTS[job.status]
+        email["Subject"] = subject
         email["Date"] = formatdate()
-        # The same for each attempt, so that mail servers and clients recognise duplicates; different for each result.
-        result = str(job.mp3_fid)
-        if job.status is Status.FAILED:
-            result = f"failed.{int(job.created_at.timestamp())}.{job.run}.{job.attempts}"
-        email["Message-ID"] = f"<{job.video_fid}.{result}@{self._sender.rpartition('@')[2]}>"
+        email["Message-ID"] = f"<{_name_of_results(jobs)}@{self._sender.rpartition('@')[2]}>"
         # Prevents vacation notices (RFC 3834).
         email["Auto-Submitted"] = "auto-generated"
-        email.set_content(self._templates.get_template(f"{name}.txt").render(values))
-        email.add_alternative(self._templates.get_template(f"{name}.html").render(values), subtype="html")
+        for suffix, add in (("txt", email.set_content), ("html", email.add_alternative)):
+            text = self._templates.get_template(f"{template}.{suffix}").render({**everywhere, **values})
+            add(text, subtype="plain" if suffix == "txt" else "html")
         return email
 
 
-def facts(result: Result) -> str:
-    """The length, size and quality of an MP3, in words."""
-    sound = result.sound
-    minutes, seconds = divmod(round(sound.duration), 60)
-    rate = f"about {sound.bitrate} kbit/s, variable" if sound.variable else f"{sound.bitrate} kbit/s"
-    return ", ".join(
-        [
-            f"{minutes // 60}:{minutes % 60:02}:{seconds:02}" if minutes >= 60 else f"{minutes}:{seconds:02}",
-            f"{_bytes(sound.size)} (video: {_bytes(result.video_size)})",
-            rate,
-            f"{sound.sample_rate / 1000:g} kHz",
-            "mono" if sound.channels == 1 else "stereo",
-        ]
-    )
+def _name_of_results(jobs: Sequence[Job]) -> str:
+    """The same for each attempt, so that mail servers and clients recognise duplicates; different for other results."""
+    results = sorted(map(_name_of_result, jobs))
+    if len(results) == 1:
+        return results[0]
+    return f"digest.{hashlib.sha256(' '.join(results).encode()).hexdigest()[:32]}"
 
 
-def _bytes(count: int) -> str:
-    for limit, unit in ((10**9, "GB"), (10**6, "MB")):
-        if count >= limit:
-            return f"{count / limit:.1f} {unit}"
-    return f"{count / 1000:.1f} kB"
-
-
-def displayed(filename: str) -> str:
-    """The name without line breaks and characters that change the direction of the text around it."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in filename)
+def _name_of_result(job: Job) -> str:
+    result = str(job.mp3_fid)
+    if job.status is Status.FAILED:
+        result = f"failed.{int(job.created_at.timestamp())}.{job.run}.{job.attempts}"
+    return f"{job.video_fid}.{result}"

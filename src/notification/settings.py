@@ -30,6 +30,9 @@ class NotificationSettings(WorkerSettings, LinkSettings):
     # servers retry for four or five days (RFC 5321 section 4.5.4.1).
     mail_retry_delays: Delays = (10, 60, 300, 900, 3600)
     mail_retry_for: NonNegativeFloat = 3 * 24 * 3600.0
+    # s. After an email, what else ends for the same account within this time is in one email at its end; 0 sends each
+    # email at once. Less than half of STALLED_AFTER, after which housekeeping publishes the notices again.
+    email_digest_seconds: float = Field(120.0, ge=0, le=1800)
     # s. How long a replica has the exclusive right to send an email. Longer than an SMTP dialogue can take, which has
     # up to 14 steps with TLS and a login, each of at most SMTP_TIMEOUT.
     # TELLING_LEASE is its deprecated name.

@@ -22,6 +22,8 @@ ROUTES_FOR_OWNERS = [
     ("GET", f"/jobs/{NOWHERE}/events"),
     ("DELETE", f"/jobs/{NOWHERE}"),
     ("GET", f"/download?fid={NOWHERE}"),
+    ("GET", "/account"),
+    ("PATCH", "/account"),
     ("POST", "/upload"),
 ]
 

@@ -5,6 +5,7 @@ import requests
 from tests import media
 
 NOWHERE = "0" * 24
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
 def test_the_page_is_served_from_the_same_origin_with_a_strict_policy(stack):
@@ -41,3 +42,21 @@ def test_another_user_gets_no_link(person, newcomer):
     assert other.request("GET", f"/jobs/{NOWHERE}/link").status_code == 404
     assert other.request("GET", "/jobs/x/link").status_code == 400
     assert requests.get(f"{person.url}/jobs/{job['video_fid']}/link", timeout=30).status_code == 401
+
+
+def test_a_link_that_does_not_work_leads_a_browser_to_its_job_and_curl_to_the_error(person):
+    job = person.converts(media.make("mp4"))
+    link = person.request("GET", f"/jobs/{job['video_fid']}/link").json()["url"] + "x"
+    browser = requests.get(link, headers={"Accept": BROWSER}, allow_redirects=False, timeout=30)
+    assert browser.status_code == 303
+    assert browser.headers["Location"] == f"/app/jobs/{job['video_fid']}?link=invalid_link"
+    assert "Accept" in browser.headers["Vary"]
+    assert browser.headers["Cache-Control"] == "no-store"
+    curl = requests.get(link, headers={"Accept": "*/*"}, timeout=30)
+    assert (curl.status_code, curl.json()["code"]) == (401, "invalid_link")
+
+
+def test_visitors_see_the_limits_of_the_server(stack):
+    limits = requests.get(f"{stack.url('gateway')}/info", timeout=30).json()
+    assert limits["max_upload_bytes"] == int(stack.environment["MAX_UPLOAD_MB"]) * 1024 * 1024
+    assert limits["retention_days"] == 30

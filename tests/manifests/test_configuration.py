@@ -190,6 +190,11 @@ def test_the_gateway_believes_the_one_proxy_before_it(objects: Sequence[Object])
         assert int(annotations[f"{prefix}/proxy-{direction}-timeout"]) >= 3600
 
 
+def test_emails_and_housekeeping_agree_on_how_long_files_stay(objects: Sequence[Object]) -> None:
+    services = ("gateway", "notification")
+    assert len({_data(objects, f"{service}-configmap")["RETENTION_DAYS"] for service in services}) == 1
+
+
 def test_queues_and_the_broker_are_the_same_for_all(objects: Sequence[Object]) -> None:
     names = ("RABBITMQ_HOST", "RABBITMQ_PORT", "RABBITMQ_USER", "VIDEO_QUEUE", "MP3_QUEUE")
     found = {

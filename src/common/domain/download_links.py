@@ -15,15 +15,17 @@ class DownloadLinks:
     def __init__(self, settings: LinkSettings) -> None:
         self._serializer = URLSafeTimedSerializer(settings.link_secret.get_secret_value(), salt=_SALT)
         self._lifetime = settings.link_lifetime
+        self._retention = timedelta(days=settings.retention_days)
         self._leeway = settings.link_leeway
         self._base = settings.public_url.rstrip("/")
 
     def url(self, mp3_fid: str) -> str:
         return f"{self._base}/download?fid={mp3_fid}&token={self._serializer.dumps(mp3_fid)}"
 
-    def expiry(self) -> datetime:
-        """When a link that is created now expires."""
-        return datetime.now(UTC) + timedelta(seconds=self._lifetime)
+    def expiry(self, ended: datetime) -> datetime:
+        """When a link that is created now expires, or its MP3, whose job `ended` then, is deleted."""
+        expires = datetime.now(UTC) + timedelta(seconds=self._lifetime)
+        return min(expires, ended + self._retention) if self._retention else expires
 
     def allows(self, token: str, mp3_fid: str) -> bool:
         """Whether the token is valid, for this MP3, and has not expired."""

@@ -8,11 +8,11 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from common.domain.jobs import CANCELLED, NOTIFIED, UNDER_WAY, Job, Status, job_from, stored_run
+from common.domain.jobs import CANCELLED, ENDED, NOTIFIED, UNDER_WAY, Job, Status, job_from, stored_run
 from common.domain.leases import without_lease
 from common.errors import Failure
 from common.runtime.clock import now
-from common.storage.mongo import Db, Document, failures
+from common.storage.mongo import BATCH, Db, Document, failures
 
 # Longer than a message can wait in any of the queues, except for the operator's dead letters.
 TOMBSTONE_DAYS = 7
@@ -31,6 +31,7 @@ class Jobs:
             self.collection.create_index([("username", 1), ("updated_at", 1)])
             self.collection.create_index([("status", 1), ("updated_at", 1)])
             self.collection.create_index([("mp3_fid", 1)], sparse=True)
+            self.collection.create_index([("username", 1), (NOTIFIED, 1)], partialFilterExpression={NOTIFIED: False})
             self.collection.create_index([("expires_at", 1)], expireAfterSeconds=0)
 
     def create(self, video_fid: ObjectId, username: str, filename: str, options: Mapping[str, Any]) -> Job:
@@ -106,6 +107,12 @@ class Jobs:
             )
         return job_from(document) if document else None
 
+    def with_mp3(self, mp3_fid: ObjectId) -> Job | None:
+        """The job whose result this MP3 is, of any user."""
+        with failures():
+            document = self.collection.find_one({"mp3_fid": mp3_fid})
+        return job_from(document) if document else None
+
     def page(self, username: str, limit: int, before: ObjectId | None) -> list[Job]:
         """The user's jobs, newest first, starting after the job `before`."""
         query: Document = {"username": username, "status": {"$ne": Status.DELETED.value}}
@@ -160,28 +167,45 @@ class Jobs:
             )
         return job_from(document) if document else None
 
-    def confirm(self, job: Job, **flags: bool) -> None:
-        """Sets `published`, `notice_sent`, `notified` or `undeliverable`, unless the job was queued again since."""
+    def to_notify(self, username: str) -> list[Job]:
+        """The user's jobs that have ended and whose email can be reserved, in the order of their ends.
+
+        Not those whose email the mail server has refused for ever. At most BATCH of them, so that an email has an end.
+        """
+        query = {
+            "username": username, NOTIFIED: False, "status": {"$in": ENDED}, "undeliverable": {"$ne": True}, **_free(),
+        }  # fmt: skip
+        with failures():
+            found = [job_from(row) for row in self.collection.find(query).limit(BATCH)]
+        return sorted(found, key=lambda job: job.updated_at)
+
+    def confirm(self, *jobs: Job, **flags: bool) -> None:
+        """Sets `published`, `notice_sent`, `notified` or `undeliverable`, unless a job was queued again since."""
         stored = {NOTIFIED if name == "notified" else name: value for name, value in flags.items()}
         with failures():
-            self.collection.update_one(job.this_run, {"$set": stored})
+            self.collection.update_many(_these_runs(jobs), {"$set": stored})
 
-    def reserve_email(self, job: Job, until: datetime, *, renewing: datetime | None = None, retry_by: datetime) -> bool:
-        """Reserves the right to send the email about a job's run; returns whether it did.
+    def reserve_emails(
+        self, jobs: Sequence[Job], until: datetime, *, renewing: datetime | None = None, retry_by: datetime
+    ) -> bool:
+        """Reserves the right to send one email about these runs of jobs, or about none; returns whether it did.
 
         A reservation that has not expired is only replaced by its holder, who names its time as `renewing`. Until
-        `retry_by` housekeeping assumes that the notice waits in a queue.
+        `retry_by` housekeeping assumes that the notices wait in a queue.
         """
-        free = {"$or": [{"telling_until": None}, {"telling_until": {"$lt": now()}}]}
-        held = {"telling_until": renewing} if renewing else free
+        held = {"telling_until": renewing} if renewing else _free()
         change = {"$set": {"telling_until": until, "notice_expected_until": retry_by}}
         with failures():
-            return self.collection.update_one({**job.this_run, **held, NOTIFIED: False}, change).matched_count == 1
+            reserved = self.collection.update_many({**_these_runs(jobs), **held, NOTIFIED: False}, change).matched_count
+        if 0 < reserved < len(jobs):
+            self.release_emails(jobs, until)
+        return reserved == len(jobs)
 
-    def release_email(self, job: Job, reserved: datetime) -> None:
-        """Ends a reservation that has not been replaced."""
+    def release_emails(self, jobs: Sequence[Job], reserved: datetime) -> None:
+        """Ends the reservations that have not been replaced."""
+        query = {**_these_runs(jobs), "telling_until": reserved}
         with failures():
-            self.collection.update_one({**job.this_run, "telling_until": reserved}, {"$unset": {"telling_until": ""}})
+            self.collection.update_many(query, {"$unset": {"telling_until": ""}})
 
     def reopen(
         self,
@@ -231,6 +255,15 @@ class Jobs:
         change = {"$set": {**_tombstone(), "updated_at": moment}, "$setOnInsert": nothing}
         with failures():
             self.collection.update_one({"_id": video_fid}, change, upsert=True)
+
+
+def _free() -> Document:
+    """Matches jobs whose email nobody has reserved, or whose reservation has expired."""
+    return {"telling_until": {"$not": {"$gte": now()}}}
+
+
+def _these_runs(jobs: Sequence[Job]) -> Document:
+    return {"$or": [job.this_run for job in jobs]}
 
 
 def _queued(video_fid: ObjectId, username: str, filename: str, options: Mapping[str, Any]) -> Document:

@@ -37,6 +37,7 @@ class Status(StrEnum):
 NOTIFIED = "told"
 # The states of jobs that have not ended.
 UNDER_WAY = [Status.QUEUED.value, Status.CONVERTING.value]
+ENDED = [Status.COMPLETED.value, Status.FAILED.value]
 
 
 @dataclass(frozen=True)

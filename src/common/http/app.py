@@ -66,6 +66,12 @@ def prefers_json(accept: str) -> bool:
     return json[0] > 0 and json > text
 
 
+def prefers_html(accept: str) -> bool:
+    """Whether a client that sends this `Accept` shows pages: it names text/html before JSON and anything else."""
+    html = _acceptance("text/html", accept)
+    return html[0] > 0 and html > max(_acceptance("application/json", accept), _acceptance("*/*", accept))
+
+
 def _acceptance(kind: str, accept: str) -> tuple[float, int]:
     """The quality of a type, by the most specific range that contains it, and the negative position of that range."""
     found = (-1, 0.0, 0)

@@ -15,6 +15,10 @@ class Busy(TransientError):
     """
 
 
+class NotDue(Busy):
+    """The message is to be handled in `retry_after` s: it waits in several steps if no delay is exactly that long."""
+
+
 class HandedBack(TransientError):
     """The worker is stopping: the message returns to its queue at once."""
 

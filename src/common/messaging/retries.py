@@ -27,6 +27,10 @@ class RetryPolicy:
         """The first delay of at least so many seconds, or the last one."""
         return next((delay for delay in self.delays if delay >= (seconds or 0)), self.delays[-1])
 
+    def at_most(self, seconds: float | None) -> float:
+        """The last delay of at most so many seconds, or the first one."""
+        return next((delay for delay in reversed(self.delays) if delay <= (seconds or 0)), self.delays[0])
+
     def _waits(self) -> Iterator[float]:
         yield from self.delays
         spent = sum(self.delays)

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from common.errors import PermanentError, TransientError
-from common.messaging.handler import Busy, HandedBack, Handler
+from common.messaging.handler import Busy, HandedBack, Handler, NotDue
 from common.messaging.message import (
     ATTEMPT,
     DELIVERIES,
@@ -105,7 +105,8 @@ class Settlement(Generic[M]):
             raise
         except Busy as error:
             log.info("Deferred: %s", error)
-            self._retry(received, self._usual.at_least(error.retry_after))
+            nearest = self._usual.at_most if isinstance(error, NotDue) else self._usual.at_least
+            self._retry(received, nearest(error.retry_after))
             return Outcome.BUSY
         except PermanentError as error:
             return self._give_up(message, received, str(error), unexpected=isinstance(error, InvalidMessage))

@@ -37,6 +37,7 @@ class Point(StrEnum):
     SUMMARY_BEFORE_RELEASE = "summary.before_release"
     SUMMARY_BEFORE_GIVE_UP = "summary.before_give_up"
     NOTIFICATION_READ = "notification.read"
+    NOTIFICATION_WINDOW_OPENED = "notification.window_opened"
     NOTIFICATION_RESERVED = "notification.reserved"
     NOTIFICATION_CONNECTED = "notification.connected"
     NOTIFICATION_SENT = "notification.sent"

@@ -8,6 +8,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     SecretStr,
@@ -123,13 +124,18 @@ class RabbitSettings(EnvironmentSettings):
         return f"amqp://{user}@{self.rabbitmq_host}:{self.rabbitmq_port}/{quote(self.rabbitmq_vhost, safe='')}"
 
 
-class LinkSettings(EnvironmentSettings):
+class RetentionSettings(EnvironmentSettings):
+    # Days after its end until a job is deleted with its files. 0 disables the deletion.
+    retention_days: NonNegativeInt = 30
+
+
+class LinkSettings(RetentionSettings):
     """How the download links in emails are signed, and their address."""
 
     # At least 32 bytes: RFC 7518 section 3.2, for a key for HMAC-SHA256.
     link_secret: SecretStr = Field(min_length=32)
     public_url: str = Field("http://video2mp3.com", pattern=r"^https?://[^\s/]+(/[^\s]*)?$")
-    # s. The job itself is kept for RETENTION_DAYS.
+    # s. The MP3 is kept for RETENTION_DAYS.
     link_lifetime: PositiveInt = 7 * 24 * 3600
     # s. How far the clocks of the services may differ: a link that was just signed may be from the future.
     link_leeway: NonNegativeFloat = 60.0

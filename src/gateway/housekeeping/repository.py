@@ -3,14 +3,13 @@
 from datetime import datetime
 
 from common.domain import summaries
-from common.domain.jobs import NOTIFIED, UNDER_WAY, Job, Status, job_from
+from common.domain.jobs import ENDED, NOTIFIED, UNDER_WAY, Job, Status, job_from
 from common.domain.summaries import Stage, Summary, summary_from
 from common.runtime.clock import now
 from common.storage.mongo import Db, Document, failures
 
 # Jobs or summaries that one query returns at most, so that a pass ends; the next pass continues.
 _LIMIT = 10_000
-_ENDED = [Status.COMPLETED.value, Status.FAILED.value]
 
 
 class HousekeepingRepository:
@@ -23,7 +22,7 @@ class HousekeepingRepository:
         self._migrations = db["migrations"]
 
     def jobs_ended_before(self, moment: datetime) -> list[Job]:
-        return self._find_jobs({"status": {"$in": _ENDED}, "updated_at": {"$lt": moment}})
+        return self._find_jobs({"status": {"$in": ENDED}, "updated_at": {"$lt": moment}})
 
     def jobs_to_publish(self, unconfirmed_before: datetime, stalled_before: datetime) -> list[Job]:
         """Queued jobs whose message was never confirmed, and jobs in progress that have not changed for too long.
@@ -39,7 +38,7 @@ class HousekeepingRepository:
         """
         return self._find_jobs(
             {
-                "status": {"$in": _ENDED},
+                "status": {"$in": ENDED},
                 NOTIFIED: False,
                 "$or": [
                     {"notice_sent": False, "updated_at": {"$lt": unconfirmed_before}},

@@ -64,6 +64,19 @@ def _paths() -> dict[str, Any]:
             {200: answer("The token, valid for a day", {"type": "string"}, "text/plain")}, (401, 429),
             security=[{"password": []}],
         )},
+        "/account": {
+            "get": authorized("Show the account", "$URL/account", {200: answer("The account", ref("Account"))}),
+            "patch": authorized(
+                "Switch the emails about ended jobs off or on",
+                "-X PATCH -H 'Content-Type: application/json' -d '{\"emails\": false}' $URL/account",
+                {200: answer("The account", ref("Account"))}, (400, 408, 411, 413, 415, 422),
+                requestBody=body("application/json", object_of({"emails": {"type": "boolean"}})),
+            ),
+        },
+        "/info": {"get": operation(
+            "Get the limits of this server, without a token", "curl $URL/info",
+            {200: answer("The limits", ref("Info"))},
+        )},
         "/upload": {"post": authorized(
             "Convert a video", "-F file=@video.mp4 $URL/upload",
             {
@@ -81,6 +94,7 @@ def _paths() -> dict[str, Any]:
             {
                 200: answer("The MP3", {"type": "string", "format": "binary"}, "audio/mpeg"),
                 206: answer("The requested range", {"type": "string", "format": "binary"}, "audio/mpeg"),
+                303: {"description": "The link does not work and Accept prefers text/html: Location is a page"},
                 304: {"description": "The MP3 has not changed"},
             },
             (400, 404, 412, 416, 429), security=[*BEARER, {}],

@@ -25,6 +25,8 @@ def schemas() -> dict[str, Any]:
     }
     code = {"type": "string", "description": "Stable; programs branch on it", "examples": ["invalid_token"]}
     return {
+        "Account": _account(),
+        "Info": _info(),
         "Job": _job(),
         "JobPage": object_of(page),
         "ConversionOptions": ConversionOptions.model_json_schema(),
@@ -34,6 +36,24 @@ def schemas() -> dict[str, Any]:
         "SummaryPage": object_of(summaries),
         "Error": object_of({"error": {"type": "string", "description": "What is wrong and what to do"}, "code": code}),
     }
+
+
+def _account() -> dict[str, Any]:
+    emails = {"type": "boolean", "description": "Whether emails about ended jobs are sent"}
+    return object_of({"email": {"type": "string"}, "emails": emails})
+
+
+def _info() -> dict[str, Any]:
+    return object_of({
+        "retention_days": {
+            "type": ["integer", "null"], "minimum": 1,
+            "description": "Days from the end of a job until it is deleted with its files; null: they are not deleted",
+        },
+        "max_upload_bytes": {"type": "integer", "minimum": 1, "description": "Maximum size of a video"},
+        "link_lifetime_seconds": {
+            "type": "integer", "minimum": 1, "description": "How long a download link works"
+        },
+    })  # fmt: skip
 
 
 def _job() -> dict[str, Any]:

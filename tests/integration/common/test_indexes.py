@@ -10,8 +10,9 @@ from bson import ObjectId
 from pymongo import MongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
+from common.domain.accounts import Accounts
 from common.domain.job_repository import Jobs
-from common.domain.jobs import Status
+from common.domain.jobs import Job, Status
 from common.domain.outbox import Outbox
 from common.domain.summaries import Summaries
 from common.domain.transcripts import Transcripts
@@ -21,6 +22,7 @@ from gateway.housekeeping.runner import Housekeeping
 from gateway.jobs.store import Store
 from gateway.settings import HousekeepingSettings
 from gateway.uploads.repository import UploadRepository
+from notification.windows import EmailWindows
 from tests import stored
 
 OWNER = "owner@example.com"
@@ -78,12 +80,14 @@ def test_every_query_is_answered_by_an_index(client, store, recorder, rabbit, pu
     settle_jobs(store.jobs, videos)
     use_files(store, videos[0])
     interrupt_uploads(uploads)
+    use_account(Accounts(store.jobs.collection.database))
     keep_house(environment, rabbit, store, publisher)
     recorder.on = False
 
     asked = {collection(command) for _, command in recorder.commands}
     assert asked == {
         "jobs", "uploads", "fs.files", "fs.chunks", "summaries", "transcripts", "orphaned_chunks", "housekeeping",
+        "accounts", "email_windows",
     }  # fmt: skip
     assert {next(iter(command)) for _, command in recorder.commands} == QUERIES
     for database, command in recorder.commands:
@@ -113,6 +117,7 @@ def settle_jobs(jobs: Jobs, videos: list[ObjectId]) -> None:
     jobs.cancel(videos[2])
     jobs.reopen(videos[1])
     jobs.confirm(jobs.get(videos[1]), published=True)
+    send_emails(jobs, jobs.get(videos[0]))
     jobs.page(OWNER, 10, None)
     jobs.page(OWNER, 10, videos[3])
     jobs.under_way(OWNER)
@@ -148,6 +153,21 @@ def interrupt_uploads(uploads: UploadRepository) -> None:
     uploads.delete(locked)
 
 
+def use_account(accounts: Accounts) -> None:
+    accounts.choose_emails(OWNER, wanted=False)
+    assert not accounts.wants_emails(OWNER)
+
+
+def send_emails(jobs: Jobs, job: Job) -> None:
+    windows = EmailWindows(jobs.collection.database, duration=60)
+    windows.ensure_indexes()
+    assert windows.open(job) is None
+    until = now() + timedelta(minutes=1)
+    assert jobs.reserve_emails([job], until, retry_by=until)
+    jobs.release_emails([job], until)
+    assert jobs.to_notify(OWNER)
+
+
 def keep_house(environment: Mapping[str, str], rabbit: Any, store: Store, publisher: Any) -> None:
     settings = HousekeepingSettings(
         mongo_uri=environment["MONGO_URI"],
@@ -171,6 +191,7 @@ def keep_house(environment: Mapping[str, str], rabbit: Any, store: Store, publis
     store.jobs.forbid(ObjectId(), "other@example.com", "name.mp4")
     store.jobs.owned_file(ObjectId(), "other@example.com")
     store.jobs.results_among([ObjectId()])
+    store.jobs.with_mp3(ObjectId())
     list(store.jobs.deleted())
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
+from common.domain.accounts import Accounts
 from common.domain.download_links import DownloadLinks
 from common.domain.jobs import CANCELLED, NOTIFIED, Job, Status
 from common.domain.outbox import Outbox
@@ -160,7 +161,9 @@ def world(store, rabbit, publisher, taken, environment, tmp_path, mail_server) -
 
     sending = NotificationSettings(**mail.settings(environment, mail_server))
     emails = Emails(sending.sender, DownloadLinks(sending), sending.public_url)
-    delivery = Delivery(store.jobs, store.summaries, emails, Mailer(sending), lease=30)
+    delivery = Delivery(
+        store.jobs, Accounts(store.jobs.collection.database), store.summaries, emails, Mailer(sending), lease=30
+    )
     outbox = Outbox(rabbit, store.jobs, store.summaries, publisher)
     return World(store, outbox, received, values, convert, delivery, mail_server)
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
+from common.domain.accounts import Accounts
 from common.domain.download_links import DownloadLinks
 from common.domain.jobs import Job, Status
 from common.errors import PermanentError, TransientError
@@ -25,9 +26,13 @@ from notification.delivery import Delivery
 from notification.emails import Emails
 from notification.mailer import Mailer
 from notification.settings import NotificationSettings
+from notification.windows import EmailWindows
 from tests.integration import mail
 from tests.integration.interleavings.stopping import Worker
 from tests.waiting import eventually
+
+# s. The tests wait for the end of a window.
+_WINDOW = 0.5
 
 
 class World:
@@ -55,13 +60,26 @@ class World:
         assert self.store.jobs.update(self.fid, {"status": Status.QUEUED.value}, done)
         return Message(video_fid=self.fid, mp3_fid=mp3_fid, username=self.owner, run=self.job.run)
 
+    def also_completes(self) -> Message:
+        """The notice of another job of the owner that has completed."""
+        fid, mp3_fid = ObjectId(), ObjectId()
+        self.store.jobs.create(fid, self.owner, f"{fid}.mp4", {})
+        done = {"status": Status.COMPLETED.value, "mp3_fid": mp3_fid, "notice_sent": True}
+        assert self.store.jobs.update(fid, {}, done)
+        return Message(video_fid=fid, mp3_fid=mp3_fid, username=self.owner, run=0)
+
+    def texts(self) -> list[str]:
+        """The plain texts of the emails to the owner."""
+        mine = [email for email in self.server.inbox if self.owner in str(email["To"])]
+        return [email.get_payload()[0].get_payload(decode=True).decode() for email in mine]
+
     def retries(self) -> None:
         assert self.store.jobs.reopen(self.fid, {"bitrate": 64}, ended=(Status.COMPLETED,))
 
     def reservation_expires(self) -> None:
         past = now() - timedelta(seconds=1)
-        self.store.jobs.collection.update_one(
-            {"_id": self.fid, "telling_until": {"$ne": None}}, {"$set": {"telling_until": past}}
+        self.store.jobs.collection.update_many(
+            {"username": self.owner, "telling_until": {"$ne": None}}, {"$set": {"telling_until": past}}
         )
 
     def handles(self, message: Message) -> None:
@@ -86,7 +104,9 @@ def world(store, environment, mail_server) -> Iterator[World]:
     def deliver(**changes: object) -> Delivery:
         settings = NotificationSettings(**mail.settings(environment, mail_server, **changes))
         emails = Emails(settings.sender, DownloadLinks(settings), settings.public_url)
-        return Delivery(store.jobs, store.summaries, emails, Mailer(settings), lease=30)
+        db = store.jobs.collection.database
+        parts = (store.jobs, Accounts(db), store.summaries, emails, Mailer(settings))
+        return Delivery(*parts, lease=30, windows=EmailWindows(db, _WINDOW))
 
     mail_server.set_mode("ok")
     yield World(store, deliver, mail_server)
@@ -111,6 +131,7 @@ class Case:
 
 CASES = [
     Case(Point.NOTIFICATION_READ),
+    Case(Point.NOTIFICATION_WINDOW_OPENED),
     Case(Point.NOTIFICATION_RESERVED),
     Case(Point.NOTIFICATION_CONNECTED),
     Case(Point.NOTIFICATION_SENT),
@@ -204,6 +225,60 @@ def test_a_notification_worker_that_is_resumed_late_does_no_harm(world: World, c
         assert len(emails) == 2
     else:
         assert emails == [first]
+
+
+@contextmanager
+def reservation_and_window_expired_and_rival_sent(world: World, others: list[Message]) -> Iterator[None]:
+    """The rival has the message of another job, and sends the digest."""
+    world.reservation_expires()
+    world.handles(others[0])
+    yield
+
+
+@contextmanager
+def owner_deleted_one_of_them(world: World, others: list[Message]) -> Iterator[None]:
+    world.store.delete(others[0].video_fid)
+    yield
+
+
+@contextmanager
+def emails_are_switched_off(world: World, others: list[Message]) -> Iterator[None]:
+    Accounts(world.store.jobs.collection.database).choose_emails(world.owner, wanted=False)
+    for message in (world.message, *others):
+        with suppress(TransientError):
+            world.deliver().handle(message)
+    yield
+
+
+DIGEST_RIVALS = [reservation_and_window_expired_and_rival_sent, owner_deleted_one_of_them, emails_are_switched_off]
+
+
+@pytest.mark.parametrize("rival", DIGEST_RIVALS, ids=lambda rival: rival.__name__)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.point)
+def test_a_worker_that_is_resumed_late_with_a_digest_does_no_harm(world: World, case: Case, rival: Any) -> None:
+    others = [world.also_completes(), world.also_completes()]
+    messages = [world.message, *others]
+    victim = Worker(lambda: case.work(world), case.point)
+    with rival(world, others):
+        error = victim.resume()
+    assert error is None or isinstance(error, TransientError), error
+    for message in messages:
+        world.handles(message)
+    sent = case.point is Point.NOTIFICATION_SENT
+    texts = world.texts()
+    for message in messages:
+        about = sum(str(message.mp3_fid) in text for text in texts)
+        if rival is reservation_and_window_expired_and_rival_sent:
+            # As with one job: only the stopped worker knows that the mail server has accepted its email.
+            assert about == (2 if sent else 1)
+        elif rival is owner_deleted_one_of_them and message is others[0]:
+            assert about == sent
+        elif rival is owner_deleted_one_of_them or sent:
+            assert about == 1
+        else:
+            # An email that is already on its way is still sent.
+            assert about <= 1
+        assert world.store.jobs.get(message.video_fid).notified  # type: ignore[union-attr]
 
 
 def test_every_point_of_the_notification_has_its_case() -> None:

@@ -1,27 +1,33 @@
 """Owners are notified once, through a real mail server with all kinds of failures."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 from bson import ObjectId
 
+from common.domain.accounts import Accounts
 from common.domain.download_links import DownloadLinks
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Job, Status
 from common.domain.outbox import Outbox
 from common.domain.summaries import Recording, Summaries
 from common.errors import TransientError
-from common.messaging.handler import Busy
+from common.messaging.handler import Busy, NotDue
 from common.messaging.message import Message
 from common.runtime.clock import now
 from gateway.housekeeping.runner import Housekeeping
+from gateway.jobs.store import Store
 from gateway.settings import HousekeepingSettings
 from notification.delivery import Delivery
 from notification.emails import Emails
 from notification.mailer import AddressRefused, Mailer, MailServerUnavailable
 from notification.settings import NotificationSettings
+from notification.windows import EmailWindows
 from tests.integration import mail
+from tests.waiting import eventually
 
 OWNER = "owner@example.com"
 EMAIL = EmailMessage()
@@ -46,10 +52,21 @@ def settings(environment, mail_server):
 def delivery(store, settings):
     def make(**changes: object) -> Delivery:
         made = settings(**changes)
-        emails = Emails(made.sender, DownloadLinks(made), made.public_url)
-        return Delivery(store.jobs, store.summaries, emails, Mailer(made), lease=30)
+        return deliveries(store, made)
 
     return make
+
+
+def deliveries(store: Store, settings: NotificationSettings, **changes: Any) -> Delivery:
+    parts = {
+        "jobs": store.jobs,
+        "accounts": Accounts(store.jobs.collection.database),
+        "summaries": store.summaries,
+        "emails": Emails(settings.sender, DownloadLinks(settings), settings.public_url),
+        "mailer": Mailer(settings),
+        "lease": 30,
+    }
+    return Delivery(**{**parts, **changes})
 
 
 @pytest.fixture
@@ -91,14 +108,12 @@ class Retried(Jobs):
 
 
 def test_a_job_that_is_retried_meanwhile_has_its_email_without_delay_when_it_has_ended(store, settings, mail_server):
-    made = settings()
-    emails, mailer = Emails(made.sender, DownloadLinks(made), made.public_url), Mailer(made)
     message = ended(store.jobs, Status.FAILED)
     with pytest.raises(Busy):
-        Delivery(Retried(store.jobs.collection.database), store.summaries, emails, mailer, lease=300).handle(message)
+        deliveries(store, settings(), jobs=Retried(store.jobs.collection.database), lease=300).handle(message)
     assert mail_server.inbox == []
     store.jobs.update(message.video_fid, {}, {"status": Status.FAILED.value, "error": "It has no audio track."})
-    Delivery(store.jobs, store.summaries, emails, mailer, lease=300).handle(message)
+    deliveries(store, settings(), lease=300).handle(message)
     assert len(mail_server.inbox) == 1
 
 
@@ -178,7 +193,7 @@ def test_after_a_lost_answer_the_second_email_has_the_same_message_id(store, del
 def test_one_replica_at_a_time_notifies_an_owner(store, delivery):
     message = ended(store.jobs)
     until = now() + timedelta(seconds=30)
-    assert store.jobs.reserve_email(store.jobs.get(message.video_fid), until, retry_by=until)
+    assert store.jobs.reserve_emails([store.jobs.get(message.video_fid)], until, retry_by=until)
     with pytest.raises(Busy):
         delivery().handle(message)
 
@@ -209,6 +224,53 @@ def test_an_email_has_the_first_sentence_of_a_summary_that_is_there(store, deliv
     assert "It is about &lt;bees&gt; &amp; flowers.</p>" in html
 
 
+def test_many_files_have_one_email_at_once_and_one_after_the_window(store, settings, mail_server, db):
+    windows = EmailWindows(db, duration=1)
+    windows.ensure_indexes()
+    delivery = deliveries(store, settings(), windows=windows)
+    delivery.handle(ended(store.jobs))
+    messages = [ended(store.jobs), ended(store.jobs), ended(store.jobs, Status.FAILED)]
+    for message in messages:
+        with pytest.raises(NotDue):
+            delivery.handle(message)
+
+    def due() -> bool:
+        try:
+            delivery.handle(messages[0])
+        except NotDue:
+            return False
+        return True
+
+    eventually(due, pause=0.1, what="the end of the window")
+    for message in messages:
+        delivery.handle(message)
+    assert [email["Subject"] for email in sorted(mail_server.inbox, key=lambda email: email["Date"])] == [
+        "MP3 Download", "2 MP3s are ready, 1 conversion failed",
+    ]  # fmt: skip
+    assert all(store.jobs.get(message.video_fid).notified for message in messages)
+
+
+def test_only_one_of_many_workers_opens_a_window(store, db):
+    windows = EmailWindows(db, duration=60)
+    jobs = [store.jobs.get(ended(store.jobs).video_fid) for _ in range(16)]
+    with ThreadPoolExecutor(16) as pool:
+        opened = list(pool.map(windows.open, jobs))
+    assert opened.count(None) == 1
+    # The message that opened it is not held up by it.
+    assert windows.open(jobs[opened.index(None)]) is None
+
+
+def test_the_emails_of_a_digest_are_reserved_together_or_not_at_all(store):
+    jobs = [store.jobs.get(ended(store.jobs).video_fid) for _ in range(3)]
+    until = now() + timedelta(seconds=30)
+    assert store.jobs.reserve_emails(jobs[:1], until, retry_by=until)
+    later = until + timedelta(seconds=1)
+    assert not store.jobs.reserve_emails(jobs, later, retry_by=later)
+    assert [job.video_fid for job in store.jobs.to_notify(OWNER)] == [job.video_fid for job in jobs[1:]]
+    assert store.jobs.reserve_emails(jobs[:1], later, renewing=until, retry_by=later)
+    assert store.jobs.reserve_emails(jobs[1:], later, retry_by=later)
+
+
 def test_while_an_email_waits_for_its_retry_housekeeping_publishes_no_second_notice(
     store, settings, mail_server, rabbit, publisher, taken, db
 ):
@@ -217,12 +279,11 @@ def test_while_an_email_waits_for_its_retry_housekeeping_publishes_no_second_not
     store.jobs.collection.update_one(
         {"_id": message.video_fid}, {"$set": {"notice_sent": True, "updated_at": now() - timedelta(hours=5)}}
     )
-    emails = Emails(made.sender, DownloadLinks(made), made.public_url)
     outbox = Outbox(rabbit, store.jobs, store.summaries, publisher)
     recovery = Housekeeping(HousekeepingSettings(**values(made)), db, store, outbox).recovery
     mail_server.set_mode("4xx")
     with pytest.raises(TransientError):
-        Delivery(store.jobs, store.summaries, emails, Mailer(made), lease=30, longest_delay=3600).handle(message)
+        deliveries(store, made, longest_delay=3600).handle(message)
     assert recovery.publish_notices() == 0
     assert taken(rabbit.mp3_queue) is None
     # The time of the retry is over: the message was lost.

@@ -160,3 +160,32 @@ def test_a_client_that_prefers_json_gets_it(accept):
 )
 def test_other_clients_get_plain_text(accept):
     assert not http.prefers_json(accept)
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",  # browsers
+        "text/html, application/xhtml+xml, image/jxr, */*",
+        "TEXT/HTML",
+        "text/html;q=0.9, application/json;q=0.8",
+    ],
+)
+def test_a_browser_prefers_a_page(accept):
+    assert http.prefers_html(accept)
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "",
+        "*/*",
+        "application/json",
+        "application/json, text/html",
+        "text/html;q=0.5, */*",
+        "text/html;q=0",
+        "audio/webm,audio/ogg,audio/*;q=0.9,*/*;q=0.5",  # an audio element
+    ],
+)
+def test_a_program_prefers_no_page(accept):
+    assert not http.prefers_html(accept)

@@ -29,3 +29,8 @@ def test_a_total_shorter_than_the_delays_changes_nothing():
 @pytest.mark.parametrize(("at_least", "delay"), [(None, 10), (5, 10), (11, 60), (1000, 300)])
 def test_a_requested_delay_becomes_the_first_one_that_is_long_enough(at_least, delay):
     assert RetryPolicy((2, 10, 60, 300)).delay(1, at_least) == delay
+
+
+@pytest.mark.parametrize(("at_most", "delay"), [(None, 2), (0.5, 2), (2, 2), (59, 10), (119, 60), (1000, 300)])
+def test_a_wait_for_a_certain_time_does_not_last_longer_than_the_first_delay_beyond_it(at_most, delay):
+    assert RetryPolicy((2, 10, 60, 300)).at_most(at_most) == delay

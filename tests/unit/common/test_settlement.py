@@ -8,7 +8,7 @@ from bson import ObjectId
 
 from common.errors import PermanentError, TransientError
 from common.messaging.connection import BrokerUnavailable
-from common.messaging.handler import Busy, HandedBack
+from common.messaging.handler import Busy, HandedBack, NotDue
 from common.messaging.message import ATTEMPT, DELIVERIES, ERRORS, REASON, RUN, InvalidMessage, Message, Received, decode
 from common.messaging.retries import RetryPolicy
 from common.messaging.settlement import Outcome, Settlement
@@ -135,6 +135,13 @@ def test_a_deferred_message_keeps_its_number_of_attempts(settle, queues):
     assert settle(Recorder(Busy("another worker holds the lease")), attempt=2, errors=1) is Outcome.BUSY
     ((queue, _, headers),) = queues.published
     assert (queue, headers) == ("video.retry.1000", {ATTEMPT: 2, ERRORS: 1})
+
+
+@pytest.mark.parametrize(("due_in", "delay"), [(0.2, 1), (4, 1), (29, 5), (100, 30)])
+def test_a_message_that_is_not_due_waits_in_steps_that_do_not_exceed_the_time(settle, queues, due_in, delay):
+    assert settle(Recorder(NotDue("later", retry_after=due_in)), attempt=2) is Outcome.BUSY
+    ((queue, _, headers),) = queues.published
+    assert (queue, headers) == (f"video.retry.{delay * 1000}", {ATTEMPT: 2, ERRORS: 0})
 
 
 def test_an_invalid_message_is_dead_lettered_and_not_handled(settle, queues):

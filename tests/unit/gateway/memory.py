@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from bson import ObjectId
+from pymongo.errors import DuplicateKeyError
 
 from common.domain.jobs import NOTIFIED, Job
 from common.domain.outbox import Outbox
@@ -103,10 +104,18 @@ class Collection:
         assert change.keys() <= {"$set", "$inc", "$unset", "$setOnInsert"}
         found = self.find_one(query)
         if found is None and upsert:
+            if query["_id"] in self.documents:
+                raise DuplicateKeyError("_id")
             self.documents[query["_id"]] = {"_id": query["_id"], **change.get("$setOnInsert", {})}
         if found is not None or upsert:
             self._change(self.documents[found["_id"] if found else query["_id"]], change)
         return SimpleNamespace(matched_count=int(found is not None))
+
+    def update_many(self, query: Mapping[str, Any], change: Mapping[str, Any]) -> Any:
+        found = self.find(query)
+        for row in found:
+            self._change(self.documents[row["_id"]], change)
+        return SimpleNamespace(matched_count=len(found))
 
     def _change(self, document: dict[str, Any], change: Mapping[str, Any]) -> None:
         for name, value in change.get("$set", {}).items():

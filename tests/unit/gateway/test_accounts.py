@@ -1,0 +1,77 @@
+"""What an account chooses, and what visitors learn before they have one."""
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from flask_limiter import Limiter
+
+from common.domain.accounts import Accounts
+from common.http import app as http
+from gateway import accounts
+from gateway.settings import GatewaySettings
+from tests.unit.gateway.memory import OWNER, Database
+
+SETTINGS = {
+    "mongo_uri": "mongodb://127.0.0.1", "rabbitmq_uri": "amqp://127.0.0.1", "auth_svc_address": "127.0.0.1",
+    "link_secret": "x" * 32,
+}  # fmt: skip
+
+
+class Identity:
+    def username(self) -> str:
+        return OWNER
+
+
+@pytest.fixture
+def repository() -> Accounts:
+    return Accounts(Database())  # type: ignore[arg-type]
+
+
+def client(repository: Accounts, **settings: Any) -> FlaskClient:
+    app = http.create_app("test")
+    identity: Any = Identity()
+    limiter = Limiter(lambda: "one", app=app, storage_uri="memory://")
+    app.register_blueprint(
+        accounts.blueprint(GatewaySettings(**SETTINGS, **settings), identity, repository, limiter)  # type: ignore[arg-type]
+    )
+    return app.test_client()
+
+
+def test_an_account_gets_emails_until_it_switches_them_off_and_again_when_it_switches_them_on(repository):
+    web = client(repository)
+    assert web.get("/account").get_json() == {"email": OWNER, "emails": True}
+    for wanted in (False, True):
+        assert web.patch("/account", json={"emails": wanted}).get_json() == {"email": OWNER, "emails": wanted}
+        assert web.get("/account").get_json() == {"email": OWNER, "emails": wanted}
+        assert repository.wants_emails(OWNER) is wanted
+    assert repository.wants_emails("other@example.com")
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code"),
+    [
+        ({}, 400, "bad_request"),
+        ({"json": [1]}, 400, "bad_request"),
+        ({"data": b"{", "content_type": "application/json"}, 400, "bad_request"),
+        ({"data": b"emails=false", "content_type": "application/x-www-form-urlencoded"}, 415, "unsupported_media_type"),
+        ({"data": b" " * 20_000, "content_type": "application/json"}, 413, "too_large"),
+        ({"json": {}}, 422, "invalid"),
+        ({"json": {"emails": None}}, 422, "invalid"),
+        ({"json": {"emails": 0}}, 422, "invalid"),
+        ({"json": {"emails": "false"}}, 422, "invalid"),
+        ({"json": {"emails": False, "email": "other@example.com"}}, 422, "invalid"),
+    ],
+)
+def test_an_invalid_change_of_an_account_is_refused_with_a_code_and_changes_nothing(repository, request_, status, code):
+    answer = client(repository).patch("/account", **request_)
+    assert (answer.status_code, answer.get_json()["code"]) == (status, code)
+    assert repository.wants_emails(OWNER)
+
+
+@pytest.mark.parametrize(("days", "shown"), [(30, 30), (0, None)])
+def test_the_limits_are_the_operators_settings(repository, days, shown):
+    answer = client(repository, retention_days=days, max_upload_mb=5, link_lifetime=60).get("/info")
+    assert answer.get_json() == {
+        "retention_days": shown, "max_upload_bytes": 5 * 1024 * 1024, "link_lifetime_seconds": 60,
+    }  # fmt: skip
