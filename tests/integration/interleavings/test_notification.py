@@ -61,7 +61,7 @@ class World:
     def reservation_expires(self) -> None:
         past = now() - timedelta(seconds=1)
         self.store.jobs.collection.update_one(
-            {"_id": self.fid, "telling_until": {"$ne": None}}, {"$set": {"telling_until": past}}
+            {"_id": self.fid, "telling_until": {"$ne": None}}, {"$set": {"telling_until": past, "reserved_until": past}}
         )
 
     def handles(self, message: Message) -> None:
