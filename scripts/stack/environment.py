@@ -14,12 +14,12 @@ _PATH = f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin
 _MYSQL = ("MYSQL_HOST", "MYSQL_PORT", "MYSQL_USER", "MYSQL_PASSWORD", "MYSQL_DB")
 _MONGODB = ("MONGO_URI",)
 _RABBITMQ = ("RABBITMQ_URI",)
-_LINK = ("LINK_SECRET", "PUBLIC_URL")
+_LINK = ("LINK_SECRET", "LINK_SECRET_PREVIOUS", "PUBLIC_URL")
 _SMTP = ("SMTP_HOST", "SMTP_PORT", "SMTP_USER", "SMTP_PASSWORD", "SMTP_SECURITY", "SMTP_CA_FILE", "GMAIL_ADDRESS")
 _PROVIDER = ("AI_SUMMARY_URL", "AI_SUMMARY_API_KEY", "AI_SUMMARY_MODEL")
 # What a service gets: the same as from its manifest.
 SHARES = {
-    "auth": (*_MYSQL, "JWT_SECRET"),
+    "auth": (*_MYSQL, "JWT_SECRET", "JWT_SECRET_PREVIOUS"),
     "gateway": (*_MONGODB, *_RABBITMQ, *_LINK, "AUTH_SVC_ADDRESS", "SUMMARY_SVC_ADDRESS", "SUMMARY_QUEUE"),
     "housekeeping": (*_MONGODB, *_RABBITMQ, *_LINK, "AUTH_SVC_ADDRESS", "SUMMARY_QUEUE"),
     "converter": (*_MONGODB, *_RABBITMQ),

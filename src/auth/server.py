@@ -22,7 +22,9 @@ def create_app(settings: AuthSettings) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     users = Users(app, settings)
     passwords = Passwords(settings.hash_concurrency, settings.hash_wait)
-    tokens = Tokens(settings.jwt_secret, settings.token_lifetime, settings.admin_emails)
+    tokens = Tokens(
+        settings.jwt_secret, settings.token_lifetime, settings.admin_emails, previous=settings.jwt_secret_previous
+    )
     accounts = Accounts(users, passwords, tokens, reserved=settings.admin_emails)
     health.install(app, {"mysql": users.check})
     logins = ConcurrencyLimiter(settings.logins_at_once, too_many)

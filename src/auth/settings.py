@@ -11,8 +11,8 @@ from common.runtime.settings import Names, Port, ServiceSettings
 _MIN_SECRET_BYTES = 32
 
 
-def _long_enough(secret: SecretStr) -> SecretStr:
-    if len(secret.get_secret_value().encode()) < _MIN_SECRET_BYTES:
+def _long_enough(secret: SecretStr | None) -> SecretStr | None:
+    if secret is not None and len(secret.get_secret_value().encode()) < _MIN_SECRET_BYTES:
         raise ValueError(
             f"must have at least {_MIN_SECRET_BYTES} bytes, or tokens can be forged. Make one: openssl rand -hex 32"
         )
@@ -35,6 +35,8 @@ class AuthSettings(ServiceSettings):
     mysql_timeout: Annotated[PositiveInt, Field(le=60)] = 2
 
     jwt_secret: Annotated[SecretStr, AfterValidator(_long_enough)]
+    # During a rotation: tokens with its signature are accepted too, and none is signed with it.
+    jwt_secret_previous: Annotated[SecretStr | None, AfterValidator(_long_enough)] = None
     # s.
     token_lifetime: PositiveInt = 24 * 3600
     # Addresses whose tokens carry `admin: true`. They cannot be registered: an operator inserts their rows.

@@ -14,6 +14,8 @@ from common.http.app import LOG_IN_AGAIN
 _ALGORITHM = "HS256"
 # Verified tokens that are cached: about a kilobyte each.
 _CACHED = 4096
+# s. How far the clocks of the machines may differ, for tokens of a release that sets `nbf`.
+_LEEWAY = 60.0
 
 
 class Claims(BaseModel):
@@ -29,9 +31,16 @@ class Claims(BaseModel):
 
 class Tokens:
     def __init__(
-        self, secret: SecretStr, lifetime: int, admins: Collection[str], clock: Callable[[], float] = time.time
+        self,
+        secret: SecretStr,
+        lifetime: int,
+        admins: Collection[str],
+        *,
+        previous: SecretStr | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self._key = secret.get_secret_value().encode()
+        """Signs with `secret`, and accepts the signatures of `previous` too."""
+        self._keys = [each.get_secret_value().encode() for each in (secret, previous) if each is not None]
         self._lifetime = lifetime
         self._admins = frozenset(admins)
         self._clock = clock
@@ -41,7 +50,7 @@ class Tokens:
     def issue(self, username: str) -> str:
         now = int(self._clock())
         claims = Claims(username=username, iat=now, exp=now + self._lifetime, admin=username in self._admins)
-        return jwt.encode(claims.model_dump(), self._key, algorithm=_ALGORITHM)
+        return jwt.encode(claims.model_dump(), self._keys[0], algorithm=_ALGORITHM)
 
     def claims(self, token: str) -> Claims:
         """Raises Unauthorized if the token is expired, forged or malformed."""
@@ -51,15 +60,20 @@ class Tokens:
         return claims
 
     def _verify(self, token: str) -> Claims:
-        try:
-            found = jwt.decode(
-                token,
-                self._key,
-                algorithms=[_ALGORITHM],
-                # The signature covers `iat`; comparing it with the clock would reject a fresh token of a replica whose
-                # clock is ahead.
-                options={"require": list(Claims.model_fields), "verify_iat": False},
-            )
-            return Claims.model_validate(found)
-        except (jwt.InvalidTokenError, ValidationError, UnicodeError, RecursionError):
-            raise Unauthorized(LOG_IN_AGAIN, code="invalid_token") from None
+        for key in self._keys:
+            try:
+                found = jwt.decode(
+                    token,
+                    key,
+                    algorithms=[_ALGORITHM],
+                    leeway=_LEEWAY,
+                    # The signature covers `iat`; comparing it with the clock would reject a fresh token of a replica
+                    # whose clock is ahead.
+                    options={"require": list(Claims.model_fields), "verify_iat": False},
+                )
+                return Claims.model_validate(found)
+            except jwt.InvalidSignatureError:
+                continue
+            except (jwt.InvalidTokenError, ValidationError, UnicodeError, RecursionError):
+                break
+        raise Unauthorized(LOG_IN_AGAIN, code="invalid_token")

@@ -67,6 +67,16 @@ class TransientError(Video2MP3Error):
         self.retry_after = retry_after
 
 
+class NewerRelease(TransientError):
+    """A newer release stored something that this one cannot handle: its workers must, or this one after its update.
+
+    The retries last for about 20 minutes with the default RETRY_DELAYS, which is longer than an update.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retry_after=300)
+
+
 class RejectedError(Video2MP3Error):
     """The request cannot be served; the text says what is wrong and what to do."""
 

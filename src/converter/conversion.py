@@ -1,5 +1,6 @@
 """Handles a message of the queue `video`: fetches the video, converts it, stores the MP3, publishes the notice."""
 
+import contextlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from common.domain.jobs import Job, Status
 from common.domain.leases import LeaseLost
 from common.domain.options import ConversionOptions
 from common.domain.results import Result
-from common.errors import Failure, PermanentError, TransientError
+from common.errors import Failure, NewerRelease, PermanentError, TransientError
 from common.messaging.connection import BrokerUnavailable
 from common.messaging.handler import Busy, HandedBack
 from common.messaging.message import InvalidMessage, Message
@@ -101,12 +102,16 @@ class Conversion:
             return
         checkpoint(Point.CONVERTER_BEFORE_GIVE_UP)
         self._jobs.fail(job.video_fid, _TECHNICAL, run=job.run)
-        self._settle_without_lease(message)
+        # Nothing else continues a job whose status a newer release has set.
+        with contextlib.suppress(NewerRelease):
+            self._settle_without_lease(message)
 
     def _settle_without_lease(self, message: Message) -> None:
         job = self._jobs.get(message.video_fid)
         if job is None or job.status is Status.DELETED:
             log.info("The job was deleted")
+        elif not job.status.known:
+            raise NewerRelease(f"the job is {job.status}, which this release does not know")
         elif not job.status.terminal:
             raise Busy("another worker holds the lease of this job")
         elif not job.notice_sent:
@@ -117,10 +122,10 @@ class Conversion:
         job = lease.job
         if job.attempts > self._settings.max_crashes:
             raise PermanentError(_CRASHED, Failure.CRASHED)
+        options = ConversionOptions.from_document(job.options)
         video = self._videos.find(job.video_fid)
         if video is None:
             raise PermanentError("The video is no longer stored. Upload it again.", Failure.NO_LONGER_STORED)
-        options = ConversionOptions.model_validate(dict(job.options))
         with (
             self._leases.renewed(lease, self._settings.progress_interval),
             work_folder(self._settings.work_folder) as folder,

@@ -81,6 +81,29 @@ def test_secrets_stay_the_same_from_any_checkout(machine: Machine) -> None:
     assert {name: item["data"] for name, item in machine.objects("Secret").items()} == before
 
 
+def test_a_previous_secret_is_accepted_for_as_long_as_it_is_in_dotenv(machine: Machine) -> None:
+    machine.succeeds("deploy.sh")
+    old = secret(machine, "auth-secret")["JWT_SECRET"]
+    rotated = f"JWT_SECRET={'n' * 40}\nJWT_SECRET_PREVIOUS={old}\n"
+    machine.dotenv(rotated + f"LINK_SECRET={'l' * 40}\nLINK_SECRET_PREVIOUS={'p' * 40}\n")
+
+    said = machine.succeeds("deploy.sh")
+
+    assert old not in said
+    auth, gateway = secret(machine, "auth-secret"), secret(machine, "gateway-secret")
+    assert (auth["JWT_SECRET"], auth["JWT_SECRET_PREVIOUS"]) == ("n" * 40, old)
+    assert (gateway["LINK_SECRET"], gateway["LINK_SECRET_PREVIOUS"]) == ("l" * 40, "p" * 40)
+    assert secret(machine, "notification-secret")["LINK_SECRET_PREVIOUS"] == "p" * 40
+    assert not {"JWT_SECRET_PREVIOUS", "LINK_SECRET_PREVIOUS"} & secret(machine, "summary-secret").keys()
+
+    machine.dotenv("")
+    machine.succeeds("deploy.sh")
+
+    assert secret(machine, "auth-secret")["JWT_SECRET"] == "n" * 40
+    assert "JWT_SECRET_PREVIOUS" not in secret(machine, "auth-secret")
+    assert "LINK_SECRET_PREVIOUS" not in secret(machine, "gateway-secret")
+
+
 def test_no_secret_is_printed_or_put_into_an_argument(machine: Machine) -> None:
     machine.dotenv("GMAIL_ADDRESS=shop@example.com\nGMAIL_PASSWORD='very secret'\nJWT_SECRET=" + "j" * 40 + "\n")
     said = machine.succeeds("deploy.sh") + machine.succeeds("deploy.sh") + machine.succeeds("deploy.sh", "--dry-run")

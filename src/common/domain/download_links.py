@@ -10,10 +10,12 @@ _SALT = "video2mp3.download"
 
 
 class DownloadLinks:
-    """Creates and verifies links with `LINK_SECRET`."""
+    """Creates links with `LINK_SECRET`, and verifies those of `LINK_SECRET_PREVIOUS` too."""
 
     def __init__(self, settings: LinkSettings) -> None:
-        self._serializer = URLSafeTimedSerializer(settings.link_secret.get_secret_value(), salt=_SALT)
+        # From the oldest to the newest: the last one signs.
+        keys = [each.get_secret_value() for each in (settings.link_secret_previous, settings.link_secret) if each]
+        self._serializer = URLSafeTimedSerializer(keys, salt=_SALT)
         self._lifetime = settings.link_lifetime
         self._retention = timedelta(days=settings.retention_days)
         self._leeway = settings.link_leeway

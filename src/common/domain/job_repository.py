@@ -12,10 +12,12 @@ from common.domain.jobs import CANCELLED, ENDED, NOTIFIED, UNDER_WAY, Job, Statu
 from common.domain.leases import without_lease
 from common.errors import Failure
 from common.runtime.clock import now
-from common.storage.mongo import BATCH, Db, Document, failures
+from common.storage.mongo import BATCH, Db, Document, failures, in_seconds, passed
 
 # Longer than a message can wait in any of the queues, except for the operator's dead letters.
 TOMBSTONE_DAYS = 7
+# Sets `updated_at` by MongoDB's clock, so that followers see the changes of all services in one order.
+_UPDATED: Document = {"$currentDate": {"updated_at": True}}
 
 
 class Jobs:
@@ -35,10 +37,15 @@ class Jobs:
             self.collection.create_index([("expires_at", 1)], expireAfterSeconds=0)
 
     def create(self, video_fid: ObjectId, username: str, filename: str, options: Mapping[str, Any]) -> Job:
-        document = _queued(video_fid, username, filename, options)
+        fields = _queued(username, filename, options)
+        # An insert cannot use MongoDB's clock. This fails, as an insert does, if there is a job or a tombstone.
+        missing = {"_id": video_fid, "status": {"$exists": False}}
+        times = {"$currentDate": {"created_at": True, "updated_at": True}}
         with failures():
-            self.collection.insert_one(document)
-        return job_from(document)
+            document = self.collection.find_one_and_update(
+                missing, {"$set": fields, **times}, upsert=True, return_document=ReturnDocument.AFTER
+            )
+        return job_from(document)  # type: ignore[arg-type]  # never None with `upsert`
 
     def adopt(
         self, video_fid: ObjectId, username: str, filename: str, mp3_fid: ObjectId | None, created_at: datetime
@@ -47,7 +54,8 @@ class Jobs:
 
         The owner of a completed one is not notified; RETENTION_DAYS begins now.
         """
-        document = {**_queued(video_fid, username, filename, {}), "created_at": created_at}
+        times = {"created_at": created_at, "updated_at": now()}
+        document = {"_id": video_fid, **_queued(username, filename, {}), **times}
         if mp3_fid is not None:
             ended = {"status": Status.COMPLETED.value, "progress": 100, "mp3_fid": mp3_fid}
             document |= {**ended, "published": True, "notice_sent": True, NOTIFIED: True}
@@ -136,7 +144,7 @@ class Jobs:
     def update(self, video_fid: ObjectId, where: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
         """Sets fields if the job still matches `where`; returns whether it did."""
         with failures():
-            result = self.collection.update_one({"_id": video_fid, **where}, {"$set": {**change, "updated_at": now()}})
+            result = self.collection.update_one({"_id": video_fid, **where}, {"$set": change, **_UPDATED})
         return result.matched_count == 1
 
     def fail(
@@ -160,10 +168,10 @@ class Jobs:
             where |= without_lease()
         if run is not None:
             where["round"] = stored_run(run)
-        change = {"status": Status.FAILED.value, "error": reason, "error_code": code.value, "updated_at": now()}
+        change = {"status": Status.FAILED.value, "error": reason, "error_code": code.value}
         with failures():
             document = self.collection.find_one_and_update(
-                where, {"$set": change, "$unset": {"claim": ""}}, return_document=ReturnDocument.AFTER
+                where, {"$set": change, "$unset": {"claim": ""}, **_UPDATED}, return_document=ReturnDocument.AFTER
             )
         return job_from(document) if document else None
 
@@ -193,10 +201,14 @@ class Jobs:
         A reservation that has not expired is only replaced by its holder, who names its time as `renewing`. Until
         `retry_by` housekeeping assumes that the notices wait in a queue.
         """
+        # `until` is by this process's clock and identifies the reservation; `reserved_until` is by MongoDB's clock.
+        # Workers of the previous release set and compare the former only.
         held = {"telling_until": renewing} if renewing else _free()
-        change = {"$set": {"telling_until": until, "notice_expected_until": retry_by}}
+        seconds = (until - now()).total_seconds()
+        change = {"telling_until": until, "reserved_until": in_seconds(seconds), "notice_expected_until": retry_by}
+        where = {**_these_runs(jobs), **held, NOTIFIED: False}
         with failures():
-            reserved = self.collection.update_many({**_these_runs(jobs), **held, NOTIFIED: False}, change).matched_count
+            reserved = self.collection.update_many(where, [{"$set": change}]).matched_count
         if 0 < reserved < len(jobs):
             self.release_emails(jobs, until)
         return reserved == len(jobs)
@@ -205,7 +217,7 @@ class Jobs:
         """Ends the reservations that have not been replaced."""
         query = {**_these_runs(jobs), "telling_until": reserved}
         with failures():
-            self.collection.update_many(query, {"$unset": {"telling_until": ""}})
+            self.collection.update_many(query, {"$unset": {"telling_until": "", "reserved_until": ""}})
 
     def reopen(
         self,
@@ -221,13 +233,13 @@ class Jobs:
         change: Document = {
             "status": Status.QUEUED.value, "error": None, "error_code": None, "progress": 0, "attempts": 0,
             "published": False, "notice_sent": False, NOTIFIED: False, "undeliverable": False, "telling_until": None,
-            "notice_expected_until": None, "claim": None, "updated_at": now(),
+            "reserved_until": None, "notice_expected_until": None, "claim": None,
         }  # fmt: skip
         if options is not None:
             change["options"] = dict(options)
         seen = {**(where or {}), "_id": video_fid, "status": {"$in": [status.value for status in ended]}}
         with failures():
-            result = self.collection.update_one(seen, {"$set": change, "$inc": {"round": 1}})
+            result = self.collection.update_one(seen, {"$set": change, "$inc": {"round": 1}, **_UPDATED})
         return result.matched_count == 1
 
     def cancel(self, video_fid: ObjectId, where: Mapping[str, Any] | None = None) -> bool:
@@ -248,30 +260,28 @@ class Jobs:
 
     def forbid(self, video_fid: ObjectId, username: str, filename: str) -> None:
         """Stores a tombstone whether or not there is a job, so that a write in progress cannot create one."""
-        moment = now()
         nothing: Document = {
-            "username": username, "filename": filename, "progress": 0, "error": None, "created_at": moment,
+            "username": username, "filename": filename, "progress": 0, "error": None, "created_at": now(),
         }  # fmt: skip
-        change = {"$set": {**_tombstone(), "updated_at": moment}, "$setOnInsert": nothing}
+        change = {"$set": _tombstone(), "$setOnInsert": nothing, **_UPDATED}
         with failures():
             self.collection.update_one({"_id": video_fid}, change, upsert=True)
 
 
 def _free() -> Document:
     """Matches jobs whose email nobody has reserved, or whose reservation has expired."""
-    return {"telling_until": {"$not": {"$gte": now()}}}
+    return passed("telling_until", "reserved_until")
 
 
 def _these_runs(jobs: Sequence[Job]) -> Document:
     return {"$or": [job.this_run for job in jobs]}
 
 
-def _queued(video_fid: ObjectId, username: str, filename: str, options: Mapping[str, Any]) -> Document:
-    moment = now()
+def _queued(username: str, filename: str, options: Mapping[str, Any]) -> Document:
     return {
-        "_id": video_fid, "username": username, "filename": filename, "status": Status.QUEUED.value, "progress": 0,
-        "mp3_fid": None, "error": None, "options": dict(options), "created_at": moment, "updated_at": moment,
-        "published": False, "attempts": 0, "notice_sent": False, NOTIFIED: False, "round": 0,
+        "username": username, "filename": filename, "status": Status.QUEUED.value, "progress": 0, "mp3_fid": None,
+        "error": None, "options": dict(options), "published": False, "attempts": 0, "notice_sent": False,
+        NOTIFIED: False, "round": 0,
     }  # fmt: skip
 
 

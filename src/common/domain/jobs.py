@@ -7,11 +7,11 @@ recognised.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from bson import ObjectId
 
+from common.domain.open_enums import OpenStrEnum
 from common.domain.results import Result
 from common.errors import Failure
 from common.runtime.clock import iso
@@ -21,7 +21,9 @@ from common.storage.mongo import Document
 CANCELLED = "Cancelled by you."
 
 
-class Status(StrEnum):
+class Status(OpenStrEnum):
+    """An unknown one counts as in progress; its owner can delete the job, and nothing else changes it."""
+
     QUEUED = "queued"
     CONVERTING = "converting"
     COMPLETED = "completed"
@@ -119,5 +121,5 @@ def job_from(document: Mapping[str, Any]) -> Job:
         notice_sent=document.get("notice_sent", False),
         notified=document.get(NOTIFIED, False),
         run=document.get("round", 0),
-        result=Result.from_document(document["result"]) if document.get("result") else None,
+        result=Result.from_document(document.get("result")),
     )

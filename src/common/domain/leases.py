@@ -1,8 +1,8 @@
 """A lease: the exclusive right of one worker to a job or a summary, for as long as it renews it.
 
 The broker may redeliver a message while the first worker still works on it (a lost connection, a late acknowledgement).
-The lease in the record decides: it identifies its holder by a token, expires if it is not renewed, and only its holder
-can complete the work.
+The lease in the record decides: it identifies its holder by a token, expires by MongoDB's clock if it is not renewed,
+and only its holder can complete the work.
 """
 
 import contextlib
@@ -10,9 +10,9 @@ import contextvars
 import functools
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -22,8 +22,7 @@ from pymongo.collection import Collection
 
 from common.errors import TransientError
 from common.runtime.checkpoints import Point, checkpoint
-from common.runtime.clock import now
-from common.storage.mongo import Document, failures
+from common.storage.mongo import NOW, Document, failures, in_seconds, incremented, literals, passed
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +30,7 @@ _TAKEN = "it was taken by another worker, ended or deleted"
 
 
 def without_lease() -> Document:
-    return {"$or": [{"claim": None}, {"claim.until": {"$lt": now()}}]}
+    return {"$or": [{"claim": None}, passed("claim.until")]}
 
 
 class LeaseLost(TransientError):
@@ -71,14 +70,16 @@ class Leases:
 
         Returns None if the record has ended, is gone, or another worker holds its lease.
         """
-        token, moment = uuid4().hex, now()
+        token = uuid4().hex
+        taken = {
+            "updated_at": NOW,
+            "claim": {"token": token, "until": in_seconds(self._duration)},
+            "attempts": incremented("attempts"),
+        }
         with failures():
             document = self._collection.find_one_and_update(
                 {"_id": record_id, **self._open, **without_lease()},
-                {
-                    "$set": {**change, "updated_at": moment, "claim": {"token": token, "until": self._until(moment)}},
-                    "$inc": {"attempts": 1},
-                },
+                [{"$set": {**literals(change), **taken}}],
                 return_document=ReturnDocument.AFTER,
             )
         return (token, document) if document else None
@@ -106,15 +107,13 @@ class Leases:
 
     def change(self, lease: Lease, change: Mapping[str, Any], *, drop: Iterable[str] = ()) -> None:
         """Sets fields of the record, and unsets those in `drop`; raises LeaseLost."""
-        if not self._update(lease, {"$set": change, "$unset": dict.fromkeys(drop, "")}):
-            lease.lost = lease.taken = True
-            lease.check()
+        self._change(lease, {"$set": literals(change)}, *({"$unset": name} for name in drop))
 
     def end(self, lease: Lease, change: Mapping[str, Any]) -> Document:
         """Sets fields of the record and ends the lease; returns the record before this change. Raises LeaseLost."""
         with failures():
             before = self._collection.find_one_and_update(
-                self._held(lease), {"$set": {**change, "claim": None, "updated_at": now()}}
+                self._held(lease), [{"$set": {**literals({**change, "claim": None}), "updated_at": NOW}}]
             )
         if before is None:
             lease.lost = lease.taken = True
@@ -123,36 +122,34 @@ class Leases:
 
     def release(self, lease: Lease, **change: Any) -> None:
         """Sets fields of an unfinished record and ends the lease; the attempt does not count."""
-        self._update(lease, {"$set": {**change, "claim": None}, "$inc": {"attempts": -1}})
+        self._update(lease, {"$set": {**literals({**change, "claim": None}), "attempts": incremented("attempts", -1)}})
 
     def _renew(self, lease: Lease, done: threading.Event, pause: float, also: Callable[[], Mapping[str, Any]]) -> None:
-        renewed = now()
+        renewed = time.monotonic()
         while not done.wait(pause):
             checkpoint(Point.LEASE_BEFORE_RENEWAL)
-            moment = now()
+            moment = time.monotonic()
             try:
-                self.change(lease, {**also(), "claim.until": self._until(moment)})
+                self._change(lease, {"$set": {**literals(also()), "claim.until": in_seconds(self._duration)}})
             except LeaseLost:
                 return
             except TransientError as error:
                 log.warning("The lease could not be renewed: %s", error)
-                if (now() - renewed).total_seconds() > self._duration:
+                if time.monotonic() - renewed > self._duration:
                     lease.lost = True
                     return
             else:
                 renewed = moment
 
-    def _update(self, lease: Lease, update: Mapping[str, Mapping[str, Any]]) -> bool:
-        moved = {**update, "$set": {**update["$set"], "updated_at": now()}}
+    def _change(self, lease: Lease, *stages: Document) -> None:
+        if not self._update(lease, *stages):
+            lease.lost = lease.taken = True
+            lease.check()
+
+    def _update(self, lease: Lease, *stages: Document) -> bool:
         with failures():
-            # MongoDB before 5.0 refuses operators without fields.
-            result = self._collection.update_one(
-                self._held(lease), {name: fields for name, fields in moved.items() if fields}
-            )
+            result = self._collection.update_one(self._held(lease), [*stages, {"$set": {"updated_at": NOW}}])
         return result.matched_count == 1
 
     def _held(self, lease: Lease) -> Document:
         return {"_id": lease.id, "claim.token": lease.token, **self._open}
-
-    def _until(self, moment: datetime) -> datetime:
-        return moment + timedelta(seconds=self._duration)

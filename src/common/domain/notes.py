@@ -34,10 +34,9 @@ class Note:
     @property
     def text(self) -> str | None:
         """A sentence for the user; None for a code or values of another release."""
-        values = {name: _shown(name, value) for name, value in self.values.items()}
         try:
-            return _TEXTS[self.code].format(**values)
-        except KeyError:
+            return _TEXTS[self.code].format(**{name: _shown(name, value) for name, value in self.values.items()})
+        except (KeyError, TypeError, ValueError):
             return None
 
     def as_document(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from common.errors import Invalid
+from common.errors import Invalid, NewerRelease
 
 # kbit/s of MPEG-1 layer III from 64 up (ISO/IEC 11172-3, table of bit rates).
 BITRATES = (64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
@@ -150,6 +150,15 @@ class ConversionOptions(BaseModel):
             return cls.model_validate({name: value for name, value in fields.items() if value is not None})
         except ValidationError as error:
             raise Invalid("; ".join(cls._problems(error))) from None
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "ConversionOptions":
+        """Reads the options of a job; raises NewerRelease, because an MP3 without one of its options would be wrong."""
+        try:
+            return cls.model_validate(dict(document))
+        except ValidationError as error:
+            names = ", ".join(sorted({str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}))
+            raise NewerRelease(f"the job has options that this release does not have: {names}") from None
 
     @classmethod
     def _problems(cls, error: ValidationError) -> list[str]:

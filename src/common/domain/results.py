@@ -38,9 +38,12 @@ class Result:
         }
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "Result":
+    def from_document(cls, document: Mapping[str, Any] | None) -> "Result | None":
+        """None if it was not recorded, or if a newer release does not store all of these fields any more."""
+        if not document or not {*Sound.__dataclass_fields__, "video_size"} <= document.keys():
+            return None
         sound = Sound(**{name: document[name] for name in Sound.__dataclass_fields__})
-        return cls(sound, document["video_size"], tuple(map(Note.from_document, document["notes"])))
+        return cls(sound, document["video_size"], tuple(map(Note.from_document, document.get("notes") or ())))
 
     def public(self) -> dict[str, Any]:
         """As the API shows it: with a sentence for each note that this release knows."""

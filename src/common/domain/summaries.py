@@ -8,19 +8,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from common.domain.jobs import failure_from
+from common.domain.open_enums import OpenStrEnum
 from common.errors import Failure
 from common.runtime.clock import iso, now
 from common.storage.mongo import Db, Document, failures
 
 
-class Stage(StrEnum):
+class Stage(OpenStrEnum):
+    """As `jobs.Status`."""
+
     QUEUED = "queued"
     TRANSCRIBING = "transcribing"
     SUMMARISING = "summarising"

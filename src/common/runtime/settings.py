@@ -134,6 +134,8 @@ class LinkSettings(RetentionSettings):
 
     # At least 32 bytes: RFC 7518 section 3.2, for a key for HMAC-SHA256.
     link_secret: SecretStr = Field(min_length=32)
+    # During a rotation: links with its signature are accepted too, and none is signed with it.
+    link_secret_previous: SecretStr | None = Field(None, min_length=32)
     public_url: str = Field("http://video2mp3.com", pattern=r"^https?://[^\s/]+(/[^\s]*)?$")
     # s. The MP3 is kept for RETENTION_DAYS.
     link_lifetime: PositiveInt = 7 * 24 * 3600

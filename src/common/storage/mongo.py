@@ -4,7 +4,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -72,9 +72,36 @@ def batches(items: Iterable[T]) -> Iterator[list[T]]:
         yield batch
 
 
+# MongoDB's time, in pipeline updates and in `$expr`: the clocks of processes that set and compare a time may differ.
+NOW = "$$NOW"
+
+
+def in_seconds(seconds: float) -> Document:
+    """That many seconds from now by MongoDB's clock, for pipeline updates."""
+    return {"$add": [NOW, int(seconds * 1000)]}
+
+
+def passed(*fields: str) -> Document:
+    """Matches if the latest of these times has passed by MongoDB's clock, or none is set.
+
+    It uses no index: the query must have another condition that does.
+    """
+    return {"$expr": {"$lt": [{"$max": [f"${field}" for field in fields]}, NOW]}}
+
+
+def literals(fields: Mapping[str, Any]) -> Document:
+    """The fields for a pipeline update, in which a text such as "$5" would be an expression."""
+    return {name: {"$literal": value} for name, value in fields.items()}
+
+
+def incremented(field: str, by: int = 1) -> Document:
+    """For pipeline updates."""
+    return {"$add": [{"$ifNull": [f"${field}", 0]}, by]}
+
+
 def older_than(grace: float, field: str) -> Document:
     """Matches documents whose `field` is a time at least `grace` seconds ago by MongoDB's clock."""
-    limit = {"$subtract": ["$$NOW", int(grace * 1000)]}
+    limit = {"$subtract": [NOW, int(grace * 1000)]}
     return {field: {"$type": "date"}, "$expr": {"$lte": [f"${field}", limit]}}
 
 

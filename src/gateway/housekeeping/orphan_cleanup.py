@@ -208,8 +208,8 @@ def reason_for_mp3(file: OwnFile, job: Job | None, is_stored: Callable[[ObjectId
         return Reason.JOB_LOST
     if job.status is Status.DELETED:
         return Reason.JOB_DELETED
-    # While the job is converting, its MP3 is stored before the job refers to it.
-    if job.mp3_fid == file.id or job.status is Status.CONVERTING:
+    # While the job is converting, its MP3 is stored before the job refers to it; so it may be in an unknown status.
+    if job.mp3_fid == file.id or job.status is Status.CONVERTING or not job.status.known:
         return None
     # A job that was restored from an older backup refers to an MP3 that has been replaced since.
     return Reason.SUPERSEDED if job.mp3_fid is None or is_stored(job.mp3_fid) else Reason.JOB_LOST

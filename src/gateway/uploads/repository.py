@@ -1,8 +1,8 @@
 """The collection `uploads`: resumable uploads, until their last byte is stored.
 
 The bytes themselves are GridFS chunks of the video. Any replica can receive the next part, because the offset and a
-lock with a lease are in MongoDB. The lock's token is a fencing token: a request that has lost the lock can neither
-move the offset nor complete the upload.
+lock with a lease, which expires by MongoDB's clock, are in MongoDB. The lock's token is a fencing token: a request that
+has lost the lock can neither move the offset nor complete the upload.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from pymongo import ReturnDocument
 
 from common.errors import Locked
 from common.runtime.clock import now
-from common.storage.mongo import Db, Document, failures
+from common.storage.mongo import NOW, Db, Document, failures, in_seconds, incremented, passed
 
 # s. The uploads of a replica that was killed stay locked for this long; clients retry for longer than that.
 LEASE = 10.0
@@ -88,14 +88,11 @@ class UploadRepository:
 
     def lock(self, upload_id: ObjectId) -> Upload | None:
         """Locks the upload for one request; None when it does not exist. Raises Locked while another has the lock."""
-        token, moment = uuid4().hex, now()
-        change = {
-            "$set": {"lock": {"token": token, "until": moment + timedelta(seconds=LEASE)}},
-            "$inc": {"turn": 1},
-        }
+        token = uuid4().hex
+        change = {"lock": {"token": token, "until": in_seconds(LEASE)}, "turn": incremented("turn")}
         with failures():
             document = self._collection.find_one_and_update(
-                {"_id": upload_id, **_unlocked(moment)}, change, return_document=ReturnDocument.AFTER
+                {"_id": upload_id, **_unlocked()}, [{"$set": change}], return_document=ReturnDocument.AFTER
             )
         if document is None and self.exists(upload_id):
             raise Locked("Another request is writing to this upload. Try again in a few seconds.")
@@ -103,10 +100,10 @@ class UploadRepository:
 
     def advance(self, upload: Upload, offset: int, *, release: bool = False) -> None:
         """Records that `offset` bytes are stored, and renews or releases the lock; raises Locked when it was lost."""
-        lock = {"lock": None} if release else {"lock.until": now() + timedelta(seconds=LEASE)}
-        change: Document = {"offset": offset, "expires_at": now() + self._lifetime, **lock}
+        lock = {"lock": None} if release else {"lock.until": in_seconds(LEASE)}
+        change: Document = {"offset": offset, "expires_at": in_seconds(self._lifetime.total_seconds()), **lock}
         with failures():
-            result = self._collection.update_one(_locked(upload), {"$set": change})
+            result = self._collection.update_one(_locked(upload), [{"$set": change}])
         if result.matched_count == 0:
             raise Locked(LOCK_LOST)
 
@@ -133,26 +130,27 @@ class UploadRepository:
 
     def expired(self) -> list[ObjectId]:
         with failures():
-            return [row["_id"] for row in self._collection.find(_expired(), {"_id": 1})]
+            # By this process's clock too, which can use the index; `delete_expired` decides.
+            due = {"expires_at": {"$lte": now()}, **_expired()}
+            return [row["_id"] for row in self._collection.find(due, {"_id": 1})]
 
     def delete_expired(self, upload_id: ObjectId) -> bool:
         """Deletes the record, not the chunks; False when a request has continued the upload."""
         with failures():
-            query = {"_id": upload_id, **_expired(), **_unlocked(now())}
-            return self._collection.delete_one(query).deleted_count == 1
+            return self._collection.delete_one({"_id": upload_id, **_expired(), **_unlocked()}).deleted_count == 1
 
 
 def _locked(upload: Upload) -> Document:
     return {"_id": upload.id, "lock.token": upload.token}
 
 
-def _unlocked(moment: datetime) -> Document:
-    return {"$or": [{"lock": None}, {"lock.until": {"$lt": moment}}]}
+def _unlocked() -> Document:
+    return {"$or": [{"lock": None}, passed("lock.until")]}
 
 
 def _expired() -> Document:
     # An upload that has all its bytes does not expire: it is about to become a job.
-    return {"expires_at": {"$lte": now()}, "$expr": {"$lt": ["$offset", "$length"]}}
+    return {"$expr": {"$and": [{"$lt": ["$offset", "$length"]}, {"$lte": ["$expires_at", NOW]}]}}
 
 
 def _upload(document: Mapping[str, Any], token: str | None = None) -> Upload:

@@ -1,12 +1,13 @@
 """Handles the messages of the queue `summary`."""
 
+import contextlib
 import logging
 from collections.abc import Callable
 
 from common.domain.leases import LeaseLost, Leases, without_lease
 from common.domain.summaries import UNDER_WAY, Stage, Summaries, Summary, summary_from
 from common.domain.transcripts import Transcripts
-from common.errors import Failure, PermanentError, TransientError
+from common.errors import Failure, NewerRelease, PermanentError, TransientError
 from common.messaging.handler import Busy, HandedBack
 from common.messaging.message import InvalidMessage, SummaryMessage
 from common.runtime.checkpoints import Point, checkpoint
@@ -82,7 +83,9 @@ class Summarising:
         self._summaries.fail(
             message.summary_id, _UNAVAILABLE, Failure.PROVIDER_UNAVAILABLE, where={**found.this_run, **without_lease()}
         )
-        self._check_ended(message)
+        # Nothing else continues a summary whose status a newer release has set.
+        with contextlib.suppress(NewerRelease):
+            self._check_ended(message)
 
     def _acquire(self, message: SummaryMessage) -> SummaryLease | None:
         found = self._leases.acquire(message.summary_id)
@@ -115,5 +118,7 @@ class Summarising:
     def _check_ended(self, message: SummaryMessage) -> None:
         """Raises Busy if another worker holds the lease."""
         found = self._current(message)
+        if found is not None and not found.status.known:
+            raise NewerRelease(f"the summary is {found.status}, which this release does not know")
         if found is not None and found.status not in {Stage.COMPLETED, Stage.FAILED}:
             raise Busy("another worker holds the lease of this summary")

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { hasEnded, isCancelled, withTypes } from "../src/api/jobs";
+import type { Job } from "../src/api/schema";
 import { advice, endMessage, mp3Name, optionRows, resultRows, statusOf } from "../src/jobs/labels";
 import { failed, job } from "./jobs";
 
@@ -18,6 +19,15 @@ describe("a job", () => {
     expect(statusOf(failed("cancelled")).text).toBe("Cancelled");
     expect(statusOf(failed("no_audio")).text).toBe("Failed");
     expect(statusOf(job({ status: "completed" })).text).toBe("Completed");
+  });
+
+  test("of a newer release shows its status and counts as in progress", () => {
+    const newer = job({ status: "archiving" as Job["status"] });
+    expect(statusOf(newer).text).toBe("archiving");
+    expect(hasEnded(newer)).toBe(false);
+    expect(endMessage(newer)).toBe("");
+    expect(advice(failed("too_loud" as Job["error_code"]))).toMatch(/^Try again/);
+    expect(optionRows(job({ options: { loudness: -14 } as Job["options"] }))).toEqual([]);
   });
 
   test("is announced when it ends", () => {

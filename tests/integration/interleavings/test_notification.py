@@ -79,7 +79,8 @@ class World:
     def reservation_expires(self) -> None:
         past = now() - timedelta(seconds=1)
         self.store.jobs.collection.update_many(
-            {"username": self.owner, "telling_until": {"$ne": None}}, {"$set": {"telling_until": past}}
+            {"username": self.owner, "telling_until": {"$ne": None}},
+            {"$set": {"telling_until": past, "reserved_until": past}},
         )
 
     def handles(self, message: Message) -> None:

@@ -27,18 +27,26 @@ def test_four_variables_are_enough() -> None:
     assert settings.admin_emails == ()
 
 
+@pytest.mark.parametrize("name", ["JWT_SECRET", "JWT_SECRET_PREVIOUS"])
 @pytest.mark.parametrize("secret", ["s" * 31, "ß" * 15 + "s"])
 def test_a_short_secret_is_refused_and_not_repeated(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], secret: str
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, secret: str
 ) -> None:
-    monkeypatch.setenv("JWT_SECRET", secret)
+    monkeypatch.setenv(name, secret)
     with pytest.raises(SystemExit) as end:
         load_settings(AuthSettings)
 
     output = capsys.readouterr().err
     assert end.value.code == EXIT_CONFIGURATION
-    assert "JWT_SECRET: must have at least 32 bytes" in output
+    assert f"{name}: must have at least 32 bytes" in output
     assert secret not in output
+
+
+@pytest.mark.parametrize(("value", "previous"), [("p" * 32, "p" * 32), ("", None)])
+def test_a_previous_secret_is_optional(monkeypatch: pytest.MonkeyPatch, value: str, previous: str | None) -> None:
+    monkeypatch.setenv("JWT_SECRET_PREVIOUS", value)
+    found = load_settings(AuthSettings).jwt_secret_previous
+    assert (found.get_secret_value() if found else None) == previous
 
 
 def test_a_secret_is_measured_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:

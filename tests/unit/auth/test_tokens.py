@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from common.errors import Unauthorized
 from tests.waiting import eventually
 
 KEY = "k" * 32
+OLD_KEY = "o" * 32
 # 2026-01-01, in the past of every machine that runs this: tests that need a valid token use the real clock.
 PAST = 1_767_225_600
 
@@ -163,3 +165,36 @@ def test_a_token_that_was_accepted_before_expires_too() -> None:
         return False
 
     eventually(refused, what="the token's expiry")
+
+
+def test_a_token_of_the_previous_secret_is_accepted_and_none_is_signed_with_it() -> None:
+    rotated = tokens(previous=SecretStr(OLD_KEY))
+    assert rotated.claims(signed(valid_claims(), key=OLD_KEY)).username == "ann@example.com"
+
+    issued = rotated.issue("ann@example.com")
+
+    assert rotated.claims(issued) == tokens().claims(issued)
+    with pytest.raises(Unauthorized):
+        Tokens(SecretStr(OLD_KEY), 3600, admins=()).claims(issued)
+
+
+@pytest.mark.parametrize("others", [{}, {"previous": SecretStr("x" * 32)}])
+def test_a_token_of_a_secret_before_the_previous_one_is_refused(others: dict[str, Any]) -> None:
+    with pytest.raises(Unauthorized):
+        tokens(**others).claims(signed(valid_claims(), key=OLD_KEY))
+
+
+@pytest.mark.parametrize("wrong", [{"exp": PAST}, {"admin": "yes"}, {"username": ...}])
+def test_the_previous_secret_does_not_make_an_invalid_token_valid(wrong: dict[str, Any]) -> None:
+    with pytest.raises(Unauthorized):
+        tokens(previous=SecretStr(OLD_KEY)).claims(signed(valid_claims(**wrong), key=OLD_KEY))
+
+
+@pytest.mark.parametrize(("ahead", "accepted"), [(30, True), (600, False)])
+def test_a_token_that_is_valid_from_now_on_allows_for_clocks_that_differ(ahead: int, accepted: bool) -> None:
+    token = signed(valid_claims(nbf=int(time.time()) + ahead))
+    if accepted:
+        assert tokens().claims(token).username == "ann@example.com"
+    else:
+        with pytest.raises(Unauthorized):
+            tokens().claims(token)

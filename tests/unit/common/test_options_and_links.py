@@ -105,7 +105,7 @@ def test_any_options_are_rejected_or_can_be_stored_and_read(fields):
 
 
 def links(**more):
-    return DownloadLinks(LinkSettings(link_secret=SECRET, public_url="https://example.com/", **more))
+    return DownloadLinks(LinkSettings(**{"link_secret": SECRET, "public_url": "https://example.com/", **more}))
 
 
 def token_of(url):
@@ -126,14 +126,23 @@ def test_a_link_of_another_secret_opens_nothing():
     assert not links().allows(token_of(foreign.url(fid)), fid)
 
 
+def test_a_link_of_the_previous_secret_is_accepted_until_it_expires_and_none_is_signed_with_it():
+    fid, old = str(ObjectId()), SECRET[::-1]
+    rotated = links(link_secret_previous=old)
+    assert rotated.allows(token_of(DownloadLinks(LinkSettings(link_secret=old)).url(fid)), fid)
+    assert not rotated.allows(signed_in(-WEEK - 60, fid, link_secret=old), fid)
+    assert not DownloadLinks(LinkSettings(link_secret=old)).allows(token_of(rotated.url(fid)), fid)
+    assert links().allows(token_of(rotated.url(fid)), fid)
+
+
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "\0", "é" * 100])
 def test_a_forged_token_opens_nothing(token):
     assert not links().allows(token, str(ObjectId()))
 
 
-def signed_in(seconds, fid):
+def signed_in(seconds, fid, **more):
     """The token of a link that another service signs so many seconds from now."""
-    signer = links()
+    signer = links(**more)
     clock = time.time() + seconds
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TimestampSigner, "get_timestamp", lambda _: int(clock))

@@ -31,9 +31,10 @@ def test_the_delays_are_read_from_a_variable(monkeypatch):
     assert RabbitSettings().retry_delays == (0.5, 2, 10)
 
 
-def test_a_short_link_secret_is_refused_and_not_shown():
+@pytest.mark.parametrize("name", ["link_secret", "link_secret_previous"])
+def test_a_short_link_secret_is_refused_and_not_shown(name):
     with pytest.raises(ValidationError) as caught:
-        LinkSettings(link_secret="too short")
+        LinkSettings(**{"link_secret": SECRET, name: "too short"})
     assert "too short" not in str(caught.value)
 
 

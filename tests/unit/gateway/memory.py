@@ -1,10 +1,10 @@
 """Stands in for MongoDB and RabbitMQ where a test is about the gateway's own rules.
 
 The collections understand the operators that the repositories of jobs, summaries and uploads use, and fail for all
-others. What MongoDB does about them (indexes, concurrent updates, its clock) is in tests/integration.
+others. What MongoDB does about them (indexes, concurrent updates) is in tests/integration.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -36,6 +36,40 @@ OPERATORS = {
 }
 
 
+# Null is less than everything else.
+EXPRESSIONS: Mapping[str, Callable[..., Any]] = {
+    "$eq": lambda left, right: left == right,
+    "$lt": lambda left, right: right is not None and (left is None or left < right),
+    "$lte": lambda left, right: left is None or (right is not None and left <= right),
+    "$and": lambda *parts: all(parts),
+    "$ifNull": lambda value, default: default if value is None else value,
+    "$max": lambda *values: max((value for value in values if value is not None), default=None),
+    "$add": lambda left, right: left + timedelta(milliseconds=right) if isinstance(left, datetime) else left + right,
+}
+
+
+def server_time() -> datetime:
+    """The clock of the database, which no test shifts."""
+    return datetime.now(UTC)
+
+
+def evaluate(expression: Any, document: Mapping[str, Any]) -> Any:
+    """An aggregation expression."""
+    if expression == "$$NOW":
+        return server_time()
+    if isinstance(expression, str) and expression.startswith("$"):
+        return field(document, expression[1:])
+    if not isinstance(expression, dict):
+        return expression
+    (name, operand), *more = expression.items()
+    if not name.startswith("$"):
+        return {name: evaluate(value, document) for name, value in expression.items()}
+    assert more == []
+    if name == "$literal":
+        return operand
+    return EXPRESSIONS[name](*(evaluate(value, document) for value in operand))
+
+
 def fulfils(value: object, condition: object) -> bool:
     if isinstance(condition, dict):
         return all(OPERATORS[name](value, expected) for name, expected in condition.items())
@@ -47,9 +81,7 @@ def matches(document: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
         if name == "$or":
             found = any(matches(document, part) for part in condition)
         elif name == "$expr":
-            ((operator, (left, right)),) = condition.items()
-            expected = document[right.removeprefix("$")]
-            found = fulfils(document[left.removeprefix("$")], expected if operator == "$eq" else {operator: expected})
+            found = evaluate(condition, document)
         else:
             found = fulfils(field(document, name), condition)
         if not found:
@@ -95,14 +127,20 @@ class Collection:
         assert upsert
         self.documents[query["_id"]] = {**query, **document}
 
-    def find_one_and_update(self, query: Mapping[str, Any], change: Mapping[str, Any], **_: object) -> Any:
+    def find_one_and_update(
+        self, query: Mapping[str, Any], change: Any, *, upsert: bool = False, **_: object
+    ) -> dict[str, Any] | None:
         found = self.find_one(query)
-        self.update_one(query, change)
-        return self.documents[found["_id"]] if found else None
+        self.update_one(query, change, upsert=upsert)
+        return dict(self.documents[found["_id"] if found else query["_id"]]) if found or upsert else None
 
-    def update_one(self, query: Mapping[str, Any], change: Mapping[str, Any], *, upsert: bool = False) -> Any:
-        assert change.keys() <= {"$set", "$inc", "$unset", "$setOnInsert"}
+    def update_one(self, query: Mapping[str, Any], change: Any, *, upsert: bool = False) -> Any:
         found = self.find_one(query)
+        if isinstance(change, list):
+            if found is not None:
+                self._run_pipeline(self.documents[found["_id"]], change)
+            return SimpleNamespace(matched_count=int(found is not None))
+        assert change.keys() <= {"$set", "$inc", "$unset", "$setOnInsert", "$currentDate"}
         if found is None and upsert:
             if query["_id"] in self.documents:
                 raise DuplicateKeyError("_id")
@@ -111,11 +149,21 @@ class Collection:
             self._change(self.documents[found["_id"] if found else query["_id"]], change)
         return SimpleNamespace(matched_count=int(found is not None))
 
-    def update_many(self, query: Mapping[str, Any], change: Mapping[str, Any]) -> Any:
+    def update_many(self, query: Mapping[str, Any], change: Any) -> Any:
         found = self.find(query)
         for row in found:
-            self._change(self.documents[row["_id"]], change)
+            if isinstance(change, list):
+                self._run_pipeline(self.documents[row["_id"]], change)
+            else:
+                self._change(self.documents[row["_id"]], change)
         return SimpleNamespace(matched_count=len(found))
+
+    def _run_pipeline(self, document: dict[str, Any], stages: list[dict[str, Any]]) -> None:
+        for stage in stages:
+            if "$unset" in stage:
+                self._change(document, {"$unset": {stage["$unset"]: ""}})
+            else:
+                self._change(document, {"$set": {n: evaluate(value, document) for n, value in stage["$set"].items()}})
 
     def _change(self, document: dict[str, Any], change: Mapping[str, Any]) -> None:
         for name, value in change.get("$set", {}).items():
@@ -123,6 +171,7 @@ class Collection:
             (document[parent] if parent else document)[last] = value
         for name, value in change.get("$inc", {}).items():
             document[name] = document.get(name, 0) + value
+        document.update(dict.fromkeys(change.get("$currentDate", {}), server_time()))
         for name in change.get("$unset", {}):
             document.pop(name, None)
 

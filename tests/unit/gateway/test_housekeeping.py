@@ -40,7 +40,7 @@ class TestRetention:
         assert list(world.videos.files) == [fresh.video_fid]
         assert list(world.mp3s.files) == [fresh.mp3_fid]
 
-    @pytest.mark.parametrize("status", ["queued", "converting", "deleted"])
+    @pytest.mark.parametrize("status", ["queued", "converting", "deleted", "of a newer release"])
     def test_jobs_that_have_not_ended_do_not_expire(self, world, status):
         world.job(status=status, updated_at=ago(days=4000))
         assert housekeeping(world).retention.delete_expired_jobs() == 0

@@ -55,6 +55,12 @@ def test_a_video_that_had_a_job_has_lost_it():
     assert reason_for_video(video(had_job=True), None, no) is Reason.JOB_LOST
 
 
+def test_the_files_of_a_job_in_a_status_of_a_newer_release_are_not_orphaned():
+    newer = job(Status("archiving"))
+    assert reason_for_video(video(had_job=True), newer, no) is None
+    assert reason_for_mp3(MP3, newer, yes) is None
+
+
 def test_an_mp3_without_a_job_has_lost_it():
     assert reason_for_mp3(MP3, None, yes) is Reason.JOB_LOST
 

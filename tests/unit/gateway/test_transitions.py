@@ -85,6 +85,25 @@ def test_a_cancellation_of_an_earlier_run_does_not_cancel_a_later_run(world):
     assert world.reloaded(seen.video_fid).status is Status.QUEUED
 
 
+def test_a_status_of_a_newer_release_is_shown_and_only_a_deletion_changes_it(world):
+    newer = world.job(status="archiving")
+    assert refusal(world, newer) == "job_in_progress"
+    with pytest.raises(Conflict):
+        world.store.cancel(newer)
+    assert world.store.jobs.fail(newer.video_fid, "a reason") is None
+    assert not world.store.jobs.reopen(newer.video_fid)
+    assert world.store.jobs.owned(newer.video_fid, OWNER) == newer
+    assert world.store.jobs.page(OWNER, 10, None)[0].public()["status"] == "archiving"
+    world.store.delete(newer.video_fid)
+    assert world.reloaded(newer.video_fid).status is Status.DELETED
+
+
+def test_a_retry_keeps_options_of_a_newer_release(world):
+    options = {"bitrate": 64, "loudness": -14}
+    queued = world.store.retry(world.outbox, world.job(status="failed", options=options), None)
+    assert queued.options == options
+
+
 def test_a_deleted_job_stays_deleted(world):
     failed = world.job(status="failed")
     world.store.delete(failed.video_fid)

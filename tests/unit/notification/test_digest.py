@@ -124,8 +124,9 @@ def test_after_a_crash_nothing_is_lost_and_the_repeated_email_has_the_same_messa
     with pytest.raises(Busy) as caught:
         delivery.handle(notice(jobs[0]))
     assert not isinstance(caught.value, NotDue)
+    past = datetime.now(UTC) - timedelta(seconds=1)
     for job in jobs:
-        world.jobs[job.video_fid]["telling_until"] = datetime.now(UTC) - timedelta(seconds=1)
+        world.jobs[job.video_fid].update(telling_until=past, reserved_until=past)
     for job in jobs:
         delivery.handle(notice(job))
     first, second = world.mailer.sent

@@ -8,15 +8,18 @@ interface Label {
   color: string;
 }
 
-const STATUS: Record<Job["status"], Label> = {
+const STATUS: Partial<Record<string, Label>> = {
   queued: { text: "Queued", color: "gray" },
   converting: { text: "Converting", color: "indigo" },
   completed: { text: "Completed", color: "green" },
   failed: { text: "Failed", color: "red" },
-};
+} satisfies Record<Job["status"], Label>;
 
+/** A page that is open during an update may see a status of the newer release. */
 export const statusOf = (job: Job): Label =>
-  isCancelled(job) ? { text: "Cancelled", color: "gray" } : STATUS[job.status];
+  isCancelled(job)
+    ? { text: "Cancelled", color: "gray" }
+    : (STATUS[job.status] ?? { text: job.status, color: "gray" });
 
 /** A sentence for a job that has ended; empty for others. */
 export function endMessage(job: Job): string {

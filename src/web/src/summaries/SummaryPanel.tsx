@@ -10,13 +10,13 @@ import { isInProgress, summarise } from "../api/summaries";
 import { putSummary, useSummaryProgress } from "./queries";
 import { Transcript } from "./Transcript";
 
-const STAGES: Record<Summary["status"], string> = {
+const STAGES: Partial<Record<string, string>> = {
   queued: "Summary: queued",
   transcribing: "Transcribing",
   summarising: "Summarising",
   completed: "",
   failed: "",
-};
+} satisfies Record<Summary["status"], string>;
 
 interface Props {
   /** The video's name. */
@@ -66,7 +66,7 @@ export function SummaryPanel({ name, mp3, summary, available, full }: Props) {
       {inProgress && (
         <>
           <Text size="sm" c="dimmed">
-            {STAGES[summary.status]}
+            {STAGES[summary.status] ?? summary.status}
             {summary.status !== "queued" && ` · ${summary.progress} %`}
           </Text>
           <Progress value={summary.progress} mt={4} size="sm" animated aria-label={`Summary of ${name}`} />
