@@ -80,11 +80,17 @@ def owner(visitor: Visitor, person: Person) -> Visitor:
 
 
 @pytest.fixture(params=_LOOKS)
-def window(request: pytest.FixtureRequest, visit: Callable[..., Visitor]) -> Visitor:
-    """One window for each size and colour scheme; `shows(name)` checks what it shows."""
-    viewport, colours = _LOOKS[request.param]
-    visitor = visit(viewport=viewport, color_scheme=colours, reduced_motion="reduce")
-    visitor.look = request.param
+def look(request: pytest.FixtureRequest) -> str:
+    """The name of a size and colour scheme."""
+    return str(request.param)
+
+
+@pytest.fixture
+def window(look: str, visit: Callable[..., Visitor]) -> Visitor:
+    """A window with that size and colour scheme; `shows(name)` checks what it shows."""
+    viewport, colours = _LOOKS[look]
+    visitor = visit(viewport=viewport, color_scheme=colours, reduced_motion="reduce", has_touch=look == "phone")
+    visitor.look = look
     return visitor
 
 
