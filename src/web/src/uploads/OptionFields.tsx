@@ -35,13 +35,18 @@ interface Props {
   onChange: (value: Options) => void;
 }
 
-export function OptionFields({ value, onChange }: Props) {
+interface OptionFieldsProps extends Props {
+  /** Whether "More options" are shown at first; those that are chosen always are. */
+  expanded?: boolean;
+}
+
+export function OptionFields({ value, onChange, expanded = false }: OptionFieldsProps) {
   // The user may choose "Custom" before changing anything.
   const [custom, setCustom] = useState(false);
   const details = detailsOf(value);
   const invalid = Object.keys(problems(details)).length > 0;
   const count = Object.keys(details).length;
-  const [open, { toggle }] = useDisclosure(count > 0);
+  const [open, { toggle }] = useDisclosure(expanded || count > 0);
   const id = useId();
   const preset = custom ? null : presetOf(value);
 
