@@ -28,6 +28,9 @@ _FLAGS = [
 ]
 # ms. The machine may be busy.
 _TIMEOUT = 60_000
+_WIDE, _PHONE = {"width": 1000, "height": 760}, {"width": 390, "height": 760}
+# The windows in which each screen is looked at.
+_LOOKS = {"light": (_WIDE, "light"), "dark": (_WIDE, "dark"), "phone": (_PHONE, "light")}
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +51,7 @@ def visit(browser: Browser, stack: Stack) -> Iterator[Callable[..., Visitor]]:
     opened: list[tuple[BrowserContext, Visitor]] = []
 
     def open_window(**options: object) -> Visitor:
-        options = {"base_url": stack.url("gateway"), "viewport": {"width": 1000, "height": 760}, **options}
+        options = {"base_url": stack.url("gateway"), "viewport": _WIDE, **options}
         context = browser.new_context(**options)  # type: ignore[arg-type]
         context.set_default_timeout(_TIMEOUT)
         visitor = Visitor(context.new_page())
@@ -73,6 +76,21 @@ def owner(visitor: Visitor, person: Person) -> Visitor:
     """A user who is signed in as `person`."""
     visitor.is_signed_in(person.token)
     visitor.opens("/")
+    return visitor
+
+
+@pytest.fixture(params=_LOOKS)
+def look(request: pytest.FixtureRequest) -> str:
+    """The name of a size and colour scheme."""
+    return str(request.param)
+
+
+@pytest.fixture
+def window(look: str, visit: Callable[..., Visitor]) -> Visitor:
+    """A window with that size and colour scheme; `shows(name)` checks what it shows."""
+    viewport, colours = _LOOKS[look]
+    visitor = visit(viewport=viewport, color_scheme=colours, reduced_motion="reduce", has_touch=look == "phone")
+    visitor.look = look
     return visitor
 
 

@@ -56,7 +56,7 @@ def test_an_upload_shows_its_progress_and_speed_and_can_be_paused(owner, tmp_pat
     owner.has_a_fast_line()
     owner.page.get_by_role("button", name=f"Resume {video.name}").click()
     owner.sees_job(video.name, "completed")
-    expect(upload).to_have_count(0)
+    expect(upload).to_have_attribute("data-state", "done")
     assert owner.offsets[-1] > 0, "the upload was resumed"
 
 
@@ -74,7 +74,7 @@ def test_a_cancelled_upload_is_deleted_on_the_server(owner, person, tmp_path):
 
 def test_options_reach_the_mp3_and_it_can_be_converted_again_with_others(owner, person, tmp_path):
     page = owner.page
-    page.get_by_role("button", name="Conversion options").click()
+    page.get_by_role("button", name="More options").click()
     page.get_by_label("Start at").fill("half past")
     expect(page.get_by_text("Correct the highlighted options")).to_be_visible()
     page.get_by_label("Start at").fill("0:01")
@@ -87,6 +87,7 @@ def test_options_reach_the_mp3_and_it_can_be_converted_again_with_others(owner, 
     first = person.job(fid)["mp3_fid"]
     owner.does("talk.mp4", "Convert with other options…")
     dialog = page.get_by_role("dialog")
+    dialog.get_by_text("Custom", exact=True).click()
     dialog.get_by_label("Audio quality").click()
     page.get_by_role("option", name="64 kbit/s").click()
     dialog.get_by_role("button", name="Convert", exact=True).click()
@@ -115,6 +116,7 @@ def test_the_page_shows_the_result_and_mp3_audio_is_copied_unless_asked(owner, p
 
     owner.does("talk.avi", "Convert with other options…")
     dialog = page.get_by_role("dialog")
+    dialog.get_by_text("Custom", exact=True).click()
     dialog.get_by_label("Re-encode MP3 audio").check()
     dialog.get_by_role("button", name="Convert", exact=True).click()
     expect(dialog).to_have_count(0)

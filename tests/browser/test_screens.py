@@ -3,9 +3,6 @@
 The screenshots are written to `.local/screenshots`, or to the folder V2M_SCREENSHOTS.
 """
 
-import os
-from pathlib import Path
-
 import pytest
 from bson import ObjectId
 from playwright.sync_api import expect
@@ -15,15 +12,6 @@ from common.runtime.settings import MongoSettings
 from common.storage import mongo
 from tests import media
 
-ROOT = Path(__file__).resolve().parents[2]
-AXE = ROOT / "src" / "web" / "node_modules" / "axe-core" / "axe.min.js"
-SCREENSHOTS = Path(os.environ.get("V2M_SCREENSHOTS", ROOT / ".local" / "screenshots"))
-WIDE, PHONE = {"width": 1000, "height": 760}, {"width": 390, "height": 760}
-LOOKS = {"light": (WIDE, "light"), "dark": (WIDE, "dark"), "phone": (PHONE, "light")}
-# Problems for people with disabilities, by the rules of WCAG.
-_SERIOUS = "r => r.violations.filter(v => ['serious', 'critical'].includes(v.impact))"
-_FINDINGS = f"() => axe.run(document).then({_SERIOUS})"
-
 _SUMMARY = {
     "summary": "The last keeper of a lighthouse on the north coast looks back on thirty years alone with the sea. She "
     "tells how a lamp is cleaned by hand, and why its clockwork was wound every four hours. A storm in her second "
@@ -31,33 +19,6 @@ _SUMMARY = {
     "Automation ended her work, but not her habit of waking at four.",
     "category": "Oral history",
 }
-
-
-@pytest.fixture(params=LOOKS)
-def look(request):
-    return request.param
-
-
-@pytest.fixture
-def window(visit, look):
-    """A window with that size and colour scheme; `shows(name)` checks what it shows."""
-    viewport, colours = LOOKS[look]
-    visitor = visit(viewport=viewport, color_scheme=colours, reduced_motion="reduce")
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-
-    def shows(name):
-        page = visitor.page
-        # Elements that fade in have their colours only at the end.
-        page.wait_for_function("() => document.getAnimations().every(a => a.playState !== 'running')")
-        page.screenshot(path=SCREENSHOTS / f"{name}-{look}.png", animations="disabled")
-        page.evaluate(AXE.read_text())
-        findings = page.evaluate(_FINDINGS)
-        said = [f"{found['id']}: {node['html'][:200]}" for found in findings for node in found["nodes"]]
-        assert not said, "\n".join([name, *said])
-        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
-
-    visitor.shows = shows
-    return visitor
 
 
 def test_signing_in_and_registering(window):
@@ -86,7 +47,7 @@ def busy(stack, maildir, environment):
     return someone
 
 
-def test_the_list_the_player_and_the_dialogs(window, busy, look, tmp_path):
+def test_the_list_the_player_and_the_dialogs(window, busy, tmp_path):
     page = window.page
     window.is_signed_in(busy.token)
     window.opens("/")
@@ -102,11 +63,13 @@ def test_the_list_the_player_and_the_dialogs(window, busy, look, tmp_path):
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
 
-    page.get_by_role("button", name="Conversion options").click()
+    window.chooses_preset("Custom")
+    page.get_by_role("button", name="More options").click()
     expect(page.get_by_label("Start at")).to_be_visible()
     window.shows("options")
-    page.get_by_role("button", name="Conversion options").click()
+    page.get_by_role("button", name="More options").click()
     expect(page.get_by_label("Start at")).to_be_hidden()
+    window.chooses_preset("Standard")
 
     video = media.large(20, tmp_path)
     window.has_a_slow_line(400_000)
@@ -116,7 +79,7 @@ def test_the_list_the_player_and_the_dialogs(window, busy, look, tmp_path):
     page.get_by_role("button", name=f"Pause {video.name}").click()
     expect(window.upload(video.name)).to_contain_text("Paused")
     window.has_a_fast_line()
-    page.get_by_role("button", name=f"Cancel {video.name}").click()
+    window.ends_upload(video.name, "Cancel")
     expect(window.upload(video.name)).to_have_count(0)
 
     page.get_by_role("button", name="More actions for Interview").click()

@@ -1,6 +1,7 @@
 """A user of the page: finds what it shows, and does what a person can do."""
 
 import base64
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,33 @@ from tests.waiting import eventually
 # Builds what the browser builds when files are dragged from the desktop.
 _DRAGGED = """files => {
     const dragged = new DataTransfer();
-    for (const [name, content] of files) {
+    for (const [name, content, type] of files) {
         const bytes = Uint8Array.from(atob(content), c => c.charCodeAt(0));
-        dragged.items.add(new File([bytes], name, { type: "video/mp4", lastModified: 1 }));
+        dragged.items.add(new File([bytes], name, { type, lastModified: 1 }));
     }
     return dragged;
 }"""
+
+# What a browser sends to a share target: a form with the file, which another page has loaded.
+_SHARE = """async ([name, content]) => {
+    const bytes = Uint8Array.from(atob(content), c => c.charCodeAt(0));
+    const files = new DataTransfer();
+    files.items.add(new File([bytes], name, { type: "video/mp4" }));
+    const form = document.createElement("form");
+    Object.assign(form, { method: "POST", action: "/app/share", enctype: "multipart/form-data" });
+    const input = document.createElement("input");
+    Object.assign(input, { type: "file", name: "file", files: files.files });
+    form.append(input);
+    document.body.append(form);
+    form.submit();
+}"""
+
+_ROOT = Path(__file__).resolve().parents[2]
+_AXE = _ROOT / "src" / "web" / "node_modules" / "axe-core" / "axe.min.js"
+_SCREENSHOTS = Path(os.environ.get("V2M_SCREENSHOTS", _ROOT / ".local" / "screenshots"))
+# Problems for people with disabilities, by the rules of WCAG.
+_SERIOUS = "r => r.violations.filter(v => ['serious', 'critical'].includes(v.impact))"
+_FINDINGS = f"() => axe.run(document).then({_SERIOUS})"
 
 
 @dataclass
@@ -25,6 +47,8 @@ class Visitor:
     """A browser window and its user."""
 
     page: Page
+    # The name of the window's size and colours, for screenshots.
+    look: str = ""
     # Uncaught exceptions, and violations of the Content-Security-Policy.
     problems: list[str] = field(default_factory=list)
     # Upload-Offset of each PATCH, in order.
@@ -77,11 +101,16 @@ class Visitor:
         self.page.get_by_label("Password", exact=True).fill(password)
         self.page.get_by_role("button", name=button).click()
 
-    def drops(self, *paths: Path) -> None:
-        """Drags files from the desktop into the page."""
-        files = [(path.name, base64.b64encode(path.read_bytes()).decode()) for path in paths]
+    def drops(self, *paths: Path, kind: str = "video/mp4") -> None:
+        """Drags files from the desktop into the page; `kind` is the type that the browser assigns to them."""
+        files = [(path.name, base64.b64encode(path.read_bytes()).decode(), kind) for path in paths]
         area = self.page.get_by_text("Drop videos here")
         area.dispatch_event("drop", {"dataTransfer": self.page.evaluate_handle(_DRAGGED, files)})
+
+    def shares(self, path: Path, name: str) -> None:
+        """Shares a file from another app, as the share target of the installed page."""
+        self.page.evaluate(_SHARE, [name, base64.b64encode(path.read_bytes()).decode()])
+        self.page.wait_for_url("**/?shared=stored")
 
     def chooses(self, *paths: Path) -> None:
         """Chooses files in the dialog of the page's input."""
@@ -90,6 +119,26 @@ class Visitor:
     def upload(self, name: str) -> Locator:
         """The row of an upload."""
         return self.page.locator("li[data-state]").filter(has_text=name)
+
+    def ends_upload(self, name: str, label: str) -> None:
+        """Presses "Cancel" or "Remove", which is in the menu of the row if a narrow window has no space for it."""
+        button = self.page.get_by_role("button", name=f"{label} {name}")
+        menu = self.page.get_by_role("button", name=f"More actions for the upload of {name}")
+        expect(button.or_(menu)).to_be_visible()
+        if menu.is_visible():
+            menu.click()
+            self.page.get_by_role("menuitem", name=label).click()
+        else:
+            button.click()
+
+    def preset(self, name: str) -> Locator:
+        """The radio button of a preset."""
+        return self.page.get_by_role("radio", name=name, exact=True)
+
+    def chooses_preset(self, name: str) -> None:
+        # The radio button itself is hidden behind its label.
+        self.page.locator("label").filter(has=self.page.get_by_text(name, exact=True)).first.click()
+        expect(self.preset(name)).to_be_checked()
 
     def job(self, name: str) -> Locator:
         """The row of a job."""
@@ -113,6 +162,19 @@ class Visitor:
         path = folder / download.value.suggested_filename
         download.value.save_as(path)
         return path
+
+    def shows(self, name: str) -> None:
+        """Takes a screenshot; fails on serious findings of axe-core, and when the page scrolls horizontally."""
+        page = self.page
+        _SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        # Elements that fade in have their colours only at the end.
+        page.wait_for_function("() => document.getAnimations().every(a => a.playState !== 'running')")
+        page.screenshot(path=_SCREENSHOTS / f"{name}-{self.look}.png", animations="disabled")
+        page.evaluate(_AXE.read_text())
+        findings = page.evaluate(_FINDINGS)
+        said = [f"{found['id']}: {node['html'][:200]}" for found in findings for node in found["nodes"]]
+        assert not said, "\n".join([name, *said])
+        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
 
     def has_a_slow_line(self, bytes_a_second: int) -> None:
         """Limits the upload rate of this window."""

@@ -17,11 +17,13 @@ import { client } from "./api/queries";
 import { HomePage } from "./jobs/HomePage";
 import { JobPage } from "./jobs/JobPage";
 import { nonce } from "./nonce";
+import { registerServiceWorker } from "./serviceWorker";
 import { ErrorPage } from "./shell/ErrorPage";
 import { Layout } from "./shell/Layout";
 import { theme } from "./theme";
 
 setNonce(nonce);
+registerServiceWorker();
 
 const router = createBrowserRouter([
   {

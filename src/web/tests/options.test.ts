@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { problems, seconds, withChanges } from "../src/uploads/options";
+import { problems, seconds, validOptions, withChanges } from "../src/uploads/options";
 
 test.each([
   ["83.5", 83.5],
@@ -31,6 +31,33 @@ describe("the options are invalid", () => {
     expect(problems({ start: "20", end: "0:20.5" })).toEqual({});
   });
 
+  test("if a time is after 24 hours", () => {
+    expect(problems({ start: "24:00:01" })).toEqual({ start: "Enter a time of at most 24 hours." });
+    expect(problems({ end: "86400" })).toEqual({});
+  });
+
+  test("if a tag is longer than 500 characters", () => {
+    expect(problems({ title: "é".repeat(501) })).toEqual({ title: "Enter at most 500 characters." });
+    // As many UTF-16 code units as 1,000 other characters.
+    expect(problems({ artist: "🎵".repeat(500) })).toEqual({});
+  });
+
+  test.each([
+    { bitrate: "100" },
+    { quality: "10" },
+    { channels: "surround" },
+    { sample_rate: "22050" },
+    { normalize: "yes" },
+    { cover: "all" },
+    { reencode: "1" },
+  ])("if %j is not one of the choices", (options) => {
+    expect(Object.keys(problems(options))).toEqual(Object.keys(options));
+  });
+
+  test("if they have a bit rate and a quality", () => {
+    expect(problems({ bitrate: "64", quality: "2" })).toHaveProperty("quality");
+  });
+
   test.each(["0", "65", "1.5", "two"])("if the audio track is %s", (track) => {
     expect(problems({ track })).toHaveProperty("track");
   });
@@ -43,5 +70,19 @@ test("without options there are no problems", () => {
 test("an empty value removes an option", () => {
   expect(withChanges({ title: "A", bitrate: "64" }, { title: "", bitrate: undefined, quality: "2" })).toEqual({
     quality: "2",
+  });
+});
+
+describe("of stored options", () => {
+  test("the valid ones are used", () => {
+    expect(validOptions({ start: "20", end: "5", bitrate: "64", title: 7, codec: "opus", normalize: "true" })).toEqual({
+      start: "20",
+      bitrate: "64",
+      normalize: "true",
+    });
+  });
+
+  test.each([null, 5, "text", ["64"], undefined])("nothing is used if they are %j", (value) => {
+    expect(validOptions(value)).toEqual({});
   });
 });

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { session, signIn, signOut } from "../src/account/session";
-import { statusText } from "../src/uploads/labels";
-import type { Upload } from "../src/uploads/queue";
+import { expire, session, signIn, signOut } from "../src/account/session";
+import { running } from "../src/api/running";
+import { statusText, totalOf, totalText } from "../src/uploads/labels";
+import type { Upload } from "../src/uploads/upload";
 import { token } from "./tokens";
 
 type Listener = ConstructorParameters<typeof import("../src/uploads/transfer").Transfer>[3];
@@ -18,7 +19,7 @@ class FakeTransfer {
   constructor(
     readonly file: File,
     email: string,
-    _options: object,
+    readonly options: object,
     readonly listener: Listener,
   ) {
     this.key = email + file.name;
@@ -41,6 +42,10 @@ class FakeTransfer {
 
 const unfinished = vi.fn<(email: string) => Promise<Upload[]>>();
 const deleteUnfinished = vi.fn(() => Promise.resolve());
+const takeShared = vi.fn(() => Promise.resolve<File[]>([]));
+const forgetShared = vi.fn();
+const discardShared = vi.fn();
+vi.doMock("../src/uploads/shared", () => ({ takeShared, forgetShared, discardShared }));
 vi.doMock("../src/uploads/transfer", () => ({ Transfer: FakeTransfer }));
 vi.doMock("../src/uploads/unfinished", () => ({ unfinishedUploads: unfinished, deleteUnfinished }));
 const queue = await import("../src/uploads/queue");
@@ -63,7 +68,7 @@ describe("the queue", () => {
     queue.add([file("a"), file("b"), file("c")], {});
     expect(states()).toEqual({ a: "uploading", b: "uploading", c: "waiting" });
     transferOf("a").listener.onSuccess();
-    expect(states()).toEqual({ b: "uploading", c: "uploading" });
+    expect(states()).toEqual({ a: "done", b: "uploading", c: "uploading" });
   });
 
   test("continues with the next file after one has failed", () => {
@@ -88,7 +93,7 @@ describe("the queue", () => {
     queue.resume(idOf("a"));
     expect(states()).toEqual({ a: "waiting", b: "uploading", c: "uploading" });
     transferOf("b").listener.onSuccess();
-    expect(states()).toEqual({ a: "uploading", c: "uploading" });
+    expect(states()).toEqual({ a: "uploading", b: "done", c: "uploading" });
     expect(transferOf("a").starts).toBe(2);
   });
 
@@ -116,13 +121,94 @@ describe("a file that is added again", () => {
     expect(states()).toEqual({ a: "uploading" });
   });
 
-  test("replaces its failed upload", () => {
+  test.each(["failed", "rejected"] as const)("replaces its upload that was %s", (state) => {
     queue.add([file("a")], {});
     const first = idOf("a");
-    transferOf("a").listener.onChange({ state: "failed" });
+    transferOf("a").listener.onChange({ state });
     queue.add([file("a")], {});
     expect(queue.uploads.get()).toHaveLength(1);
     expect(idOf("a")).not.toBe(first);
+  });
+
+  test("is uploaded again after it was uploaded", () => {
+    queue.add([file("a")], {});
+    const first = transferOf("a");
+    first.listener.onSuccess();
+    queue.add([file("a")], {});
+    expect(states()).toEqual({ a: "uploading" });
+    expect(transferOf("a")).not.toBe(first);
+  });
+
+  test("is sent with other options after the server has rejected its options", () => {
+    queue.add([file("a")], { start: "20" });
+    const first = transferOf("a");
+    first.listener.onChange({ state: "rejected", code: "invalid" });
+    queue.addAgain(first.id, { start: "1" });
+    expect(states()).toEqual({ a: "uploading" });
+    expect(transferOf("a").options).toEqual({ start: "1" });
+    expect(transferOf("a").file).toBe(first.file);
+  });
+});
+
+describe("finished uploads", () => {
+  test("are removed from the list, and nothing is deleted on the server", () => {
+    queue.add([file("a"), file("b"), file("c"), file("d")], {});
+    transferOf("a").listener.onChange({ url: "https://localhost/files/0123456789abcdef01234567" });
+    transferOf("a").listener.onSuccess();
+    transferOf("b").listener.onChange({ state: "rejected" });
+    transferOf("b").listener.onStop();
+    transferOf("c").listener.onChange({ state: "failed" });
+    expect(states()).toEqual({ a: "done", b: "rejected", c: "failed", d: "uploading" });
+    queue.clearFinished();
+    expect(states()).toEqual({ c: "failed", d: "uploading" });
+    expect(transferOf("a").cancelled).toBe(false);
+    expect(deleteUnfinished).not.toHaveBeenCalled();
+  });
+
+  test("make way for the next files", () => {
+    queue.add([file("a")], {});
+    transferOf("a").listener.onSuccess();
+    queue.add([file("b")], {});
+    expect(states()).toEqual({ b: "uploading" });
+    queue.add([file("c")], {});
+    transferOf("b").listener.onSuccess();
+    queue.add([file("d")], {});
+    expect(states()).toEqual({ b: "done", c: "uploading", d: "uploading" });
+  });
+
+  test("have a job that is expected to be converted", () => {
+    queue.add([file("a")], {});
+    transferOf("a").listener.onChange({ url: "/files/0123456789abcdef01234567" });
+    transferOf("a").listener.onSuccess();
+    expect([...running.get()]).toEqual(["0123456789abcdef01234567"]);
+  });
+});
+
+describe("a file that another app has shared", () => {
+  test("is uploaded after the user has signed in, and then no longer kept", async () => {
+    const shared = file("shared");
+    takeShared.mockResolvedValueOnce([shared]);
+    signIn(token("sharing@example.com"));
+    await vi.waitFor(() => expect(states()).toEqual({ shared: "uploading" }));
+    expect(forgetShared).not.toHaveBeenCalledWith(shared);
+    transferOf("shared").listener.onSuccess();
+    expect(forgetShared).toHaveBeenCalledWith(shared);
+  });
+
+  test("is not kept after its upload was cancelled", async () => {
+    queue.add([file("a")], {});
+    const transfer = transferOf("a");
+    await queue.cancel(transfer.id);
+    expect(forgetShared).toHaveBeenCalledWith(transfer.file);
+  });
+
+  test("is kept when the session expires, but not when the user signs out", () => {
+    discardShared.mockClear();
+    expire(session.get()?.token);
+    expect(discardShared).not.toHaveBeenCalled();
+    signIn(token("sharing@example.com", 3));
+    signOut();
+    expect(discardShared).toHaveBeenCalled();
   });
 });
 
@@ -214,8 +300,38 @@ describe("the status of an upload", () => {
     [{ state: "reconnecting" }, "25 % · 3 MB of 12 MB · Connection lost. The upload resumes automatically."],
     [{ state: "signed-out" }, "25 % · 3 MB of 12 MB · The upload resumes after you sign in."],
     [{ state: "interrupted" }, "25 % · 3 MB of 12 MB · Interrupted. Choose the same file to resume the upload."],
-    [{ state: "failed", error: "The file is a PDF." }, "The file is a PDF."],
+    [{ state: "failed", error: "The server is busy." }, "The server is busy."],
+    [{ state: "rejected", error: "The file is a PDF." }, "The file is a PDF."],
+    [{ state: "done", sent: 12_000_000 }, "12 MB · Uploaded"],
   ] as const)("%j is shown as %s", (changes, text) => {
     expect(statusText(upload(changes))).toBe(text);
+  });
+});
+
+describe("the total progress", () => {
+  const upload = (state: Upload["state"], sent: number, speed: number | null = null): Upload => ({
+    id: state,
+    name: state,
+    size: 10_000_000,
+    sent,
+    speed,
+    state,
+  });
+
+  test("counts the files and the bytes, and estimates the time that is left", () => {
+    const total = totalOf([
+      upload("done", 10_000_000),
+      upload("uploading", 5_000_000, 1_000_000),
+      upload("uploading", 5_000_000, 500_000),
+      upload("waiting", 0),
+    ]);
+    expect(total).toEqual({ active: 3, done: 1, count: 4, sent: 20_000_000, size: 40_000_000, left: 20_000_000 / 1_500_000 });
+    expect(totalText(total)).toBe("1 of 4 uploaded · 20 MB of 40 MB · 13 s left");
+  });
+
+  test("does not count rejected files, and does not wait for those that the user has paused", () => {
+    const total = totalOf([upload("rejected", 1_000_000), upload("paused", 5_000_000), upload("done", 10_000_000)]);
+    expect(total).toEqual({ active: 0, done: 1, count: 2, sent: 15_000_000, size: 20_000_000, left: null });
+    expect(totalText(total)).toBe("1 of 2 uploaded · 15 MB of 20 MB");
   });
 });

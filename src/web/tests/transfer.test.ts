@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { expired, session, signIn, signOut } from "../src/account/session";
 import { reachable } from "../src/api/connection";
-import type { Upload } from "../src/uploads/queue";
+import type { Upload } from "../src/uploads/upload";
 import { token } from "./tokens";
 import type { DetailedError, HttpRequest, HttpResponse, UploadOptions } from "tus-js-client";
 
@@ -93,7 +93,7 @@ test("a cancelled upload is deleted on the server", async () => {
 });
 
 describe("a failed request is retried", () => {
-  test.each([409, 423, 429, 500, 503])("after the status %d", (status) => {
+  test.each([408, 409, 423, 429, 500, 503])("after the status %d", (status) => {
     transfer();
     expect(retries(error(status))).toBe(true);
     expect(listener.onChange).toHaveBeenCalledWith({ state: "reconnecting", speed: null });
@@ -147,23 +147,50 @@ describe("a response", () => {
 });
 
 describe("an upload that failed", () => {
-  test("shows the text of the server", () => {
+  const fail = (failure: Error) => FakeTus.last.options.onError?.(failure);
+
+  test.each([400, 403, 413, 415, 422])("with the status %d is rejected with the text of the server", (status) => {
     transfer();
-    FakeTus.last.options.onError?.(error(415, '{"error": "This file is a PDF.", "code": "not_a_video"}'));
-    expect(listener.onChange).toHaveBeenCalledWith({ state: "failed", speed: null, error: "This file is a PDF." });
+    fail(error(status, '{"error": "This file is a PDF.", "code": "unsupported_media_type"}'));
+    const rejected = { state: "rejected", speed: null, error: "This file is a PDF.", code: "unsupported_media_type" };
+    expect(listener.onChange).toHaveBeenCalledWith(rejected);
     expect(listener.onStop).toHaveBeenCalled();
   });
 
-  test("shows that the file could not be read", () => {
+  test.each([404, 408, 410, 423, 429, 500, 503])("with the status %d can be tried again", (status) => {
     transfer();
-    FakeTus.last.options.onError?.(new Error("NotReadableError"));
+    fail(error(status, '{"error": "The upload has expired.", "code": "gone"}'));
+    const again = { state: "failed", speed: null, error: "The upload has expired.", code: "gone" };
+    expect(listener.onChange).toHaveBeenCalledWith(again);
+  });
+
+  test("without a response can be tried again", () => {
+    transfer();
+    fail(error(null));
     expect(listener.onChange).toHaveBeenCalledWith(expect.objectContaining({ state: "failed" }));
+  });
+
+  test("before a request because the file could not be read is rejected", () => {
+    transfer();
+    fail(new Error("NotReadableError"));
+    expect(listener.onChange).toHaveBeenCalledWith(expect.objectContaining({ state: "rejected" }));
   });
 
   test("because the session has ended waits for the user", () => {
     transfer();
     signOut();
-    FakeTus.last.options.onError?.(error(401));
+    fail(error(401));
     expect(listener.onChange).toHaveBeenCalledWith({ state: "signed-out", speed: null });
   });
+});
+
+test("a file that has changed is not taken for a lost connection", async () => {
+  const changed = new File(["12345678"], "talk.mp4");
+  vi.spyOn(changed, "slice").mockReturnValue({ arrayBuffer: () => Promise.reject(new Error("NotReadableError")) } as never);
+  new Transfer(changed, "you@example.com", {}, listener);
+  retries(error(null));
+  await vi.waitFor(() => expect(listener.onStop).toHaveBeenCalled());
+  expect(FakeTus.last.aborted).toEqual([false]);
+  const rejected = expect.objectContaining({ state: "rejected", error: expect.stringContaining("Choose it again") as string }) as Upload;
+  expect(listener.onChange).toHaveBeenLastCalledWith(rejected);
 });

@@ -29,6 +29,7 @@ def test_only_own_scripts_run_and_only_styles_that_know_the_nonce(nginx: Nginx) 
     answer = get(nginx, "/", **{"X-Request-ID": "guessed"})
     policy = answer.headers["Content-Security-Policy"]
     assert "script-src 'self';" in policy
+    assert "manifest-src 'self'; worker-src 'self';" in policy
     assert "unsafe" not in policy
     found = re.search(r"style-src 'self' 'nonce-([\w-]{20,})'", policy)
     assert found
@@ -42,6 +43,27 @@ def test_assets_are_cached_for_a_year(nginx: Nginx) -> None:
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert "max-age=86400" in get(nginx, "/favicon.svg").headers["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "caching"),
+    [
+        ("/sw.js", "text/javascript; charset=utf-8", "no-cache"),
+        ("/manifest.webmanifest", "application/manifest+json", "no-cache"),
+        ("/icons/192.png", "image/png", "public, max-age=86400"),
+    ],
+)
+def test_the_app_can_be_installed(nginx: Nginx, path: str, kind: str, caching: str) -> None:
+    answer = get(nginx, path)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, kind)
+    assert answer.headers["Cache-Control"] == caching
+
+
+def test_a_file_that_is_shared_without_the_service_worker_leads_to_an_explanation(nginx: Nginx) -> None:
+    answer = requests.post(
+        f"{nginx.url}/app/share", files={"file": b"x" * 1_000_000}, timeout=30, allow_redirects=False
+    )
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/?shared=failed")
 
 
 @pytest.mark.parametrize(("accepted", "packed"), [("gzip, br", True), ("gzip;q=0", False), ("identity", False)])

@@ -1,6 +1,7 @@
 // The cache of jobs: loaded in pages, updated by events from the server.
-import { type InfiniteData, QueryClient } from "@tanstack/react-query";
+import { hashKey, type InfiniteData, QueryClient } from "@tanstack/react-query";
 import { Refused } from "./http";
+import { forgetJob, trackJob } from "./running";
 import type { Job, JobPage } from "./schema";
 
 export const JOBS = ["jobs"] as const;
@@ -24,13 +25,21 @@ export const client = new QueryClient({
 
 type Pages = InfiniteData<JobPage, string>;
 
+// Jobs that were requested. Those of events come through `putJob`.
+client.getQueryCache().subscribe(({ type, query }) => {
+  if (type !== "updated" || query.queryHash !== hashKey(JOBS)) return;
+  for (const page of (query.state.data as Pages | undefined)?.pages ?? []) page.jobs.forEach(trackJob);
+});
+
 /** Updates a job in the cache, or adds it. */
 export function putJob(job: Job): void {
+  trackJob(job);
   client.setQueryData(jobKey(job.video_fid), job);
   client.setQueryData<Pages>(JOBS, (data) => (data ? withJob(data, job) : data));
 }
 
 export function removeJob(fid: string): void {
+  forgetJob(fid);
   client.removeQueries({ queryKey: jobKey(fid) });
   client.setQueryData<Pages>(JOBS, (data) => (data ? withoutJob(data, fid) : data));
 }

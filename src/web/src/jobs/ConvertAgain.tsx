@@ -33,7 +33,7 @@ export function ConvertAgain({ job, options: before, onClose }: Props) {
     >
       <Stack>
         {job.mp3_fid && <Text size="sm">This replaces the current MP3.</Text>}
-        <OptionFields value={options} onChange={setOptions} />
+        <OptionFields value={options} onChange={setOptions} expanded />
         {retry.isError && (
           <Alert color="red" role="alert">
             {retry.error.message}

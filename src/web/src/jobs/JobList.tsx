@@ -1,8 +1,9 @@
 // All jobs, newest first. Without a live connection the list is polled.
-import { Alert, Button, Center, Loader, Paper, Stack, Text, Title } from "@mantine/core";
+import { Alert, Button, Center, Group, Loader, Paper, Stack, Text, Title } from "@mantine/core";
 import { useHotkeys, useIntersection } from "@mantine/hooks";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef } from "react";
+import { NotifySwitch } from "../activity/NotifySwitch";
 import { FIRST_PAGE, listJobs } from "../api/jobs";
 import { live } from "../api/live";
 import { JOBS } from "../api/queries";
@@ -43,9 +44,12 @@ export function JobList() {
 
   return (
     <Paper className="card" withBorder p="md" component="section" aria-labelledby="jobs-heading">
-      <Title order={2} size="h4" id="jobs-heading" mb="sm" ref={heading} tabIndex={-1}>
-        Your MP3s
-      </Title>
+      <Group justify="space-between" mb="sm">
+        <Title order={2} size="h4" id="jobs-heading" ref={heading} tabIndex={-1}>
+          Your MP3s
+        </Title>
+        <NotifySwitch during="conversions" />
+      </Group>
       {query.isPending && (
         <Center p="xl">
           <Loader aria-label="Loading" />

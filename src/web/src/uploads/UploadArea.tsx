@@ -1,47 +1,48 @@
 // The area for choosing or dropping videos, with the conversion options.
-import { Box, Button, Collapse, Group, Paper, Stack, Text, VisuallyHidden } from "@mantine/core";
+import { Alert, Box, Button, Group, Paper, Text, VisuallyHidden } from "@mantine/core";
 import { Dropzone } from "@mantine/dropzone";
-import { useDisclosure } from "@mantine/hooks";
-import { IconAdjustments, IconCloudUpload, IconX } from "@tabler/icons-react";
+import { IconCloudUpload } from "@tabler/icons-react";
 import { useRef, useState } from "react";
-import type { Options } from "../api/jobs";
+import { useSearchParams } from "react-router";
+import { useStore } from "../store";
+import { choice, choose } from "./choice";
+import { ACCEPT, isMedia, refusalText } from "./media";
 import { OptionFields } from "./OptionFields";
-import { problems } from "./options";
+import { isValid } from "./options";
 import { add } from "./queue";
 
 export function UploadArea() {
-  const [options, setOptions] = useState<Options>({});
-  const choose = useRef<() => void>(null);
-  const [open, { toggle }] = useDisclosure(false);
-  const invalid = Object.keys(problems(options)).length > 0;
-  const count = Object.keys(options).length;
+  const options = useStore(choice);
+  const openDialog = useRef<() => void>(null);
+  const [refused, setRefused] = useState<File[]>([]);
+  const invalid = !isValid(options);
+
+  function take(files: File[]) {
+    if (invalid) return;
+    setRefused(files.filter((file) => !isMedia(file)));
+    add(files.filter(isMedia), options);
+  }
 
   return (
     <Paper className="card" withBorder p="md" component="section" aria-labelledby="upload-heading">
       <VisuallyHidden>
         <h2 id="upload-heading">Upload videos</h2>
       </VisuallyHidden>
+      <ShareAlert />
+      {/* It is never disabled: the browser would open a file that is dropped there and leave the page. */}
       <Dropzone
-        onDrop={(files) => add(files, options)}
-        disabled={invalid}
+        onDrop={take}
         multiple
-        inputProps={{ "aria-label": "Videos to upload" }}
-        openRef={choose}
+        inputProps={{ "aria-label": "Videos to upload", accept: ACCEPT }}
+        openRef={openDialog}
+        activateOnClick={!invalid}
         // Keyboard users have the button.
         activateOnKeyboard={false}
         tabIndex={-1}
         py={{ base: "xs", xs: "md" }}
       >
         <Group justify="center" gap="md" wrap="nowrap">
-          <Dropzone.Accept>
-            <IconCloudUpload size={44} aria-hidden />
-          </Dropzone.Accept>
-          <Dropzone.Reject>
-            <IconX size={44} aria-hidden />
-          </Dropzone.Reject>
-          <Dropzone.Idle>
-            <IconCloudUpload size={44} aria-hidden />
-          </Dropzone.Idle>
+          <IconCloudUpload size={44} aria-hidden />
           <div>
             <Text size="lg" fw={600}>
               Drop videos here
@@ -55,7 +56,7 @@ export function UploadArea() {
               disabled={invalid}
               onClick={(event) => {
                 event.stopPropagation();
-                choose.current?.();
+                openDialog.current?.();
               }}
             >
               Choose videos
@@ -63,37 +64,50 @@ export function UploadArea() {
           </div>
         </Group>
       </Dropzone>
-      <Stack gap={0} mt="sm">
-        <Group justify="space-between">
-          <Button
-            variant="default"
-            size="compact-sm"
-            leftSection={<IconAdjustments size={16} />}
-            onClick={toggle}
-            aria-expanded={open}
-            aria-controls="upload-options"
-          >
-            Conversion options{count ? ` (${count})` : ""}
-          </Button>
-          {count > 0 && (
-            <Button variant="default" size="compact-sm" onClick={() => setOptions({})}>
-              Reset to defaults
-            </Button>
-          )}
-        </Group>
-        <div id="upload-options">
-          <Collapse expanded={open}>
-            <Box pt="sm">
-              <OptionFields value={options} onChange={setOptions} />
-            </Box>
-          </Collapse>
-        </div>
-        {invalid && (
-          <Text size="sm" c="var(--mantine-color-error)" role="alert" mt="sm">
-            Correct the highlighted options before you add videos.
-          </Text>
-        )}
-      </Stack>
+      {refused.length > 0 && (
+        <Alert
+          color="red"
+          variant="light"
+          role="alert"
+          mt="sm"
+          p="xs"
+          withCloseButton
+          closeButtonLabel="Close this message"
+          onClose={() => setRefused([])}
+        >
+          <span className="name" dir="auto">
+            {refusalText(refused)}
+          </span>
+        </Alert>
+      )}
+      <Box mt="sm">
+        <OptionFields value={options} onChange={choose} />
+      </Box>
+      {invalid && (
+        <Text size="sm" c="var(--mantine-color-error)" role="alert" mt="sm">
+          Correct the highlighted options before you add videos.
+        </Text>
+      )}
     </Paper>
+  );
+}
+
+/** Shown when the service worker, or the server in its place, could not store a file that another app has shared. */
+function ShareAlert() {
+  const [parameters, setParameters] = useSearchParams();
+  if (parameters.get("shared") !== "failed") return null;
+  return (
+    <Alert
+      color="red"
+      variant="light"
+      role="alert"
+      mb="sm"
+      title="The shared file could not be added"
+      withCloseButton
+      closeButtonLabel="Close this message"
+      onClose={() => setParameters({}, { replace: true })}
+    >
+      The browser did not store it: it may have too little free space. Choose the file here instead.
+    </Alert>
   );
 }

@@ -1,42 +1,113 @@
-// One upload: its progress and its buttons.
-import { ActionIcon, Box, Button, FileButton, Group, Progress, Text, Tooltip } from "@mantine/core";
-import { IconPlayerPause, IconPlayerPlay, IconX } from "@tabler/icons-react";
+// One upload: its progress and what can be done with it.
+import { ActionIcon, Anchor, Box, Button, FileButton, Group, Menu, Progress, Text } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
+import { IconCheck, IconDots, IconPlayerPause, IconPlayerPlay, IconRefresh, IconX } from "@tabler/icons-react";
 import { memo, type ReactNode, useState } from "react";
+import { Link } from "react-router";
+import { choice } from "./choice";
 import { percentOf, statusText } from "./labels";
-import { add, cancel, pause, resume, type Upload } from "./queue";
+import { add, addAgain, cancel, pause, resume } from "./queue";
+import { isActive, jobOf, type Upload } from "./upload";
+
+interface Action {
+  label: string;
+  icon?: ReactNode;
+  onClick: () => void;
+}
 
 export const UploadRow = memo(function UploadRow({ upload }: { upload: Upload }) {
-  const active = ["uploading", "reconnecting", "waiting"].includes(upload.state);
-  const failed = upload.state === "failed";
+  const { state } = upload;
+  const problem = state === "failed" || state === "rejected";
+  const done = state === "done";
   return (
-    <Box component="li" data-state={upload.state}>
+    <Box component="li" className="upload" data-state={state}>
       <Group justify="space-between" wrap="nowrap" gap="sm">
-        <Text fw={600} className="name" lineClamp={2}>
-          {upload.name}
-        </Text>
-        <Group gap={4} wrap="nowrap">
-          {upload.state === "interrupted" && <ChooseAgain upload={upload} />}
-          {active && (
-            <Action label={`Pause ${upload.name}`} onClick={() => pause(upload.id)} icon={<IconPlayerPause size={18} />} />
-          )}
-          {(upload.state === "paused" || failed) && (
-            <Action label={`Resume ${upload.name}`} onClick={() => resume(upload.id)} icon={<IconPlayerPlay size={18} />} />
-          )}
-          <Action label={`Cancel ${upload.name}`} onClick={() => void cancel(upload.id)} icon={<IconX size={18} />} />
+        <Group gap={6} wrap="nowrap" miw={0}>
+          {done && <IconCheck size={18} className="uploaded" aria-hidden />}
+          <Text fw={600} className="name" lineClamp={2} dir="auto">
+            {done && jobOf(upload) ? (
+              <Anchor component={Link} to={`/app/jobs/${jobOf(upload)}`} c="inherit" inherit>
+                {upload.name}
+              </Anchor>
+            ) : (
+              upload.name
+            )}
+          </Text>
         </Group>
+        <Actions upload={upload} />
       </Group>
-      <Progress
-        value={percentOf(upload)}
-        my={6}
-        color={failed ? "red" : upload.state === "uploading" ? "indigo" : "gray"}
-        aria-label={`Upload of ${upload.name}`}
-      />
-      <Text size="sm" c={failed ? "var(--mantine-color-error)" : "dimmed"} role={failed ? "alert" : undefined}>
+      {!done && !problem && (
+        <Progress
+          value={percentOf(upload)}
+          my={6}
+          color={state === "uploading" ? "indigo" : "gray"}
+          aria-label={`Upload of ${upload.name}`}
+        />
+      )}
+      <Text size="sm" c={problem ? "var(--mantine-color-error)" : "dimmed"} role={problem ? "alert" : undefined}>
         {statusText(upload)}
       </Text>
     </Box>
   );
 });
+
+/** The action that continues the upload, if there is one, and the one that ends it. */
+function Actions({ upload }: { upload: Upload }) {
+  const phone = useMediaQuery("(max-width: 36em)");
+  const next = nextAction(upload);
+  const choosesFile = upload.state === "interrupted";
+  const end: Action = { label: endLabel(upload), icon: <IconX size={16} />, onClick: () => void cancel(upload.id) };
+  const alone = !next && !choosesFile;
+  return (
+    <Group gap={6} wrap="nowrap">
+      {choosesFile && <ChooseAgain upload={upload} />}
+      {next && <ActionButton action={next} name={upload.name} />}
+      {phone && !alone ? (
+        <Menu position="bottom-end">
+          <Menu.Target>
+            <ActionIcon variant="subtle" size="lg" aria-label={`More actions for the upload of ${upload.name}`}>
+              <IconDots size={18} />
+            </ActionIcon>
+          </Menu.Target>
+          <Menu.Dropdown>
+            <Menu.Item leftSection={end.icon} onClick={end.onClick}>
+              {end.label}
+            </Menu.Item>
+          </Menu.Dropdown>
+        </Menu>
+      ) : (
+        <ActionButton action={end} name={upload.name} />
+      )}
+    </Group>
+  );
+}
+
+/** "Clear" does not sound as if the MP3 were deleted. */
+function endLabel({ state }: Upload): string {
+  if (state === "done") return "Clear";
+  return state === "failed" || state === "rejected" ? "Remove" : "Cancel";
+}
+
+function nextAction(upload: Upload): Action | null {
+  const { id, state } = upload;
+  const play = <IconPlayerPlay size={16} />;
+  if (isActive(upload)) return { label: "Pause", icon: <IconPlayerPause size={16} />, onClick: () => pause(id) };
+  if (state === "paused") return { label: "Resume", icon: play, onClick: () => resume(id) };
+  if (state === "failed") return { label: "Try again", icon: <IconRefresh size={16} />, onClick: () => resume(id) };
+  // The server rejected the options, not the file.
+  if (state === "rejected" && upload.code === "invalid") {
+    return { label: "Use the options above", icon: <IconRefresh size={16} />, onClick: () => addAgain(id, choice.get()) };
+  }
+  return null;
+}
+
+function ActionButton({ action: { label, icon, onClick }, name }: { action: Action; name: string }) {
+  return (
+    <Button variant="default" size="xs" leftSection={icon} aria-label={`${label} ${name}`} onClick={onClick}>
+      {label}
+    </Button>
+  );
+}
 
 function ChooseAgain({ upload }: { upload: Upload }) {
   const [different, setDifferent] = useState(false);
@@ -45,24 +116,14 @@ function ChooseAgain({ upload }: { upload: Upload }) {
       onChange={(file) => {
         const same = file && file.name === upload.name && file.size === upload.size;
         setDifferent(!!file && !same);
-        if (same) add([file], {});
+        if (same) add([file], choice.get());
       }}
     >
       {(props) => (
-        <Button {...props} size="compact-sm" aria-label={`Choose ${upload.name} again`}>
+        <Button {...props} size="xs" aria-label={`Choose ${upload.name} again`}>
           {different ? "Different file: choose again" : "Choose file"}
         </Button>
       )}
     </FileButton>
-  );
-}
-
-function Action({ label, onClick, icon }: { label: string; onClick: () => void; icon: ReactNode }) {
-  return (
-    <Tooltip label={label}>
-      <ActionIcon variant="subtle" size="lg" aria-label={label} onClick={onClick}>
-        {icon}
-      </ActionIcon>
-    </Tooltip>
   );
 }

@@ -1,25 +1,14 @@
 // The queue of uploads, which does not depend on the page that is shown.
-import { session } from "../account/session";
+import { expired, session } from "../account/session";
 import type { Options } from "../api/jobs";
 import { client, JOBS } from "../api/queries";
+import { expectJob } from "../api/running";
 import { Store } from "../store";
+import { choice } from "./choice";
+import { discardShared, forgetShared, takeShared } from "./shared";
 import { Transfer } from "./transfer";
 import { deleteUnfinished, unfinishedUploads } from "./unfinished";
-
-export type State = "waiting" | "uploading" | "reconnecting" | "paused" | "signed-out" | "interrupted" | "failed";
-
-export interface Upload {
-  id: string;
-  name: string;
-  size: number;
-  sent: number;
-  /** Bytes per second; null while it is unknown. */
-  speed: number | null;
-  state: State;
-  error?: string | undefined;
-  /** The address of the upload on the server, once it has one. */
-  url?: string | undefined;
-}
+import { isActive, isFinished, jobOf, type State, type Upload } from "./upload";
 
 // More would only share the same bandwidth.
 const MAX_ACTIVE = 2;
@@ -33,22 +22,19 @@ let owner: string | undefined;
 export function add(files: File[], options: Options): void {
   const email = session.get()?.email;
   if (!email) return;
+  // The next files are counted without those of before.
+  if (uploads.get().every(isFinished)) uploads.set(uploads.get().filter(({ state }) => state !== "done"));
   for (const file of files) {
     const transfer = new Transfer(file, email, options, {
       onChange: (part) => change(transfer.id, part),
       onResume: (key) => removeUpload(key),
-      onSuccess: () => {
-        transfers.delete(transfer.id);
-        removeUpload(transfer.id);
-        void client.invalidateQueries({ queryKey: JOBS });
-        startNext();
-      },
+      onSuccess: () => complete(transfer),
       onStop: startNext,
     });
     // Two transfers of the same file would write to the same upload.
     const other = [...transfers.values()].find((one) => one.key === transfer.key);
-    const state = uploads.get().find((upload) => upload.id === other?.id)?.state;
-    if (other && state === "failed") {
+    const state = find(other?.id)?.state;
+    if (other && (state === "failed" || state === "rejected")) {
       transfers.delete(other.id);
       removeUpload(other.id);
     } else if (other) {
@@ -75,13 +61,40 @@ export function resume(id: string): void {
   startNext();
 }
 
+/** Uploads a rejected file again with other options. */
+export function addAgain(id: string, options: Options): void {
+  const transfer = transfers.get(id);
+  if (transfer) add([transfer.file], options);
+}
+
+/** Ends an upload and deletes what the server has of it. An upload that is complete is only removed from the list. */
 export async function cancel(id: string): Promise<void> {
-  const upload = uploads.get().find((other) => other.id === id);
+  const upload = find(id);
   const transfer = transfers.get(id);
   transfers.delete(id);
   removeUpload(id);
-  if (transfer) await transfer.cancel();
-  else if (upload) await deleteUnfinished(upload);
+  if (transfer) {
+    forgetShared(transfer.file);
+    await transfer.cancel();
+  } else if (upload?.state === "interrupted") {
+    await deleteUnfinished(upload);
+  }
+  startNext();
+}
+
+export function clearFinished(): void {
+  for (const upload of uploads.get().filter(isFinished)) void cancel(upload.id);
+}
+
+function complete(transfer: Transfer): void {
+  const upload = find(transfer.id);
+  const fid = upload && jobOf(upload);
+  // Before the state changes, so that there is no moment at which all work seems to have ended.
+  if (fid) expectJob(fid);
+  change(transfer.id, { state: "done", sent: transfer.file.size, speed: null });
+  transfers.delete(transfer.id);
+  forgetShared(transfer.file);
+  void client.invalidateQueries({ queryKey: JOBS });
   startNext();
 }
 
@@ -90,6 +103,7 @@ async function showUnfinished(email: string): Promise<void> {
     const known = uploads.get().some((other) => other.id === upload.id || (other.url && other.url === upload.url));
     if (session.get()?.email === email && !known) uploads.set([...uploads.get(), upload]);
   }
+  if (session.get()?.email === email) add(await takeShared(), choice.get());
 }
 
 function startNext(): void {
@@ -104,6 +118,8 @@ function startNext(): void {
     active += 1;
   }
 }
+
+const find = (id: string | undefined): Upload | undefined => uploads.get().find((upload) => upload.id === id);
 
 const count = (state: State): number => uploads.get().filter((upload) => upload.state === state).length;
 
@@ -131,10 +147,12 @@ function onSessionChange(): void {
     void showUnfinished(email);
     return;
   }
+  // The next user of this browser must not get the files.
+  if (owner && !expired.get()) discardShared();
   for (const [id, transfer] of transfers) {
     transfer.pause();
-    const state = uploads.get().find((upload) => upload.id === id)?.state;
-    if (state !== "paused" && state !== "failed") change(id, { state: "signed-out", speed: null });
+    const upload = find(id);
+    if (upload && isActive(upload)) change(id, { state: "signed-out", speed: null });
   }
 }
 
@@ -143,5 +161,5 @@ onSessionChange();
 
 // Closing the page interrupts uploads: the user would have to choose the files again.
 window.addEventListener("beforeunload", (event) => {
-  if (count("uploading") + count("reconnecting") + count("waiting") > 0) event.preventDefault();
+  if (uploads.get().some(isActive)) event.preventDefault();
 });

@@ -1,17 +1,21 @@
 // The transfer of one file to the server by the tus protocol. It can be resumed after any interruption.
-import { type DetailedError, type HttpResponse, Upload as Tus } from "tus-js-client";
+import { type DetailedError, Upload as Tus } from "tus-js-client";
 import { expire, session } from "../account/session";
 import { isFromProxy, reachable } from "../api/connection";
-import { refusal } from "../api/http";
+import { refusal, Unreachable } from "../api/http";
 import type { Options } from "../api/jobs";
 import { SpeedMeter } from "../speed";
-import type { Upload } from "./queue";
 import { fingerprint } from "./unfinished";
+import type { Upload } from "./upload";
 
 // ms. Transfers are retried for almost three hours.
 const RETRY_DELAYS = [0, 500, 1000, 2000, ...Array.from({ length: 2000 }, () => 5000)];
 // ms between two updates of the progress, each of which renders the page.
 const UPDATE_INTERVAL = 200;
+// The statuses below 500 after which the same request can succeed. After 404 and 410, the file is sent from its beginning.
+const REPEATABLE = [408, 409, 423, 429];
+const STARTS_AGAIN = [404, 410];
+const UNREADABLE = "The file could not be read. It may have been moved or changed. Choose it again.";
 
 interface Listener {
   onChange: (part: Partial<Upload>) => void;
@@ -37,7 +41,7 @@ export class Transfer {
   private lastUpdate = 0;
 
   constructor(
-    file: File,
+    readonly file: File,
     email: string,
     options: Options,
     private readonly listener: Listener,
@@ -110,25 +114,46 @@ export class Transfer {
   private shouldRetry(error: DetailedError): boolean {
     if (!session.get()) return false;
     const status = error.originalResponse?.getStatus() ?? 0;
-    const retry = status === 0 || status === 409 || status === 423 || status === 429 || status >= 500;
+    const retry = status === 0 || status >= 500 || REPEATABLE.includes(status);
     if (retry) {
-      if (status === 0 && !(error.causingError instanceof Interrupted)) reachable.set(false);
+      if (status === 0 && !(error.causingError instanceof Interrupted)) {
+        reachable.set(false);
+        void this.checkFile();
+      }
       this.meter.reset();
       this.listener.onChange({ state: "reconnecting", speed: null });
     }
     return retry;
   }
 
+  /** Stops if the request failed because of the file, which looks like a lost connection. */
+  private async checkFile(): Promise<void> {
+    try {
+      await this.file.slice(0, 1).arrayBuffer();
+    } catch {
+      await this.tus.abort();
+      this.stop({ state: "rejected", error: UNREADABLE });
+    }
+  }
+
   private onError(error: Error | DetailedError): void {
     if (!session.get()) {
-      this.listener.onChange({ state: "signed-out", speed: null });
+      this.stop({ state: "signed-out" });
+    } else if (!("originalResponse" in error)) {
+      // There was no request.
+      this.stop({ state: "rejected", error: UNREADABLE });
+    } else if (!error.originalResponse) {
+      this.stop({ state: "failed", error: new Unreachable().message });
     } else {
-      const response: HttpResponse | null = "originalResponse" in error ? error.originalResponse : null;
-      const message = response
-        ? refusal(response.getBody(), response.getStatus()).message
-        : "The file could not be read. It may have been moved or changed. Choose it again.";
-      this.listener.onChange({ state: "failed", speed: null, error: message });
+      const status = error.originalResponse.getStatus();
+      const { code, message } = refusal(error.originalResponse.getBody(), status);
+      const again = status >= 500 || REPEATABLE.includes(status) || STARTS_AGAIN.includes(status);
+      this.stop({ state: again ? "failed" : "rejected", error: message, code });
     }
+  }
+
+  private stop(part: Partial<Upload>): void {
+    this.listener.onChange({ speed: null, ...part });
     this.listener.onStop();
   }
 }

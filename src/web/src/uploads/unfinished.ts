@@ -1,7 +1,7 @@
 // Uploads that an earlier visit left unfinished. The browser keeps their addresses, but not their files.
 import { defaultOptions, type PreviousUpload } from "tus-js-client";
 import { ask, Refused } from "../api/http";
-import type { Upload } from "./queue";
+import type { Upload } from "./upload";
 
 const TUS = { "Tus-Resumable": "1.0.0" };
 const { urlStorage } = defaultOptions;

@@ -1,0 +1,44 @@
+// The jobs that have not ended, as far as this page knows them.
+import { session } from "../account/session";
+import { Store } from "../store";
+import { hasEnded } from "./jobs";
+import type { Job } from "./schema";
+
+export const running = new Store<ReadonlySet<string>>(new Set());
+
+/** The last job that ended while it was among them. */
+export const lastEnded = new Store<Job | null>(null);
+
+// For each job, when it was changed last: a slow response can be older than an event.
+const updates = new Map<string, Job["updated_at"]>();
+
+export function trackJob(job: Job): void {
+  const { video_fid: fid, updated_at: updatedAt } = job;
+  if (updatedAt < (updates.get(fid) ?? "")) return;
+  updates.set(fid, updatedAt);
+  if (!hasEnded(job)) {
+    addJob(fid);
+  } else if (running.get().has(fid)) {
+    // First, so that a listener that counts the results has all of them when no job is left.
+    lastEnded.set(job);
+    forgetJob(fid);
+  }
+}
+
+/** An upload is complete: its job is not known yet, or has even ended. */
+export function expectJob(fid: string): void {
+  if (!updates.has(fid)) addJob(fid);
+}
+
+export function forgetJob(fid: string): void {
+  if (running.get().has(fid)) running.set(new Set([...running.get()].filter((other) => other !== fid)));
+}
+
+function addJob(fid: string): void {
+  if (!running.get().has(fid)) running.set(new Set([...running.get(), fid]));
+}
+
+session.subscribe(() => {
+  updates.clear();
+  running.set(new Set());
+});
