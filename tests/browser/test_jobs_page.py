@@ -101,7 +101,9 @@ def test_undo_is_not_clipped_by_a_long_name(visit, person, failed_job, window):
     visitor.does(LONG, "Delete")
     undo = visitor.page.get_by_role("button", name="Undo")
     expect(undo).to_be_in_viewport(ratio=1)
-    assert undo.evaluate("b => [b, ...b.querySelectorAll('*')].every(e => e.scrollWidth <= e.clientWidth || !e.clientWidth)")
+    assert undo.evaluate(
+        "b => [b, ...b.querySelectorAll('*')].every(e => e.scrollWidth <= e.clientWidth || !e.clientWidth)"
+    )
     undo.click()
     expect(visitor.job(LONG)).to_be_visible()
 
@@ -166,7 +168,6 @@ def test_two_players_do_not_play_at_once(owner, person):
     for name in ("one.mp4", "two.mp4"):
         person.converts(media.make("mp4"), name)
         owner.sees_job(name, "completed")
-    playing = "name => !document.querySelector(`audio[aria-label='${name}']`)?.paused"
     for name in ("one.mp3", "two.mp3"):
         owner.page.get_by_role("button", name=f"Play {name}").click()
         owner.page.wait_for_function("name => document.querySelector(`audio[aria-label='${name}']`)", arg=name)
@@ -213,7 +214,9 @@ def test_names_have_their_own_direction_and_dates_the_browsers_language(visit, p
     expect(moment).to_have_text("jetzt")
     expect(moment).to_have_attribute("lang", "de-DE")
     assert moment.get_attribute("datetime") == person.job(fid)["created_at"]
-    expected = "at => new Intl.DateTimeFormat('de-DE', { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(at))"
+    expected = (
+        "at => new Intl.DateTimeFormat('de-DE', { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(at))"
+    )
     shown = visitor.page.evaluate(expected, person.job(fid)["created_at"])
     assert moment.get_attribute("title") == shown
     name.click()
