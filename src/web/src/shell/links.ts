@@ -12,7 +12,7 @@ const EXPIRED: LinkError = {
   text: {
     signIn: "Sign in with the account that uploaded the video. You can then download the MP3 without the link.",
     job: "You can download the MP3 here without the link.",
-    list: "If the MP3 is still stored, you find it in the list below.",
+    list: "If the MP3 is still stored, it is in the list below.",
   },
 };
 
