@@ -53,11 +53,14 @@ def test_the_list_the_player_and_the_dialogs(window, busy, tmp_path):
     window.opens("/")
     done = window.sees_job("lighthouse", "completed")
     window.sees_job("garden", "failed")
-    expect(page.get_by_role("button", name="Transcript of Interview")).to_be_visible()
-    expect(page.get_by_role("button", name="Summarise Beekeeping")).to_be_visible()
+    expect(page.get_by_text("The last keeper of a lighthouse")).to_be_visible()
     window.shows("jobs")
 
-    page.get_by_role("button", name="Transcript of Interview").click()
+    if window.look == "phone":
+        window.does("Interview", "Transcript")
+    else:
+        expect(page.get_by_role("button", name="Summarise Beekeeping")).to_be_visible()
+        page.get_by_role("button", name="Transcript of Interview").click()
     expect(page.get_by_role("dialog")).to_contain_text("second 0")
     window.shows("transcript")
     page.keyboard.press("Escape")
@@ -99,6 +102,33 @@ def test_the_list_the_player_and_the_dialogs(window, busy, tmp_path):
     page.get_by_role("button", name="Download").click()
     expect(page.get_by_text("The server can't be reached").first).to_be_visible()
     window.shows("offline")
+
+
+def test_the_account_and_the_dead_ends(window, busy):
+    page = window.page
+    window.opens("/app/?link=not_found")
+    expect(page.get_by_text("no longer stored")).to_be_visible()
+    window.shows("sign-in-link")
+    window.opens("/app/nowhere")
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
+    window.shows("not-found")
+    window.is_signed_in(busy.token)
+    window.opens("/app/account")
+    expect(page.get_by_role("switch")).to_be_visible()
+    window.shows("account")
+    window.opens("/app/jobs/0123456789abcdef01234567")
+    expect(page.get_by_role("heading", name="MP3 not found")).to_be_visible()
+    window.shows("job-not-found")
+    window.opens("/")
+    window.does("garden", "Delete")
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+    window.shows("undo")
+    page.get_by_role("button", name="Undo").click()
+    window.sees_job("garden", "failed")
+    done = window.job("lighthouse").get_attribute("data-job")
+    window.opens(f"/app/jobs/{done}?link=invalid_link")
+    expect(page.locator("[data-waveform]")).to_be_visible()
+    window.shows("job-link")
 
 
 def test_everything_can_be_done_with_the_keyboard(visitor, busy):

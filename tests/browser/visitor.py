@@ -68,7 +68,7 @@ class Visitor:
             self.problems.append(f"{message.location}: {message.text}")
 
     def _request(self, request: Request) -> None:
-        if request.method == "PATCH":
+        if "upload-offset" in request.headers:
             self.offsets.append(int(request.headers["upload-offset"]))
 
     def opens(self, path: str) -> None:

@@ -33,15 +33,18 @@ export function clock(seconds: number): string {
   return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
-const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+// Dates are in the browser's language; the rest of the page is in English.
+const RELATIVE = new Intl.RelativeTimeFormat(navigator.languages, { numeric: "auto" });
+const EXACT = new Intl.DateTimeFormat(navigator.languages, { dateStyle: "medium", timeStyle: "short" });
+
+export const dateLanguage = EXACT.resolvedOptions().locale;
 
 export function ago(moment: string, now: number): string {
   const seconds = Math.min(0, (Date.parse(moment) - now) / 1000);
-  if (seconds > -45) return "just now";
+  if (seconds > -45) return RELATIVE.format(0, "second");
   if (seconds > -3600) return RELATIVE.format(Math.round(seconds / 60), "minute");
   if (seconds > -86_400) return RELATIVE.format(Math.round(seconds / 3600), "hour");
   return RELATIVE.format(Math.round(seconds / 86_400), "day");
 }
 
-export const exact = (moment: string): string =>
-  new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" }).format(new Date(moment));
+export const exact = (moment: string): string => EXACT.format(new Date(moment));

@@ -9,7 +9,8 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { setNonce } from "get-nonce";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { createBrowserRouter, Navigate, RouterProvider } from "react-router";
+import { createBrowserRouter, Navigate, RouterProvider, useLocation } from "react-router";
+import { AccountPage } from "./account/AccountPage";
 import { RegisterPage } from "./account/RegisterPage";
 import { SignInPage } from "./account/SignInPage";
 import { SignedIn } from "./account/SignedIn";
@@ -20,10 +21,16 @@ import { nonce } from "./nonce";
 import { registerServiceWorker } from "./serviceWorker";
 import { ErrorPage } from "./shell/ErrorPage";
 import { Layout } from "./shell/Layout";
+import { NotFoundPage } from "./shell/NotFoundPage";
 import { theme } from "./theme";
 
 setNonce(nonce);
 registerServiceWorker();
+
+/** Keeps the query, which has the code of a link that was not accepted. */
+function Home() {
+  return <Navigate to={{ pathname: "/", search: useLocation().search }} replace />;
+}
 
 const router = createBrowserRouter([
   {
@@ -35,11 +42,13 @@ const router = createBrowserRouter([
         children: [
           { path: "/", element: <HomePage /> },
           { path: "/app/jobs/:fid", element: <JobPage /> },
+          { path: "/app/account", element: <AccountPage /> },
         ],
       },
       { path: "/app/sign-in", element: <SignInPage /> },
       { path: "/app/register", element: <RegisterPage /> },
-      { path: "*", element: <Navigate to="/" replace /> },
+      { path: "/app", element: <Home /> },
+      { path: "*", element: <NotFoundPage /> },
     ],
   },
 ]);

@@ -36,8 +36,8 @@ describe("the age of a job", () => {
   const now = (seconds: number) => Date.parse(created) + seconds * 1000;
 
   test.each([
-    [-5, "just now"],
-    [44, "just now"],
+    [-5, "now"],
+    [44, "now"],
     [300, "5 minutes ago"],
     [7_200, "2 hours ago"],
     [86_400, "yesterday"],

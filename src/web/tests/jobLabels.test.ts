@@ -50,6 +50,10 @@ test.each([
   expect(advice(failed(code))).toMatch(text);
 });
 
+test("the advice about a chosen track without audio is to choose another one", () => {
+  expect(advice({ ...failed("no_audio"), options: { track: 2 } })).toBe("Choose another audio track.");
+});
+
 test.each([
   ["talk.mp4", "talk.mp3"],
   ["Interview with Dr. No", "Interview with Dr. No.mp3"],

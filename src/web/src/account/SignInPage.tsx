@@ -1,37 +1,34 @@
-// Signs in, also after the token has expired.
-import { Alert, Anchor } from "@mantine/core";
+// Signs in, also after the token has expired or a download link has led here.
+import { Alert } from "@mantine/core";
 import { IconClock } from "@tabler/icons-react";
-import { Link, useLocation } from "react-router";
 import { login } from "../api/accounts";
+import { LinkAlert } from "../shell/LinkAlert";
 import { useStore } from "../store";
 import { useTitle } from "../title";
-import { AccountForm } from "./AccountForm";
+import { AccountForm, useArrival } from "./AccountForm";
 import { expired } from "./session";
 
 export function SignInPage() {
   useTitle("Sign in");
   const wasExpired = useStore(expired);
-  const state: unknown = useLocation().state;
+  const { from = "/" } = useArrival();
+  const link = new URL(from, location.origin).searchParams.get("link");
   return (
     <AccountForm
       title="Sign in"
       button="Sign in"
       newPassword={false}
       notice={
-        wasExpired && (
-          <Alert color="yellow" role="status" icon={<IconClock />} title="You were signed out">
-            Your session has expired. Sign in again to continue. Uploads resume after you sign in.
-          </Alert>
-        )
-      }
-      other={
         <>
-          No account yet?{" "}
-          <Anchor component={Link} to="/app/register" state={state} underline="always">
-            Create one
-          </Anchor>
+          {link && <LinkAlert code={link} place="signIn" />}
+          {wasExpired && (
+            <Alert color="yellow" role="status" icon={<IconClock />} title="You were signed out">
+              Your session has expired. Sign in again to continue. Uploads resume after you sign in.
+            </Alert>
+          )}
         </>
       }
+      other={{ question: "No account yet?", link: "Create one", path: "/app/register" }}
       submit={login}
     />
   );

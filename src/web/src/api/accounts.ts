@@ -1,5 +1,6 @@
-// The routes of the API for registering and signing in.
-import { ask } from "./http";
+// The routes of the API for registering, signing in, and the settings of an account.
+import { ask, askJson } from "./http";
+import type { Account } from "./schema";
 
 export async function register(email: string, password: string): Promise<void> {
   await ask("/register", {
@@ -19,3 +20,12 @@ export async function login(email: string, password: string): Promise<string> {
   });
   return (await response.text()).trim();
 }
+
+export const getAccount = (): Promise<Account> => askJson<Account>("/account");
+
+export const setEmails = (emails: boolean): Promise<Response> =>
+  ask("/account", {
+    method: "PATCH",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ emails }),
+  });

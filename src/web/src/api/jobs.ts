@@ -5,7 +5,7 @@ import type { ConversionOptions, Job, JobPage, Link } from "./schema";
 /** The chosen options as the form holds them; the server's default applies to those that are absent. */
 export type Options = Partial<Record<keyof ConversionOptions, string>>;
 
-export const FIRST_PAGE = "/jobs?limit=50";
+export const FIRST_PAGE = "/jobs?limit=25";
 
 export const hasEnded = (job: Job): boolean => job.status === "completed" || job.status === "failed";
 
@@ -30,10 +30,12 @@ export const retryJob = (fid: string, options: Options): Promise<Job> =>
 export const deleteJob = (fid: string, keepalive = false): Promise<Response> =>
   ask(`/jobs/${fid}`, { method: "DELETE", keepalive });
 
-/** An address on this server that plays and downloads the MP3 without a token; it expires after some days. */
-export async function getLink(fid: string): Promise<string> {
-  const { url } = await askJson<Link>(`/jobs/${fid}/link`);
-  const { pathname, search } = new URL(url, location.origin);
+/** The public address that plays and downloads the MP3 without a token; it expires after some days. */
+export const getLink = async (fid: string): Promise<string> => (await askJson<Link>(`/jobs/${fid}/link`)).url;
+
+/** The same address on the server of this page, which may be reached by another name than the public one. */
+export async function getLocalLink(fid: string): Promise<string> {
+  const { pathname, search } = new URL(await getLink(fid), location.origin);
   return pathname.slice(pathname.lastIndexOf("/")) + search;
 }
 

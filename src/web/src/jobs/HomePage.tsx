@@ -1,5 +1,6 @@
 // The main page: the upload area, the uploads and the jobs.
 import { Stack, Title, VisuallyHidden } from "@mantine/core";
+import { AddressLinkAlert } from "../shell/LinkAlert";
 import { useTitle } from "../title";
 import { UploadArea } from "../uploads/UploadArea";
 import { UploadList } from "../uploads/UploadList";
@@ -12,6 +13,7 @@ export function HomePage() {
       <VisuallyHidden>
         <Title order={1}>Video2MP3: convert videos to MP3</Title>
       </VisuallyHidden>
+      <AddressLinkAlert place="list" />
       <UploadArea />
       <UploadList />
       <JobList />

@@ -1,102 +1,40 @@
 // The buttons and the menu of a job.
-import { ActionIcon, Button, Group, Menu } from "@mantine/core";
+import { ActionIcon, Group, Menu } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { notifications } from "@mantine/notifications";
-import {
-  IconAdjustments,
-  IconDots,
-  IconDownload,
-  IconPlayerPlay,
-  IconPlayerStop,
-  IconRefresh,
-  IconTrash,
-} from "@tabler/icons-react";
-import { useMutation } from "@tanstack/react-query";
-import { cancelJob, getLink, hasEnded, type Options, retryJob } from "../api/jobs";
-import { client, JOBS, putJob } from "../api/queries";
+import { IconAdjustments, IconDots, IconLink, IconTrash } from "@tabler/icons-react";
+import { hasEnded } from "../api/jobs";
 import type { Job } from "../api/schema";
+import { type Action, ActionButton, ActionItem } from "../shell/Action";
 import { ConvertAgain } from "./ConvertAgain";
+import { LinkDialog, useCopyLink } from "./CopyLink";
 import { deleteWithUndo } from "./deletion";
-import { mp3Name } from "./labels";
+import { remedy } from "./remedies";
+import { optionsOf, useJobActions } from "./useJobActions";
 
 interface Props {
   job: Job;
   playing: boolean;
   player: string;
+  /** Whether to show one button only. */
+  compact: boolean;
+  /** Further items of the menu. */
+  more: Action[];
   onPlay: () => void;
   afterDelete: () => void;
 }
 
-export function JobActions({ job, playing, player, onPlay, afterDelete }: Props) {
+export function JobActions({ job, playing, player, compact, more, onPlay, afterDelete }: Props) {
   const [dialogOpened, dialog] = useDisclosure(false);
-  const showError = (title: string) => (error: Error) =>
-    notifications.show({ color: "red", title, message: error.message });
-  const download = useMutation({
-    mutationFn: () => getLink(job.video_fid),
-    onSuccess: save,
-    onError: showError("Download failed"),
-  });
-  const cancel = useMutation({
-    mutationFn: () => cancelJob(job.video_fid),
-    onSuccess: () => client.invalidateQueries({ queryKey: JOBS }),
-    onError: showError("The conversion could not be cancelled"),
-  });
-  const retry = useMutation({
-    mutationFn: (chosen: Options) => retryJob(job.video_fid, chosen),
-    onSuccess: putJob,
-    onError: showError("The video could not be converted again"),
-  });
-  const options: Options = Object.fromEntries(Object.entries(job.options).map(([name, value]) => [name, String(value)]));
+  const copyLink = useCopyLink(job);
+  const actions = useJobActions(job, { id: player, expanded: playing, toggle: onPlay }, dialog.open);
+  const buttons = compact ? actions.filter((action) => action.primary) : actions;
+  const items = [...actions.filter((action) => !buttons.includes(action)), ...more];
 
   return (
     <Group gap="xs" wrap="nowrap">
-      {job.mp3_fid && (
-        <>
-          <Button
-            size="xs"
-            variant="default"
-            leftSection={playing ? <IconPlayerStop size={16} /> : <IconPlayerPlay size={16} />}
-            onClick={onPlay}
-            aria-expanded={playing}
-            aria-controls={player}
-            aria-label={`${playing ? "Close the player for" : "Play"} ${mp3Name(job)}`}
-          >
-            {playing ? "Close" : "Play"}
-          </Button>
-          <Button
-            size="xs"
-            leftSection={<IconDownload size={16} />}
-            loading={download.isPending}
-            onClick={() => download.mutate()}
-            aria-label={`Download ${mp3Name(job)}`}
-          >
-            Download
-          </Button>
-        </>
-      )}
-      {!hasEnded(job) && (
-        <Button
-          size="xs"
-          variant="default"
-          loading={cancel.isPending}
-          onClick={() => cancel.mutate()}
-          aria-label={`Cancel the conversion of ${job.filename}`}
-        >
-          Cancel
-        </Button>
-      )}
-      {job.status === "failed" && (
-        <Button
-          size="xs"
-          variant="default"
-          leftSection={<IconRefresh size={16} />}
-          loading={retry.isPending}
-          onClick={() => retry.mutate(options)}
-          aria-label={`Try again: ${job.filename}`}
-        >
-          Try again
-        </Button>
-      )}
+      {buttons.map((action) => (
+        <ActionButton key={action.text} action={action} />
+      ))}
       <Menu position="bottom-end">
         <Menu.Target>
           <ActionIcon variant="subtle" size="lg" aria-label={`More actions for ${job.filename}`}>
@@ -104,7 +42,15 @@ export function JobActions({ job, playing, player, onPlay, afterDelete }: Props)
           </ActionIcon>
         </Menu.Target>
         <Menu.Dropdown>
-          {hasEnded(job) && (
+          {items.map((action) => (
+            <ActionItem key={action.text} action={action} />
+          ))}
+          {job.mp3_fid && (
+            <Menu.Item leftSection={<IconLink size={16} />} onClick={() => copyLink.mutate()}>
+              Copy link
+            </Menu.Item>
+          )}
+          {hasEnded(job) && (job.status !== "failed" || remedy(job) !== "none") && (
             <Menu.Item leftSection={<IconAdjustments size={16} />} onClick={dialog.open}>
               Convert with other options…
             </Menu.Item>
@@ -121,15 +67,8 @@ export function JobActions({ job, playing, player, onPlay, afterDelete }: Props)
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>
-      {dialogOpened && <ConvertAgain job={job} options={options} onClose={dialog.close} />}
+      {dialogOpened && <ConvertAgain job={job} options={optionsOf(job)} onClose={dialog.close} />}
+      {copyLink.data && <LinkDialog job={job} link={copyLink.data} onClose={copyLink.reset} />}
     </Group>
   );
-}
-
-/** The response is an attachment: the browser saves it and does not leave the page. */
-function save(link: string): void {
-  const anchor = document.createElement("a");
-  anchor.href = link;
-  anchor.download = "";
-  anchor.click();
 }

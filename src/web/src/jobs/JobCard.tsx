@@ -4,9 +4,12 @@ import { memo, useEffect, useRef, useState } from "react";
 import { Link } from "react-router";
 import { isCancelled } from "../api/jobs";
 import type { Job, Summary } from "../api/schema";
-import { ago, duration, exact } from "../format";
+import { duration } from "../format";
+import { Moment } from "../Moment";
 import { SpeedMeter } from "../speed";
+import { useSummaryActions } from "../summaries/actions";
 import { SummaryPanel } from "../summaries/SummaryPanel";
+import { Transcript } from "../summaries/Transcript";
 import { JobActions } from "./JobActions";
 import { Player } from "./Player";
 import { advice, outline, statusOf } from "./labels";
@@ -20,13 +23,25 @@ interface Props {
   afterDelete: () => void;
   /** Whether it is alone on its page: then the player is open, and the page shows the name. */
   alone?: boolean;
+  /** Whether to show one button only, and a menu with the other actions. */
+  compact?: boolean;
 }
 
-export const JobCard = memo(function JobCard({ job, now, summary, canSummarise, afterDelete, alone = false }: Props) {
+export const JobCard = memo(function JobCard({
+  job,
+  now,
+  summary,
+  canSummarise,
+  afterDelete,
+  alone = false,
+  compact = false,
+}: Props) {
   const [playing, setPlaying] = useState(alone);
   const status = statusOf(job);
   const left = useTimeLeft(job);
   const player = `player-${job.video_fid}`;
+  const mp3 = job.status === "completed" ? job.mp3_fid : null;
+  const summarising = useSummaryActions({ name: job.filename, mp3, summary, available: canSummarise });
 
   return (
     <Box
@@ -40,7 +55,7 @@ export const JobCard = memo(function JobCard({ job, now, summary, canSummarise, 
           <Group gap="xs" align="center">
             {!alone && (
               <h3 className="name title">
-                <Anchor component={Link} to={`/app/jobs/${job.video_fid}`} c="inherit" fw={600}>
+                <Anchor component={Link} to={`/app/jobs/${job.video_fid}`} c="inherit" fw={600} dir="auto" className="touch">
                   {job.filename}
                 </Anchor>
               </h3>
@@ -49,8 +64,8 @@ export const JobCard = memo(function JobCard({ job, now, summary, canSummarise, 
               {status.text}
             </Badge>
           </Group>
-          <Text size="sm" c="dimmed" title={exact(job.created_at)}>
-            {ago(job.created_at, now)}
+          <Text size="sm" c="dimmed">
+            <Moment at={job.created_at} now={now} />
             {job.status === "completed" && job.result && ` · ${outline(job.result)}`}
             {job.status === "converting" && ` · ${job.progress} %${left ? ` · about ${duration(left)} left` : ""}`}
           </Text>
@@ -59,6 +74,8 @@ export const JobCard = memo(function JobCard({ job, now, summary, canSummarise, 
           job={job}
           playing={playing}
           player={player}
+          compact={compact}
+          more={compact ? summarising.actions : []}
           onPlay={() => setPlaying((before) => !before)}
           afterDelete={afterDelete}
         />
@@ -74,14 +91,16 @@ export const JobCard = memo(function JobCard({ job, now, summary, canSummarise, 
           <Text size="sm">{advice(job)}</Text>
         </Alert>
       )}
-      {job.mp3_fid && job.status === "completed" && (
+      {mp3 && (
         <SummaryPanel
           name={job.filename}
-          mp3={job.mp3_fid}
           summary={summary}
-          available={canSummarise}
+          actions={compact ? [] : summarising.actions}
           full={alone}
         />
+      )}
+      {mp3 && summarising.transcriptOpened && (
+        <Transcript name={job.filename} mp3={mp3} onClose={summarising.closeTranscript} />
       )}
       {job.mp3_fid && (
         <div id={player}>

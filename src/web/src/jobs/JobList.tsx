@@ -1,17 +1,17 @@
 // All jobs, newest first. Without a live connection the list is polled.
 import { Alert, Button, Center, Group, Loader, Paper, Stack, Text, Title } from "@mantine/core";
-import { useHotkeys, useIntersection } from "@mantine/hooks";
+import { useHotkeys, useIntersection, useMediaQuery } from "@mantine/hooks";
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useEffect, useMemo, useRef } from "react";
+import { useCallback, useEffect, useMemo, useRef } from "react";
 import { NotifySwitch } from "../activity/NotifySwitch";
 import { FIRST_PAGE, listJobs } from "../api/jobs";
 import { live } from "../api/live";
 import { JOBS } from "../api/queries";
 import { useStore } from "../store";
 import { useSummaries } from "../summaries/queries";
-import { hidden, undoLast } from "./deletion";
 import { JobCard } from "./JobCard";
 import { useNow } from "./now";
+import { hidden, undoLast } from "./pending";
 
 // ms between two requests without a live connection.
 const POLL = 4_000;
@@ -21,6 +21,7 @@ export function JobList() {
   const hiddenJobs = useStore(hidden);
   const now = useNow();
   const summaries = useSummaries();
+  const compact = useMediaQuery("(max-width: 36em)", false, { getInitialValueInEffect: false });
   const heading = useRef<HTMLHeadingElement>(null);
   const query = useInfiniteQuery({
     queryKey: JOBS,
@@ -29,6 +30,8 @@ export function JobList() {
     getNextPageParam: (page) => page.next,
     refetchInterval: isLive ? false : POLL,
   });
+  // The same function at each rendering, so that only rows that have changed are rendered.
+  const focusHeading = useCallback(() => heading.current?.focus(), []);
   useHotkeys([["mod+Z", undoLast]]);
 
   const jobs = useMemo(
@@ -76,7 +79,8 @@ export function JobList() {
             now={now}
             summary={summaries.of(job)}
             canSummarise={summaries.available}
-            afterDelete={() => heading.current?.focus()}
+            compact={compact}
+            afterDelete={focusHeading}
           />
         ))}
       </Stack>

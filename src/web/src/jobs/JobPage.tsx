@@ -1,14 +1,17 @@
 // The page of one job. The link in the email leads here.
-import { Alert, Anchor, Center, Loader, Paper, Stack, Text, Title } from "@mantine/core";
+import { Alert, Anchor, Button, Center, Loader, Paper, Stack, Text, Title } from "@mantine/core";
 import { IconArrowLeft } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
+import type { ReactNode } from "react";
 import { Link, useNavigate, useParams } from "react-router";
+import { session } from "../account/session";
 import { Refused } from "../api/http";
 import { getJob, hasEnded } from "../api/jobs";
 import { live } from "../api/live";
 import { jobKey } from "../api/queries";
 import type { Job } from "../api/schema";
-import { exact } from "../format";
+import { Moment } from "../Moment";
+import { AddressLinkAlert } from "../shell/LinkAlert";
 import { useStore } from "../store";
 import { useSummaries } from "../summaries/queries";
 import { useTitle } from "../title";
@@ -34,7 +37,7 @@ export function JobPage() {
 
   return (
     <Stack gap="md">
-      <Anchor component={Link} to="/" size="sm">
+      <Anchor component={Link} to="/" size="sm" className="touch">
         <IconArrowLeft size={14} aria-hidden /> All your MP3s
       </Anchor>
       {job.isPending && (
@@ -43,10 +46,11 @@ export function JobPage() {
         </Center>
       )}
       {job.isError && !job.data && <LoadError error={job.error} />}
+      {job.data && <AddressLinkAlert place="job" />}
       {job.data && (
         <Paper className="card" withBorder p="md">
           <Title order={1} size="h3" className="name" mb="xs">
-            {job.data.filename}
+            <bdi>{job.data.filename}</bdi>
           </Title>
           <JobCard
             job={job.data}
@@ -64,6 +68,7 @@ export function JobPage() {
 }
 
 function LoadError({ error }: { error: Error }) {
+  const email = useStore(session)?.email;
   const notFound = error instanceof Refused && (error.status === 404 || error.status === 400);
   return (
     <Alert color={notFound ? "gray" : "red"} role="alert">
@@ -71,18 +76,28 @@ function LoadError({ error }: { error: Error }) {
         {notFound ? "MP3 not found" : "The MP3 could not be loaded"}
       </Title>
       <Text mt="xs">
-        {notFound
-          ? "It was deleted, has expired, or belongs to another account."
-          : error.message}
+        {notFound ? (
+          <>
+            It was deleted, has expired, or belongs to another account. You are signed in as <bdi>{email}</bdi>. If it
+            belongs to another account, sign out and sign in with that account.
+          </>
+        ) : (
+          error.message
+        )}
       </Text>
+      {notFound && (
+        <Button component={Link} to="/" mt="md">
+          Go to your MP3s
+        </Button>
+      )}
     </Alert>
   );
 }
 
 function Details({ job }: { job: Job }) {
-  const rows: [string, string][] = [
-    ["Uploaded", exact(job.created_at)],
-    [job.status === "completed" ? "Converted" : "Updated", exact(job.updated_at)],
+  const rows: [string, ReactNode][] = [
+    ["Uploaded", <Moment key="at" at={job.created_at} />],
+    [job.status === "completed" ? "Converted" : "Updated", <Moment key="at" at={job.updated_at} />],
     ...(job.result ? resultRows(job.result) : []),
     ...optionRows(job),
   ];
@@ -97,7 +112,9 @@ function Details({ job }: { job: Job }) {
         {rows.map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>
-            <dd className="name">{value}</dd>
+            <dd className="name" dir="auto">
+              {value}
+            </dd>
           </div>
         ))}
       </dl>

@@ -2,7 +2,7 @@
 import { Alert, Box, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useState } from "react";
-import { getLink } from "../api/jobs";
+import { getLocalLink } from "../api/jobs";
 import type { Job } from "../api/schema";
 import { mp3Name } from "./labels";
 
@@ -14,7 +14,7 @@ export function Player({ job, start }: { job: Job; start: boolean }) {
   const [failed, setFailed] = useState(false);
   const link = useQuery({
     queryKey: ["link", job.mp3_fid],
-    queryFn: () => getLink(job.video_fid),
+    queryFn: () => getLocalLink(job.video_fid),
     staleTime: 3_600_000,
   });
   if (link.isError || failed) {
@@ -40,9 +40,15 @@ export function Player({ job, start }: { job: Job; start: boolean }) {
           preload="metadata"
           src={link.data}
           aria-label={mp3Name(job)}
+          onPlay={(event) => pauseOthers(event.currentTarget)}
           onError={() => setFailed(true)}
         />
       )}
     </Box>
   );
+}
+
+/** Only one player plays at a time. */
+function pauseOthers(player: HTMLAudioElement): void {
+  for (const other of document.querySelectorAll("audio")) if (other !== player) other.pause();
 }

@@ -2,6 +2,7 @@
 import { isCancelled } from "../api/jobs";
 import type { ConversionOptions, Job, Result } from "../api/schema";
 import { bytes, clock } from "../format";
+import { remedy } from "./remedies";
 
 interface Label {
   text: string;
@@ -32,7 +33,7 @@ const RETRY = "Try again. If it fails again, upload the video again.";
 const CHECK = "Check that the file plays on your computer, then upload it again.";
 const SHORTEN = "Convert only a part of the video: set a start and an end.";
 const ADVICE: Partial<Record<NonNullable<Job["error_code"]>, string>> = {
-  no_audio: "Choose a video that has audio, or another audio track.",
+  no_audio: "Choose a video that has audio.",
   no_such_track: "Choose another audio track.",
   outside_recording: "Choose a start and an end within the video.",
   empty_file: CHECK,
@@ -48,7 +49,11 @@ const ADVICE: Partial<Record<NonNullable<Job["error_code"]>, string>> = {
 };
 
 /** What the owner of a failed job can do. */
-export const advice = (job: Job): string => ADVICE[job.error_code ?? "failed"] ?? RETRY;
+export function advice(job: Job): string {
+  const code = job.error_code ?? "failed";
+  if (code === "no_audio" && remedy(job) === "options") return "Choose another audio track.";
+  return ADVICE[code] ?? RETRY;
+}
 
 // The name "Interview with Dr. No" has no extension.
 export const mp3Name = (job: Job): string => `${job.filename.replace(/(?<=.)\.[A-Za-z0-9]{2,5}$/, "")}.mp3`;

@@ -1,10 +1,11 @@
 // The header of every page with the account menu, and the alert about the connection.
 import { ActionIcon, Anchor, Box, Container, Group, Menu, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
-import { IconLogout, IconMoon, IconSun, IconUser } from "@tabler/icons-react";
+import { IconLogout, IconMoon, IconSettings, IconSun, IconUser } from "@tabler/icons-react";
+import { useState } from "react";
 import { Link, Outlet } from "react-router";
-import { session, signOut } from "../account/session";
-import { client } from "../api/queries";
+import { leave } from "../account/leave";
+import { session } from "../account/session";
 import { useStore } from "../store";
 import { ConnectionAlert } from "./ConnectionAlert";
 
@@ -17,7 +18,7 @@ export function Layout() {
       <Box component="header" className="card" py="xs" mb="md">
         <Container size="md">
           <Group justify="space-between" wrap="nowrap">
-            <Anchor component={Link} to="/" c="inherit" underline="never">
+            <Anchor component={Link} to="/" c="inherit" underline="never" className="touch">
               <Group gap="xs" wrap="nowrap">
                 <img src="/favicon.svg" alt="" width={28} height={28} />
                 <Text fw={700} size="lg">
@@ -58,17 +59,13 @@ function ColourScheme() {
 function Account() {
   const user = useStore(session);
   const wide = useMediaQuery("(min-width: 36em)");
+  const [leaving, setLeaving] = useState(false);
   if (!user) return null;
-
-  function leave() {
-    signOut();
-    client.clear();
-  }
 
   return (
     <Menu position="bottom-end">
       <Menu.Target>
-        <ActionIcon variant="default" size="lg" w="auto" px="xs" aria-label={`Account of ${user.email}`}>
+        <ActionIcon variant="default" size="lg" w="auto" px="xs" loading={leaving} aria-label={`Account of ${user.email}`}>
           <IconUser size={20} />
           {wide && (
             <Text span size="sm" ml={6} maw={220} truncate>
@@ -79,7 +76,16 @@ function Account() {
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>{user.email}</Menu.Label>
-        <Menu.Item leftSection={<IconLogout size={16} />} onClick={leave}>
+        <Menu.Item component={Link} to="/app/account" leftSection={<IconSettings size={16} />}>
+          Account
+        </Menu.Item>
+        <Menu.Item
+          leftSection={<IconLogout size={16} />}
+          onClick={() => {
+            setLeaving(true);
+            void leave().finally(() => setLeaving(false));
+          }}
+        >
           Sign out
         </Menu.Item>
       </Menu.Dropdown>

@@ -1,14 +1,10 @@
-// The summary of an MP3: a button to request it, its progress, its text, and the transcript.
-import { Alert, Badge, Box, Button, Group, Progress, Text, VisuallyHidden } from "@mantine/core";
-import { useDisclosure } from "@mantine/hooks";
-import { notifications } from "@mantine/notifications";
-import { IconFileText, IconRefresh, IconTextCaption } from "@tabler/icons-react";
-import { useMutation } from "@tanstack/react-query";
+// The summary of an MP3: its progress, its text, and what can be done about it.
+import { Alert, Badge, Box, Group, Progress, Text, VisuallyHidden } from "@mantine/core";
 import { useState } from "react";
 import type { Summary } from "../api/schema";
-import { isInProgress, summarise } from "../api/summaries";
-import { putSummary, useSummaryProgress } from "./queries";
-import { Transcript } from "./Transcript";
+import { isInProgress } from "../api/summaries";
+import { type Action, ActionButton } from "../shell/Action";
+import { useSummaryProgress } from "./queries";
 
 const STAGES: Partial<Record<string, string>> = {
   queued: "Summary: queued",
@@ -21,27 +17,18 @@ const STAGES: Partial<Record<string, string>> = {
 interface Props {
   /** The video's name. */
   name: string;
-  mp3: string;
   summary: Summary | undefined;
-  /** Whether this server can make new summaries. */
-  available: boolean;
+  actions: Action[];
   /** Whether to show the whole text, not only its beginning. */
   full: boolean;
 }
 
-export function SummaryPanel({ name, mp3, summary, available, full }: Props) {
-  const [transcriptOpened, transcript] = useDisclosure(false);
+export function SummaryPanel({ name, summary, actions, full }: Props) {
   const [watched, setWatched] = useState(false);
   const inProgress = !!summary && isInProgress(summary);
   if (inProgress && !watched) setWatched(true);
   useSummaryProgress(summary);
-  const request = useMutation({
-    mutationFn: () => summarise(mp3),
-    onSuccess: putSummary,
-    onError: (error: Error) =>
-      notifications.show({ color: "red", title: "Summarising failed", message: error.message }),
-  });
-  if (!summary && !available) return null;
+  if (!summary && actions.length === 0) return null;
 
   return (
     <Box mt={6} data-summary={summary?.status ?? "none"}>
@@ -50,18 +37,6 @@ export function SummaryPanel({ name, mp3, summary, available, full }: Props) {
           {summary?.status === "completed" && `The summary of ${name} is ready.`}
           {summary?.status === "failed" && `Summarising ${name} failed.`}
         </VisuallyHidden>
-      )}
-      {!summary && (
-        <Button
-          size="xs"
-          variant="default"
-          leftSection={<IconTextCaption size={16} />}
-          loading={request.isPending}
-          onClick={() => request.mutate()}
-          aria-label={`Summarise ${name}`}
-        >
-          Summarise
-        </Button>
       )}
       {inProgress && (
         <>
@@ -75,24 +50,11 @@ export function SummaryPanel({ name, mp3, summary, available, full }: Props) {
       {summary?.status === "failed" && (
         <Alert color="gray" variant="light" p="xs">
           <Text size="sm">{summary.error ?? "Summarising failed."}</Text>
-          {available && (
-            <Button
-              mt={6}
-              size="xs"
-              variant="default"
-              leftSection={<IconRefresh size={16} />}
-              loading={request.isPending}
-              onClick={() => request.mutate()}
-              aria-label={`Try to summarise ${name} again`}
-            >
-              Try again
-            </Button>
-          )}
         </Alert>
       )}
       {summary?.status === "completed" && (
         <>
-          <Text size="sm" className="name" {...(full ? {} : { lineClamp: 2 })}>
+          <Text size="sm" className="name" dir="auto" {...(full ? {} : { lineClamp: 2 })}>
             {summary.summary}
           </Text>
           {full && summary.context_truncated && (
@@ -100,23 +62,20 @@ export function SummaryPanel({ name, mp3, summary, available, full }: Props) {
               This recording is very long. The summary does not cover all of it.
             </Text>
           )}
-          <Group gap="xs" mt={6}>
+        </>
+      )}
+      {(summary?.status === "completed" || actions.length > 0) && (
+        <Group gap="xs" mt={6}>
+          {summary?.status === "completed" && (
             <Badge variant="default" className="category">
               {summary.category}
             </Badge>
-            <Button
-              size="xs"
-              variant="subtle"
-              leftSection={<IconFileText size={16} />}
-              onClick={transcript.open}
-              aria-label={`Transcript of ${name}`}
-            >
-              Transcript
-            </Button>
-          </Group>
-        </>
+          )}
+          {actions.map((action) => (
+            <ActionButton key={action.text} action={action} />
+          ))}
+        </Group>
       )}
-      {transcriptOpened && <Transcript name={name} mp3={mp3} onClose={transcript.close} />}
     </Box>
   );
 }

@@ -25,7 +25,11 @@ export function Transcript({ name, mp3, onClose }: Props) {
     <Modal
       opened
       onClose={onClose}
-      title={`Transcript of ${name}`}
+      title={
+        <>
+          Transcript of <bdi>{name}</bdi>
+        </>
+      }
       size="lg"
       closeButtonProps={{ "aria-label": "Close" }}
     >
@@ -51,7 +55,7 @@ export function Transcript({ name, mp3, onClose }: Props) {
             {text.error.message}
           </Alert>
         )}
-        {text.isSuccess && <Text className="transcript">{text.data || "There is no speech in this recording."}</Text>}
+        {text.isSuccess && <Text className="transcript" dir="auto">{text.data || "There is no speech in this recording."}</Text>}
       </Stack>
     </Modal>
   );
