@@ -48,7 +48,7 @@ export function UploadArea() {
               Drop videos here
             </Text>
             <Text size="sm" c="dimmed">
-              You get an email when each MP3 is ready.
+              You get an email when your MP3s are ready, unless you have switched emails off.
             </Text>
             <Button
               mt="xs"
