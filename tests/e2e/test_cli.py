@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ def process(person: Person, tmp_path: Path) -> dict[str, Any]:
         "env": {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE), "VIDEO2MP3_CONFIG": str(tmp_path / "config"),
                 "VIDEO2MP3_PASSWORD": person.password, "HOME": str(tmp_path), "LANG": "C.UTF-8"},
         "text": True,
+        # Shells ignore SIGINT in what they run in the background, and their children inherit that.
+        "preexec_fn": partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     }  # fmt: skip
 
 

@@ -119,7 +119,7 @@ def test_a_notification_stopped_before_it_sends_leaves_the_email_to_the_one_that
     rival("notification")
     person.email_about(fid, seconds=90)
     process.resume()
-    says(stack, "notification", fid, "another worker is sending the email")
+    says(stack, "notification", fid, "another worker is sending")
     completed_with_its_mp3(person, environment, fid)
     assert len(emails_about(person, fid)) == 1
 
