@@ -3,6 +3,7 @@
 import io
 import signal
 import sys
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -62,10 +63,23 @@ def main(
     Choice.server = account.address(server) if server else None
 
 
+# They end the command in the same way, so that it says what is where.
+_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    # Another one must not end the report of the first.
+    for number in _INTERRUPTIONS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def run() -> None:
     """Errors are printed to stderr and set the exit code."""
-    # Both end the command in the same way, so that it says what is where.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in _INTERRUPTIONS:
+        # A shell ignores SIGINT in what it runs in the background.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # File names need not be UTF-8.
         sys.stdout.reconfigure(errors="surrogateescape")

@@ -63,6 +63,12 @@ class Records:
     def delete(self, key: str) -> None:
         self._file(key).unlink(missing_ok=True)
 
+    def delete_without_mp3(self, key: str) -> None:
+        """Deletes a record that no interrupted `convert` needs."""
+        record = self.find(key)
+        if record and record.mp3 is None:
+            self.delete(key)
+
     def delete_old(self) -> None:
         """Deletes the records of commands that were never repeated."""
         for file in self._folder.glob("*.json"):

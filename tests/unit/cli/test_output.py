@@ -167,3 +167,22 @@ def test_without_jobs_there_is_a_sentence(monkeypatch):
     monkeypatch.setattr(http_client.requests, "request", lambda *_, **__: response)
     assert "There are no jobs yet." in CliRunner().invoke(app, ["jobs"]).stdout
     assert CliRunner().invoke(app, ["jobs", "--json"]).stdout == "[]\n"
+
+
+def test_an_interruption_while_the_modules_are_loaded_ends_without_a_traceback():
+    code = """
+import builtins, os, signal
+load = builtins.__import__
+def interrupted(name, *more):
+    if name == "typer":
+        os.kill(os.getpid(), signal.SIGINT)
+    return load(name, *more)
+builtins.__import__ = interrupted
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from video2mp3.__main__ import run
+run()
+"""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

@@ -12,7 +12,7 @@ from video2mp3.conversion.converter import Converter
 from video2mp3.conversion.plan import targets, videos
 from video2mp3.conversion.progress import progress
 from video2mp3.conversion.runner import Runner, exit_code, report
-from video2mp3.display import console, emit, result
+from video2mp3.display import console, emit, plain, result
 from video2mp3.errors import CliError
 from video2mp3.records import Records
 
@@ -79,7 +79,7 @@ def convert(
         if not outcome.error and not as_json:
             emit(outcome.mp3 or (outcome.job or {})["video_fid"])
             for line in result(outcome.job):
-                console.print(f"{outcome.video}: {line}", markup=False)
+                console.print(f"{plain(str(outcome.video))}: {line}", markup=False)
     for line in report(outcomes):
         console.print(line, markup=False, highlight=False)
     raise typer.Exit(exit_code(outcomes))

@@ -49,7 +49,7 @@ def summarise(
             summary = _summary(server, source, transcript, stages, force=force)
     except KeyboardInterrupt:
         text = where(stages.stages.get(Path(source)))
-        console.print(f"Interrupted. Run the same command again to continue.\n  {source}: {text}", markup=False)
+        console.print(f"Interrupted. Run the same command again to continue.\n  {plain(source)}: {text}", markup=False)
         raise
     if as_json:
         emit(json.dumps({**summary, "transcript": str(transcript) if transcript else None}, ensure_ascii=False))
@@ -82,6 +82,6 @@ def _summary(api: Api, source: str, transcript: Path | None, stages: Stages, *, 
         with new_file(transcript, force=force) as file:
             file.write(text.encode())
     if path.is_file():
-        records.delete(records.key(path, {}))
+        records.delete_without_mp3(records.key(path, {}))
     stages.update(path, DONE)
     return summary

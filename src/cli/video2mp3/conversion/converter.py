@@ -78,6 +78,8 @@ class Converter:
         if record and record.has_written(target) and not self.force:
             return Outcome(video, target, self._known(video, record.job))
         require_absent(target, force=self.force)
+        # Before the upload: the folder may be impossible.
+        target.parent.mkdir(parents=True, exist_ok=True)
         job = self.completed(video)
         self.stages.update(video, "downloading")
         with new_file(target, force=self.force) as file:

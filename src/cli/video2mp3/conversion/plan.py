@@ -8,7 +8,8 @@ from pathlib import Path
 
 from video2mp3.errors import CliError
 
-# The files that are converted in a folder. A named file is always converted.
+# The files that are converted in a folder, unless they are hidden, such as ._talk.mp4 of macOS. A named file is always
+# converted.
 SUFFIXES = frozenset(
     {"3g2", "3gp", "asf", "avi", "divx", "f4v", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "mxf"}
     | {"ogm", "ogv", "rm", "rmvb", "ts", "vob", "webm", "wmv"}
@@ -37,7 +38,9 @@ def videos(paths: Sequence[Path]) -> list[Video]:
     for path in paths:
         if path.is_dir():
             top = Path(path.resolve().name) if several else Path()
-            inside = sorted(file for file in path.rglob("*") if file.suffix[1:].lower() in SUFFIXES and file.is_file())
+            inside = sorted(
+                file for file in path.rglob("[!.]*") if file.suffix[1:].lower() in SUFFIXES and file.is_file()
+            )
             each = [Video(file, top / file.parent.relative_to(path)) for file in inside]
         elif path.is_file():
             each = [Video(path)]
