@@ -107,7 +107,7 @@ def test_an_upload_resumes_after_a_reload_of_the_page(owner, tmp_path):
     expect(left).to_contain_text("Choose the same file")
     owner.has_a_fast_line()
     with owner.page.expect_file_chooser() as chooser:
-        left.get_by_role("button", name=f"Choose {video.name} again").click()
+        left.get_by_role("button", name=f"Choose file for the upload of {video.name}").click()
     chooser.value.set_files(str(video))
     owner.sees_job(video.name, "completed")
     expect(left).to_have_attribute("data-state", "done")

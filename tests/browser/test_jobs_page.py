@@ -142,7 +142,7 @@ def test_a_job_that_needs_other_options_offers_to_change_them(owner, failed_job,
     owner.page.reload()
     job = owner.sees_job("talk.mp4", "failed")
     expect(job.get_by_role("button", name="Try again")).to_have_count(0)
-    job.get_by_role("button", name="Change the options").click()
+    job.get_by_role("button", name="Change options").click()
     dialog = owner.page.get_by_role("dialog")
     convert = dialog.get_by_role("button", name="Convert", exact=True)
     expect(convert).to_be_disabled()

@@ -8,6 +8,10 @@ from playwright.sync_api import expect
 from tests import media
 
 _WORKER = "async () => !!(await navigator.serviceWorker.getRegistration('/app/share'))?.active"
+# How many shared files, and how many confirmations of them, the browser has stored.
+_KEPT = (
+    "Promise.all(['shared-files', 'confirmed-files'].map(n => caches.open(n).then(c => c.keys()).then(k => k.length)))"
+)
 # The page believes that it is in the background, and its notifications are recorded.
 _HIDDEN = """
     Object.defineProperty(document, "hidden", { get: () => true });
@@ -184,7 +188,7 @@ def test_a_notification_is_shown_when_all_work_has_ended_in_the_background(visit
 
 
 @pytest.mark.parametrize("signed_in", [True, False])
-def test_a_file_that_another_app_shares_is_uploaded(visitor, person, signed_in):
+def test_a_file_that_another_app_shares_is_uploaded_after_a_confirmation(visitor, person, signed_in):
     page = visitor.page
     if signed_in:
         visitor.is_signed_in(person.token)
@@ -193,13 +197,40 @@ def test_a_file_that_another_app_shares_is_uploaded(visitor, person, signed_in):
     visitor.shares(media.make("mp4"), "shared.mp4")
     if not signed_in:
         visitor.signs_in(person.email, person.password)
+    question = page.get_by_role("alert").filter(has_text="1 shared file: shared.mp4")
+    expect(question).to_be_visible()
+    # Another website could have sent it: nothing is uploaded, and a reload asks again.
+    page.reload()
+    expect(question).to_be_visible()
+    expect(page.locator("li[data-state]")).to_have_count(0)
+    assert person.login().request("GET", "/jobs").json()["jobs"] == []
+    question.get_by_role("button", name="Upload").click()
+    expect(question).to_have_count(0)
     visitor.sees_job("shared.mp4", "completed")
     # It is not uploaded a second time.
     page.reload()
     visitor.sees_job("shared.mp4", "completed")
     expect(page.locator("li[data-state]")).to_have_count(0)
-    assert page.evaluate("caches.open('shared-files').then(c => c.keys()).then(k => k.length)") == 0
+    expect(question).to_have_count(0)
+    assert page.evaluate(_KEPT) == [0, 0]
     assert len(person.login().request("GET", "/jobs").json()["jobs"]) == 1
+
+
+def test_shared_files_can_be_discarded(owner, person):
+    page = owner.page
+    page.wait_for_function(_WORKER)
+    owner.shares(media.make("mp4"), "first.mp4")
+    owner.shares(media.make("mp4"), "second.mp4")
+    question = page.get_by_role("alert").filter(has_text="2 shared files")
+    expect(question.get_by_role("listitem")).to_have_count(2)
+    expect(question).to_contain_text("first.mp4")
+    question.get_by_role("button", name="Discard").click()
+    expect(question).to_have_count(0)
+    page.wait_for_function(f"async () => String(await {_KEPT}) === '0,0'")
+    page.reload()
+    expect(page.get_by_text("Drop videos here")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="shared file")).to_have_count(0)
+    assert person.login().request("GET", "/jobs").json()["jobs"] == []
 
 
 def test_the_upload_of_a_shared_file_resumes_after_a_reload(owner, person, tmp_path):
@@ -208,6 +239,7 @@ def test_the_upload_of_a_shared_file_resumes_after_a_reload(owner, person, tmp_p
     video = media.large(12, tmp_path)
     owner.has_a_slow_line(1_500_000)
     owner.shares(video, video.name)
+    page.get_by_role("button", name="Upload", exact=True).click()
     expect(owner.upload(video.name)).to_contain_text("left")
     page.reload()
     owner.has_a_fast_line()

@@ -4,7 +4,7 @@
 "use strict";
 
 const SHARE = "/app/share";
-// As in src/uploads/shared.ts, which uploads the files after the user has signed in.
+// As in src/uploads/shared.ts, which uploads the files after the user has confirmed them.
 const CACHE = "shared-files";
 
 self.addEventListener("install", () => self.skipWaiting());

@@ -22,7 +22,7 @@ Object.assign(window, { Notification: FakeNotification, isSecureContext: true })
 vi.stubGlobal("Notification", FakeNotification);
 vi.stubGlobal("document", { hidden: true });
 vi.stubGlobal("navigator", {});
-vi.doMock("../src/uploads/shared", () => ({ takeShared: () => Promise.resolve([]), forgetShared: () => {}, discardShared: () => {} }));
+vi.doMock("../src/uploads/shared", () => ({ takeShared: () => Promise.resolve({ confirmed: [], unconfirmed: [] }), forgetShared: () => {}, discardShared: () => {} }));
 vi.doMock("../src/uploads/unfinished", () => ({ unfinishedUploads: () => Promise.resolve([]), fingerprint: () => "" }));
 
 const { activity, activityText } = await import("../src/activity/activity");

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { expire, session, signIn, signOut } from "../src/account/session";
 import { running } from "../src/api/running";
 import { statusText, totalOf, totalText } from "../src/uploads/labels";
+import type { Shared } from "../src/uploads/shared";
 import type { Upload } from "../src/uploads/upload";
 import { token } from "./tokens";
 
@@ -42,10 +43,11 @@ class FakeTransfer {
 
 const unfinished = vi.fn<(email: string) => Promise<Upload[]>>();
 const deleteUnfinished = vi.fn(() => Promise.resolve());
-const takeShared = vi.fn(() => Promise.resolve<File[]>([]));
+const takeShared = vi.fn(() => Promise.resolve<Shared>({ confirmed: [], unconfirmed: [] }));
+const confirmShared = vi.fn(() => Promise.resolve());
 const forgetShared = vi.fn();
 const discardShared = vi.fn();
-vi.doMock("../src/uploads/shared", () => ({ takeShared, forgetShared, discardShared }));
+vi.doMock("../src/uploads/shared", () => ({ takeShared, confirmShared, forgetShared, discardShared }));
 vi.doMock("../src/uploads/transfer", () => ({ Transfer: FakeTransfer }));
 vi.doMock("../src/uploads/unfinished", () => ({ unfinishedUploads: unfinished, deleteUnfinished }));
 const queue = await import("../src/uploads/queue");
@@ -185,11 +187,66 @@ describe("finished uploads", () => {
 });
 
 describe("a file that another app has shared", () => {
-  test("is uploaded after the user has signed in, and then no longer kept", async () => {
+  const waiting = () => queue.unconfirmed.get().map(({ name }) => name);
+
+  async function arrive(...files: File[]) {
+    takeShared.mockResolvedValueOnce({ confirmed: [], unconfirmed: files });
+    signIn(token(`sharing-${(users += 1)}@example.com`));
+    await vi.waitFor(() => expect(waiting()).toEqual(files.map(({ name }) => name)));
+  }
+
+  test("is not uploaded before the user has confirmed it", async () => {
     const shared = file("shared");
-    takeShared.mockResolvedValueOnce([shared]);
+    await arrive(shared);
+    expect(states()).toEqual({});
+    await queue.confirm({ start: "1" });
+    expect(confirmShared).toHaveBeenCalledWith(shared, session.get()?.email);
+    expect(states()).toEqual({ shared: "uploading" });
+    expect(transferOf("shared").options).toEqual({ start: "1" });
+    expect(waiting()).toEqual([]);
+  });
+
+  test("is uploaded even if the browser cannot store that the user has confirmed it", async () => {
+    await arrive(file("shared"));
+    confirmShared.mockRejectedValueOnce(new Error("QuotaExceededError"));
+    await queue.confirm({});
+    expect(states()).toEqual({ shared: "uploading" });
+  });
+
+  test("is deleted, and not uploaded, if the user discards it", async () => {
+    const files = [file("a"), file("b")];
+    await arrive(...files);
+    queue.discard();
+    expect(waiting()).toEqual([]);
+    for (const one of files) expect(forgetShared).toHaveBeenCalledWith(one);
+    expect(states()).toEqual({});
+  });
+
+  test("waits for the same user when the session expires, and is not offered to another one", async () => {
+    const shared = file("shared");
+    await arrive(shared);
+    const email = session.get()?.email ?? "";
+    expire(session.get()?.token);
+    signIn(token(email, 2));
+    expect(waiting()).toEqual(["shared"]);
+    expire(session.get()?.token);
+    signIn(token("another@example.com"));
+    expect(waiting()).toEqual([]);
+    expect(forgetShared).toHaveBeenCalledWith(shared);
+  });
+
+  test("is not offered any more after the user has signed out", async () => {
+    await arrive(file("shared"));
+    signOut();
+    expect(waiting()).toEqual([]);
+  });
+
+  test("is uploaded without a question after it was confirmed, and then no longer kept", async () => {
+    const shared = file("shared");
+    takeShared.mockResolvedValueOnce({ confirmed: [shared], unconfirmed: [] });
     signIn(token("sharing@example.com"));
     await vi.waitFor(() => expect(states()).toEqual({ shared: "uploading" }));
+    expect(waiting()).toEqual([]);
     expect(forgetShared).not.toHaveBeenCalledWith(shared);
     transferOf("shared").listener.onSuccess();
     expect(forgetShared).toHaveBeenCalledWith(shared);

@@ -7,9 +7,11 @@ export interface Session {
 }
 
 const KEY = "video2mp3.token";
+// Stored in place of a token that has expired, so that the other tabs know why the session ended.
+const EXPIRED = "expired";
 
 /** Whether the session ended because its token expired, rather than because the user signed out. */
-export const expired = new Store(false);
+export const expired = new Store(localStorage.getItem(KEY) === EXPIRED);
 export const session = new Store<Session | null>(parse(localStorage.getItem(KEY)));
 
 export function signIn(token: string): void {
@@ -29,13 +31,16 @@ export function signOut(): void {
 /** Ends the session after the server has rejected its token. Does nothing if there is a newer token already. */
 export function expire(token: string | undefined): void {
   if (session.get()?.token !== token || token === undefined) return;
-  localStorage.removeItem(KEY);
+  localStorage.setItem(KEY, EXPIRED);
   expired.set(true);
   session.set(null);
 }
 
 window.addEventListener("storage", (event) => {
-  if (event.key === KEY) session.set(parse(event.newValue));
+  if (event.key !== KEY) return;
+  // First, as in the functions above: what observes the session reads why it ended.
+  expired.set(event.newValue === EXPIRED);
+  session.set(parse(event.newValue));
 });
 
 /** Reads the claims for display only; the server validates the token. */

@@ -57,7 +57,7 @@ export function useJobActions(job: Job, player: PlayerState, changeOptions: () =
   };
   const change: Action = {
     text: "Change options",
-    label: `Change the options of ${job.filename}`,
+    label: `Change options of ${job.filename}`,
     icon: <IconAdjustments size={16} />,
     run: changeOptions,
     primary: !job.mp3_fid,

@@ -10,6 +10,7 @@ import { ACCEPT, isMedia, refusalText } from "./media";
 import { OptionFields } from "./OptionFields";
 import { isValid } from "./options";
 import { add } from "./queue";
+import { SharedFiles } from "./SharedFiles";
 
 export function UploadArea() {
   const options = useStore(choice);
@@ -29,6 +30,7 @@ export function UploadArea() {
         <h2 id="upload-heading">Upload videos</h2>
       </VisuallyHidden>
       <ShareAlert />
+      <SharedFiles />
       {/* It is never disabled: the browser would open a file that is dropped there and leave the page. */}
       <Dropzone
         onDrop={take}

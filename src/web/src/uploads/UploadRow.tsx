@@ -111,6 +111,7 @@ function ActionButton({ action: { label, icon, onClick }, name }: { action: Acti
 
 function ChooseAgain({ upload }: { upload: Upload }) {
   const [different, setDifferent] = useState(false);
+  const text = different ? "Different file: choose again" : "Choose file";
   return (
     <FileButton
       onChange={(file) => {
@@ -120,8 +121,8 @@ function ChooseAgain({ upload }: { upload: Upload }) {
       }}
     >
       {(props) => (
-        <Button {...props} size="xs" aria-label={`Choose ${upload.name} again`}>
-          {different ? "Different file: choose again" : "Choose file"}
+        <Button {...props} size="xs" aria-label={`${text} for the upload of ${upload.name}`}>
+          {text}
         </Button>
       )}
     </FileButton>

@@ -5,7 +5,7 @@ import { client, JOBS } from "../api/queries";
 import { expectJob } from "../api/running";
 import { Store } from "../store";
 import { choice } from "./choice";
-import { discardShared, forgetShared, takeShared } from "./shared";
+import { confirmShared, discardShared, forgetShared, takeShared } from "./shared";
 import { Transfer } from "./transfer";
 import { deleteUnfinished, unfinishedUploads } from "./unfinished";
 import { isActive, isFinished, jobOf, type State, type Upload } from "./upload";
@@ -15,6 +15,9 @@ const MAX_ACTIVE = 2;
 
 /** Newest first. */
 export const uploads = new Store<Upload[]>([]);
+
+/** Files that another app or website has sent, and that the user has not confirmed. */
+export const unconfirmed = new Store<File[]>([]);
 
 const transfers = new Map<string, Transfer>();
 let owner: string | undefined;
@@ -86,6 +89,22 @@ export function clearFinished(): void {
   for (const upload of uploads.get().filter(isFinished)) void cancel(upload.id);
 }
 
+/** Uploads the files that the user has confirmed, also after a reload of the page. */
+export async function confirm(options: Options): Promise<void> {
+  const files = unconfirmed.get();
+  const email = session.get()?.email;
+  if (!email) return;
+  unconfirmed.set([]);
+  // If the browser cannot store it, the user is asked again after a reload.
+  await Promise.allSettled(files.map((file) => confirmShared(file, email)));
+  if (session.get()?.email === email) add(files, options);
+}
+
+export function discard(): void {
+  for (const file of unconfirmed.get()) forgetShared(file);
+  unconfirmed.set([]);
+}
+
 function complete(transfer: Transfer): void {
   const upload = find(transfer.id);
   const fid = upload && jobOf(upload);
@@ -103,7 +122,11 @@ async function showUnfinished(email: string): Promise<void> {
     const known = uploads.get().some((other) => other.id === upload.id || (other.url && other.url === upload.url));
     if (session.get()?.email === email && !known) uploads.set([...uploads.get(), upload]);
   }
-  if (session.get()?.email === email) add(await takeShared(), choice.get());
+  if (session.get()?.email !== email) return;
+  const shared = await takeShared(email);
+  if (session.get()?.email !== email) return;
+  add(shared.confirmed, choice.get());
+  unconfirmed.set([...unconfirmed.get(), ...shared.unconfirmed]);
 }
 
 function startNext(): void {
@@ -143,12 +166,16 @@ function onSessionChange(): void {
     for (const transfer of transfers.values()) transfer.pause();
     transfers.clear();
     uploads.set([]);
+    discard();
     owner = email;
     void showUnfinished(email);
     return;
   }
   // The next user of this browser must not get the files.
-  if (owner && !expired.get()) discardShared();
+  if (owner && !expired.get()) {
+    discard();
+    discardShared();
+  }
   for (const [id, transfer] of transfers) {
     transfer.pause();
     const upload = find(id);

@@ -1,8 +1,11 @@
 // Files that another app has shared with this one. The service worker (public/sw.js) stores them until they are uploaded,
-// so that their uploads also resume after a reload of the page.
+// so that their uploads also resume after a reload of the page. Another website can send files as well: nothing is
+// uploaded before the user has confirmed it.
 
 // As in the service worker.
 const CACHE = "shared-files";
+// For each file that a user has confirmed, the user's email.
+const CONFIRMED = "confirmed-files";
 // ms. Files that nobody has uploaded by then are deleted.
 const LONGEST = 24 * 3600 * 1000;
 
@@ -13,24 +16,43 @@ interface Entry {
 
 const entries = new WeakMap<File, Entry>();
 
-/** The shared files that no other tab uploads. */
-export async function takeShared(): Promise<File[]> {
-  if (!("caches" in window) || !(await caches.has(CACHE))) return [];
+export interface Shared {
+  /** What the user has confirmed, before a reload of the page. */
+  confirmed: File[];
+  /** What nobody has confirmed. */
+  unconfirmed: File[];
+}
+
+/** The shared files that no other tab has and no other user has confirmed. */
+export async function takeShared(email: string): Promise<Shared> {
+  const shared: Shared = { confirmed: [], unconfirmed: [] };
+  if (!("caches" in window) || !(await caches.has(CACHE))) return shared;
   const cache = await caches.open(CACHE);
-  const files: File[] = [];
+  const confirmations = await caches.open(CONFIRMED);
   for (const { url: address } of await cache.keys()) {
     const release = await claim(address);
     if (!release) continue;
     const file = await read(cache, address);
-    if (file && Date.now() - file.lastModified < LONGEST) {
+    const user = await (await confirmations.match(address))?.text();
+    if (!file || Date.now() - file.lastModified >= LONGEST) {
+      await remove(address);
+      release();
+    } else if (user === undefined || user === email) {
       entries.set(file, { address, release });
-      files.push(file);
+      (user ? shared.confirmed : shared.unconfirmed).push(file);
     } else {
-      await cache.delete(address);
       release();
     }
   }
-  return files;
+  return shared;
+}
+
+/** Remembers that the user wants to upload a shared file, so that a reload of the page does not ask again. */
+export async function confirmShared(file: File, email: string): Promise<void> {
+  const entry = entries.get(file);
+  if (!entry) return;
+  const confirmations = await caches.open(CONFIRMED);
+  await confirmations.put(entry.address, new Response(email));
 }
 
 async function read(cache: Cache, address: string): Promise<File | null> {
@@ -58,13 +80,16 @@ export function forgetShared(file: File): void {
   const entry = entries.get(file);
   if (!entry) return;
   entries.delete(file);
-  void caches
-    .open(CACHE)
-    .then((cache) => cache.delete(entry.address))
-    .finally(entry.release);
+  void remove(entry.address).finally(entry.release);
+}
+
+async function remove(address: string): Promise<void> {
+  for (const name of [CACHE, CONFIRMED]) await (await caches.open(name)).delete(address);
 }
 
 /** Deletes all shared files. */
 export function discardShared(): void {
-  if ("caches" in window) void caches.delete(CACHE);
+  if (!("caches" in window)) return;
+  void caches.delete(CACHE);
+  void caches.delete(CONFIRMED);
 }
