@@ -14,7 +14,7 @@ from common.http.app import LOG_IN_AGAIN
 _ALGORITHM = "HS256"
 # Verified tokens that are cached: about a kilobyte each.
 _CACHED = 4096
-# s. How far the clocks of the machines may differ, for tokens of a release that sets `nbf`.
+# s. How far the clocks of the machines may differ: for `exp`, and for `nbf`, which a later release may set.
 _LEEWAY = 60.0
 
 

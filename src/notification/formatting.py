@@ -45,7 +45,7 @@ def facts(result: Result) -> str:
 
 
 def outcomes(ready: int, failed: int) -> str:
-    """What became of several videos: 3 MP3s are ready, 2 conversions failed."""
+    """The outcomes of several videos: 3 MP3s are ready, 2 conversions failed."""
     parts = []
     if ready:
         parts.append("1 MP3 is ready" if ready == 1 else f"{ready} MP3s are ready")

@@ -142,3 +142,11 @@ def test_old_records_are_deleted(home):
     os.utime(old, (time.time() - 40 * 24 * 3600,) * 2)
     records.delete_old()
     assert (records.find("old"), records.find("new")) == (None, Record("b" * 24))
+
+
+@pytest.mark.parametrize(("written", "kept"), [(None, False), ("/music/talk.mp3", True)])
+def test_only_a_record_that_no_interrupted_conversion_needs_is_deleted(written, kept):
+    records = Records(ACCOUNT)
+    records.save("key", Record("a" * 24, written))
+    records.delete_without_mp3("key")
+    assert (records.find("key") is not None) == kept

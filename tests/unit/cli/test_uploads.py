@@ -24,6 +24,12 @@ def test_a_file_is_uploaded_with_its_name_and_options(converter, state, video, t
     assert list(state.metadata.values()) == [{"filename": b"talk.mp4", "title": "Ünï".encode()}]
 
 
+def test_an_impossible_folder_for_the_mp3_is_reported_before_the_upload(converter, state, video):
+    outcome = converter().convert(video, video / "music" / "talk.mp3")
+    assert str(video) in str(outcome.error)
+    assert state.asked == []
+
+
 def test_a_name_that_is_not_utf8_is_sent_as_it_is(converter, state, tmp_path):
     video = tmp_path / "caf\udce9.mp4"
     video.write_bytes(b"x")

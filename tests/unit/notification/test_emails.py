@@ -228,6 +228,11 @@ def test_a_digest_shows_each_file_with_its_links_and_no_name_in_its_subject(comp
     assert "more" not in page.texts[-1]
 
 
+def test_a_digest_begins_with_what_failed():
+    lines = text_of(EMAILS.compose_digest(several(2, 1)))
+    assert lines.index("Could not be converted") < lines.index("is now ready!")
+
+
 def test_a_digest_of_very_many_files_has_a_limit_and_says_how_many_there_are():
     email = EMAILS.compose_digest(several(57, 5))
     assert email["Subject"] == "57 MP3s are ready, 5 conversions failed"
