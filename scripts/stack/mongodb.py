@@ -28,21 +28,23 @@ _ELECTIONS = {"electionTimeoutMillis": 3000, "heartbeatIntervalMillis": 500}
 Client = MongoClient[dict[str, Any]]
 
 
-def _packaged() -> Path:
+def executable() -> str:
+    """`mongod` of this machine, or else that of the Python packages."""
     # See docs/decisions/0002-mongod-from-pypi.md. Found without an import, which would load more than the path.
     spec = importlib.util.find_spec("fiftyone")
     places = list(spec.submodule_search_locations or ()) if spec else []
-    return Path(places[0] if places else "/nonexistent") / "db" / "bin" / "mongod"
+    packaged = Path(places[0] if places else "/nonexistent") / "db" / "bin" / "mongod"
+    return find("mongod", packaged, package="MongoDB")
 
 
 def programs(state: State) -> list[Program]:
-    """The members: `mongod` of this machine, or else that of the Python packages."""
+    """The members of the set."""
     return [_member(state, name) for name in state.mongodb_names]
 
 
 def _member(state: State, name: str) -> Program:
     command = [
-        find("mongod", _packaged(), package="MongoDB"),
+        executable(),
         f"--replSet={SET_NAME}",
         # Also enables access control.
         f"--keyFile={_key_path(state, name)}",
