@@ -67,7 +67,7 @@ def test_generated_secrets_are_consistent_and_strong(machine: Machine) -> None:
     assert set(secret(machine, "converter-secret")) == {"MONGO_URI", "RABBITMQ_PASSWORD"}
     values = {*mongodb.values(), *secret(machine, "mysql-secret").values(), *secret(machine, "auth-secret").values()}
     assert set(secret(machine, "summary-secret")) == {"MONGO_URI", "RABBITMQ_PASSWORD"}
-    assert len(values) == 8
+    assert len(values) == 9
     assert all(len(value) >= 32 for value in values)
 
 
@@ -277,6 +277,6 @@ def test_databases_on_the_host_need_their_passwords_first(machine: Machine) -> N
     machine.succeeds("deploy.sh", "--host-databases")
 
     uri = secret(machine, "converter-secret")["MONGO_URI"]
-    assert uri == f"mongodb://converter:{'p' * 32}@host.minikube.internal:27017/?authSource=admin"
+    assert uri == f"mongodb://converter:{'p' * 32}@host.minikube.internal:27017/?authSource=admin&directConnection=true"
     assert machine.objects("ConfigMap")["auth-configmap"]["data"]["MYSQL_HOST"] == "host.minikube.internal"
     assert "mongodb-secret" not in machine.objects("Secret")
