@@ -13,7 +13,7 @@ from scripts.deploy.programs import DeployError, say
 
 # Variables that belong to a server. An overlay that runs the server sets them.
 _SERVERS: Mapping[str, frozenset[str]] = {
-    "mysql": frozenset({"MYSQL_HOST", "MYSQL_PORT", "MYSQL_USER", "MYSQL_DB"}),
+    "mysql": frozenset({"MYSQL_HOST", "MYSQL_PORT", "MYSQL_USER", "MYSQL_DB", "MYSQL_MIGRATIONS_USER"}),
     "mongodb": credentials.MONGODB,
     "rabbitmq": frozenset({"RABBITMQ_URI", "RABBITMQ_HOST", "RABBITMQ_PORT", "RABBITMQ_USER", "RABBITMQ_VHOST"}),
 }

@@ -19,12 +19,16 @@ MONGODB_SERVICES = ("gateway", "converter", "notification", "summary")
 _MONGODB_USERS = frozenset(f"MONGODB_{name.upper()}_PASSWORD" for name in MONGODB_SERVICES)
 # The passwords of each server.
 OF_SERVER: Mapping[str, frozenset[str]] = {
-    "mysql": frozenset({"MYSQL_ROOT_PASSWORD", "MYSQL_PASSWORD"}),
+    "mysql": frozenset({"MYSQL_ROOT_PASSWORD", "MYSQL_PASSWORD", "MYSQL_MIGRATIONS_PASSWORD"}),
     "mongodb": _MONGODB_USERS | {"MONGO_INITDB_ROOT_PASSWORD"},
     "rabbitmq": frozenset({"RABBITMQ_PASSWORD"}),
 }
-# These read passwords from the environment only on an empty volume; MongoDB's accounts are updated at each start.
-_SET_ONCE = frozenset({"mysql", "rabbitmq"})
+# The servers read these only on an empty volume. MongoDB's accounts are updated at each start, and the account of the
+# migrations in MySQL at each deployment.
+_SET_ONCE = OF_SERVER["mysql"] - {"MYSQL_MIGRATIONS_PASSWORD"} | OF_SERVER["rabbitmq"]
+# The account that changes the schema, which the auth service does not get.
+MIGRATIONS = "auth-migrations"
+_OF_MIGRATIONS = frozenset({"MYSQL_MIGRATIONS_USER", "MYSQL_MIGRATIONS_PASSWORD"})
 MONGODB_KEY = "MONGODB_REPLICA_SET_KEY"
 # Of the members of a cluster. They exist with one member too: others that are added later log in with them.
 _OF_MEMBERS = {"mongodb": MONGODB_KEY, "rabbitmq": "RABBITMQ_ERLANG_COOKIE"}
@@ -51,13 +55,15 @@ def generate() -> str:
 
 def given_names() -> frozenset[str]:
     """The variables of `.env` that belong into Secrets."""
-    return GENERATED | MONGODB | frozenset().union(*_of_services().values())
+    return GENERATED | MONGODB | _OF_MIGRATIONS | frozenset().union(*_of_services().values())
 
 
 def _of_services() -> dict[str, frozenset[str]]:
     """Only what each service needs, without its connection string for MongoDB."""
     return {
-        service: frozenset(name for name, field in known.items() if dotenv_file.is_secret(field)) - MONGODB
+        service: frozenset(name for name, field in known.items() if dotenv_file.is_secret(field))
+        - MONGODB
+        - _OF_MIGRATIONS
         for service, known in dotenv_file.variables().items()
     }
 
@@ -67,7 +73,7 @@ def kept(namespace: str, cluster: Cluster | None = None) -> dict[str, str]:
     found = {str(name): str(value) for name, value in files.read_json(files.deployment(namespace) / _FILE).items()}
     for item in cluster.get("secrets") if cluster else []:
         service = item["metadata"]["name"].removesuffix("-secret")
-        if service not in {*_of_services(), *OF_SERVER}:  # such as an operator's copy of a Secret
+        if service not in {*_of_services(), *OF_SERVER, MIGRATIONS}:  # such as an operator's copy of a Secret
             continue
         for name, encoded in (item.get("data") or {}).items():
             if name in GENERATED:
@@ -95,7 +101,7 @@ def settle(
     settled = dict(given)
     for name in sorted(_needed(overlay, given)):
         server = next((server for server, names in OF_SERVER.items() if name in names), None)
-        has_data = server in _SET_ONCE & overlay.servers and server in with_data
+        has_data = name in _SET_ONCE and server in overlay.servers and server in with_data
         if name in given:
             if has_data and kept.get(name, given[name]) != given[name]:
                 raise DeployError(
@@ -120,6 +126,8 @@ def settle(
 
 def _needed(overlay: Overlay, given: Mapping[str, str]) -> set[str]:
     needed = {"JWT_SECRET", "LINK_SECRET", "MYSQL_PASSWORD"}
+    if overlay.on_host:
+        needed.add("MYSQL_MIGRATIONS_PASSWORD")
     for server in OF_SERVER.keys() & overlay.servers:
         needed |= OF_SERVER[server]
     needed |= {name for server, name in _OF_MEMBERS.items() if server in overlay.servers}
@@ -134,7 +142,7 @@ def contents(settled: Mapping[str, str], overlay: Overlay) -> dict[str, dict[str
     """The values of each service's and server's Secret."""
     found = {}
     servers = {server: names for server, names in _OF_SERVERS.items() if server in overlay.servers}
-    for owner, names in {**_of_services(), **servers}.items():
+    for owner, names in {**_of_services(), MIGRATIONS: _OF_MIGRATIONS, **servers}.items():
         found[owner] = {name: settled[name] for name in sorted(names & settled.keys())}
         if owner in MONGODB_SERVICES and (uri := _mongo_uri(owner, settled, overlay)):
             found[owner]["MONGO_URI"] = uri

@@ -15,6 +15,10 @@ from scripts.deploy.programs import DeployError, say
 _KUBECTL = (1, 27)
 _KUBECTL_URL = "https://kubernetes.io/docs/tasks/tools/"
 _DOCKER_URL = "https://docs.docker.com/engine/install/"
+# What runs or changes the services' code, and the Jobs.
+_AFTER_MIGRATIONS = {"Job", "Deployment", "CronJob", "HorizontalPodAutoscaler", "ScaledObject"}
+# In MySQL's container: manifests/mysql/migrations.sh.
+_MYSQL_ACCOUNT = "/docker-entrypoint-initdb.d/30-migrations.sh"
 
 
 @dataclass(frozen=True)
@@ -70,17 +74,36 @@ def _apply(options: Options, overlay: Overlay, given: Mapping[str, str], cluster
     if cluster.namespace_labels() is None:
         cluster.apply([_namespace(cluster.namespace)])
     cluster.apply_secrets(secrets)
-    for line in cluster.apply(objects).splitlines():
-        if not line.endswith(" unchanged"):
-            say(f"  {line}")
-    say("Waiting for the rollouts...")
     content = objects[0]["metadata"]["labels"][manifests.CONTENT]
-    rollout.wait(cluster, f"{manifests.CONTENT}={content}", timeout=options.timeout)
+    selector = f"{manifests.CONTENT}={content}"
+    _apply_objects(cluster, [item for item in objects if item["kind"] not in _AFTER_MIGRATIONS])
+    _migrate(cluster, overlay, selector, options.timeout)
+    _apply_objects(cluster, [item for item in objects if item["kind"] in _AFTER_MIGRATIONS - {"Job"}])
+    say("Waiting for the rollouts...")
+    rollout.wait(cluster, selector, timeout=options.timeout)
     rollout.check_dependencies(cluster)
     # What an earlier deployment applied and this one does not contain. Controllers copy labels to what they own.
     others = cluster.get(cluster.kinds(), f"{MANAGED_BY},{manifests.CONTENT}!={content}")
     if leftovers := [label(item) for item in others if not item["metadata"].get("ownerReferences")]:
         cluster.delete(*leftovers)
+
+
+def _apply_objects(cluster: Cluster, objects: list[Object]) -> None:
+    for line in cluster.apply(objects).splitlines():
+        if not line.endswith(" unchanged"):
+            say(f"  {line}")
+
+
+def _migrate(cluster: Cluster, overlay: Overlay, selector: str, timeout: float) -> None:
+    """Runs the Jobs of the overlay when the servers are ready, while the services still run the previous release."""
+    if not (jobs := list(overlay.of_kind("Job"))):
+        return
+    say("Waiting for the servers...")
+    rollout.wait(cluster, selector, timeout=timeout, kinds="statefulsets.apps")
+    if "mysql" in overlay.servers:
+        cluster.run("exec", "mysql-0", "--container=mysql", "--", "bash", _MYSQL_ACCOUNT)
+    say("Migrating the databases...")
+    rollout.run_jobs(cluster, jobs, timeout=timeout)
 
 
 def _refuse_fewer_nodes(overlay: Overlay, running: list[Object]) -> None:

@@ -40,6 +40,9 @@ for (let left = 300; !db.hello().isWritablePrimary; left--) {
     sleep(200);
 }
 """
+# The privileges of the auth service and of its migrations, as in manifests/mysql.
+_ROWS = "SELECT, INSERT, UPDATE"
+_SCHEMA = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES"
 # Behind accounts.js: where each account may log in from.
 _RESTRICT = """
 for (const [user, clientSource] of Object.entries(%s)) {
@@ -84,9 +87,15 @@ def set_up(namespace: str, *, etc: Path, dry_run: bool, agreed: bool) -> None:
     dotenv = dotenv_file.load()
     network = _find_network(Cluster.current(namespace))
     kept = credentials.kept(namespace)
-    names = ("MYSQL_PASSWORD", *sorted(credentials.OF_SERVER["mongodb"]), credentials.MONGODB_KEY)
+    names = (
+        "MYSQL_PASSWORD",
+        "MYSQL_MIGRATIONS_PASSWORD",
+        *sorted(credentials.OF_SERVER["mongodb"]),
+        credentials.MONGODB_KEY,
+    )
     settled = {name: dotenv.get(name) or kept.get(name) or credentials.generate() for name in names}
     user = dotenv.get("MYSQL_USER") or "auth"
+    migrations = dotenv.get("MYSQL_MIGRATIONS_USER") or "migrations"
     path = etc / "sysctl.d/60-video2mp3.conf"
     sysctl = _Change(path, _NONLOCAL_BIND, ("sysctl", "--quiet", "--load", str(path)))
     mongodb = _mongodb_configuration(etc, network)
@@ -95,8 +104,9 @@ def set_up(namespace: str, *, etc: Path, dry_run: bool, agreed: bool) -> None:
     sources = ", ".join(map(str, network.sources))
     print(
         f"This machine's address for the cluster is {network.address}. These changes will be made on this machine:\n"
-        "  - MySQL: the database auth and its table, unless they exist\n"
+        "  - MySQL: the database auth, unless it exists\n"
         f"  - MySQL: the account {user}, which may read, add and change rows of auth, from {sources} only\n"
+        f"  - MySQL: the account {migrations}, which may change the tables of auth, from {sources} only\n"
         f"  - MongoDB: the account {_ADMINISTRATOR}, which administers it from this machine\n"
         f"  - MongoDB: the services' accounts, which work from {sources} only\n"
         f"  - MongoDB: a replica set of one member, unless it is one, and {etc / _KEY_FILE}, the key of its members"
@@ -114,7 +124,11 @@ def set_up(namespace: str, *, etc: Path, dry_run: bool, agreed: bool) -> None:
     with files.locked(files.deployment(namespace), f"the namespace {namespace}"):
         # Before any server has them: an interrupted run has not lost a password.
         credentials.save(namespace, kept | settled)
-        _create_mysql_account(network, user, settled["MYSQL_PASSWORD"])
+        accounts = {
+            user: (settled["MYSQL_PASSWORD"], _ROWS),
+            migrations: (settled["MYSQL_MIGRATIONS_PASSWORD"], _SCHEMA),
+        }
+        _create_mysql_accounts(network, accounts)
         # Before authentication is enabled: without an account, no account could be created.
         _create_mongodb_accounts(network, settled, _set_name(mongodb.content))
         _write_mongodb_key(etc, settled[credentials.MONGODB_KEY])
@@ -144,16 +158,17 @@ def _find_network(cluster: Cluster) -> _Network:
     return _Network(address, tuple(dict.fromkeys(sources)))
 
 
-def _create_mysql_account(network: _Network, user: str, password: str) -> None:
-    """Creates or updates the auth service's database and account. Raises DeployError."""
-    statements = [(files.SOURCE / "auth" / "init.sql").read_text(encoding="utf-8")]
-    for source in network.sources:
-        account = f"{_quoted(user)}@{_quoted(source.with_netmask)}"
-        statements += [
-            f"CREATE USER IF NOT EXISTS {account} IDENTIFIED BY {_quoted(password)};",
-            f"ALTER USER {account} IDENTIFIED BY {_quoted(password)};",
-            f"GRANT SELECT, INSERT, UPDATE ON auth.* TO {account};",
-        ]
+def _create_mysql_accounts(network: _Network, accounts: Mapping[str, tuple[str, str]]) -> None:
+    """Creates the database, and creates or updates its accounts: their passwords and privileges. Raises DeployError."""
+    statements = ["CREATE DATABASE IF NOT EXISTS auth CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci;"]
+    for user, (password, privileges) in accounts.items():
+        for source in network.sources:
+            account = f"{_quoted(user)}@{_quoted(source.with_netmask)}"
+            statements += [
+                f"CREATE USER IF NOT EXISTS {account} IDENTIFIED BY {_quoted(password)};",
+                f"ALTER USER {account} IDENTIFIED BY {_quoted(password)};",
+                f"GRANT {privileges} ON auth.* TO {account};",
+            ]
     _mysql("\n".join(statements))
 
 

@@ -1,7 +1,8 @@
-"""Waits for rollouts with `kubectl rollout status`, and shows what an operator would look at when one fails."""
+"""Runs Jobs, waits for rollouts with `kubectl rollout status`, and shows what an operator needs when one fails."""
 
 import json
 import time
+from collections.abc import Sequence
 
 from scripts.deploy import images, programs
 from scripts.deploy.cluster import Cluster, Object
@@ -9,6 +10,8 @@ from scripts.deploy.programs import DeployError, say
 
 # Seconds until the services must reach their servers: a new database is initialised first.
 _DEPENDENCIES_TIMEOUT = 120
+# Seconds between two checks.
+_PAUSE = 2
 # Prints the state of a service's dependencies, from inside its container.
 _STATUS = """\
 import os, urllib.request
@@ -21,16 +24,36 @@ _PODS = 6
 _WORKLOADS = "deployments.apps,statefulsets.apps,daemonsets.apps"
 
 
-def wait(cluster: Cluster, selector: str, *, timeout: float) -> None:
+def wait(cluster: Cluster, selector: str, *, timeout: float, kinds: str = _WORKLOADS) -> None:
     """Returns when all selected workloads run their newest version. Raises DeployError after `timeout` seconds."""
     _replace_stuck_pods(cluster)
     options = [f"--selector={selector}", f"--timeout={timeout:.0f}s"]
     try:
         # kubectl prints the progress of each.
-        programs.run(cluster.command("rollout", "status", _WORKLOADS, *options), timeout=timeout + 30, capture=False)
+        programs.run(cluster.command("rollout", "status", kinds, *options), timeout=timeout + 30, capture=False)
     except DeployError as error:
         _show_diagnosis(cluster)
         raise DeployError(f"The rollout failed: {error}") from None
+
+
+def run_jobs(cluster: Cluster, jobs: Sequence[Object], *, timeout: float) -> None:
+    """Runs these Jobs again, and returns when all of them are complete. Raises DeployError after `timeout` seconds."""
+    names = [job["metadata"]["name"] for job in jobs]
+    # The pod template of a Job cannot be changed.
+    cluster.delete("jobs.batch", *names)
+    cluster.apply(jobs)
+    deadline = time.monotonic() + timeout
+    while True:
+        status = {job["metadata"]["name"]: _conditions(job) for job in cluster.get("jobs.batch")}
+        failed = [name for name in names if "Failed" in status.get(name, ())]
+        if failed or time.monotonic() > deadline:
+            break
+        if all("Complete" in status.get(name, ()) for name in names):
+            return
+        time.sleep(_PAUSE)
+    _show_diagnosis(cluster)
+    what = " and ".join(failed) + " failed" if failed else f"{' and '.join(names)} did not complete in {timeout:.0f} s"
+    raise DeployError(f"{what}. No service was updated. See the logs above, then try again.")
 
 
 def check_dependencies(cluster: Cluster) -> None:
@@ -47,7 +70,7 @@ def check_dependencies(cluster: Cluster) -> None:
     while problems := [problem for service in services if (problem := _unreachable(cluster, service))]:
         if time.monotonic() > deadline:
             raise DeployError(f"The pods run, but {'; '.join(problems)}. Check addresses and passwords; see the logs.")
-        time.sleep(2)
+        time.sleep(_PAUSE)
 
 
 def _unreachable(cluster: Cluster, service: str) -> str | None:
@@ -76,13 +99,17 @@ def _replace_stuck_pods(cluster: Cluster) -> None:
             cluster.delete("pod", pod["metadata"]["name"])
 
 
+def _conditions(item: Object) -> set[str]:
+    conditions = item.get("status", {}).get("conditions", [])
+    return {condition["type"] for condition in conditions if condition["status"] == "True"}
+
+
 def _unready_pods(cluster: Cluster) -> list[Object]:
     return [
         pod for pod in cluster.get("pods")
-        if "deletionTimestamp" not in pod["metadata"] and not any(
-            condition["type"] == "Ready" and condition["status"] == "True"
-            for condition in pod.get("status", {}).get("conditions", [])
-        )
+        if "deletionTimestamp" not in pod["metadata"] and "Ready" not in _conditions(pod)
+        # A pod of a Job that has ended well.
+        and pod.get("status", {}).get("phase") != "Succeeded"
     ]  # fmt: skip
 
 

@@ -13,6 +13,9 @@ from scripts.stack.program import Program, find, run
 from scripts.stack.servers import server
 from scripts.stack.state import State
 
+# The privileges of the migrations, as in manifests/mysql/migrations.sh.
+_SCHEMA = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES"
+
 
 def program(state: State) -> Program:
     folder, socket_folder = state.folder / "mysql", Path(state.run)
@@ -83,7 +86,7 @@ def initial_statements(state: State) -> str:
         f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {user}",
         f"GRANT SELECT, INSERT, UPDATE ON {database}.* TO {user}",
         f"CREATE USER IF NOT EXISTS {migrations} IDENTIFIED BY '{names['MYSQL_MIGRATIONS_PASSWORD']}'",
-        f"GRANT ALL ON {database}.* TO {migrations}",
+        f"GRANT {_SCHEMA} ON {database}.* TO {migrations}",
         f"CREATE USER IF NOT EXISTS root@127.0.0.1 IDENTIFIED BY '{names['MYSQL_ROOT_PASSWORD']}'",
         "GRANT ALL ON *.* TO root@127.0.0.1 WITH GRANT OPTION",
     ]

@@ -35,6 +35,25 @@ class MySQLSettings(ServiceSettings):
     mysql_timeout: Annotated[PositiveInt, Field(le=60)] = 2
 
 
+class MigrationSettings(MySQLSettings):
+    """`python -m auth.migrations`."""
+
+    # An account that may change the schema: the service's own account, which is used without a password here, may only
+    # work with the rows.
+    mysql_migrations_user: str = "migrations"
+    mysql_migrations_password: SecretStr | None = None
+    # s. For each statement, and for a migration that another process runs.
+    migration_timeout: Annotated[PositiveInt, Field(le=86400)] = 600
+
+    @property
+    def user(self) -> str:
+        return self.mysql_migrations_user if self.mysql_migrations_password else self.mysql_user
+
+    @property
+    def password(self) -> str:
+        return (self.mysql_migrations_password or self.mysql_password).get_secret_value()
+
+
 class AuthSettings(MySQLSettings):
     """The auth service; HOST, PORT and the number of threads are in `common.runtime.settings.ServerSettings`."""
 

@@ -66,8 +66,8 @@ def test_the_servers_are_those_of_the_cluster() -> None:
 def test_a_service_gets_settings_that_it_knows_and_every_one_that_can_be_changed(name: str) -> None:
     given = set(_services()[name]["environment"]) - {"GUNICORN_CMD_ARGS"}
     assert given - _fields(*SETTINGS[name]) == set()
-    if name in {"gateway", "housekeeping"}:
-        return  # one image, two programs, each with its own share
+    if name in {"gateway", "housekeeping", "auth-migrations", "gateway-migrations"}:
+        return  # several programs of an image, each with its own share
     # Connections are fixed by the file, and Gmail is for the cluster.
     connections = r"MYSQL_|MONGO|RABBITMQ_|GMAIL_"
     missing = {field for field in _fields(*SETTINGS[name]) - _FIXED - given if not re.match(connections, field)}
@@ -78,16 +78,28 @@ def test_each_starts_when_what_it_needs_is_healthy() -> None:
     offenders = []
     for name, service in _services().items():
         for needed, how in service.get("depends_on", {}).items():
-            if how["condition"] != "service_healthy" or "test" not in _services()[needed]["healthcheck"]:
+            if needed.endswith("-migrations"):
+                right = how["condition"] == "service_completed_successfully"
+            else:
+                right = how["condition"] == "service_healthy" and "test" in _services()[needed]["healthcheck"]
+            if not right:
                 offenders.append(f"{name} waits for {needed}: {how}")
     assert offenders == []
-    assert set(_services()["gateway"]["depends_on"]) == {"auth", "mongodb", "rabbitmq"}
+    assert set(_services()["gateway"]["depends_on"]) == {"auth", "gateway-migrations", "rabbitmq"}
+
+
+def test_nothing_uses_a_database_before_its_migrations() -> None:
+    for name, service in _services().items():
+        for server, migrations in (("mysql", "auth-migrations"), ("mongodb", "gateway-migrations")):
+            assert (server in service.get("depends_on", {})) == (name == migrations), name
 
 
 def test_the_code_is_mounted_and_changes_reach_the_processes() -> None:
     for name in SETTINGS:
         service = _services()[name]
         assert "./src:/app:ro" in service["volumes"], name
+        if name.endswith("-migrations"):
+            continue  # they run at each start
         reloads = "--reload" in service["environment"].get("GUNICORN_CMD_ARGS", "")
         watched = {
             watch["path"] for watch in service.get("develop", {}).get("watch", []) if watch["action"] == "restart"

@@ -7,19 +7,24 @@ from typing import Any
 import pytest
 
 from auth.settings import AuthSettings
+from auth.settings import MigrationSettings as AuthMigrationSettings
 from common.runtime.settings import EnvironmentSettings, ServerSettings
 from converter.settings import ConverterSettings
 from gateway.settings import GatewaySettings, HousekeepingSettings
+from gateway.settings import MigrationSettings as GatewayMigrationSettings
 from notification.settings import NotificationSettings
 from summary.settings import SummarySettings
 from tests.manifests.kustomize import ROOT, Object, named
 from tests.manifests.pods import Pod, of_kind, pods
 from tests.manifests.quantities import quantity
 
+# Jobs use the ConfigMap of a service, and the last class.
 SETTINGS: Mapping[str, tuple[type[EnvironmentSettings], ...]] = {
     "auth": (AuthSettings, ServerSettings),
     "gateway": (GatewaySettings, HousekeepingSettings, ServerSettings),
-    "housekeeping": (GatewaySettings, HousekeepingSettings, ServerSettings),
+    "housekeeping": (GatewaySettings, ServerSettings, HousekeepingSettings),
+    "auth-migrations": (AuthSettings, ServerSettings, AuthMigrationSettings),
+    "gateway-migrations": (GatewaySettings, HousekeepingSettings, ServerSettings, GatewayMigrationSettings),
     "converter": (ConverterSettings,),
     "notification": (NotificationSettings,),
     "summary": (SummarySettings, ServerSettings),
@@ -32,10 +37,13 @@ _SECRETS: Mapping[str, Mapping[str, str]] = {
     "auth": {"MYSQL_PASSWORD": "secret", "JWT_SECRET": "x" * 32},
     "gateway": {**_MONGO, **_RABBIT, **_LINK},
     "housekeeping": {**_MONGO, **_RABBIT},
+    "auth-migrations": {"MYSQL_PASSWORD": "secret", "MYSQL_MIGRATIONS_PASSWORD": "another secret"},
+    "gateway-migrations": _MONGO,
     "converter": {**_MONGO, **_RABBIT},
     "notification": {**_MONGO, **_RABBIT, **_LINK},
     "summary": {**_MONGO, **_RABBIT},
 }
+_SERVICES_OF_JOBS = {"housekeeping": "gateway", "auth-migrations": "auth", "gateway-migrations": "gateway"}
 # What only the operator of the overlay knows.
 _OPERATOR = {
     "minikube": {},
@@ -78,7 +86,7 @@ def test_every_config_map_that_a_pod_uses_is_there_under_its_plain_name(objects:
 def test_secrets_are_named_after_those_who_use_them(objects: Sequence[Object]) -> None:
     offenders = []
     for pod in pods(objects):
-        app = {"housekeeping": "gateway"}.get(pod.labels["app"], pod.labels["app"])
+        app = _SERVICES_OF_JOBS.get(pod.labels["app"], pod.labels["app"])
         for container in pod.containers():
             used = {s["secretRef"]["name"] for s in container.get("envFrom", []) if "secretRef" in s}
             used |= {
@@ -86,7 +94,7 @@ def test_secrets_are_named_after_those_who_use_them(objects: Sequence[Object]) -
                 for v in container.get("env", [])
                 if "secretKeyRef" in v.get("valueFrom", {})
             }
-            offenders += [f"{pod.name}: {name}" for name in used - {f"{app}-secret"}]
+            offenders += [f"{pod.name}: {name}" for name in used - {f"{app}-secret", f"{pod.labels['app']}-secret"}]
     assert offenders == []
 
 
@@ -99,7 +107,7 @@ def test_each_service_starts_with_what_it_is_given(
         with monkeypatch.context() as patch:
             for name, value in given.items():
                 patch.setenv(name, value)
-            for settings in SETTINGS[service][-1:] if service == "housekeeping" else SETTINGS[service]:
+            for settings in SETTINGS[service][-1:] if pod.runs_once else SETTINGS[service]:
                 settings()
 
 

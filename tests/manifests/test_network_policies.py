@@ -32,7 +32,8 @@ _PORTS = {
     25672,
     27017,
 }
-_APPS = ("auth", "gateway", "housekeeping", "converter", "notification", "summary", *SERVERS)
+_JOBS = ("housekeeping", "auth-migrations", "gateway-migrations")
+_APPS = ("auth", "gateway", "converter", "notification", "summary", *_JOBS, *SERVERS)
 
 _FROM_ELSEWHERE = {
     ("ingress-nginx", "gateway", 8080),

@@ -9,6 +9,8 @@ INSIDE = {
     ("gateway", "summary", 5002),
     ("summary", "auth", 5000),
     ("auth", "mysql", 3306),
+    ("auth-migrations", "mysql", 3306),
+    ("gateway-migrations", "mongodb", 27017),
     ("notification", "mailpit", 1025),
     # The members of the replica set.
     ("mongodb", "mongodb", 27017),
@@ -17,4 +19,9 @@ INSIDE = {
 }
 OUTSIDE = {("notification", port) for port in (25, 465, 587, 2525)} | {("summary", 443)}
 # With MySQL and MongoDB elsewhere.
-EXTERNAL = OUTSIDE | {("auth", 3306)} | {(service, 27017) for service in _OF_MONGODB_AND_RABBITMQ}
+EXTERNAL = OUTSIDE | {
+    ("auth", 3306),
+    ("auth-migrations", 3306),
+    ("gateway-migrations", 27017),
+    *((service, 27017) for service in _OF_MONGODB_AND_RABBITMQ),
+}

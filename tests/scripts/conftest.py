@@ -149,7 +149,6 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):  # fmt: skip
         (project / "src" / module).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(_ROOT / "src" / module, project / "src" / module)
-    shutil.copy(_ROOT / "src/auth/init.sql", project / "src/auth")
     (project / "src/Dockerfile").write_text("FROM scratch\nARG SERVICE\nCOPY common $SERVICE /app\n")
     (project / "manifests/mongodb").mkdir()
     shutil.copy(_ROOT / "manifests/mongodb/accounts.js", project / "manifests/mongodb")

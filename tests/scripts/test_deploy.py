@@ -55,6 +55,40 @@ def test_a_changed_value_restarts_only_the_services_that_read_it(machine: Machin
     assert {name for name, count in machine.generations().items() if count > 1} == {"gateway"}
 
 
+def test_migrations_run_at_each_deployment_after_the_servers_and_before_the_services(machine: Machine) -> None:
+    for _ in range(2):
+        machine.forget_calls()
+        machine.succeeds("deploy.sh")
+        calls = [" ".join(call) for call in machine.calls if call[0] == "kubectl"]
+        steps = [
+            "rollout status statefulsets.apps",
+            "30-migrations.sh",
+            "delete jobs.batch",
+            "rollout status deployments",
+        ]
+        found = [next(number for number, call in enumerate(calls) if step in call) for step in steps]
+        assert found == sorted(found)
+        image = machine.objects("Job")["auth-migrations"]["spec"]["template"]["spec"]["containers"][0]["image"]
+        assert image in machine.state["loaded"]
+
+
+def test_an_account_of_mysql_for_the_migrations_is_added_to_an_earlier_deployment(machine: Machine) -> None:
+    machine.succeeds("deploy.sh")
+    # As the previous release left it.
+    with_data = json.loads((machine.world / "state.json").read_text())
+    for name in ("mysql-secret", "auth-migrations-secret"):
+        del with_data["objects"][f"video2mp3/Secret/{name}"]["data"]["MYSQL_MIGRATIONS_PASSWORD"]
+    (machine.world / "state.json").write_text(json.dumps(with_data))
+    kept = machine.project / ".local/deploy/video2mp3/credentials.json"
+    content = json.loads(kept.read_text())
+    del content["MYSQL_MIGRATIONS_PASSWORD"]
+    kept.write_text(json.dumps(content))
+
+    machine.succeeds("deploy.sh")
+
+    assert secret(machine, "auth-migrations-secret")["MYSQL_MIGRATIONS_PASSWORD"]
+
+
 def test_generated_secrets_are_consistent_and_strong(machine: Machine) -> None:
     machine.succeeds("deploy.sh")
 
@@ -65,6 +99,9 @@ def test_generated_secrets_are_consistent_and_strong(machine: Machine) -> None:
     assert gateway["LINK_SECRET"] == secret(machine, "notification-secret")["LINK_SECRET"]
     assert secret(machine, "auth-secret")["MYSQL_PASSWORD"] == secret(machine, "mysql-secret")["MYSQL_PASSWORD"]
     assert set(secret(machine, "converter-secret")) == {"MONGO_URI", "RABBITMQ_PASSWORD"}
+    migrations = secret(machine, "auth-migrations-secret")
+    assert migrations == {"MYSQL_MIGRATIONS_PASSWORD": secret(machine, "mysql-secret")["MYSQL_MIGRATIONS_PASSWORD"]}
+    assert "MYSQL_MIGRATIONS_PASSWORD" not in secret(machine, "auth-secret")
     values = {*mongodb.values(), *secret(machine, "mysql-secret").values(), *secret(machine, "auth-secret").values()}
     assert set(secret(machine, "summary-secret")) == {"MONGO_URI", "RABBITMQ_PASSWORD"}
     assert len(values) == 9

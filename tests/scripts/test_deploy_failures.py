@@ -96,6 +96,22 @@ def test_a_failed_rollout_shows_events_and_last_lines(machine: Machine) -> None:
     machine.succeeds("deploy.sh")
 
 
+def test_failed_migrations_stop_the_deployment_before_the_services_and_can_be_repeated(machine: Machine) -> None:
+    machine.succeeds("deploy.sh")
+    before = machine.generations()
+    machine.changes_code("auth")
+    machine.switch("broken", "auth-migrations")
+
+    said = machine.fails("deploy.sh")
+
+    assert "auth-migrations failed. No service was updated" in said
+    assert machine.generations() == before
+
+    machine.unswitch("broken")
+    machine.succeeds("deploy.sh")
+    assert {name for name, count in machine.generations().items() if count > before[name]} == {"auth"}
+
+
 def test_services_that_do_not_reach_their_servers_fail_the_deployment(machine: Machine) -> None:
     machine.switch("unreachable", "converter")
     machine.replace_constant("rollout.py", "_DEPENDENCIES_TIMEOUT", "0")
@@ -118,7 +134,7 @@ def test_an_error_of_the_cluster_shows_no_secret(machine: Machine) -> None:
     assert not [value for data in secrets for value in data.values() if value in said]
 
 
-@pytest.mark.parametrize("step", ["0", "5", "15"])
+@pytest.mark.parametrize("step", ["0", "5", "13"])
 def test_an_interrupted_run_is_continued_by_the_next(machine: Machine, step: str) -> None:
     machine.switch("interrupted-apply", step)
     machine.fails("deploy.sh")

@@ -80,6 +80,10 @@ def test_the_servers_are_prepared_and_deploy_can_use_them(machine: Machine, etc:
     kept = json.loads((machine.project / ".local/deploy/video2mp3/credentials.json").read_text())
     assert f"IDENTIFIED BY '{kept['MYSQL_PASSWORD']}'" in received(machine, "mysql")
     assert "'auth'@'127.0.0.0/255.255.255.0'" in received(machine, "mysql")
+    assert "GRANT SELECT, INSERT, UPDATE ON auth.* TO 'auth'@" in received(machine, "mysql")
+    assert f"'migrations'@'127.0.0.0/255.255.255.0' IDENTIFIED BY '{kept['MYSQL_MIGRATIONS_PASSWORD']}'" in received(
+        machine, "mysql"
+    )
     assert kept["MONGODB_CONVERTER_PASSWORD"] in received(machine, "mongosh")
     assert key.read_text() == kept["MONGODB_REPLICA_SET_KEY"]
     # Again when it has restarted with the name of the set.

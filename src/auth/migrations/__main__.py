@@ -3,7 +3,7 @@
 import logging
 
 from auth.migrations import files, runner
-from auth.migrations.settings import MigrationSettings
+from auth.settings import MigrationSettings
 from common.errors import Video2MP3Error
 from common.runtime import logs
 from common.runtime.settings import load_settings

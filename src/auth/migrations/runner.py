@@ -11,7 +11,7 @@ from MySQLdb.connections import Connection
 from MySQLdb.constants import ER
 
 from auth.migrations.files import Migration
-from auth.migrations.settings import MigrationSettings
+from auth.settings import MigrationSettings
 from common.errors import PermanentError, TransientError
 
 log = logging.getLogger(__name__)

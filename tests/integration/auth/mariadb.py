@@ -1,6 +1,7 @@
 """A private MariaDB server for tests: on a free port, in a temporary folder, stopped by its process id."""
 
 import getpass
+import os
 import subprocess
 import tempfile
 import time
@@ -11,13 +12,15 @@ from types import TracebackType
 from typing import Any, Self
 
 import MySQLdb
+from pydantic import SecretStr
 
 from auth.migrations import files, runner
-from auth.migrations.settings import MigrationSettings
+from auth.settings import MigrationSettings
 from scripts.stack import ports
 
 USER = "auth_user"
-MIGRATIONS_USER = "migrations"
+# Creates the account `migrations`.
+MIGRATIONS_ACCOUNT = Path(__file__).parents[3] / "manifests" / "mysql" / "migrations.sh"
 PASSWORD = "a password of the tests"
 
 # A test that exceeds pytest's timeout ends its process without fixtures' clean-up; the servers must not outlive it.
@@ -46,9 +49,9 @@ class MariaDB:
             self._install()
             self.start()
             self.execute("CREATE DATABASE auth CHARACTER SET utf8mb4")
-            for user, privileges in ((USER, "SELECT, INSERT, UPDATE"), (MIGRATIONS_USER, "ALL")):
-                self.execute(f"CREATE USER '{user}'@'%' IDENTIFIED BY '{PASSWORD}'")
-                self.execute(f"GRANT {privileges} ON auth.* TO '{user}'@'%'")
+            self.execute(f"CREATE USER '{USER}'@'%' IDENTIFIED BY '{PASSWORD}'")
+            self.execute(f"GRANT SELECT, INSERT, UPDATE ON auth.* TO '{USER}'@'%'")
+            self.create_migrations_account()
             self.migrate()
             self._undo = undo.pop_all()
         return self
@@ -128,11 +131,22 @@ class MariaDB:
         )
         return [int(row[0]) for row in rows]
 
+    def create_migrations_account(self) -> None:
+        """Runs the script of the cluster's MySQL; it can be repeated."""
+        # The client reads this file last.
+        Path(self._folder.name, ".my.cnf").write_text(f"[client]\nsocket={self.socket}\n")
+        variables = {
+            "PATH": os.environ["PATH"], "HOME": self._folder.name, "MYSQL_ROOT_PASSWORD": "",
+            "MYSQL_MIGRATIONS_PASSWORD": PASSWORD,
+        }  # fmt: skip
+        subprocess.run(
+            ["bash", "-euo", "pipefail", MIGRATIONS_ACCOUNT], env=variables, check=True, capture_output=True, timeout=60
+        )
+
     def migrate(self) -> None:
         """Brings the database to the schema of this release."""
         values: dict[str, Any] = {name.lower(): value for name, value in self.environment.items()}
-        account = {"mysql_migrations_user": MIGRATIONS_USER, "mysql_migrations_password": PASSWORD}
-        runner.run(MigrationSettings(**values, **account), files.load())
+        runner.run(MigrationSettings(**values, mysql_migrations_password=SecretStr(PASSWORD)), files.load())
 
     @property
     def environment(self) -> dict[str, str]:

@@ -12,8 +12,9 @@ import MySQLdb
 import pytest
 
 from auth.migrations import files, runner
-from auth.migrations.settings import MigrationSettings
+from auth.settings import MigrationSettings
 from common.errors import PermanentError, TransientError
+from tests.integration.auth.mariadb import PASSWORD as SERVER_PASSWORD
 from tests.integration.auth.mariadb import MariaDB
 from tests.waiting import eventually
 
@@ -170,7 +171,7 @@ def test_an_applied_migration_whose_file_has_changed_is_an_error(database: Datab
 
 
 def test_an_account_that_may_only_read_is_enough_when_there_is_nothing_to_do(database: Database, load: Load) -> None:
-    services = database.settings(mysql_migrations_user=None, mysql_migrations_password=None)
+    services = database.settings(mysql_migrations_password=None)
     with pytest.raises(PermanentError, match="MYSQL_MIGRATIONS_USER"):
         runner.run(services, load(TWO))
     runner.run(database.settings(), load(TWO))
@@ -267,3 +268,20 @@ def test_mysql_error_codes_are_those_of_the_server(database: Database) -> None:
         with pytest.raises(MySQLdb.Error) as raised:
             database.query(statement)
         assert raised.value.args[0] in runner._DONE_BEFORE, statement
+
+
+def test_the_account_of_the_cluster_may_change_the_schema_and_nothing_else(mariadb: MariaDB) -> None:
+    # The second time, as ./deploy.sh does at each deployment.
+    mariadb.create_migrations_account()
+    with MySQLdb.connect(
+        host="127.0.0.1", port=mariadb.port, user="migrations", password=SERVER_PASSWORD, database="auth",
+        connect_timeout=10,
+    ) as connection:  # fmt: skip
+        cursor = connection.cursor()
+        cursor.execute("CREATE TABLE probe (id INT PRIMARY KEY)")
+        cursor.execute("ALTER TABLE probe ADD COLUMN name TEXT, ADD COLUMN number INT")
+        cursor.execute("CREATE INDEX number ON probe (number)")
+        cursor.execute("DROP TABLE probe")
+        for statement in ("CREATE DATABASE other", "SELECT * FROM mysql.user", "CREATE USER someone"):
+            with pytest.raises(MySQLdb.Error, match="denied"):
+                cursor.execute(statement)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.stack import environment, mongodb, rabbitmq, services, supervision
+from scripts.stack import environment, mongodb, mysql, rabbitmq, services, supervision
 from scripts.stack.state import State, Variant
 
 
@@ -22,6 +22,15 @@ def test_a_service_gets_only_its_own_variables(state: State) -> None:
     assert auth["PORT"] == str(state.ports["auth"])
     assert auth["HEALTH_PORT"] == str(state.ports["auth_health"])
     assert not {"MONGO_URI", "RABBITMQ_URI", "MYSQL_ROOT_PASSWORD", "SMTP_PASSWORD"} & auth.keys()
+
+
+def test_only_the_migrations_may_change_the_schema(state: State) -> None:
+    secret = state.secrets["mysql_migrations"]
+    assert environment.service(state, "auth.migrations", "auth.migrations")["MYSQL_MIGRATIONS_PASSWORD"] == secret
+    assert not [program.name for program in services.programs(state) if secret in program.environment.values()]
+    user = environment.own(state)["MYSQL_USER"]
+    granted = [line for line in mysql.initial_statements(state).splitlines() if line.endswith(f"TO '{user}'@'%';")]
+    assert granted == [f"GRANT SELECT, INSERT, UPDATE ON `auth`.* TO '{user}'@'%';"]
 
 
 def test_nothing_of_the_callers_environment_reaches_a_service(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
