@@ -124,7 +124,7 @@ def test_the_build_context_is_the_services_code() -> None:
     lines = (_SOURCE / ".dockerignore").read_text().splitlines()
     assert lines[1] == "**", "what is not named stays out"
     named = {line.removeprefix("!") for line in lines if line.startswith("!")}
-    assert named == {"build.lock", "common", "nginx", "web", *_SERVICES}
+    assert named == {"build.lock", "common", "nginx", "web", "auth/migrations/*.sql", *_SERVICES}
     assert {"web/node_modules", "web/dist"} <= set(lines), "a build outside must not get in"
     assert {"**/__pycache__", "**/manifests", "**/Dockerfile"} <= set(lines)
 
