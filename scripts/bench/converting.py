@@ -19,6 +19,7 @@ from converter.encoding.transcoder import transcode
 from converter.ffmpeg import binary
 from converter.ffmpeg.cpu_affinity import CpuAffinity
 from converter.ffmpeg.limits import Limits
+from converter.sandbox.confinement import Sandbox
 from scripts.bench import samples
 from scripts.bench.results import Result, Target, interleaved, progress, seconds
 from scripts.bench.system import TIMEOUT, Scale, System
@@ -148,6 +149,7 @@ def _encoded(path: Path) -> float:
                 should_stop=lambda: False,
                 threads=os.cpu_count() or 1,
                 affinity=CpuAffinity(),
+                sandbox=Sandbox.detect(),
             )
         )
 

@@ -9,6 +9,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote, unquote, urlsplit
 
+from common.runtime.secret_files import is_secret
 from scripts.deploy import dotenv_file, files
 from scripts.deploy.cluster import LABELS, Cluster, Object
 from scripts.deploy.manifests import Overlay
@@ -61,9 +62,7 @@ def given_names() -> frozenset[str]:
 def _of_services() -> dict[str, frozenset[str]]:
     """Only what each service needs, without its connection string for MongoDB."""
     return {
-        service: frozenset(name for name, field in known.items() if dotenv_file.is_secret(field))
-        - MONGODB
-        - _OF_MIGRATIONS
+        service: frozenset(name for name, field in known.items() if is_secret(field)) - MONGODB - _OF_MIGRATIONS
         for service, known in dotenv_file.variables().items()
     }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dotenv.parser import parse_stream
-from pydantic import AliasChoices, SecretStr
+from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
@@ -62,11 +62,6 @@ def parse(text: str, name: str = ".env") -> dict[str, str]:
             raise DeployError(f"{name}, line {line}: the value of {binding.key} contains a NUL character.")
         values[binding.key], lines[binding.key] = binding.value or "", line
     return values
-
-
-def is_secret(field: FieldInfo) -> bool:
-    """Whether the value of a setting belongs into a Secret."""
-    return SecretStr in (field.annotation, *getattr(field.annotation, "__args__", ()))
 
 
 @cache

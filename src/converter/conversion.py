@@ -24,8 +24,9 @@ from converter.encoding import verification
 from converter.encoding.transcoder import transcode
 from converter.encoding.verification import Mp3
 from converter.ffmpeg.cpu_affinity import CpuAffinity
-from converter.ffmpeg.process import Cancelled
+from converter.ffmpeg.process import Cancelled, Stalled
 from converter.job_lease import JobLease, JobLeases
+from converter.sandbox.confinement import Sandbox
 from converter.settings import ConverterSettings
 from converter.sparse_fetch.fetch import fetch
 from converter.workspace import work_folder
@@ -33,6 +34,10 @@ from converter.workspace import work_folder
 log = logging.getLogger(__name__)
 
 _TECHNICAL = "The conversion failed because of a server error. Try again later."
+_STALLED = (
+    "The conversion failed: it made no progress, twice. The file may be damaged. Convert it to MP4 with another "
+    "program, and upload the result."
+)
 _CRASHED = "The conversion failed: the converter crashed at every attempt. The file may be damaged."
 
 
@@ -51,6 +56,7 @@ class Conversion:
         mp3s: Bucket,
         publisher: Publisher,
         must_stop: Callable[[], bool],
+        sandbox: Sandbox | None = None,
     ) -> None:
         self._settings = settings
         self._jobs = jobs
@@ -60,6 +66,7 @@ class Conversion:
         self._must_stop = must_stop
         self._leases = JobLeases(jobs, settings.claim_lease)
         self._affinity = CpuAffinity() if settings.bind_processors else None
+        self._sandbox = sandbox
 
     def handle(self, message: Message) -> None:
         """Converts the job, or publishes the notice that an earlier attempt did not publish."""
@@ -175,9 +182,16 @@ class Conversion:
                 should_stop=lambda: lease.lost or self._must_stop(),
                 threads=self._threads(),
                 affinity=self._affinity,
+                sandbox=self._sandbox,
             )
         except OSError as error:
             raise TransientError(f"the temporary folder cannot be used: {error.strerror}") from error
+        except Stalled as error:
+            if lease.job.stalled_run == lease.job.run:
+                log.warning("Stalled for the second time: %s", error)
+                raise PermanentError(_STALLED, Failure.TIME_LIMIT) from error
+            lease.stalled = True
+            raise
 
     def _threads(self) -> int:
         """How many encoders may run at the same time: one while other videos wait, which need the processors."""

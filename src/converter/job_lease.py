@@ -15,6 +15,8 @@ from common.domain.results import Result
 class JobLease(Lease):
     job: Job
     progress: int = 0
+    stalled: bool = False
+    """Whether its conversion made no progress, which is remembered for the next attempt."""
 
 
 class JobLeases:
@@ -42,4 +44,5 @@ class JobLeases:
 
     def release(self, lease: JobLease) -> None:
         """Releases an unfinished job; the attempt does not count, because the job did not cause it."""
-        self._leases.release(lease, status=Status.QUEUED.value, progress=0)
+        change = {"stalled_run": lease.job.run} if lease.stalled else {}
+        self._leases.release(lease, status=Status.QUEUED.value, progress=0, **change)

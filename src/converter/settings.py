@@ -1,11 +1,12 @@
 """The converter's settings from the environment."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from common.runtime.settings import WorkerSettings
-from converter.ffmpeg.limits import Limits
+from converter.ffmpeg.limits import PROCESSOR_SECONDS, Limits
 from converter.parallel import processors
 
 
@@ -18,6 +19,8 @@ class ConverterSettings(WorkerSettings):
     conversion_timeout: PositiveFloat = 3600.0
     # s without progress.
     conversion_stall: PositiveFloat = 120.0
+    # s of processor time for every file; docs/media.md, "Limits", has what is added by its size and duration.
+    conversion_cpu_seconds: PositiveFloat = PROCESSOR_SECONDS
     conversion_memory_mb: PositiveInt = 1024
     max_output_mb: PositiveInt = 2048
     # s of sound.
@@ -33,6 +36,10 @@ class ConverterSettings(WorkerSettings):
     # Whether each ffmpeg is bound to one processor (converter.ffmpeg.cpu_affinity).
     bind_processors: bool = True
 
+    # auto: ffmpeg is confined as far as the machine allows. required: the converter does not start if that is not
+    # complete. off: for debugging only.
+    sandbox: Literal["auto", "required", "off"] = "auto"
+
     @property
     def limits(self) -> Limits:
         return Limits(
@@ -41,4 +48,5 @@ class ConverterSettings(WorkerSettings):
             memory_mb=self.conversion_memory_mb,
             max_output_mb=self.max_output_mb,
             max_duration=self.max_duration,
+            processor_seconds=self.conversion_cpu_seconds,
         )

@@ -94,8 +94,23 @@ def test_secrets_are_named_after_those_who_use_them(objects: Sequence[Object]) -
                 for v in container.get("env", [])
                 if "secretKeyRef" in v.get("valueFrom", {})
             }
+            used |= {v["secret"]["secretName"] for v in pod.spec.get("volumes", []) if "secret" in v}
             offenders += [f"{pod.name}: {name}" for name in used - {f"{app}-secret", f"{pod.labels['app']}-secret"}]
     assert offenders == []
+
+
+def test_the_converter_gets_its_secrets_as_files(objects: Sequence[Object]) -> None:
+    """Its ffmpeg could read variables in /proc, if nothing else forbade that."""
+    (pod,) = [each for each in _ours(objects) if each.labels["app"] == "converter"]
+    (container,) = pod.spec["containers"]
+    assert not [source for source in container["envFrom"] if "secretRef" in source]
+    (folder,) = [one["value"] for one in container["env"] if one["name"] == "SECRETS_DIR"]
+    (mount,) = [one for one in container["volumeMounts"] if one["mountPath"] == folder]
+    (volume,) = [one for one in pod.spec["volumes"] if one["name"] == mount["name"]]
+    assert volume["secret"]["secretName"] == "converter-secret"
+    # Readable by the group, which is the pod's own, and by nobody else.
+    assert volume["secret"]["defaultMode"] == 0o440
+    assert pod.spec["securityContext"]["fsGroup"] == pod.spec["securityContext"]["runAsGroup"]
 
 
 def test_each_service_starts_with_what_it_is_given(

@@ -168,9 +168,9 @@ def test_converters_are_taken_away_slowly(objects: Sequence[Object]) -> None:
         down = item["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"]
         assert down["stabilizationWindowSeconds"] >= 60, named(item)
         assert item["spec"]["triggers"][0]["metadata"]["queueName"] == "video"
-        secrets = {pod.labels["app"]: pod for pod in pods(objects)}["converter"].spec["containers"][0]["envFrom"]
+        volumes = {pod.labels["app"]: pod for pod in pods(objects)}["converter"].spec["volumes"]
         (login,) = of_kind(objects, "TriggerAuthentication")
-        names = {source["secretRef"]["name"] for source in secrets if "secretRef" in source}
+        names = {volume["secret"]["secretName"] for volume in volumes if "secret" in volume}
         assert {target["name"] for target in login["spec"]["secretTargetRef"]} <= names
 
 

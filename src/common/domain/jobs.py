@@ -64,6 +64,8 @@ class Job:
     notified: bool = False
     # How often it was queued again after it had ended; each run has its own messages and emails. Stored as `round`.
     run: int = 0
+    # The run in which a conversion stalled and is tried once more.
+    stalled_run: int | None = None
     # About the MP3 that `mp3_fid` names; None for those of releases that did not store it.
     result: Result | None = None
 
@@ -121,5 +123,6 @@ def job_from(document: Mapping[str, Any]) -> Job:
         notice_sent=document.get("notice_sent", False),
         notified=document.get(NOTIFIED, False),
         run=document.get("round", 0),
+        stalled_run=document.get("stalled_run"),
         result=Result.from_document(document.get("result")),
     )

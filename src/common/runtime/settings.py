@@ -16,9 +16,10 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from common.runtime.checkpoints import Point
+from common.runtime.secret_files import SecretFiles
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -35,11 +36,19 @@ Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 class EnvironmentSettings(BaseSettings):
     """A field's name in capitals is its variable; an empty variable counts as missing.
 
+    Secrets can be in files instead (`common.runtime.secret_files`).
+
     A rule about two fields is checked by the validator of the later field, not of the model: the model's validators
     only run when all fields are valid, and an operator should see all problems at once.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *_: PydanticBaseSettingsSource, **named: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (named["init_settings"], named["env_settings"], SecretFiles(settings_cls))
 
 
 class ServiceSettings(EnvironmentSettings):
@@ -203,7 +212,10 @@ def load_settings(settings: type[Settings]) -> Settings:
     try:
         return settings()
     except ValidationError as error:
-        sys.stderr.write("The configuration is invalid. Correct these environment variables and start again:\n")
-        for line in configuration_errors(error):
-            sys.stderr.write(f"  {line}\n")
-        raise SystemExit(EXIT_CONFIGURATION) from None
+        problems = configuration_errors(error)
+    except SettingsError as error:
+        problems = [str(error)]
+    sys.stderr.write("The configuration is invalid. Correct these environment variables and start again:\n")
+    for line in problems:
+        sys.stderr.write(f"  {line}\n")
+    raise SystemExit(EXIT_CONFIGURATION)

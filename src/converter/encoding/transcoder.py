@@ -19,15 +19,20 @@ from converter.ffmpeg.cpu_affinity import CpuAffinity
 from converter.ffmpeg.limits import Limits
 from converter.ffmpeg.output import Progress, Share
 from converter.ffmpeg.process import Run
+from converter.ffmpeg.processor_time import ProcessorTime
 from converter.media.probe import Track
 from converter.media.recording import Recording, Selection, Undecodable
+from converter.media.timeline import LONGEST_GAP
 from converter.mp3 import tags
+from converter.sandbox.confinement import Sandbox
 
 log = logging.getLogger(__name__)
 
 COVER = "cover.jpg"
 # Position of the cover's frame in the chosen section: after a black start, before the plot is revealed.
 _COVER_AT = 0.1
+# Of one second.
+_BYTES_PER_KBIT = 125
 _CHANNELS = {"keep": None, "mono": 1, "stereo": 2}
 
 
@@ -42,17 +47,19 @@ def transcode(
     should_stop: Callable[[], bool],
     threads: int = 1,
     affinity: CpuAffinity | None = None,
+    sandbox: Sandbox | None = None,
 ) -> Mp3:
     """Writes the sound of `source` as an MP3 into `folder`.
 
     No other conversion may use the two: a size in the header of `source` may be corrected.
     `filename` is the user's name of the video; `threads` is how many encoders may run at the same time, `affinity`
-    binds each program to a processor. `on_progress` gets a share from 0 to 1, at most four times a second;
-    `should_stop` is called about ten times a second. Both are called in the calling thread.
+    binds each program to a processor, `sandbox` confines it. `on_progress` gets a share from 0 to 1, at most four times
+    a second; `should_stop` is called about ten times a second. Both are called in the calling thread.
     Raises `PermanentError` with a sentence for the user, `TransientError`, and `Cancelled` when asked to stop.
     """
     limits = limits.for_file(source.stat().st_size)
-    how = Run(folder.resolve(), limits, time.monotonic() + limits.timeout, should_stop, affinity)
+    deadline, used = time.monotonic() + limits.timeout, ProcessorTime(limits.processor_time)
+    how = Run(folder.resolve(), limits, deadline, should_stop, affinity, sandbox, used)
     with source.open("r+b") as file:
         conversion = _Conversion(Recording(file, how), how, Share(on_progress), options, threads)
         result = conversion.convert(filename)
@@ -91,18 +98,30 @@ class _Conversion:
         selection = self._recording.select(track, copy=encoding.tags if may_copy else None)
         wanted = self._wanted(selection)
         log.debug("Found %s, %s, expected %.3f s", self._recording.container, selection, wanted.expected)
+        how = self._limited(selection)
         mp3 = None
         if len(selection.parts) == 1:
-            mp3 = copier.finish(selection.parts[0], self._how.folder / RESULT, self._how.limits)
+            mp3 = copier.finish(selection.parts[0], self._how.folder / RESULT, how.limits)
         if mp3 is None:
             for copy in self._how.folder.glob("copy-*.mp3"):
                 copy.unlink()
-            encoder = Encoder(wanted, encoding, self._how, self._threads)
+            encoding = replace(encoding, max_bytes=how.limits.max_output)
+            if encoding.bitrate and wanted.expected * encoding.bitrate * _BYTES_PER_KBIT > encoding.max_bytes:
+                raise how.limits.too_large()
+            encoder = Encoder(wanted, encoding, how, self._threads)
             mp3 = encoder.encode(self.share, normalize=self._options.normalize)
         chapters = tags.chapters_within(self._recording.chapters, wanted.begin + selection.late, mp3.duration)
         cover = self._picture(wanted) if self._options.cover == "frame" else None
         tags.add(mp3.path, chapters, cover)
         return mp3
+
+    def _limited(self, selection: Selection) -> Run:
+        """With the limits for a file with this sound."""
+        timelines = [part.packets.timeline for part in selection.parts]
+        silence = min(sum(one.silence.inserted for one in timelines), LONGEST_GAP)
+        limits = self._how.limits.for_sound(sum(one.length for one in timelines), silence)
+        self._how.processor_time.raise_limit(limits.processor_time)
+        return replace(self._how, limits=limits)
 
     def _wanted(self, selection: Selection) -> Wanted:
         """The chosen section; raises `PermanentError` when it holds no sound, or too much."""

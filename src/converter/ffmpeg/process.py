@@ -1,7 +1,8 @@
-"""Runs ffmpeg confined: with its own session, hard limits, a deadline, no terminal and no inherited environment.
+"""Runs ffmpeg confined: in a sandbox, with hard limits, a deadline, no terminal and no inherited environment.
 
-The kernel's limits are set by util-linux's `prlimit` and `setpriv`, which replace themselves by ffmpeg: Python's
-`preexec_fn` is unsafe as soon as there are threads (https://docs.python.org/3/library/subprocess.html).
+The sandbox is that of the thread which starts it (`converter.sandbox.confinement`). The kernel's limits are set by
+util-linux's `prlimit` and `setpriv`, which replace themselves by ffmpeg: Python's `preexec_fn` is unsafe as soon as
+there are threads (https://docs.python.org/3/library/subprocess.html).
 """
 
 import contextlib
@@ -13,8 +14,8 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
 
@@ -22,6 +23,8 @@ from common.errors import Failure, PermanentError, TransientError
 from converter.ffmpeg.cpu_affinity import CpuAffinity
 from converter.ffmpeg.limits import MEGABYTE, Limits
 from converter.ffmpeg.output import LineReader, Log, Receiver, lines_of
+from converter.ffmpeg.processor_time import ProcessorTime
+from converter.sandbox.confinement import Sandbox, started
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,10 @@ class Cancelled(TransientError):
     """The caller asked to stop."""
 
 
+class Stalled(TransientError):
+    """The program made no progress: because of the machine, or because of the file."""
+
+
 @dataclass(frozen=True)
 class Run:
     folder: Path
@@ -49,6 +56,9 @@ class Run:
     should_stop: Callable[[], bool]
     affinity: CpuAffinity | None = None
     """None leaves the choice of processors to the kernel."""
+    sandbox: Sandbox | None = None
+    """None lets the program reach whatever this process can."""
+    processor_time: ProcessorTime = field(default_factory=ProcessorTime)
 
 
 @dataclass(frozen=True)
@@ -86,24 +96,46 @@ def run(
     """Runs the command in the folder, as the leader of its own group, with the file `source` as its only input.
 
     The child inherits the descriptors `source` and `channel.number` under the same numbers. `output` takes stdout.
-    Raises `Cancelled`; `TransientError` when it was killed, stalled or could not be started;
+    Raises `Cancelled`; `Stalled`; `TransientError` when it was killed or could not be started;
     `PermanentError` when it exceeded a limit; and whatever a receiver raises.
     """
     log.debug("Running %s", command)
-    try:
-        process = subprocess.Popen(
-            [*_confinement(how.limits), *command],
+    with contextlib.ExitStack() as stack:
+        try:
+            process = stack.enter_context(_started(command, how, (source, channel.number) if channel else (source,)))
+        except OSError as error:
+            raise TransientError(f"ffmpeg could not be started: {error}") from error
+        return _followed(process, how, output, channel)
+
+
+@contextlib.contextmanager
+def _started(command: Sequence[str], how: Run, descriptors: tuple[int, ...]) -> Iterator["subprocess.Popen[bytes]"]:
+    """Starts the command; raises OSError."""
+
+    def start() -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [*_confinement(how), *command],
             cwd=how.folder,
             env=_ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            pass_fds=(source, channel.number) if channel else (source,),
+            pass_fds=descriptors,
             start_new_session=True,
             umask=0o077,
         )
-    except OSError as error:
-        raise TransientError(f"ffmpeg could not be started: {error}") from error
+
+    if how.sandbox is None:
+        yield start()
+        return
+    sandbox = how.sandbox
+    with started(start, lambda: sandbox.confine(command[0], how.folder)) as process:
+        yield process
+
+
+def _followed(
+    process: "subprocess.Popen[bytes]", how: Run, output: LineReader | Receiver, channel: Channel | None
+) -> Finished:
     if channel:
         channel.close_write()
     stderr = Log()
@@ -118,12 +150,15 @@ def run(
         finally:
             _kill_group(process)
             log.debug("ffmpeg exited with %s: %s", process.returncode, stderr.text[-2000:].strip())
+    how.processor_time.check()
     return _judge(Finished(process.returncode, stderr.text), how.limits)
 
 
-def _confinement(limits: Limits) -> list[str]:
-    # The limit counts wall time; the limit of processor time only ends an ffmpeg whose parent is gone.
-    seconds = _allowed(resource.RLIMIT_CPU, math.ceil(limits.timeout) * 2)
+def _confinement(how: Run) -> list[str]:
+    limits = how.limits
+    # Only ends an ffmpeg that nobody follows any more: `_check` compares both times with their limits.
+    most = min(limits.timeout * 2, max(0.0, how.processor_time.left) + 2)
+    seconds = _allowed(resource.RLIMIT_CPU, math.ceil(most))
     # Not RLIMIT_AS: it also counts what allocators and thread stacks only reserve, some hundred megabytes.
     memory = _allowed(resource.RLIMIT_DATA, limits.memory)
     # More than `-fs`, with which ffmpeg itself ends an output that grows too large.
@@ -156,7 +191,7 @@ def _watch(
                 pipes.register(pipe, selectors.EVENT_READ, receive)
         while pipes.get_map():
             if time.monotonic() >= check_at:  # not whenever ffmpeg writes: `should_stop` may ask a database
-                _check(how, alive_at)
+                _check(process.pid, how, alive_at)
                 check_at = time.monotonic() + POLL
             for key, _ in pipes.select(POLL):
                 data = os.read(key.fd, 1 << 16)
@@ -164,13 +199,14 @@ def _watch(
                     pipes.unregister(key.fileobj)
                 elif key.data(data):
                     alive_at = time.monotonic()
+    how.processor_time.count(process.pid)
     try:
         process.wait(timeout=how.limits.stall)
     except subprocess.TimeoutExpired:
-        raise TransientError("ffmpeg closed its output and did not exit") from None
+        raise Stalled("ffmpeg closed its output and did not exit") from None
 
 
-def _check(how: Run, alive_at: float) -> None:
+def _check(pid: int, how: Run, alive_at: float) -> None:
     limits = how.limits
     if how.should_stop():
         raise Cancelled("The conversion was stopped")
@@ -179,8 +215,10 @@ def _check(how: Run, alive_at: float) -> None:
         raise PermanentError(
             f"The conversion exceeded the time limit of {limits.timeout / 60:.3g} minutes.", Failure.TIME_LIMIT
         )
+    how.processor_time.count(pid)
+    how.processor_time.check()
     if now - alive_at > limits.stall:
-        raise TransientError(f"ffmpeg made no progress for {limits.stall:g} seconds")
+        raise Stalled(f"ffmpeg made no progress for {limits.stall:g} seconds")
 
 
 def _kill_group(process: "subprocess.Popen[bytes]") -> None:

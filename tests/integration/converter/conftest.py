@@ -12,8 +12,10 @@ from common.domain.options import ConversionOptions
 from converter.encoding.transcoder import transcode
 from converter.encoding.verification import Mp3
 from converter.ffmpeg.limits import Limits
+from converter.sandbox.confinement import Sandbox
 
 Convert = Callable[..., Mp3]
+SANDBOX = Sandbox.detect()
 
 
 def limits(**changes: Any) -> Limits:
@@ -23,7 +25,7 @@ def limits(**changes: Any) -> Limits:
 
 
 def convert_in(parent: Path, source: Path, **options: Any) -> Mp3:
-    """Converts a copy of a file in a folder; keywords change limits, name, options, listeners or threads."""
+    """Converts a copy of a file in a folder; keywords change limits, name, options, listeners, threads or sandbox."""
     folder = parent / "conversion"
     folder.mkdir()
     own = parent / f"source{source.suffix}"
@@ -33,6 +35,7 @@ def convert_in(parent: Path, source: Path, **options: Any) -> Mp3:
     on_progress = options.pop("on_progress", lambda _: None)
     should_stop = options.pop("should_stop", lambda: False)
     threads = options.pop("threads", 1)
+    sandbox = options.pop("sandbox", SANDBOX)
     return transcode(
         own,
         folder,
@@ -42,6 +45,7 @@ def convert_in(parent: Path, source: Path, **options: Any) -> Mp3:
         on_progress=on_progress,
         should_stop=should_stop,
         threads=threads,
+        sandbox=sandbox,
     )
 
 

@@ -2,13 +2,15 @@
 
 import selectors
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from common.errors import PermanentError
+from common.errors import Failure, PermanentError
 from tests import media
+from tests.integration.converter import transport_streams
 from tests.integration.converter.conftest import Convert
 
 Attack = Callable[[str, Path], Path]
@@ -87,6 +89,27 @@ def test_hours_of_packed_silence_are_refused(convert: Convert) -> None:
 def test_hours_of_packed_silence_end_at_the_output_limit(convert: Convert) -> None:
     with pytest.raises(PermanentError, match="larger than the limit of 2 MB"):
         convert(media.bomb(20), max_duration=48 * 3600, max_output_mb=2)
+
+
+def test_silence_does_not_become_a_thousand_times_its_size(convert: Convert) -> None:
+    """18 KB of silence became 403 MB, and 108 KB would have become 1.7 GB."""
+    bomb = media.bomb(4)
+
+    assert bomb.stat().st_size < 100_000
+    with pytest.raises(PermanentError, match="larger than the limit") as caught:
+        convert(bomb, max_duration=48 * 3600, max_output_mb=2048)
+    assert caught.value.code is Failure.OUTPUT_TOO_LARGE
+
+
+def test_thousands_of_programs_end_at_the_limit_of_processor_time(convert: Convert, tmp_path: Path) -> None:
+    source = tmp_path / "programs.ts"
+    source.write_bytes(transport_streams.with_programs(8000, size=147_000))
+
+    began = time.monotonic()
+    with pytest.raises(PermanentError, match="processor time") as caught:
+        convert(source, processor_seconds=1)
+    assert caught.value.code is Failure.TIME_LIMIT
+    assert time.monotonic() - began < 30
 
 
 def test_tags_cannot_forge_the_listing(convert: Convert, tmp_path: Path) -> None:

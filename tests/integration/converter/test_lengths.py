@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from common.errors import PermanentError
-from converter.ffmpeg import limits
 from converter.media import pcm_headers
 from tests import media
 from tests.integration.converter import sounds
@@ -159,10 +158,3 @@ def test_an_avi_that_lacks_its_index_is_whole(convert: Convert, tmp_path: Path) 
     path = tmp_path / "no-index.avi"
     path.write_bytes(content[: content.rindex(b"idx1") + 100])
     assert convert(path).duration == pytest.approx(media.SECONDS, abs=0.15)
-
-
-def test_a_tiny_file_does_not_become_a_huge_one(convert: Convert, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "_ALWAYS_MB", 2)
-    monkeypatch.setattr(limits, "_TIMES", 1)
-    with pytest.raises(PermanentError, match="larger than the limit of 3 MB"):
-        convert(media.bomb(20), max_duration=48 * 3600, max_output_mb=2048)

@@ -14,7 +14,7 @@ import pytest
 
 from common.errors import PermanentError, TransientError
 from converter.encoding.transcoder import RESULT
-from converter.ffmpeg.process import Cancelled
+from converter.ffmpeg.process import Cancelled, Stalled
 from tests import media
 from tests.integration.converter.conftest import Convert, running_ffmpegs
 
@@ -34,7 +34,14 @@ def test_the_time_limit_ends_ffmpeg(convert: Convert) -> None:
 
 def test_the_output_limit_ends_ffmpeg(convert: Convert) -> None:
     with pytest.raises(PermanentError, match="larger than the limit of 1 MB"):
-        convert(media.long(120), max_output_mb=1)
+        convert(media.long(LONG), max_output_mb=1, quality="0")
+
+
+def test_an_mp3_that_would_be_too_large_is_not_begun(convert: Convert) -> None:
+    shares: list[float] = []
+    with pytest.raises(PermanentError, match="larger than the limit of 1 MB"):
+        convert(media.long(120), max_output_mb=1, on_progress=shares.append)
+    assert shares == []
 
 
 def test_the_memory_limit_ends_ffmpeg(convert: Convert) -> None:
@@ -43,7 +50,7 @@ def test_the_memory_limit_ends_ffmpeg(convert: Convert) -> None:
 
 
 def test_a_stopped_ffmpeg_is_ended_and_the_error_is_transient(convert: Convert) -> None:
-    with pytest.raises(TransientError, match="no progress for 2 seconds"):
+    with pytest.raises(Stalled, match="no progress for 2 seconds"):
         convert(media.long(LONG), stall=2, on_progress=send(signal.SIGSTOP))
     assert running_ffmpegs() == []
 
@@ -75,9 +82,10 @@ def test_ffmpeg_dies_with_its_parent(tmp_path: Path) -> None:
     program = (
         "import pathlib, sys; from common.domain.options import ConversionOptions;"
         "from converter.ffmpeg.limits import Limits; from converter.encoding.transcoder import transcode;"
+        "from converter.sandbox.confinement import Sandbox;"
         "transcode(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]),"
         "filename='x', options=ConversionOptions(), limits=Limits(600, 600, 256, 500, 1e6),"
-        "on_progress=lambda share: print(share, flush=True), should_stop=lambda: False)"
+        "on_progress=lambda share: print(share, flush=True), should_stop=lambda: False, sandbox=Sandbox.detect())"
     )
     environment = {**os.environ, "PYTHONPATH": "src"}
     command = [sys.executable, "-c", program, source, str(tmp_path)]
@@ -99,7 +107,8 @@ def test_a_full_disk_is_a_transient_error(convert: Convert, tmp_path: Path, monk
 
     monkeypatch.setattr(Path, "mkdir", with_full_disk)
     with pytest.raises(TransientError, match="disk is full"):
-        convert(media.make("mp4"))
+        # In its sandbox, ffmpeg cannot open that device.
+        convert(media.make("mp4"), sandbox=None)
 
 
 def test_ffmpeg_is_confined(convert: Convert) -> None:
@@ -111,6 +120,7 @@ def test_ffmpeg_is_confined(convert: Convert) -> None:
         seen.update(
             session=os.getsid(ffmpeg.pid) == ffmpeg.pid,
             privileges="NoNewPrivs:\t1" in status,
+            filtered="Seccomp:\t2" in status,
             environment=sorted(ffmpeg.environ()),
             folder=ffmpeg.cwd(),
             data=ffmpeg.rlimit(psutil.RLIMIT_DATA)[1],
@@ -122,6 +132,7 @@ def test_ffmpeg_is_confined(convert: Convert) -> None:
     assert seen == {
         "session": True,
         "privileges": True,
+        "filtered": True,
         "environment": ["LC_ALL", "MALLOC_MMAP_THRESHOLD_", "PATH"],
         "folder": str(mp3.path.parent),
         "data": 256 << 20,

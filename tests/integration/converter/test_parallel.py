@@ -86,7 +86,7 @@ def test_a_bomb_is_refused(convert: Convert) -> None:
 
 def test_the_output_limit_ends_it(convert: Convert) -> None:
     with pytest.raises(PermanentError, match="larger than the limit of 1 MB"):
-        convert(media.long(LONG), threads=2, max_output_mb=1)
+        convert(media.long(LONG), threads=2, max_output_mb=1, quality="0")
     assert running_ffmpegs() == []
 
 

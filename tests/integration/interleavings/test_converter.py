@@ -20,11 +20,13 @@ from common.domain.accounts import Accounts
 from common.domain.download_links import DownloadLinks
 from common.domain.jobs import CANCELLED, NOTIFIED, Job, Status
 from common.domain.outbox import Outbox
-from common.errors import Conflict, TransientError
+from common.errors import Conflict, Failure, TransientError
 from common.messaging.message import Message, decode, run_of
 from common.runtime.checkpoints import Point
 from common.runtime.clock import now
+from converter import conversion
 from converter.conversion import Conversion
+from converter.ffmpeg.process import Stalled
 from converter.settings import ConverterSettings
 from gateway.jobs.store import Store
 from notification.delivery import Delivery
@@ -125,6 +127,9 @@ class World:
         for message in self._received("mp3"):
             assert message.run is not None
             self._delivery.handle(message)
+
+    def received_notices(self) -> list[Message]:
+        return self._received("mp3")
 
     # Conditions at the end.
     def content(self, mp3_fid: ObjectId) -> bytes:
@@ -349,3 +354,23 @@ def test_a_converter_that_is_resumed_late_does_no_harm(world: World, case: Case,
 
 def test_every_point_of_the_converter_has_its_case() -> None:
     assert [case.point for case in CASES] == [point for point in Point if point.startswith("converter.")]
+
+
+def test_a_second_stall_in_the_same_run_is_permanent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stall(*_: object, **__: object) -> None:
+        raise Stalled("ffmpeg made no progress for 120 seconds")
+
+    monkeypatch.setattr(conversion, "transcode", stall)
+    with pytest.raises(Stalled):
+        world.convert().handle(world.message)
+    assert world.job.status is Status.QUEUED
+
+    world.convert().handle(world.message)
+
+    assert (world.job.status, world.job.error_code) == (Status.FAILED, Failure.TIME_LIMIT)
+    assert "no progress" in (world.job.error or "")
+    assert [message.mp3_fid for message in world.received_notices()] == [None]
+    world.retries(bitrate=64)
+    (again,) = world.messages()
+    with pytest.raises(Stalled):
+        world.convert().handle(again)

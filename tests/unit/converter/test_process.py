@@ -8,10 +8,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from common.errors import PermanentError, TransientError
+from common.errors import Failure, PermanentError, TransientError
 from converter.ffmpeg.limits import Limits
 from converter.ffmpeg.output import Progress
-from converter.ffmpeg.process import Cancelled, Finished, Run, run
+from converter.ffmpeg.process import Cancelled, Finished, Run, Stalled, run
+from converter.ffmpeg.processor_time import ProcessorTime
 
 LIMITS = Limits(timeout=60, stall=60, memory_mb=100, max_output_mb=1, max_duration=60)
 Shell = Callable[..., Finished]
@@ -59,7 +60,7 @@ def test_a_program_past_its_deadline_is_ended_with_its_children(shell: Shell) ->
 
 
 def test_a_program_without_progress_is_ended(shell: Shell) -> None:
-    with pytest.raises(TransientError, match="no progress"):
+    with pytest.raises(Stalled, match="no progress"):
         shell("sleep 1000", limits=Limits(60, 0.1, 100, 1, 60))
 
 
@@ -82,6 +83,28 @@ def test_a_missing_program_is_a_transient_error(tmp_path: Path) -> None:
     how = Run(tmp_path, LIMITS, time.monotonic() + 60, lambda: False)
     with Path(os.devnull).open("rb") as source, pytest.raises(TransientError, match="could not be started"):
         run(["/no/such/ffmpeg"], how, source=source.fileno(), output=Progress())
+
+
+BUSY = "while :; do :; done"
+
+
+@pytest.mark.parametrize("line", [BUSY, f"trap '' XCPU; {BUSY}"])
+def test_the_processor_time_of_a_program_is_limited(line: str, tmp_path: Path) -> None:
+    how = Run(tmp_path, LIMITS, time.monotonic() + 60, lambda: False, processor_time=ProcessorTime(0.3))
+    with Path(os.devnull).open("rb") as source, pytest.raises(PermanentError, match="processor time") as caught:
+        run(["sh", "-c", line], how, source=source.fileno(), output=Progress())
+    assert caught.value.code is Failure.TIME_LIMIT
+    assert psutil.Process().children(recursive=True) == []
+
+
+def test_the_processor_time_of_all_programs_adds_up(tmp_path: Path) -> None:
+    """Each of them alone stays below the limit."""
+    how = Run(tmp_path, LIMITS, time.monotonic() + 60, lambda: False, processor_time=ProcessorTime(0.5))
+    busy = ["python3", "-c", "import time\nwhile time.process_time() < 0.2: pass"]
+    with Path(os.devnull).open("rb") as source, pytest.raises(PermanentError, match="processor time"):
+        for _ in range(5):
+            run(busy, how, source=source.fileno(), output=Progress())
+    assert 0.5 < 0.5 - how.processor_time.left < 1
 
 
 def test_memory_is_limited(shell: Shell) -> None:
