@@ -40,7 +40,7 @@ def write(rows: Sequence[Sequence[str]], order: Sequence[str], system: System, s
     about = [
         f"Measured on {today} with `./scripts/bench/run.sh --write`: {scale.pairs} interleaved pairs each{sizes}.",
         "",
-        f"Machine: {_machine()}.  ",
+        f"Machine: {machine()}.  ",
         f"Versions: {', '.join(_versions(system))}.",
     ]
     put(rows, order, about)
@@ -62,7 +62,7 @@ def _rows(page: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
 
 
-def _machine() -> str:
+def machine() -> str:
     model = re.search(r"^model name\s*: (.*)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     memory = psutil.virtual_memory().total / 2**30
     load = os.getloadavg()[1]
