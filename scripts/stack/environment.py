@@ -47,6 +47,7 @@ def own(state: State) -> dict[str, str]:
     ports, secrets = state.ports, state.secrets
     rabbitmq_password = quote(secrets["rabbitmq"], safe="")
     gateway = f"http://127.0.0.1:{ports['gateway']}"
+    members = ",".join(f"127.0.0.1:{ports[name]}" for name in state.mongodb_names)
     mail, provider = state.folder / "mailserver", state.folder / "provider"
     model = {
         "AI_SUMMARY_URL": f"http://127.0.0.1:{ports['provider']}/v1",
@@ -64,8 +65,7 @@ def own(state: State) -> dict[str, str]:
         "MYSQL_DB": "auth",
         "MYSQL_ROOT_USER": "root",
         "MYSQL_ROOT_PASSWORD": secrets["mysql_root"],
-        "MONGO_URI": f"mongodb://video2mp3:{quote(secrets['mongodb'], safe='')}@127.0.0.1:{ports['mongodb']}/"
-        "?authSource=admin",
+        "MONGO_URI": f"mongodb://video2mp3:{quote(secrets['mongodb'], safe='')}@{members}/?authSource=admin",
         "MONGODB_HOST": "127.0.0.1",
         "MONGODB_PORT": str(ports["mongodb"]),
         "MONGODB_USER": "video2mp3",
