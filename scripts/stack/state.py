@@ -25,7 +25,9 @@ PORTS = (
     "gateway", "gateway-nginx", "gateway_gunicorn", "gateway_health", "converter", "notification", "summary",
     "summary_health", "summary-worker", "provider",
 )  # fmt: skip
-SECRETS = ("mysql_root", "mysql", "mongodb", "mongodb_key", "rabbitmq", "smtp", "jwt", "link", "provider")
+SECRETS = (
+    "mysql_root", "mysql", "mysql_migrations", "mongodb", "mongodb_key", "rabbitmq", "smtp", "jwt", "link", "provider",
+)  # fmt: skip
 
 
 @dataclass

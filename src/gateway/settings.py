@@ -32,6 +32,13 @@ class StoreSettings(ServiceSettings, MongoSettings, RabbitSettings):
     upload_lifetime: PositiveFloat = 24 * 3600.0
 
 
+class MigrationSettings(ServiceSettings, MongoSettings):
+    """`python -m gateway.migrations`."""
+
+    # s. For the creation of all indexes, and for migrations that another process applies.
+    migration_timeout: PositiveFloat = 600.0
+
+
 class GatewaySettings(StoreSettings, LinkSettings, LoginServiceSettings):
     # None disables summaries.
     summary_svc_address: str | None = Field(None, pattern=r"^[\w.:\[\]-]+$")
