@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from auth.settings import AuthSettings
+from backup.settings import BackupSettings
 from common.runtime.settings import EnvironmentSettings, ServerSettings
 from converter.settings import ConverterSettings
 from gateway.settings import GatewaySettings, HousekeepingSettings
@@ -24,6 +25,9 @@ SETTINGS: Mapping[str, tuple[type[EnvironmentSettings], ...]] = {
     "notification": (NotificationSettings,),
     "summary": (SummarySettings, ServerSettings),
 }
+# Of components.
+OPTIONAL: Mapping[str, tuple[type[EnvironmentSettings], ...]] = {"backup": (BackupSettings,)}
+_ALL = {**SETTINGS, **OPTIONAL}
 # What the deployment puts into the Secrets: manifests/README.md.
 _MONGO = {"MONGO_URI": "mongodb://service:secret@mongodb:27017/?authSource=admin"}
 _RABBIT = {"RABBITMQ_PASSWORD": "secret"}
@@ -35,6 +39,7 @@ _SECRETS: Mapping[str, Mapping[str, str]] = {
     "converter": {**_MONGO, **_RABBIT},
     "notification": {**_MONGO, **_RABBIT, **_LINK},
     "summary": {**_MONGO, **_RABBIT},
+    "backup": {**_MONGO, "MYSQL_PASSWORD": "secret", "RESTIC_PASSWORD": "x" * 32},
 }
 # What only the operator of the overlay knows.
 _OPERATOR = {
@@ -99,14 +104,14 @@ def test_each_service_starts_with_what_it_is_given(
         with monkeypatch.context() as patch:
             for name, value in given.items():
                 patch.setenv(name, value)
-            for settings in SETTINGS[service][-1:] if service == "housekeeping" else SETTINGS[service]:
+            for settings in _ALL[service][-1:] if service == "housekeeping" else _ALL[service]:
                 settings()
 
 
 def test_every_name_in_a_config_map_is_a_setting(objects: Sequence[Object]) -> None:
     offenders = []
     for pod in _ours(objects):
-        known = {field.upper() for settings in SETTINGS[pod.labels["app"]] for field in settings.model_fields}
+        known = {field.upper() for settings in _ALL[pod.labels["app"]] for field in settings.model_fields}
         offenders += [f"{pod.name}: {name}" for name in _data(objects, _config_map(pod)).keys() - known]
     assert offenders == []
 

@@ -32,7 +32,7 @@ _PORTS = {
     25672,
     27017,
 }
-_APPS = ("auth", "gateway", "housekeeping", "converter", "notification", "summary", *SERVERS)
+_APPS = ("auth", "backup", "gateway", "housekeeping", "converter", "notification", "summary", *SERVERS)
 
 _FROM_ELSEWHERE = {
     ("ingress-nginx", "gateway", 8080),
