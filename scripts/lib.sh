@@ -76,6 +76,7 @@ PROBE
     have openssl || echo openssl
     have curl || echo curl
     have flock || echo util-linux
+    have restic || echo restic
     have nginx || echo nginx
     have envsubst || echo gettext-base
     # mongod, where it comes with the Python packages, is linked against it.
@@ -240,4 +241,66 @@ run_in_gateway() {
         exec kubectl --namespace "$namespace" exec deployment/gateway -- python -m "${command[@]}"
     fi
     exec "$ROOT/scripts/local.sh" exec --name "$stack" gateway python -m "${command[@]}"
+}
+
+# run_backup COMMAND [--stack NAME | --env | --kubernetes [--namespace NAME]] ARGUMENT...: runs `python -m backup`, in place
+# of this shell.
+run_backup() {
+    local stack=dev namespace=video2mp3 where=stack arguments=()
+    while [ $# -gt 0 ]; do
+        case "$1" in
+            --help | -h)
+                sed -n '2,/^set /{s/^# //p}' "$0"
+                exit 0
+                ;;
+            --stack) stack="${2:?--stack needs a name}" && shift ;;
+            --namespace) namespace="${2:?--namespace needs a name}" && shift ;;
+            --kubernetes) where=kubernetes ;;
+            --env) where="env" ;;
+            *) arguments+=("$1") ;;
+        esac
+        shift
+    done
+    if [ "$where" = kubernetes ]; then
+        run_backup_job "$namespace" "${arguments[@]}"
+        return
+    fi
+    ensure_program restic
+    have mariadb-dump || install_packages mariadb-client
+    if [ -z "${RESTIC_PASSWORD:-}" ] && [ -n "${RESTIC_PASSWORD_FILE:-}" ]; then
+        RESTIC_PASSWORD="$(cat "$RESTIC_PASSWORD_FILE")"
+        export RESTIC_PASSWORD
+    fi
+    export BACKUP_FOLDER="${BACKUP_FOLDER:-$ROOT/.local/backup/$stack}"
+    export RESTIC_REPOSITORY="${RESTIC_REPOSITORY:-$BACKUP_FOLDER/repository}"
+    [ "$where" = env ] || exec "$ROOT/scripts/local.sh" exec --name "$stack" backup python -m backup "${arguments[@]}"
+    ensure_python
+    exec env PYTHONSAFEPATH=1 PYTHONPATH="$ROOT/src" "$ROOT/.venv/bin/python" -m backup "${arguments[@]}"
+}
+
+# run_backup_job NAMESPACE ARGUMENT...: runs the CronJob `backup` once, with other arguments, and shows its log.
+run_backup_job() {
+    local in=(kubectl --namespace "$1") name word words ended
+    name="backup-$2-$(date +%s)"
+    for word in "${@:2}"; do
+        [[ "$word" =~ ^[a-z0-9-]+$ ]] || die "invalid argument: $word"
+    done
+    words="$(printf ', "%s"' "${@:2}")"
+    "${in[@]}" create job "$name" --from=cronjob/backup --dry-run=client --output=json |
+        "${in[@]}" patch --local --filename=- --type=json --output=json --patch="[
+            {\"op\": \"replace\", \"path\": \"/spec/template/spec/containers/0/args\", \"value\": [${words#, }]},
+            {\"op\": \"replace\", \"path\": \"/spec/backoffLimit\", \"value\": 0}]" |
+        "${in[@]}" create --filename=- >&2
+    # Fails until the pod has started.
+    until "${in[@]}" logs --follow "job/$name" 2>/dev/null; do
+        [ "$SECONDS" -lt 300 ] || die "The pod has not started: kubectl describe job $name"
+        sleep 2
+    done
+    while sleep 1; do
+        ended="$("${in[@]}" get "job/$name" --output='jsonpath={.status.conditions[*].type}')"
+        case "$ended" in
+            *Complete*) return 0 ;;
+            *Failed*) return 1 ;;
+        esac
+    done
 }

@@ -99,6 +99,8 @@ def _rejected(overlay: Overlay, given: Mapping[str, str]) -> Iterator[str]:
     """What the services would reject at their start, if the secrets that are not given exist."""
     secrets = credentials.contents({**dict.fromkeys(credentials.GENERATED, 32 * "x"), **given}, overlay)
     for service, classes in dotenv_file.settings().items():
+        if service not in overlay.services:
+            continue
         values = {**given, **overlay.data(f"{service}-configmap"), **secrets[service]}
         arguments: dict[str, Any] = {name.lower(): value for name, value in values.items() if value}
         for settings in classes:

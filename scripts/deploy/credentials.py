@@ -17,6 +17,8 @@ from scripts.deploy.programs import DeployError
 
 # Each service has its own user, unless an external MongoDB is given.
 MONGODB_SERVICES = ("gateway", "converter", "notification", "summary")
+# A backup reads, and a restore writes, what the gateway reads and writes.
+_MONGODB_ACCOUNTS = {**{name: name for name in MONGODB_SERVICES}, "backup": "gateway"}
 _MONGODB_USERS = frozenset(f"MONGODB_{name.upper()}_PASSWORD" for name in MONGODB_SERVICES)
 # The passwords of each server.
 OF_SERVER: Mapping[str, frozenset[str]] = {
@@ -141,9 +143,10 @@ def contents(settled: Mapping[str, str], overlay: Overlay) -> dict[str, dict[str
     """The values of each service's and server's Secret."""
     found = {}
     servers = {server: names for server, names in _OF_SERVERS.items() if server in overlay.servers}
-    for owner, names in {**_of_services(), MIGRATIONS: _OF_MIGRATIONS, **servers}.items():
+    services = {service: names for service, names in _of_services().items() if service in overlay.services}
+    for owner, names in {**services, MIGRATIONS: _OF_MIGRATIONS, **servers}.items():
         found[owner] = {name: settled[name] for name in sorted(names & settled.keys())}
-        if owner in MONGODB_SERVICES and (uri := _mongo_uri(owner, settled, overlay)):
+        if owner in _MONGODB_ACCOUNTS and (uri := _mongo_uri(_MONGODB_ACCOUNTS[owner], settled, overlay)):
             found[owner]["MONGO_URI"] = uri
     if "rabbitmq" in found:
         found["rabbitmq"]["RABBITMQ_DEFAULT_PASS"] = settled["RABBITMQ_PASSWORD"]

@@ -55,13 +55,14 @@ def _apply(options: Options, overlay: Overlay, given: Mapping[str, str], cluster
     kept = credentials.kept(cluster.namespace, cluster)
     settled = credentials.settle(given, kept, overlay, with_data=_servers_with_data(cluster))
     deployments = cluster.get("deployments.apps")
+    needed = [service for service in images.services() if service in overlay.services]
     if options.skip_build:
-        references = images.running(deployments)
+        references = images.running([*deployments, *cluster.get("cronjobs.batch")])
     elif options.registry:
-        references = images.push(options.registry.rstrip("/"))
+        references = images.push(options.registry.rstrip("/"), needed)
     else:
-        references = images.load(profile)
-    if missing := set(images.services()) - references.keys():
+        references = images.load(profile, needed)
+    if missing := set(needed) - references.keys():
         raise DeployError(
             f"--skip-build keeps the images that the cluster runs, but it runs none of {', '.join(sorted(missing))}."
             " Run ./deploy.sh without it."

@@ -20,7 +20,7 @@ from scripts.deploy.programs import DeployError, say
 FIXED = frozenset(
     {
         "AUTH_SVC_ADDRESS", "SUMMARY_SVC_ADDRESS", "HOST", "PORT", "HEALTH_HOST", "HEALTH_PORT", "SHUTDOWN_GRACE",
-        "WEB_GRACE", "WORK_FOLDER", "STOP_AT",  # for tests
+        "WEB_GRACE", "WORK_FOLDER", "BACKUP_FOLDER", "STOP_AT",  # for tests
     }
 )  # fmt: skip
 

@@ -6,7 +6,7 @@ exactly when the image does.
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.deploy import files, programs
@@ -21,10 +21,10 @@ _BUILD_TIMEOUT = 3600
 _TRANSFER_TIMEOUT = 1800
 
 
-def push(registry: str) -> dict[str, str]:
-    """Builds all images and pushes them to a registry (`HOST/PATH`). Returns the reference for each service."""
+def push(registry: str, names: Iterable[str]) -> dict[str, str]:
+    """Builds the images of these services and pushes them to a registry (`HOST/PATH`). Returns their references."""
     references = {}
-    for service in services():
+    for service in names:
         image = build(service)
         # By digest: others can move a tag of a registry.
         name = f"{registry}/{service}"
@@ -40,9 +40,9 @@ def push(registry: str) -> dict[str, str]:
     return references
 
 
-def load(minikube_profile: str) -> dict[str, str]:
-    """Builds all images and loads them into minikube. Returns the reference for each service."""
-    references = {service: build(service) for service in services()}
+def load(minikube_profile: str, names: Iterable[str]) -> dict[str, str]:
+    """Builds the images of these services and loads them into minikube. Returns their references."""
+    references = {service: build(service) for service in names}
     minikube = ["minikube", "--profile", minikube_profile, "image"]
     loaded = programs.run([*minikube, "ls"]).split()
     for reference in references.values():
@@ -79,11 +79,12 @@ def build(service: str) -> str:
     return image
 
 
-def running(deployments: Sequence[Object]) -> dict[str, str]:
-    """The image references that the cluster runs now, by service."""
+def running(workloads: Iterable[Object]) -> dict[str, str]:
+    """The image references that the cluster's Deployments and CronJobs use now, by service."""
     found = {}
-    for item in deployments:
-        for container in item["spec"]["template"]["spec"]["containers"]:
+    for item in workloads:
+        spec = item["spec"].get("jobTemplate", item)["spec"]
+        for container in spec["template"]["spec"]["containers"]:
             name = container["image"].partition("@")[0].rpartition("/")[2].partition(":")[0]
             if name in services():
                 found[name] = container["image"]

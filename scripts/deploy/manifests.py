@@ -55,6 +55,12 @@ class Overlay:
     def servers(self) -> frozenset[str]:
         return frozenset({item["metadata"]["name"] for item in self.of_kind("StatefulSet", "Deployment")} & {*_SERVERS})
 
+    @property
+    def services(self) -> frozenset[str]:
+        """The services whose images its pods use: those of components that are not chosen are not among them."""
+        found = (_service(container) for item in self.objects for container in _containers(item))
+        return frozenset(filter(None, found))
+
     def of_kind(self, *kinds: str) -> Iterator[Object]:
         return (item for item in self.objects if item["kind"] in kinds)
 
@@ -79,8 +85,7 @@ def finish(
             item["metadata"].setdefault("annotations", {})[REPLICAS] = str(count)
             item["spec"]["replicas"] = replicas.get(item["metadata"]["name"], count)
         for container in _containers(item):
-            prefix, _, service = container["image"].partition(":")[0].partition("/")
-            if prefix == PREFIX and service in images:
+            if (service := _service(container)) and service in images:
                 container["image"] = images[service]
     _set_checksums(objects, secrets)
     content = _checksum(sorted(map(identity, objects)))
@@ -93,6 +98,12 @@ def _containers(item: Object) -> Iterator[Object]:
     spec = item.get("spec") or {}
     if template := spec.get("jobTemplate", {}).get("spec", spec).get("template"):
         yield from (*template["spec"].get("initContainers", []), *template["spec"]["containers"])
+
+
+def _service(container: Object) -> str | None:
+    """Whose image it uses; None if it is not one of ours."""
+    prefix, _, service = str(container["image"]).partition(":")[0].partition("/")
+    return service if prefix == PREFIX else None
 
 
 def _set_checksums(objects: Sequence[Object], secrets: Sequence[Object]) -> None:

@@ -114,11 +114,13 @@ def _logs(path: Path, arguments: argparse.Namespace) -> int:
 
 
 def _exec(path: Path, arguments: argparse.Namespace) -> int:
-    program = Stack(State.load(path)).program(arguments.service)
+    state, service = State.load(path), arguments.service
+    is_command = service in environment.COMMANDS
+    own = environment.service(state, service, service) if is_command else Stack(state).program(service).environment
     words = arguments.words[1:] if arguments.words[:1] == ["--"] else arguments.words
     if not words:
         raise StackError("A command is missing. For example: ./scripts/local.sh exec auth env")
-    variables = dict(os.environ) | dict(program.environment)
+    variables = dict(os.environ) | dict(own)
     # `down` must not end this command: it belongs to the caller.
     for name in (environment.MARK, "PYTHONSAFEPATH"):
         variables.pop(name, None)

@@ -28,7 +28,10 @@ SHARES = {
     "summary-worker": (*_MONGODB, *_RABBITMQ, *_PROVIDER, "AUTH_SVC_ADDRESS", "SUMMARY_QUEUE"),
     "auth.migrations": (*_MYSQL, "MYSQL_MIGRATIONS_USER", "MYSQL_MIGRATIONS_PASSWORD"),
     "gateway.migrations": _MONGODB,
+    "backup": (*_MYSQL, "MYSQL_MIGRATIONS_USER", "MYSQL_MIGRATIONS_PASSWORD", *_MONGODB),
 }
+# Not programs that a stack runs: for `local.sh exec`.
+COMMANDS = {"backup"}
 # What their images set (src/*/Dockerfile): memory allocation, and a thread for each transfer.
 _MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "33554432"}
 IMAGES = {

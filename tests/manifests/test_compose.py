@@ -13,7 +13,7 @@ from common.runtime.settings import EnvironmentSettings
 from scripts.deploy import dotenv_file
 from tests.manifests.kustomize import ROOT, render
 from tests.manifests.pods import pods
-from tests.manifests.test_configuration import SETTINGS
+from tests.manifests.test_configuration import OPTIONAL, SETTINGS
 
 # In the cluster, the second container of a pod.
 _SECOND = {"summary-worker", "nginx"}
@@ -27,7 +27,7 @@ _SCRIPTS = {
 # What the manifests and images fix, together with ports, volumes and terminationGracePeriodSeconds.
 _FIXED = {
     "AUTH_SVC_ADDRESS", "SUMMARY_SVC_ADDRESS", "HOST", "PORT", "HEALTH_HOST", "HEALTH_PORT",
-    "WORK_FOLDER", "SHUTDOWN_GRACE", "WEB_GRACE", "STOP_AT",
+    "WORK_FOLDER", "BACKUP_FOLDER", "SHUTDOWN_GRACE", "WEB_GRACE", "STOP_AT",
 }  # fmt: skip
 
 
@@ -148,7 +148,9 @@ def _example() -> set[str]:
 
 
 def test_the_example_of_dotenv_has_every_variable_that_an_operator_may_set() -> None:
-    everything = {name for settings in SETTINGS.values() for name in _fields(*settings)} - _FIXED | _SCRIPTS
+    everything = {
+        name for settings in (SETTINGS | OPTIONAL).values() for name in _fields(*settings)
+    } - _FIXED | _SCRIPTS
     assert everything - _example() == set(), "not documented"
     assert _example() - everything == set(), "nothing reads it"
 
@@ -157,7 +159,7 @@ def test_the_deployment_hands_each_service_every_variable_that_it_reads() -> Non
     known = dotenv_file.variables()
     for service in known:
         programs = {service, "housekeeping"} if service == "gateway" else {service}
-        read = {name for program in programs for name in _fields(*SETTINGS[program])}
+        read = {name for program in programs for name in _fields(*(SETTINGS | OPTIONAL)[program])}
         assert read - _FIXED - set(known[service]) == set(), service
 
 

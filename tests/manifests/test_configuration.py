@@ -8,6 +8,7 @@ import pytest
 
 from auth.settings import AuthSettings
 from auth.settings import MigrationSettings as AuthMigrationSettings
+from backup.settings import BackupSettings
 from common.runtime.settings import EnvironmentSettings, ServerSettings
 from converter.settings import ConverterSettings
 from gateway.settings import GatewaySettings, HousekeepingSettings
@@ -29,6 +30,9 @@ SETTINGS: Mapping[str, tuple[type[EnvironmentSettings], ...]] = {
     "notification": (NotificationSettings,),
     "summary": (SummarySettings, ServerSettings),
 }
+# Of components.
+OPTIONAL: Mapping[str, tuple[type[EnvironmentSettings], ...]] = {"backup": (BackupSettings,)}
+_ALL = {**SETTINGS, **OPTIONAL}
 # What the deployment puts into the Secrets: manifests/README.md.
 _MONGO = {"MONGO_URI": "mongodb://service:secret@mongodb:27017/?authSource=admin"}
 _RABBIT = {"RABBITMQ_PASSWORD": "secret"}
@@ -42,6 +46,7 @@ _SECRETS: Mapping[str, Mapping[str, str]] = {
     "converter": {**_MONGO, **_RABBIT},
     "notification": {**_MONGO, **_RABBIT, **_LINK},
     "summary": {**_MONGO, **_RABBIT},
+    "backup": {**_MONGO, "MYSQL_PASSWORD": "secret", "RESTIC_PASSWORD": "x" * 32},
 }
 _SERVICES_OF_JOBS = {"housekeeping": "gateway", "auth-migrations": "auth", "gateway-migrations": "gateway"}
 # What only the operator of the overlay knows.
@@ -122,14 +127,14 @@ def test_each_service_starts_with_what_it_is_given(
         with monkeypatch.context() as patch:
             for name, value in given.items():
                 patch.setenv(name, value)
-            for settings in SETTINGS[service][-1:] if pod.runs_once else SETTINGS[service]:
+            for settings in _ALL[service][-1:] if pod.runs_once else _ALL[service]:
                 settings()
 
 
 def test_every_name_in_a_config_map_is_a_setting(objects: Sequence[Object]) -> None:
     offenders = []
     for pod in _ours(objects):
-        known = {field.upper() for settings in SETTINGS[pod.labels["app"]] for field in settings.model_fields}
+        known = {field.upper() for settings in _ALL[pod.labels["app"]] for field in settings.model_fields}
         offenders += [f"{pod.name}: {name}" for name in _data(objects, _config_map(pod)).keys() - known]
     assert offenders == []
 

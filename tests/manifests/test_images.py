@@ -11,7 +11,7 @@ from tests.manifests.kustomize import ROOT, render
 from tests.manifests.pods import pods
 
 _SOURCE = ROOT / "src"
-_SERVICES = ("auth", "converter", "gateway", "notification", "summary")
+_SERVICES = ("auth", "backup", "converter", "gateway", "notification", "summary")
 
 
 def _stages(dockerfile: str) -> list[str]:

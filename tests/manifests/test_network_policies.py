@@ -32,7 +32,7 @@ _PORTS = {
     25672,
     27017,
 }
-_JOBS = ("housekeeping", "auth-migrations", "gateway-migrations")
+_JOBS = ("backup", "housekeeping", "auth-migrations", "gateway-migrations")
 _APPS = ("auth", "gateway", "converter", "notification", "summary", *_JOBS, *SERVERS)
 
 _FROM_ELSEWHERE = {

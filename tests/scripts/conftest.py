@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 _ROOT = Path(__file__).resolve().parents[2]
-_SERVICES = ("auth", "gateway", "converter", "notification", "summary")
+_SERVICES = ("auth", "backup", "gateway", "converter", "notification", "summary")
 # s. On a machine that is busy with other things.
 _TIMEOUT = 120
 
@@ -152,7 +152,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (project / "src/Dockerfile").write_text("FROM scratch\nARG SERVICE\nCOPY common $SERVICE /app\n")
     (project / "manifests/mongodb").mkdir()
     shutil.copy(_ROOT / "manifests/mongodb/accounts.js", project / "manifests/mongodb")
-    for name in ("auth", "converter"):  # two images show all that four would
+    shutil.copytree(_ROOT / "manifests/components/backup", project / "manifests/components/backup")
+    for name in ("auth", "backup", "converter"):  # these images show all that the others would
         (project / "src" / name / "requirements.lock").touch()
     for name in ("auth", "gateway"):
         (project / "src" / name / "wsgi.py").write_text('"""Served by gunicorn."""\n')

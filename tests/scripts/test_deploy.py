@@ -317,3 +317,30 @@ def test_databases_on_the_host_need_their_passwords_first(machine: Machine) -> N
     assert uri == f"mongodb://converter:{'p' * 32}@host.minikube.internal:27017/?authSource=admin&directConnection=true"
     assert machine.objects("ConfigMap")["auth-configmap"]["data"]["MYSQL_HOST"] == "host.minikube.internal"
     assert "mongodb-secret" not in machine.objects("Secret")
+
+
+def test_backups_are_deployed_with_their_component_only(machine: Machine) -> None:
+    machine.succeeds("deploy.sh")
+    assert "backup-secret" not in machine.objects("Secret")
+    assert not [image for image in machine.state["loaded"] if image.startswith("video2mp3/backup")]
+
+    machine.dotenv("RESTIC_PASSWORD='a password of the operator'\n")
+    machine.succeeds("deploy.sh", "--with", "backup")
+
+    values = secret(machine, "backup-secret")
+    assert values["RESTIC_PASSWORD"] == "a password of the operator"
+    assert values["MONGO_URI"] == secret(machine, "gateway-secret")["MONGO_URI"]
+    assert values["MYSQL_PASSWORD"] == secret(machine, "auth-secret")["MYSQL_PASSWORD"]
+    pod = machine.objects("CronJob")["backup"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    image = pod["containers"][0]["image"]
+    assert image in machine.state["loaded"]
+
+    machine.succeeds("deploy.sh", "--with", "backup", "--skip-build")
+
+    kept = machine.objects("CronJob")["backup"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert kept["containers"][0]["image"] == image
+
+
+def test_backups_need_a_password_that_only_the_operator_knows(machine: Machine) -> None:
+    assert "RESTIC_PASSWORD: is missing" in machine.fails("deploy.sh", "--with", "backup")
+    assert machine.objects("CronJob") == {}

@@ -1,0 +1,1 @@
+"""Backup and restore of the accounts in MySQL, and of the jobs and files in MongoDB."""
