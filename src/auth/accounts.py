@@ -4,14 +4,25 @@ import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from auth.account_states import AccountStates
 from auth.addresses import canonical
 from auth.credentials import Login, Registration
 from auth.passwords import Passwords
-from auth.tokens import Tokens
+from auth.tokens import Claims, Tokens
 from auth.users import TAKEN, User, Users
-from common.errors import Conflict, TransientError, Unauthorized
+from common.errors import Conflict, Forbidden, TransientError, Unauthorized
+from common.http.app import LOG_IN_AGAIN
 
 log = logging.getLogger(__name__)
+
+DISABLED = "The operator has disabled this account."
+
+
+class Validated(Claims):
+    """The answer of `/validate`: with the current address and id of the account."""
+
+    since: int | None
+    """When the account was created; None if a release without ids did so."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +30,7 @@ class Accounts:
     """`reserved` addresses cannot be registered: only an operator inserts their rows."""
 
     users: Users
+    states: AccountStates
     passwords: Passwords
     tokens: Tokens
     reserved: Collection[str]
@@ -40,13 +52,35 @@ class Accounts:
             raise Unauthorized("Wrong email address or password.", code="invalid_credentials", scheme="Basic")
         if verdict.replacement is not None:
             self._replace(user, verdict.replacement)
-        return self.tokens.issue(user.email.lower())
+        if user.disabled:
+            raise Forbidden(DISABLED, code="account_disabled")
+        self.states.remember(user)
+        return self.tokens.issue(user)
+
+    def validate(self, token: str) -> Validated:
+        """The token's claims with the account's current state; raises Unauthorized unless both are valid."""
+        claims = self.tokens.claims(token)
+        user = self.states.get(claims.sub, claims.username)
+        if user is None or user.disabled or claims.ver != user.token_version:
+            raise Unauthorized(LOG_IN_AGAIN, code="invalid_token")
+        # A token without an id may be of a deleted account, whose address has another account now.
+        if claims.sub is None and user.since is not None and claims.iat < user.since:
+            raise Unauthorized(LOG_IN_AGAIN, code="invalid_token")
+        return Validated(
+            username=user.email.lower(),
+            iat=claims.iat,
+            exp=claims.exp,
+            admin=claims.admin,
+            sub=user.account,
+            ver=user.token_version,
+            since=user.since,
+        )
 
     def _replace(self, user: User, password: str) -> None:
         try:
             self.users.replace_password(user, password)
         except TransientError as error:
             # The password was right, and the next login replaces the hash.
-            log.warning("The new password hash of user %d was not stored: %s", user.id, error)
+            log.warning("The new password hash of account %s was not stored: %s", user.account, error)
         else:
-            log.info("Stored a new password hash of user %d", user.id)
+            log.info("Stored a new password hash of account %s", user.account)

@@ -4,13 +4,12 @@ from flask import Blueprint, Response, jsonify, request
 
 from auth import credentials
 from auth.accounts import Accounts
-from auth.tokens import Tokens
 from common.errors import UnsupportedType
 from common.http.app import bearer_token
 from common.runtime.concurrency_limiter import ConcurrencyLimiter
 
 
-def blueprint(accounts: Accounts, tokens: Tokens, logins: ConcurrencyLimiter) -> Blueprint:
+def blueprint(accounts: Accounts, logins: ConcurrencyLimiter) -> Blueprint:
     """Routes `/login`, `/register` and `/validate`; `logins` limits the first two, which may be slow."""
     routes = Blueprint("accounts", __name__)
 
@@ -30,6 +29,6 @@ def blueprint(accounts: Accounts, tokens: Tokens, logins: ConcurrencyLimiter) ->
 
     @routes.post("/validate")
     def validate() -> Response:
-        return jsonify(tokens.claims(bearer_token()).model_dump())
+        return jsonify(accounts.validate(bearer_token()).model_dump())
 
     return routes

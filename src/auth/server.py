@@ -3,6 +3,7 @@
 from flask import Flask
 
 from auth import routes
+from auth.account_states import AccountStates
 from auth.accounts import Accounts
 from auth.passwords import Passwords, too_many
 from auth.settings import AuthSettings
@@ -25,8 +26,8 @@ def create_app(settings: AuthSettings) -> Flask:
     tokens = Tokens(
         settings.jwt_secret, settings.token_lifetime, settings.admin_emails, previous=settings.jwt_secret_previous
     )
-    accounts = Accounts(users, passwords, tokens, reserved=settings.admin_emails)
+    accounts = Accounts(users, AccountStates(users), passwords, tokens, reserved=settings.admin_emails)
     health.install(app, {"mysql": users.check})
     logins = ConcurrencyLimiter(settings.logins_at_once, too_many)
-    app.register_blueprint(routes.blueprint(accounts, tokens, logins))
+    app.register_blueprint(routes.blueprint(accounts, logins))
     return app

@@ -20,13 +20,24 @@ TAKEN = "This email address is already registered. Sign in, or use another addre
 _LOST = {CR.SERVER_GONE_ERROR, CR.SERVER_LOST, CR.SERVER_LOST_EXTENDED, ER.SERVER_SHUTDOWN, 1927, 4031}
 
 
+_COLUMNS = "account_id, email, password, token_version, verified, disabled, UNIX_TIMESTAMP(created_at)"
+
+
 @dataclass(frozen=True)
 class User:
     """One row; `password` is a hash, or plain text that an operator inserted."""
 
-    id: int
+    account: str
+    """The id, which is never used again."""
     email: str
     password: str = field(repr=False)
+    token_version: int = 0
+    """Tokens with another version are not valid any more."""
+    verified: bool = True
+    disabled: bool = False
+    """By an operator."""
+    since: int | None = None
+    """Seconds since 1970; None if a release without ids created the account."""
 
 
 class Users:
@@ -56,12 +67,15 @@ class Users:
 
     def find(self, email: str) -> User | None:
         """The user with this address, which must be canonical."""
-        row = self._read("SELECT id, email, password FROM user WHERE email = %s", email)
-        if row is None:
+        user = self._find("email", email)
+        if user is None:
             return None
-        user = User(*row)
         # The collation also ignores accents and trailing spaces, but account names must be exact.
         return user if user.email.lower() == email else None
+
+    def find_account(self, account: str) -> User | None:
+        """The user with this id."""
+        return self._find("account_id", account)
 
     def add(self, email: str, password: str) -> None:
         """Adds a user with a hashed password; raises Conflict if the address is taken, even concurrently."""
@@ -73,13 +87,20 @@ class Users:
 
     def replace_password(self, user: User, password: str) -> None:
         """Stores another hash, unless the row was changed since `user` was read."""
-        statement = "UPDATE user SET password = %s WHERE id = %s AND password = %s"
+        statement = "UPDATE user SET password = %s WHERE account_id = %s AND password = %s"
         with _failures():
-            self._run(statement, password, user.id, user.password)
+            self._run(statement, password, user.account, user.password)
 
     def check(self) -> None:
         """Raises TransientError unless the database answers and has its table."""
         self._read("SELECT 1 FROM user LIMIT 1")
+
+    def _find(self, column: str, value: str) -> User | None:
+        row = self._read(f"SELECT {_COLUMNS} FROM user WHERE {column} = %s", value)  # noqa: S608  constants
+        if row is None:
+            return None
+        account, email, password, token_version, verified, disabled, since = row
+        return User(account, email, password, token_version, bool(verified), bool(disabled), since)
 
     def _read(self, statement: str, *values: object) -> Sequence[Any] | None:
         """Returns the first row; retried once if the connection is lost."""

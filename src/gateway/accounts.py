@@ -45,15 +45,15 @@ def blueprint(settings: GatewaySettings, identity: Identity, accounts: Accounts,
 
     @routes.get("/account")
     def account() -> Response:
-        username = identity.username()
-        return jsonify(email=username, emails=accounts.wants_emails(username))
+        owner = identity.owner()
+        return jsonify(email=owner.username, emails=accounts.chosen_emails(owner))
 
     @routes.patch("/account")
     def change() -> Response:
-        username = identity.username()
+        owner = identity.owner()
         wanted = _wanted_emails(json_object(wanted=_CHANGE))
-        accounts.choose_emails(username, wanted)
-        return jsonify(email=username, emails=wanted)
+        accounts.choose_emails(owner, wanted)
+        return jsonify(email=owner.username, emails=wanted)
 
     @routes.get("/info")
     def info() -> Response:

@@ -54,13 +54,14 @@ def create_app(settings: GatewaySettings) -> Flask:
     checks = {"mongodb": mongo.ping(client), "rabbitmq": connection.check, "auth": identity.check}
     health.install(app, checks)
     limiter = rate_limits.limiter(app, settings)
-    app.register_blueprint(accounts.blueprint(settings, identity, Accounts(db), limiter))
+    choices = Accounts(db)
+    app.register_blueprint(accounts.blueprint(settings, identity, choices, limiter))
     transfers, streams = concurrency_limits.limiters(settings)
     acceptance = UploadAcceptance(store, uploads, outbox)
-    app.register_blueprint(upload_routes.blueprint(settings, identity, store, acceptance, transfers))
+    app.register_blueprint(upload_routes.blueprint(settings, identity, store, acceptance, transfers, accounts=choices))
     resumable = ResumableUploads(store, uploads, acceptance)
     largest = settings.max_upload_mb * MEGABYTE
-    app.register_blueprint(Tus(largest, identity, store, uploads, resumable, transfers).blueprint())
+    app.register_blueprint(Tus(largest, identity, store, uploads, resumable, transfers, choices).blueprint())
     feed = Feed(store.jobs, settings.events_interval)
     app.extensions[FEED] = feed
     followers = Followers(settings, store.jobs, feed, streams)

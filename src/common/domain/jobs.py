@@ -66,6 +66,8 @@ class Job:
     run: int = 0
     # About the MP3 that `mp3_fid` names; None for those of releases that did not store it.
     result: Result | None = None
+    # The id of its owner's account; None for those of releases that did not store it: see `owners`.
+    account: str | None = None
 
     @property
     def this_run(self) -> Document:
@@ -122,4 +124,5 @@ def job_from(document: Mapping[str, Any]) -> Job:
         notified=document.get(NOTIFIED, False),
         run=document.get("round", 0),
         result=Result.from_document(document.get("result")),
+        account=document.get("account"),
     )

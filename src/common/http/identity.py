@@ -1,11 +1,13 @@
 """Who sends a request: the client of the auth service, which validates tokens."""
 
 import functools
+from datetime import UTC, datetime
 
 import requests
 from flask import Response
 from requests.adapters import HTTPAdapter
 
+from common.domain.owners import Owner
 from common.errors import Unauthorized, Unavailable
 from common.http.app import LOG_IN_AGAIN, bearer_token
 from common.runtime import logs
@@ -39,12 +41,16 @@ class Identity:
         self._timeout = (settings.auth_connect_timeout, settings.auth_timeout)
         self._session = internal_session()
 
-    def username(self) -> str:
-        """The email address of the current request's caller; raises Unauthorized without a valid token."""
+    def owner(self) -> Owner:
+        """The account of the current request's caller; raises Unauthorized without a valid token."""
         answer = self.ask("POST", "/validate", headers={"Authorization": f"Bearer {bearer_token()}"})
         if answer.status_code != 200:
             raise Unauthorized(LOG_IN_AGAIN, code="invalid_token")
-        return str(answer.json()["username"])
+        claims = answer.json()
+        # A replica of the previous release, during an update, knows the address only.
+        since = claims.get("since")
+        created = datetime.fromtimestamp(since, UTC) if since is not None else None
+        return Owner(claims["username"], claims.get("sub"), created)
 
     def check(self) -> None:
         """Raises Unavailable unless the service answers."""

@@ -16,6 +16,7 @@ from bson import ObjectId
 
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Job
+from common.domain.owners import Owner
 from common.errors import TransientError
 from common.runtime.clock import now
 
@@ -27,7 +28,7 @@ _OVERLAP = 30.0
 _MAX_UNREAD = 1000
 
 
-# The changes of a user's jobs; None marks the end of the subscription.
+# The changes of an account's jobs; None marks the end of the subscription.
 Changes = SimpleQueue[Job | None]
 
 
@@ -35,19 +36,19 @@ class Feed:
     def __init__(self, jobs: Jobs, interval: float) -> None:
         self._jobs = jobs
         self._interval = interval
-        # The user of each subscription.
-        self._followers: dict[Changes, str] = {}
+        # The account of each subscription.
+        self._followers: dict[Changes, Owner] = {}
         self._lock = threading.Lock()
         self._has_followers = threading.Event()
         self._thread: threading.Thread | None = None
         self.closed = False
 
     @contextlib.contextmanager
-    def following(self, username: str) -> Iterator[Changes]:
-        """Subscribes to the user's jobs while the block runs; a change may be delivered twice, and none is missed."""
+    def following(self, owner: Owner) -> Iterator[Changes]:
+        """Subscribes to the account's jobs while the block runs; a change may come twice, and none is missed."""
         changes = Changes()
         with self._lock:
-            self._followers[changes] = username
+            self._followers[changes] = owner
             if self._thread is None:
                 # Not in `__init__`, which may run before a fork.
                 self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
@@ -92,9 +93,13 @@ class Feed:
                 polled_at = started_at
                 for job in found:
                     if known.get(job.video_fid) != job.public():
-                        _deliver([changes for changes, username in followers.items() if username == job.username], job)
+                        _deliver([changes for changes, owner in followers.items() if _owns(owner, job)], job)
                 known = {job.video_fid: job.public() for job in found}
             pause.wait(self._interval)
+
+
+def _owns(owner: Owner, job: Job) -> bool:
+    return owner.owns(job.video_fid, job.account, job.username)
 
 
 def _deliver(followers: list[Changes], job: Job) -> None:

@@ -14,6 +14,7 @@ from common.domain.accounts import Accounts
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Job, Status
 from common.domain.outbox import Outbox
+from common.domain.owners import Owner
 from common.domain.summaries import Summaries
 from common.domain.transcripts import Transcripts
 from common.runtime.clock import now
@@ -118,12 +119,13 @@ def settle_jobs(jobs: Jobs, videos: list[ObjectId]) -> None:
     jobs.reopen(videos[1])
     jobs.confirm(jobs.get(videos[1]), published=True)
     send_emails(jobs, jobs.get(videos[0]))
-    jobs.page(OWNER, 10, None)
-    jobs.page(OWNER, 10, videos[3])
-    jobs.under_way(OWNER)
-    jobs.changed([OWNER, "other@example.com"], now() - timedelta(minutes=1))
+    jobs.page(Owner(OWNER, "an-id", now()), 10, None)
+    jobs.page(Owner(OWNER), 10, None)
+    jobs.page(Owner(OWNER), 10, videos[3])
+    jobs.under_way(Owner(OWNER, "an-id"))
+    jobs.changed([Owner(OWNER, "an-id"), Owner("other@example.com")], now() - timedelta(minutes=1))
     jobs.mark_deleted(videos[3])
-    assert jobs.owned(videos[0], OWNER).status is Status.COMPLETED
+    assert jobs.owned(videos[0], Owner(OWNER)).status is Status.COMPLETED
 
 
 def use_files(store: Store, fid: ObjectId) -> None:
@@ -146,7 +148,7 @@ def interrupt_uploads(uploads: UploadRepository) -> None:
     assert locked
     uploads.advance(locked, 5)
     uploads.release(locked)
-    uploads.owned(upload.id, OWNER)
+    uploads.owned(upload.id, Owner(OWNER))
     uploads.exists(upload.id)
     uploads.complete(1)
     uploads.expired()
@@ -154,8 +156,8 @@ def interrupt_uploads(uploads: UploadRepository) -> None:
 
 
 def use_account(accounts: Accounts) -> None:
-    accounts.choose_emails(OWNER, wanted=False)
-    assert not accounts.wants_emails(OWNER)
+    accounts.choose_emails(Owner(OWNER), wanted=False)
+    assert not accounts.chosen_emails(Owner(OWNER, "an-id"))
 
 
 def send_emails(jobs: Jobs, job: Job) -> None:
@@ -165,7 +167,7 @@ def send_emails(jobs: Jobs, job: Job) -> None:
     until = now() + timedelta(minutes=1)
     assert jobs.reserve_emails([job], until, retry_by=until)
     jobs.release_emails([job], until)
-    assert jobs.to_notify(OWNER)
+    assert jobs.to_notify(job)
 
 
 def keep_house(environment: Mapping[str, str], rabbit: Any, store: Store, publisher: Any) -> None:
@@ -189,7 +191,7 @@ def keep_house(environment: Mapping[str, str], rabbit: Any, store: Store, publis
             bucket.orphaned_chunks.delete(groups[0])
             bucket.orphaned_chunks.acquit(groups)
     store.jobs.forbid(ObjectId(), "other@example.com", "name.mp4")
-    store.jobs.owned_file(ObjectId(), "other@example.com")
+    store.jobs.owned_file(ObjectId(), Owner("other@example.com"))
     store.jobs.results_among([ObjectId()])
     store.jobs.with_mp3(ObjectId())
     list(store.jobs.deleted())

@@ -10,6 +10,7 @@ import pytest
 from bson import ObjectId
 
 from common.domain.jobs import Status
+from common.domain.owners import Owner
 from gateway.housekeeping import migrations
 from gateway.housekeeping.adopt import Adoptions
 from gateway.housekeeping.orphan_cleanup import OrphanCleanup
@@ -45,7 +46,7 @@ def seen(db) -> list[dict[str, object]]:
 def test_a_video_without_an_mp3_is_queued_for_its_owner(store, db, adopt):
     fid = put(db, "talk.mp4", username=OWNER)
     assert adopt().counts.queued == 1
-    job = store.jobs.owned(fid, OWNER)
+    job = store.jobs.owned(fid, Owner(OWNER))
     assert (job.status, job.filename, job.mp3_fid) == (Status.QUEUED, "talk.mp4", None)
     assert store.jobs.collection.find_one({"_id": fid})["published"] is False
 
@@ -55,7 +56,7 @@ def test_a_video_with_an_mp3_is_completed_and_can_be_downloaded(store, db, other
     fid = put(db, "talk.mp4", username=OWNER)
     mp3 = put(other_db, "talk.mp3", video_fid=link(fid))
     assert adopt().counts.completed == 1
-    job = store.jobs.owned(fid, OWNER)
+    job = store.jobs.owned(fid, Owner(OWNER))
     assert (job.status, job.progress, job.mp3_fid) == (Status.COMPLETED, 100, mp3)
     assert job.notified
     assert job.notice_sent
@@ -69,14 +70,14 @@ def test_a_file_without_an_owner_is_adopted_only_with_one(store, db, adopt):
     assert adopt().counts.without_owner == 1
     assert store.jobs.get(fid) is None
     assert adopt(OTHER).counts.queued == 1
-    assert store.jobs.owned(fid, OTHER).filename == "video"
+    assert store.jobs.owned(fid, Owner(OTHER)).filename == "video"
     assert store.videos.find(fid).metadata["username"] == OTHER
 
 
 def test_the_owner_of_a_file_is_kept(store, db, adopt):
     fid = put(db, "talk.mp4", username=OWNER)
     adopt(OTHER)
-    assert store.jobs.owned(fid, OWNER) is not None
+    assert store.jobs.owned(fid, Owner(OWNER)) is not None
 
 
 def test_a_dry_run_changes_nothing(store, db, other_db, adopt):
@@ -143,7 +144,7 @@ def test_lost_jobs_are_created_again_even_without_their_videos(store, db, other_
     store.videos.delete(without_video)
     store.jobs.collection.delete_many({})
     assert adopt().counts.completed == 2
-    assert {store.jobs.owned(fid, OWNER).status for fid in (with_video, without_video)} == {Status.COMPLETED}
+    assert {store.jobs.owned(fid, Owner(OWNER)).status for fid in (with_video, without_video)} == {Status.COMPLETED}
 
 
 def test_an_mp3_without_the_id_of_its_video_is_counted_and_kept(other_db, adopt):
