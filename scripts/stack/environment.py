@@ -26,6 +26,7 @@ SHARES = {
     "notification": (*_MONGODB, *_RABBITMQ, *_LINK, *_SMTP),
     "summary": (*_MONGODB, *_RABBITMQ, *_PROVIDER, "AUTH_SVC_ADDRESS", "SUMMARY_QUEUE"),
     "summary-worker": (*_MONGODB, *_RABBITMQ, *_PROVIDER, "AUTH_SVC_ADDRESS", "SUMMARY_QUEUE"),
+    "auth.migrations": (*_MYSQL, "MYSQL_MIGRATIONS_USER", "MYSQL_MIGRATIONS_PASSWORD"),
 }
 # What their images set (src/*/Dockerfile): memory allocation, and a thread for each transfer.
 _MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "33554432"}
@@ -62,6 +63,8 @@ def own(state: State) -> dict[str, str]:
         "MYSQL_USER": "auth",
         "MYSQL_PASSWORD": secrets["mysql"],
         "MYSQL_DB": "auth",
+        "MYSQL_MIGRATIONS_USER": "migrations",
+        "MYSQL_MIGRATIONS_PASSWORD": secrets["mysql_migrations"],
         "MYSQL_ROOT_USER": "root",
         "MYSQL_ROOT_PASSWORD": secrets["mysql_root"],
         "MONGO_URI": f"mongodb://video2mp3:{quote(secrets['mongodb'], safe='')}@127.0.0.1:{ports['mongodb']}/"

@@ -1,8 +1,7 @@
-"""The stack's MySQL: a private MariaDB server with the accounts' database."""
+"""The stack's MySQL: a private MariaDB server with the accounts' database, whose tables `migrations` creates."""
 
 import getpass
 import os
-import re
 import shutil
 from contextlib import closing
 from pathlib import Path
@@ -12,9 +11,7 @@ import MySQLdb
 from scripts.stack import environment
 from scripts.stack.program import Program, find, run
 from scripts.stack.servers import server
-from scripts.stack.state import ROOT, State
-
-_SCHEMA = ROOT / "src" / "auth" / "init.sql"
+from scripts.stack.state import State
 
 
 def program(state: State) -> Program:
@@ -71,17 +68,22 @@ def _prepare(state: State) -> None:
 
 
 def initial_statements(state: State) -> str:
-    """The accounts and the tables, one statement a line.
+    """The database and its accounts, one statement a line.
 
     The server runs them before it accepts connections, so that no account is without a password. The names and secrets
     need no quoting in SQL.
     """
     names = environment.own(state)
-    schema = re.sub(r"--.*", "", _SCHEMA.read_text())
+    database, user = f"`{names['MYSQL_DB']}`", f"'{names['MYSQL_USER']}'@'%'"
+    migrations = f"'{names['MYSQL_MIGRATIONS_USER']}'@'%'"
     statements = [
-        *(" ".join(statement.split()) for statement in schema.split(";") if statement.strip()),
-        f"CREATE USER IF NOT EXISTS '{names['MYSQL_USER']}'@'%' IDENTIFIED BY '{names['MYSQL_PASSWORD']}'",
-        f"GRANT ALL ON `{names['MYSQL_DB']}`.* TO '{names['MYSQL_USER']}'@'%'",
+        f"CREATE DATABASE IF NOT EXISTS {database} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
+        f"CREATE USER IF NOT EXISTS {user} IDENTIFIED BY '{names['MYSQL_PASSWORD']}'",
+        # A stack of an older version granted more.
+        f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {user}",
+        f"GRANT SELECT, INSERT, UPDATE ON {database}.* TO {user}",
+        f"CREATE USER IF NOT EXISTS {migrations} IDENTIFIED BY '{names['MYSQL_MIGRATIONS_PASSWORD']}'",
+        f"GRANT ALL ON {database}.* TO {migrations}",
         f"CREATE USER IF NOT EXISTS root@127.0.0.1 IDENTIFIED BY '{names['MYSQL_ROOT_PASSWORD']}'",
         "GRANT ALL ON *.* TO root@127.0.0.1 WITH GRANT OPTION",
     ]

@@ -30,6 +30,9 @@ COMMANDS = {
     "housekeeping": (sys.executable, "-m", "gateway.housekeeping", "--every", str(_HOUSEKEEPING_EVERY)),
 }
 
+# Run once at each start of a stack, before the services.
+MIGRATIONS = ("auth.migrations",)
+
 
 def program(state: State, name: str, like: str) -> Program:
     """The service `name`, which runs the code of `like`; a gateway is reached through its nginx."""

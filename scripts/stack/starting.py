@@ -1,13 +1,14 @@
 """Brings a stack up: servers with their accounts, then the services, each waited for."""
 
 import secrets
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from scripts.stack import ending, ports, supervision
-from scripts.stack.program import Program, StackError
+from scripts.stack import ending, environment, ports, services, supervision
+from scripts.stack.program import Program, StackError, run
 from scripts.stack.stack import Stack
 from scripts.stack.state import SECRETS, State, Variant, locked, socket_folder
 
@@ -52,12 +53,20 @@ def bring_up(
         _start(stack, programs["epmd"], deadline, report)
         servers = [program for name, program in programs.items() if program.is_server and name != "epmd"]
         _start_all(stack, servers, deadline, report)
+        _migrate(stack, report)
     if not servers_only:
         for name in _surplus_converters(stack.state, converters):
             stack.remove(name)
         others = [program for program in stack.programs.values() if not program.is_server]
         _start_all(stack, others, deadline, report)
     return stack
+
+
+def _migrate(stack: Stack, report: Callable[[str], None]) -> None:
+    """Brings the databases to what this release stores, as the Jobs of the cluster do before a rollout."""
+    for package in services.MIGRATIONS:
+        run([sys.executable, "-m", package], environment.service(stack.state, package, package))
+    report("  the databases are up to date")
 
 
 def _state(path: Path) -> State:

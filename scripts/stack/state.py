@@ -25,7 +25,7 @@ PORTS = (
     "gateway", "gateway-nginx", "gateway_gunicorn", "gateway_health", "converter", "notification", "summary",
     "summary_health", "summary-worker", "provider",
 )  # fmt: skip
-SECRETS = ("mysql_root", "mysql", "mongodb", "rabbitmq", "smtp", "jwt", "link", "provider")
+SECRETS = ("mysql_root", "mysql", "mysql_migrations", "mongodb", "rabbitmq", "smtp", "jwt", "link", "provider")
 
 
 @dataclass

@@ -23,8 +23,8 @@ def _canonical(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(canonical(name) for name in names)
 
 
-class AuthSettings(ServiceSettings):
-    """The auth service; HOST, PORT and the number of threads are in `common.runtime.settings.ServerSettings`."""
+class MySQLSettings(ServiceSettings):
+    """How to reach MySQL or MariaDB."""
 
     mysql_host: str
     mysql_port: Port = 3306
@@ -33,6 +33,10 @@ class AuthSettings(ServiceSettings):
     mysql_db: str = "auth"
     # s. To connect, and for each answer. Two attempts must end within the gateway's AUTH_TIMEOUT.
     mysql_timeout: Annotated[PositiveInt, Field(le=60)] = 2
+
+
+class AuthSettings(MySQLSettings):
+    """The auth service; HOST, PORT and the number of threads are in `common.runtime.settings.ServerSettings`."""
 
     jwt_secret: Annotated[SecretStr, AfterValidator(_long_enough)]
     # During a rotation: tokens with its signature are accepted too, and none is signed with it.

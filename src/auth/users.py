@@ -125,6 +125,6 @@ def _failures() -> Iterator[None]:
     try:
         yield
     except MySQLdb.Error as error:
-        hint = " (was init.sql run?)" if error.args[:1] in {(ER.NO_SUCH_TABLE,), (ER.BAD_DB_ERROR,)} else ""
+        hint = " (run python -m auth.migrations)" if error.args[:1] in {(ER.NO_SUCH_TABLE,), (ER.BAD_DB_ERROR,)} else ""
         text = " ".join(map(str, error.args)) or type(error).__name__
         raise TransientError(f"MySQL: {text}{hint}") from error

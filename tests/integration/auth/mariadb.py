@@ -1,7 +1,6 @@
 """A private MariaDB server for tests: on a free port, in a temporary folder, stopped by its process id."""
 
 import getpass
-import os
 import subprocess
 import tempfile
 import time
@@ -13,11 +12,13 @@ from typing import Any, Self
 
 import MySQLdb
 
+from auth.migrations import files, runner
+from auth.migrations.settings import MigrationSettings
 from scripts.stack import ports
 
 USER = "auth_user"
+MIGRATIONS_USER = "migrations"
 PASSWORD = "a password of the tests"
-INIT_SQL = Path(__file__).parents[3] / "src" / "auth" / "init.sql"
 
 # A test that exceeds pytest's timeout ends its process without fixtures' clean-up; the servers must not outlive it.
 ENDS_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
@@ -27,7 +28,7 @@ _TIMEOUT = 120
 
 
 class MariaDB:
-    """One server with init.sql loaded and a user who may only work with the rows, as the service's should."""
+    """One server with the schema of this release, and a user who may only work with rows, as the service's should."""
 
     def __init__(self) -> None:
         # Not pytest's folder: the socket's path must stay below 108 bytes.
@@ -44,9 +45,11 @@ class MariaDB:
             undo.callback(self.stop)
             self._install()
             self.start()
-            self.load(INIT_SQL)
-            self.execute(f"CREATE USER '{USER}'@'%' IDENTIFIED BY '{PASSWORD}'")
-            self.execute(f"GRANT SELECT, INSERT, UPDATE ON auth.* TO '{USER}'@'%'")
+            self.execute("CREATE DATABASE auth CHARACTER SET utf8mb4")
+            for user, privileges in ((USER, "SELECT, INSERT, UPDATE"), (MIGRATIONS_USER, "ALL")):
+                self.execute(f"CREATE USER '{user}'@'%' IDENTIFIED BY '{PASSWORD}'")
+                self.execute(f"GRANT {privileges} ON auth.* TO '{user}'@'%'")
+            self.migrate()
             self._undo = undo.pop_all()
         return self
 
@@ -125,15 +128,11 @@ class MariaDB:
         )
         return [int(row[0]) for row in rows]
 
-    def load(self, script: Path) -> None:
-        """Feeds a script to the command-line client, as an operator does."""
-        with script.open("rb") as source:
-            subprocess.run(
-                ["mariadb", "--no-defaults", "--protocol=socket", f"--socket={self.socket}", "--user=root"],
-                # The client prefers MYSQL_HOST to the socket: a test's variables must not lead it to another server.
-                env={"PATH": os.environ["PATH"]},
-                stdin=source, check=True, capture_output=True, timeout=_TIMEOUT,
-            )  # fmt: skip
+    def migrate(self) -> None:
+        """Brings the database to the schema of this release."""
+        values: dict[str, Any] = {name.lower(): value for name, value in self.environment.items()}
+        account = {"mysql_migrations_user": MIGRATIONS_USER, "mysql_migrations_password": PASSWORD}
+        runner.run(MigrationSettings(**values, **account), files.load())
 
     @property
     def environment(self) -> dict[str, str]:

@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 from common.runtime import health
 from common.runtime.dependencies import Dependencies
 from tests.integration.auth.conftest import Operator, app_on
-from tests.integration.auth.mariadb import INIT_SQL, USER, MariaDB
 from tests.integration.auth.mariadb import PASSWORD as DATABASE_PASSWORD
+from tests.integration.auth.mariadb import USER, MariaDB
 from tests.waiting import eventually
 
 PASSWORD = "correct horse"
@@ -143,7 +143,7 @@ def test_a_missing_table_is_named_in_the_log(
 ) -> None:
     with without_table(mariadb):
         assert not up(client)
-    assert "was init.sql run?" in caplog.text
+    assert "run python -m auth.migrations" in caplog.text
 
 
 def test_a_read_whose_connection_is_killed_is_retried(slow_client: FlaskClient, mariadb: MariaDB, user: str) -> None:
@@ -217,8 +217,3 @@ def test_many_logins_leave_threads_for_the_validation_of_tokens(
             assert login(client, user).status_code == 503
             assert client.post("/validate", headers={"Authorization": f"Bearer {token}"}).status_code == 200
         assert [answer.result(timeout=60).status_code for answer in waiting] == [200, 200]
-
-
-def test_init_sql_is_idempotent(client: FlaskClient, mariadb: MariaDB, user: str) -> None:
-    mariadb.load(INIT_SQL)
-    assert login(client, user).status_code == 200
