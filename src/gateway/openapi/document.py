@@ -61,7 +61,7 @@ def _paths() -> dict[str, Any]:
         )},
         "/login": {"post": operation(
             "Get a token", "TOKEN=$(curl -sf -u you@example.com -X POST $URL/login)",
-            {200: answer("The token, valid for a day", {"type": "string"}, "text/plain")}, (401, 429),
+            {200: answer("The token, valid for a day", {"type": "string"}, "text/plain")}, (401, 403, 429),
             security=[{"password": []}],
         )},
         "/account": {

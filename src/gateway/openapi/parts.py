@@ -5,6 +5,7 @@ from typing import Any
 ERRORS = {
     400: "The request is malformed",
     401: "The token, password or link is missing, invalid or expired",
+    403: "The account may not do this; the code says why",
     404: "It does not exist, or belongs to another user",
     408: "The upload timed out: the client sent data too slowly",
     409: "The current state does not allow the request; the error says why",

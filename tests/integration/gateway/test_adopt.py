@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import gridfs
 import pytest
@@ -24,8 +25,8 @@ OTHER = "other@example.com"
 
 @pytest.fixture
 def adopt(store) -> Callable[..., Adoptions]:
-    def run(user: str | None = None, *, dry_run: bool = False) -> Adoptions:
-        adoptions = Adoptions(store, user, dry_run=dry_run)
+    def run(user: str | None = None, account: str | None = None, *, dry_run: bool = False) -> Adoptions:
+        adoptions = Adoptions(store, user, account=account, dry_run=dry_run)
         lines = list(adoptions.run())
         assert len(lines) == adoptions.counts.completed + adoptions.counts.queued
         return adoptions
@@ -72,6 +73,15 @@ def test_a_file_without_an_owner_is_adopted_only_with_one(store, db, adopt):
     assert adopt(OTHER).counts.queued == 1
     assert store.jobs.owned(fid, Owner(OTHER)).filename == "video"
     assert store.videos.find(fid).metadata["username"] == OTHER
+
+
+def test_files_that_are_older_than_the_account_of_their_owner_need_its_id(store, db, other_db, adopt):
+    old, video = put(db, "old.mp4", username=OTHER), put(db, "talk.mp4")
+    mp3 = put(other_db, "talk.mp3", video_fid=video)
+    adopt(OTHER, "an-id")
+    owner = Owner(OTHER, "an-id", datetime.now(UTC) + timedelta(minutes=1))
+    assert {job.video_fid for job in store.jobs.page(owner, 10, None)} == {old, video}
+    assert store.mp3s.find(mp3).metadata["account"] == "an-id"
 
 
 def test_the_owner_of_a_file_is_kept(store, db, adopt):
