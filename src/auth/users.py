@@ -77,11 +77,12 @@ class Users:
         """The user with this id."""
         return self._find("account_id", account)
 
-    def add(self, email: str, password: str) -> None:
+    def add(self, email: str, password: str, *, verified: bool) -> None:
         """Adds a user with a hashed password; raises Conflict if the address is taken, even concurrently."""
         with _failures():
             try:
-                self._run("INSERT INTO user (email, password) VALUES (%s, %s)", email, password)
+                statement = "INSERT INTO user (email, password, verified) VALUES (%s, %s, %s)"
+                self._run(statement, email, password, verified)
             except MySQLdb.IntegrityError:
                 raise Conflict(TAKEN, code="account_exists") from None
 
@@ -91,9 +92,40 @@ class Users:
         with _failures():
             self._run(statement, password, user.account, user.password)
 
+    def change_password(self, seen: User, password: str, *, verified: bool = True) -> bool:
+        """Stores a new hash and ends all tokens; False if either has been changed since the user was read.
+
+        An address that was `verified` stays so.
+        """
+        return self._change(
+            "password = %s, token_version = token_version + 1, verified = (verified OR %s)", seen, password, verified
+        )
+
+    def end_tokens(self, seen: User) -> bool:
+        """False if they have been ended since the user was read."""
+        return self._change("token_version = token_version + 1", seen)
+
+    def verify(self, seen: User) -> None:
+        """Marks the address as verified."""
+        self._change("verified = TRUE", seen)
+
+    def delete(self, seen: User) -> bool:
+        """Deletes the address and the password; False if the user has changed.
+
+        A row without data is left, because the service's account may not delete rows in existing installations.
+        """
+        change = "email = CONCAT('deleted:', account_id), password = '', disabled = TRUE"
+        return self._change(f"{change}, token_version = token_version + 1", seen)
+
     def check(self) -> None:
         """Raises TransientError unless the database answers and has its table."""
         self._read("SELECT 1 FROM user LIMIT 1")
+
+    def _change(self, change: str, seen: User, *values: object) -> bool:
+        statement = f"UPDATE user SET {change} WHERE account_id = %s AND token_version = %s AND email = %s"  # noqa: S608
+        with _failures(), closing(self._mysql.connect) as connection, closing(connection.cursor()) as cursor:
+            changed: int = cursor.execute(statement, (*values, seen.account, seen.token_version, seen.email))
+        return changed == 1
 
     def _find(self, column: str, value: str) -> User | None:
         row = self._read(f"SELECT {_COLUMNS} FROM user WHERE {column} = %s", value)  # noqa: S608  constants

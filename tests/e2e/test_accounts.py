@@ -7,7 +7,9 @@ from typing import Any
 import MySQLdb
 import pytest
 import requests
+from pymongo import MongoClient
 
+from common.storage import mongo
 from tests import media
 from tests.person import Person
 from tests.waiting import eventually
@@ -79,7 +81,7 @@ def test_a_stranger_who_registers_the_address_of_a_deleted_account_gets_nothing_
     stranger.email = owner.email
     stranger.joins()
 
-    assert answers(stranger, job, upload) == dict.fromkeys(answers(stranger, job, upload), 404)
+    assert set(answers(stranger, job, upload).values()) == {404}
     assert stranger.request("GET", "/jobs").json()["jobs"] == []
     assert stranger.request("GET", f"/summaries?file_id={job['mp3_fid']}").status_code == 404
     assert stranger.request("GET", "/account").json()["emails"] is True
@@ -104,3 +106,74 @@ def test_an_operator_ends_the_tokens_of_an_account_and_disables_it(newcomer, ope
         operator.execute("UPDATE user SET disabled = TRUE WHERE email = %s", [someone.email])
     answer = requests.post(f"{someone.url}/login", auth=(someone.email, someone.password), timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (403, "account_disabled")
+
+
+def code(answer: requests.Response) -> tuple[int, str]:
+    return answer.status_code, str(answer.json()["code"])
+
+
+def test_an_unconfirmed_account_can_only_ask_for_the_email_whose_link_confirms_it(newcomer, operator):
+    someone = newcomer().joins()
+    operator.execute("UPDATE user SET verified = FALSE WHERE email = %s", [someone.email])
+    unconfirmed = (403, "address_not_verified")
+    eventually(lambda: code(someone.request("GET", "/jobs/" + "0" * 24)) == unconfirmed, seconds=REVOCATION)
+    # It can sign in.
+    someone.login()
+    assert code(someone.upload(media.make("mp4"))) == unconfirmed
+    assert code(someone.request("POST", "/summaries", json={"text": "Bees live in a hive."})) == unconfirmed
+    assert someone.request("GET", "/account").json()["verified"] is False
+    assert someone.request("POST", "/account/verification").json() == {"sent": True}
+    token = someone.link_token("/verify")
+    assert "<form" in requests.get(f"{someone.url}/verify?token={token}", timeout=60).text
+    assert someone.request("GET", "/account").json()["verified"] is False
+    assert someone.confirms().json() == {"email": someone.email}
+    eventually(lambda: someone.request("GET", "/jobs").status_code == 200, seconds=REVOCATION)
+
+
+def test_a_changed_password_and_signing_out_everywhere_end_all_tokens(newcomer):
+    someone, elsewhere = newcomer().joins(), newcomer()
+    elsewhere.email, elsewhere.password = someone.email, someone.password
+    elsewhere.login()
+    with ends_token(elsewhere):
+        changed = {"current": someone.password, "new": "another long password"}
+        answer = someone.request("POST", "/account/password", json=changed)
+        assert answer.status_code == 200, answer.text
+    someone.token = answer.json()["token"]
+    with ends_token(someone):
+        assert someone.request("POST", "/account/sign-out").status_code == 204
+    someone.password = "another long password"
+    assert someone.login().request("GET", "/jobs").status_code == 200
+
+
+def test_a_forgotten_password_is_replaced_with_the_link_in_the_email(newcomer):
+    someone = newcomer().joins()
+    for email in ("nobody@example.com", someone.email):
+        answer = requests.post(f"{someone.url}/password-reset", json={"email": email}, timeout=60)
+        assert (answer.status_code, answer.json()) == (202, {"sent": True})
+    body = {"token": someone.link_token("/reset-password"), "password": "another long password"}
+    with ends_token(someone):
+        assert requests.post(f"{someone.url}/reset-password", json=body, timeout=60).status_code == 204
+    assert code(requests.post(f"{someone.url}/reset-password", json=body, timeout=60)) == (400, "invalid_link")
+    someone.password = body["password"]
+    someone.login()
+
+
+def test_a_deleted_account_leaves_nothing_and_its_address_can_be_registered_again(newcomer, environment):
+    owner = newcomer().joins()
+    job = owner.converts(media.make("mp4"))
+    upload = unfinished_upload(owner)
+    link = owner.request("GET", f"/jobs/{job['video_fid']}/link").json()["url"]
+    assert code(owner.request("DELETE", "/account", json={"password": "wrong"})) == (403, "wrong_password")
+    with ends_token(owner):
+        assert owner.request("DELETE", "/account", json={"password": owner.password}).status_code == 204
+
+    assert requests.get(link, timeout=60).status_code == 404
+    with MongoClient(environment["MONGO_URI"]) as client:
+        for database in (mongo.VIDEOS, mongo.MP3S):
+            assert client[database]["fs.files"].count_documents({"metadata.username": owner.email}) == 0
+    stranger = newcomer()
+    stranger.email = owner.email
+    stranger.joins()
+    assert set(answers(stranger, job, upload).values()) == {404}
+    assert stranger.request("GET", "/jobs").json()["jobs"] == []
+    assert stranger.converts(media.make("mp4"))["mp3_fid"]

@@ -67,7 +67,7 @@ def test_generated_secrets_are_consistent_and_strong(machine: Machine) -> None:
     assert set(secret(machine, "converter-secret")) == {"MONGO_URI", "RABBITMQ_PASSWORD"}
     values = {*mongodb.values(), *secret(machine, "mysql-secret").values(), *secret(machine, "auth-secret").values()}
     assert set(secret(machine, "summary-secret")) == {"MONGO_URI", "RABBITMQ_PASSWORD"}
-    assert len(values) == 8
+    assert len(values) == 9
     assert all(len(value) >= 32 for value in values)
 
 

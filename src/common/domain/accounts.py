@@ -3,11 +3,16 @@
 Passwords and addresses are the auth service's, in MySQL. Earlier releases stored the records by the address.
 """
 
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from common.domain.owners import Owner
 from common.runtime.clock import now
 from common.storage.mongo import Db, failures
+
+# Longer than a request can last that was in progress when its account was deleted.
+_DELETED_DAYS = 7
 
 
 class Accounts:
@@ -15,6 +20,12 @@ class Accounts:
 
     def __init__(self, db: Db) -> None:
         self.collection = db["accounts"]
+
+    def ensure_indexes(self) -> None:
+        """Creates the indexes for deleted accounts."""
+        with failures():
+            self.collection.create_index([("deleted_at", 1)], sparse=True)
+            self.collection.create_index([("expires_at", 1)], expireAfterSeconds=0)
 
     def wants_emails(self, account: str) -> bool:
         """Whether to send emails about ended jobs; the default is yes.
@@ -48,6 +59,25 @@ class Accounts:
         record = {"emails": _wants_emails(earlier), "updated_at": now()}
         with failures():
             self.collection.update_one({"_id": owner.account}, {"$setOnInsert": record}, upsert=True)
+
+    def mark_deleted(self, owner: Owner) -> None:
+        """Records that everything of the account is to be deleted."""
+        moment = now()
+        record = {
+            "username": owner.username, "since": owner.since, "deleted_at": moment,
+            "expires_at": moment + timedelta(days=_DELETED_DAYS), "emails": False, "updated_at": moment,
+        }  # fmt: skip
+        with failures():
+            self.collection.replace_one({"_id": owner.key}, record, upsert=True)
+            # What was chosen in an earlier release.
+            if owner.account is not None:
+                self.collection.delete_one({"_id": owner.username})
+
+    def deleted(self) -> Iterator[Owner]:
+        """The accounts that were deleted in the last days."""
+        with failures():
+            for row in self.collection.find({"deleted_at": {"$exists": True}}):
+                yield Owner(row["username"], row["_id"], row["since"])
 
     def _find(self, key: str) -> dict[str, Any] | None:
         with failures():

@@ -10,7 +10,7 @@ from pymongo.errors import DuplicateKeyError
 
 from common.domain.jobs import CANCELLED, ENDED, NOTIFIED, UNDER_WAY, Job, Status, job_from, stored_run
 from common.domain.leases import without_lease
-from common.domain.owners import Owner, any_of
+from common.domain.owners import Owner
 from common.errors import Failure
 from common.runtime.clock import now
 from common.storage.mongo import BATCH, Db, Document, failures, in_seconds, passed
@@ -141,23 +141,34 @@ class Jobs:
 
     def page(self, owner: Owner, limit: int, before: ObjectId | None) -> list[Job]:
         """The account's jobs, newest first, starting after the job `before`."""
-        query: Document = {**owner.records, "status": {"$ne": Status.DELETED.value}}
+        query: Document = {"status": {"$ne": Status.DELETED.value}}
         if before:
             query["_id"] = {"$lt": before}
         with failures():
-            return [job_from(row) for row in self.collection.find(query).sort("_id", -1).limit(limit)]
+            return list(map(job_from, owner.in_order(self.collection, query, newest_first=True, limit=limit)))
 
     def under_way(self, owner: Owner) -> list[Job]:
         """The account's jobs that have not ended, oldest first."""
-        query = {**owner.records, "status": {"$in": UNDER_WAY}}
+        query = {"status": {"$in": UNDER_WAY}}
         with failures():
-            return [job_from(row) for row in self.collection.find(query).sort("_id", 1)]
+            return list(map(job_from, owner.in_order(self.collection, query, newest_first=False, limit=0)))
 
     def changed(self, owners: Iterable[Owner], since: datetime) -> list[Job]:
         """The accounts' jobs that changed since then, including tombstones, in the order of their changes."""
-        query = {**any_of(owners), "updated_at": {"$gte": since}}
+        known = set(owners)
+        queries: list[Document] = [
+            {"account": {"$in": [owner.account for owner in known if owner.account]}},
+            # Of earlier releases: see `owners`.
+            {"username": {"$in": [owner.username for owner in known if owner.account]}, "account": None},
+            {"username": {"$in": [owner.username for owner in known if not owner.account]}},
+        ]
+        found: dict[ObjectId, Job] = {}
         with failures():
-            return [job_from(row) for row in self.collection.find(query).sort("updated_at", 1)]
+            for query in queries:
+                rows = self.collection.find({**query, "updated_at": {"$gte": since}})
+                found |= {row["_id"]: job_from(row) for row in rows}
+        owned = [job for job in found.values() if any(_has(owner, job) for owner in known)]
+        return sorted(owned, key=lambda job: job.updated_at)
 
     def update(self, video_fid: ObjectId, where: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
         """Sets fields if the job still matches `where`; returns whether it did."""
@@ -277,6 +288,19 @@ class Jobs:
         """Replaces a job by a tombstone if it still matches `where`; returns whether it did."""
         return self.update(video_fid, {"status": {"$ne": Status.DELETED.value}, **(where or {})}, _tombstone())
 
+    def mark_all_deleted(self, owner: Owner) -> int:
+        """Replaces all jobs of the account by tombstones without the names of the files; returns their number."""
+        where = {**owner.records, "status": {"$ne": Status.DELETED.value}}
+        change = {**_tombstone(), "filename": "", "error": None, "options": {}}
+        with failures():
+            return self.collection.update_many(where, {"$set": change, **_UPDATED}).modified_count
+
+    def deleted_of(self, owner: Owner) -> Iterator[ObjectId]:
+        """The videos of the account's deleted jobs."""
+        with failures():
+            for row in self.collection.find({**owner.records, "status": Status.DELETED.value}, {"_id": 1}):
+                yield row["_id"]
+
     def forbid(self, video_fid: ObjectId, username: str, filename: str, *, account: str | None = None) -> None:
         """Stores a tombstone whether or not there is a job, so that a write in progress cannot create one."""
         nothing: Document = {
@@ -289,7 +313,11 @@ class Jobs:
 
 
 def _owns(owner: Owner, job: Job) -> bool:
-    return owner.owns(job.video_fid, job.account, job.username) and job.status is not Status.DELETED
+    return _has(owner, job) and job.status is not Status.DELETED
+
+
+def _has(owner: Owner, job: Job) -> bool:
+    return owner.owns(job.video_fid, job.account, job.username)
 
 
 def _free() -> Document:

@@ -5,11 +5,15 @@ stored, or a replica of it during an update, have the address only. Such a recor
 address now, unless it is older than the account: then it was stored for a deleted account with the same address.
 """
 
-from collections.abc import Iterable
+import heapq
+import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from bson import ObjectId
+from pymongo.collection import Collection
 
 from common.storage.mongo import Document
 
@@ -36,19 +40,31 @@ class Owner:
         return username == self.username and (self.since is None or record_id >= ObjectId.from_datetime(self.since))
 
     @property
+    def parts(self) -> list[Document]:
+        """Match the account's records: those of this release, and those of earlier ones. Each can use one index."""
+        if self.account is None:
+            return [{"username": self.username}]
+        # The id of a record contains the time of its creation, in seconds.
+        born = {} if self.since is None else {"_id": {"$gte": ObjectId.from_datetime(self.since)}}
+        return [{"account": self.account}, {"username": self.username, "account": None, **born}]
+
+    @property
     def records(self) -> Document:
-        """Matches the account's records. Indexes: `account` with the sort key, and `username, account, _id`."""
-        return any_of([self])
+        """Matches all records of the account, in no order."""
+        return {"$or": self.parts}
 
+    def in_order(
+        self, collection: Collection[Document], query: Mapping[str, Any], *, newest_first: bool, limit: int
+    ) -> list[Document]:
+        """The first `limit` of the account's records that match, by id; 0 is no limit.
 
-def any_of(owners: Iterable[Owner]) -> Document:
-    """Matches the records of all these accounts."""
-    return {"$or": [part for owner in owners for part in _records(owner)]}
-
-
-def _records(owner: Owner) -> list[Document]:
-    if owner.account is None:
-        return [{"username": owner.username}]
-    # The id of a record contains the time of its creation, in seconds.
-    born = {} if owner.since is None else {"_id": {"$gte": ObjectId.from_datetime(owner.since)}}
-    return [{"account": owner.account}, {"username": owner.username, "account": None, **born}]
+        One query for each part: MongoDB does not always merge two indexes, and otherwise reads and sorts all records.
+        """
+        direction = -1 if newest_first else 1
+        found = []
+        for part in self.parts:
+            ids = {**part.get("_id", {}), **query.get("_id", {})}
+            rows = collection.find({**part, **query, **({"_id": ids} if ids else {})}).sort("_id", direction)
+            found.append(list(rows.limit(limit) if limit else rows))
+        merged = heapq.merge(*found, key=lambda row: row["_id"], reverse=newest_first)
+        return list(itertools.islice(merged, limit or None))

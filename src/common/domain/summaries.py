@@ -176,13 +176,13 @@ class Summaries:
         self, owner: Owner, limit: int, before: ObjectId | None = None, video_fid: ObjectId | None = None
     ) -> list[Summary]:
         """The account's summaries, newest first, starting after the summary `before`; optionally of one video."""
-        query = owner.records
+        query: Document = {}
         if before:
             query["_id"] = {"$lt": before}
         if video_fid:
             query["video_fid"] = video_fid
         with failures():
-            return [summary_from(row) for row in self.collection.find(query).sort("_id", -1).limit(limit)]
+            return list(map(summary_from, owner.in_order(self.collection, query, newest_first=True, limit=limit)))
 
     def update(self, summary_id: ObjectId, where: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
         """Sets fields if the summary matches `where`; returns whether it did."""
@@ -220,6 +220,11 @@ class Summaries:
     def delete(self, summary_id: ObjectId) -> None:
         with failures():
             self.collection.delete_one({"_id": summary_id})
+
+    def delete_all(self, owner: Owner) -> int:
+        """Deletes all summaries of the account; returns their number."""
+        with failures():
+            return self.collection.delete_many(owner.records).deleted_count
 
     def delete_of_video(self, *video_fids: ObjectId) -> int:
         """Deletes the summaries of these jobs; returns their number."""

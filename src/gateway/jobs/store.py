@@ -74,26 +74,27 @@ class Store:
         files of a deleted job, which housekeeping deletes, and never a job without its files.
         """
         self.jobs.mark_deleted(video_fid)
-        self._delete_files(video_fid)
+        self.delete_files(video_fid)
 
     def delete_ended(self, job: Job) -> bool:
         """As `delete`; False when the job has changed since it was read."""
         unchanged = {**job.this_run, "status": job.status.value, "updated_at": job.updated_at}
         if not self.jobs.mark_deleted(job.video_fid, unchanged):
             return False
-        self._delete_files(job.video_fid)
+        self.delete_files(job.video_fid)
         return True
 
     def refuse(self, video_fid: ObjectId, username: str, filename: str, *, account: str | None = None) -> None:
         """Deletes a video without a job, or with one that no client knows; no job of it can be created afterwards."""
         self.jobs.forbid(video_fid, username, filename, account=account)
-        self._delete_files(video_fid)
+        self.delete_files(video_fid)
 
     def _reloaded(self, job: Job) -> Job:
         found = self.jobs.get(job.video_fid)
         return _existing(found if found and found.status is not Status.DELETED else None)
 
-    def _delete_files(self, video_fid: ObjectId) -> None:
+    def delete_files(self, video_fid: ObjectId) -> None:
+        """Deletes everything of a job but its record; for deleted jobs."""
         self.summaries.delete_of_video(video_fid)
         self.transcripts.delete_of_video(video_fid)
         self.videos.delete(video_fid)

@@ -37,9 +37,12 @@ def operation(
 def authorized(
     summary: str, curl: str, answers: dict[int, Any], errors: tuple[int, ...] = (), **more: Any
 ) -> dict[str, Any]:
-    """An operation that needs a token: it can also answer 401. `curl` is what follows the token in the example."""
+    """An operation that needs a token: it can also answer 401, and 403 if the address is not confirmed.
+
+    `curl` is what follows the token in the example.
+    """
     example = f'curl -H "Authorization: Bearer $TOKEN" {curl}'
-    return operation(summary, example, answers, tuple(sorted((401, *errors))), **{"security": BEARER, **more})
+    return operation(summary, example, answers, tuple(sorted({401, 403, *errors})), **{"security": BEARER, **more})
 
 
 def of_file(name: str, **operations: dict[str, Any]) -> dict[str, Any]:

@@ -68,6 +68,9 @@ class UploadRepository:
     def ensure_indexes(self) -> None:
         with failures():
             self._collection.create_index([("expires_at", 1)])
+            self._collection.create_index([("account", 1)])
+            # For uploads of earlier releases, which have no account: see `owners`.
+            self._collection.create_index([("username", 1), ("account", 1), ("_id", 1)])
 
     def create(
         self,
@@ -129,6 +132,16 @@ class UploadRepository:
         """Deletes the record, not the chunks; False when the lock was lost."""
         with failures():
             return self._collection.delete_one(_locked(upload)).deleted_count == 1
+
+    def delete_all(self, owner: Owner) -> list[ObjectId]:
+        """Deletes the records of the account's uploads, not the chunks; returns their ids.
+
+        A request that is writing to one of them has lost its lock then.
+        """
+        with failures():
+            ids = [row["_id"] for row in self._collection.find(owner.records, {"_id": 1})]
+            self._collection.delete_many({"_id": {"$in": ids}})
+        return ids
 
     def expiry(self) -> datetime:
         """When an upload expires that receives a part now."""

@@ -19,6 +19,7 @@ from common.domain.summaries import Summaries
 from common.domain.transcripts import Transcripts
 from common.runtime.clock import now
 from converter.job_lease import JobLeases
+from gateway.account_deletion import AccountDeletion
 from gateway.housekeeping.runner import Housekeeping
 from gateway.jobs.store import Store
 from gateway.settings import HousekeepingSettings
@@ -81,7 +82,7 @@ def test_every_query_is_answered_by_an_index(client, store, recorder, rabbit, pu
     settle_jobs(store.jobs, videos)
     use_files(store, videos[0])
     interrupt_uploads(uploads)
-    use_account(Accounts(store.jobs.collection.database))
+    use_account(AccountDeletion(store, uploads, Accounts(store.jobs.collection.database)))
     keep_house(environment, rabbit, store, publisher)
     recorder.on = False
 
@@ -155,9 +156,13 @@ def interrupt_uploads(uploads: UploadRepository) -> None:
     uploads.delete(locked)
 
 
-def use_account(accounts: Accounts) -> None:
+def use_account(deletion: AccountDeletion) -> None:
+    accounts = deletion.accounts
+    accounts.ensure_indexes()
     accounts.choose_emails(Owner(OWNER), wanted=False)
     assert not accounts.chosen_emails(Owner(OWNER, "an-id"))
+    deletion.delete(Owner("deleted@example.com", "deleted-id", now()))
+    assert [owner.account for owner in accounts.deleted()] == ["deleted-id"]
 
 
 def send_emails(jobs: Jobs, job: Job) -> None:

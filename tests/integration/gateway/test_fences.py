@@ -112,8 +112,8 @@ def test_an_upload_that_ends_before_its_job_is_accepted_leaves_none(store, uploa
     upload = whole(store, uploads)
     create = Jobs.create
 
-    def create_and_lose(*arguments):
-        job = create(*arguments)
+    def create_and_lose(*arguments, **more):
+        job = create(*arguments, **more)
         store.videos.delete(upload.id)
         return job
 

@@ -18,6 +18,7 @@ from common.errors import Conflict, TransientError
 
 PASSWORD = "correct:horse 🐎"
 JWT_SECRET = "a secret of the tests, long enough"
+LINK_SECRET = "another secret of the tests, long enough"
 ADMIN = "admin@example.com"
 
 
@@ -41,19 +42,35 @@ class InMemoryUsers:
         self.rows.append(User(uuid4().hex, email, password, **fields))
         return self.rows[-1]
 
-    def add(self, email: str, password: str) -> None:
+    def add(self, email: str, password: str, *, verified: bool) -> None:
         if self.find(email):
             raise Conflict("This email address is already registered.", code="account_exists")
-        self.insert(email, password, since=int(time.time()))
+        self.insert(email, password, verified=verified, since=int(time.time()))
 
-    def change(self, user: User, **fields: Any) -> None:
+    def change(self, user: User, **fields: Any) -> bool:
+        self.check()
+        found = self.find_account(user.account)
+        if found is None or (found.token_version, found.email) != (user.token_version, user.email):
+            return False
         self.rows = [replace(row, **fields) if row.account == user.account else row for row in self.rows]
+        return True
+
+    def change_password(self, seen: User, password: str, *, verified: bool = True) -> bool:
+        ended = {"token_version": seen.token_version + 1}
+        return self.change(seen, password=password, verified=seen.verified or verified, **ended)
+
+    def end_tokens(self, seen: User) -> bool:
+        return self.change(seen, token_version=seen.token_version + 1)
+
+    def verify(self, seen: User) -> None:
+        self.change(seen, verified=True)
 
     def replace_password(self, user: User, password: str) -> None:
         self.change(user, password=password)
 
-    def delete(self, user: User) -> None:
-        self.rows = [row for row in self.rows if row.account != user.account]
+    def delete(self, seen: User) -> bool:
+        ended = {"disabled": True, "token_version": seen.token_version + 1}
+        return self.change(seen, email=f"deleted:{seen.account}", password="", **ended)
 
     def check(self) -> None:
         if not self.available:
@@ -70,7 +87,10 @@ def app(users: InMemoryUsers, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     monkeypatch.setattr("auth.server.Users", lambda _app, _settings: users)
 
     def make(**changes: Any) -> FlaskClient:
-        values = {"mysql_host": "127.0.0.1", "mysql_user": "x", "mysql_password": "x", "jwt_secret": JWT_SECRET}
+        values = {
+            "mysql_host": "127.0.0.1", "mysql_user": "x", "mysql_password": "x", "jwt_secret": JWT_SECRET,
+            "link_secret": LINK_SECRET, "require_verification": False,
+        }  # fmt: skip
         return create_app(AuthSettings(**{**values, "admin_emails": ADMIN, **changes})).test_client()
 
     return make

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from bson import ObjectId
 
-from common.domain.owners import Owner, any_of
-from tests.unit.gateway.memory import matches
+from common.domain.owners import Owner
+from tests.unit.gateway.memory import Collection, matches
 
 ADDRESS = "ann@example.com"
 REGISTERED = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
@@ -39,4 +39,18 @@ def test_a_record_belongs_to_the_account_that_stored_it(record, owners):
     everybody = {OLD, NEW, BY_ADDRESS, OTHER}
     assert {o for o in everybody if o.owns(record["_id"], record.get("account"), record.get("username"))} == owners
     assert {o for o in everybody if matches(record, o.records)} == owners
-    assert matches(record, any_of([NEW, OTHER])) is bool(owners & {NEW, OTHER})
+
+
+def test_records_of_both_kinds_are_read_in_one_order():
+    collection = Collection()
+    ids = [ObjectId.from_datetime(REGISTERED + timedelta(seconds=s)) for s in range(6)]
+    for number, record_id in enumerate(ids):
+        collection.insert_one({"_id": record_id, "username": ADDRESS, "account": "new" if number % 2 else None})
+    collection.insert_one({"_id": BEFORE, "username": ADDRESS, "account": None})
+
+    def found(query, **how):
+        return [row["_id"] for row in NEW.in_order(collection, query, **how)]  # type: ignore[arg-type]
+
+    assert found({}, newest_first=False, limit=0) == ids
+    assert found({}, newest_first=True, limit=4) == ids[:1:-1]
+    assert found({"_id": {"$lt": ids[3]}}, newest_first=True, limit=9) == ids[2::-1]

@@ -25,6 +25,13 @@ class Identity:
     def owner(self) -> Owner:
         return Owner(OWNER, "an-id", datetime.now(UTC))
 
+    def account(self) -> tuple[Owner, bool]:
+        return self.owner(), True
+
+
+class NoMails:
+    """For tests in which no email is sent."""
+
 
 @pytest.fixture
 def repository() -> Accounts:
@@ -36,17 +43,21 @@ def client(repository: Accounts, **settings: Any) -> FlaskClient:
     identity: Any = Identity()
     limiter = Limiter(lambda: "one", app=app, storage_uri="memory://")
     app.register_blueprint(
-        accounts.blueprint(GatewaySettings(**SETTINGS, **settings), identity, repository, limiter)  # type: ignore[arg-type]
+        accounts.blueprint(GatewaySettings(**SETTINGS, **settings), identity, repository, NoMails(), limiter)  # type: ignore[arg-type]
     )
     return app.test_client()
 
 
 def test_an_account_gets_emails_until_it_switches_them_off_and_again_when_it_switches_them_on(repository):
     web = client(repository)
-    assert web.get("/account").get_json() == {"email": OWNER, "emails": True}
+    assert web.get("/account").get_json() == {"email": OWNER, "emails": True, "verified": True}
     for wanted in (False, True):
-        assert web.patch("/account", json={"emails": wanted}).get_json() == {"email": OWNER, "emails": wanted}
-        assert web.get("/account").get_json() == {"email": OWNER, "emails": wanted}
+        assert web.patch("/account", json={"emails": wanted}).get_json() == {
+            "email": OWNER,
+            "emails": wanted,
+            "verified": True,
+        }
+        assert web.get("/account").get_json() == {"email": OWNER, "emails": wanted, "verified": True}
         assert repository.wants_emails("an-id") is wanted
     assert repository.wants_emails("another-id")
 
