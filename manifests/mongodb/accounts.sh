@@ -1,17 +1,34 @@
 #!/bin/bash
-# Creates the administrator and an account for each service before mongod listens on the network, or updates their
-# passwords from mongodb-secret. It runs at each start, so that an interrupted first start and a changed password need no
-# manual step.
+# Prepares the volume before mongod listens on the network: makes the server a replica set, and creates the administrator
+# and an account for each service, or updates their passwords from mongodb-secret. It runs at each start, so that an
+# interrupted first start, the volume of a standalone server and a changed password need no manual step.
 set -euo pipefail
-port=27018
+first=mongodb-0
+folder="$(dirname "$0")"
 
-# Without access control, because only this container can reach it.
-mongod --dbpath /data/db --bind_ip 127.0.0.1 --port "$port" --unixSocketPrefix /tmp --wiredTigerCacheSizeGB 0.25 \
+# mongod accepts only a key that nobody else can read, which a Secret's volume with fsGroup is not.
+key=/tmp/replica-set.key
+rm -f "$key"
+(umask 077; printf '%s' "${MONGODB_REPLICA_SET_KEY:?is missing in mongodb-secret}" >"$key")
+
+# The other members get everything from the primary, also a first member that has lost its volume.
+if [ "$HOSTNAME" != "$first" ]; then exit 0; fi
+for other in mongodb-1 mongodb-2; do
+    if timeout 2 bash -c ": <>/dev/tcp/$other/27017" 2>/dev/null; then
+        echo "The replica set has other members: its accounts are not changed"
+        exit 0
+    fi
+done
+
+# On the pod's own address too, by which the member recognises itself in the configuration of the set.
+address="$(hostname -i)"
+mongod --replSet video2mp3 --keyFile "$key" --dbpath /data/db --bind_ip "127.0.0.1,${address%% *}" \
+    --unixSocketPrefix /tmp --wiredTigerCacheSizeGB 0.25 --setParameter shutdownTimeoutMillisForSignaledShutdown=0 \
     --quiet --logpath /tmp/accounts.log &
 mongod=$!
 trap 'kill "$mongod" 2>/dev/null && wait "$mongod" || true' EXIT
 
-listens() { (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
+listens() { (: <>/dev/tcp/127.0.0.1/27017) 2>/dev/null; }
 for _ in $(seq 120); do
     if listens || ! kill -0 "$mongod" 2>/dev/null; then break; fi
     sleep 1
@@ -22,8 +39,9 @@ if ! listens; then
     exit 1
 fi
 
-# From a file, because mongosh exits with 0 after an error in a script on standard input.
-mongosh --quiet --norc --port "$port" admin --file "$(dirname "$0")/accounts.js"
+# From files, because mongosh exits with 0 after an error in a script on standard input.
+mongosh --quiet --norc "mongodb://127.0.0.1:27017/admin?directConnection=true" \
+    --file "$folder/replica-set.js" --file "$folder/accounts.js"
 
 kill "$mongod"
 wait "$mongod"

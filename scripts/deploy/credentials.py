@@ -25,14 +25,21 @@ OF_SERVER: Mapping[str, frozenset[str]] = {
 }
 # These read passwords from the environment only on an empty volume; MongoDB's accounts are updated at each start.
 _SET_ONCE = frozenset({"mysql", "rabbitmq"})
-# Generated unless given. RabbitMQ has a cookie with one node too: others that are added later log in to it.
-GENERATED = frozenset({"JWT_SECRET", "LINK_SECRET", "RABBITMQ_ERLANG_COOKIE"}).union(*OF_SERVER.values())
+MONGODB_KEY = "MONGODB_REPLICA_SET_KEY"
+# Of the members of a cluster. They exist with one member too: others that are added later log in with them.
+_OF_MEMBERS = {"mongodb": MONGODB_KEY, "rabbitmq": "RABBITMQ_ERLANG_COOKIE"}
+# Generated unless given.
+GENERATED = frozenset({"JWT_SECRET", "LINK_SECRET", *_OF_MEMBERS.values()}).union(*OF_SERVER.values())
 # Where the services' MongoDB is. In the Secrets as MONGO_URI, never in a ConfigMap.
 MONGODB = frozenset(
     {"MONGO_URI", "MONGODB_HOST", "MONGODB_PORT", "MONGODB_USER", "MONGODB_PASSWORD", "MONGODB_AUTH_SOURCE"}
 )
 # The Secrets of servers; values that do not exist are left out.
-_OF_SERVERS = {**OF_SERVER, "rabbitmq": frozenset({"RABBITMQ_ERLANG_COOKIE"})}
+_OF_SERVERS = {
+    "mysql": OF_SERVER["mysql"],
+    "mongodb": OF_SERVER["mongodb"] | {_OF_MEMBERS["mongodb"]},
+    "rabbitmq": frozenset({_OF_MEMBERS["rabbitmq"]}),
+}
 _FILE = "credentials.json"
 HOST = "host.minikube.internal"
 
@@ -115,9 +122,8 @@ def _needed(overlay: Overlay, given: Mapping[str, str]) -> set[str]:
     needed = {"JWT_SECRET", "LINK_SECRET", "MYSQL_PASSWORD"}
     for server in OF_SERVER.keys() & overlay.servers:
         needed |= OF_SERVER[server]
-    if "rabbitmq" in overlay.servers:
-        needed.add("RABBITMQ_ERLANG_COOKIE")
-    elif "RABBITMQ_URI" not in given:
+    needed |= {name for server, name in _OF_MEMBERS.items() if server in overlay.servers}
+    if "rabbitmq" not in overlay.servers and "RABBITMQ_URI" not in given:
         needed.add("RABBITMQ_PASSWORD")
     if "mongodb" not in overlay.servers and not {"MONGO_URI", "MONGODB_PASSWORD"} & given.keys():
         needed |= _MONGODB_USERS
@@ -162,4 +168,6 @@ def _mongo_uri(service: str, settled: Mapping[str, str], overlay: Overlay) -> st
     user = settled.get("MONGODB_USER", service)
     password = settled.get("MONGODB_PASSWORD") or settled[f"MONGODB_{service.upper()}_PASSWORD"]
     source = settled.get("MONGODB_AUTH_SOURCE", "admin")
-    return f"mongodb://{quote(user, safe='')}:{quote(password, safe='')}@{host}:{port}/?authSource={source}"
+    # Not by the address in the configuration of the host's replica set, which is that of the loopback interface.
+    direct = "&directConnection=true" if overlay.on_host and host == HOST else ""
+    return f"mongodb://{quote(user, safe='')}:{quote(password, safe='')}@{host}:{port}/?authSource={source}{direct}"

@@ -29,6 +29,17 @@ _SEVERAL_ADDRESSES = {"MySQL": (8, 0, 13), "MariaDB": (10, 11, 0)}
 # Seconds. A database writes its memory to the disk first.
 _RESTART_TIMEOUT = 180
 _ADMINISTRATOR = "video2mp3-admin"
+_SET = "video2mp3"
+_KEY_FILE = "video2mp3-mongodb.key"
+# A server whose configuration names a set, and that is no member of one yet. The address is the loopback interface's,
+# because the cluster's network may not be up when the server starts.
+_INITIATE = """
+if (db.hello().isreplicaset) rs.initiate({_id: %s, members: [{_id: 0, host: "127.0.0.1:27017"}]});
+for (let left = 300; !db.hello().isWritablePrimary; left--) {
+    if (left === 0) throw new Error("the replica set has no primary");
+    sleep(200);
+}
+"""
 # Behind accounts.js: where each account may log in from.
 _RESTRICT = """
 for (const [user, clientSource] of Object.entries(%s)) {
@@ -73,12 +84,13 @@ def set_up(namespace: str, *, etc: Path, dry_run: bool, agreed: bool) -> None:
     dotenv = dotenv_file.load()
     network = _find_network(Cluster.current(namespace))
     kept = credentials.kept(namespace)
-    names = ("MYSQL_PASSWORD", *sorted(credentials.OF_SERVER["mongodb"]))
+    names = ("MYSQL_PASSWORD", *sorted(credentials.OF_SERVER["mongodb"]), credentials.MONGODB_KEY)
     settled = {name: dotenv.get(name) or kept.get(name) or credentials.generate() for name in names}
     user = dotenv.get("MYSQL_USER") or "auth"
     path = etc / "sysctl.d/60-video2mp3.conf"
     sysctl = _Change(path, _NONLOCAL_BIND, ("sysctl", "--quiet", "--load", str(path)))
-    changes = [sysctl, *_mysql_configuration(etc, network), _mongodb_configuration(etc, network)]
+    mongodb = _mongodb_configuration(etc, network)
+    changes = [sysctl, *_mysql_configuration(etc, network), mongodb]
     changes = [change for change in changes if change.pending]
     sources = ", ".join(map(str, network.sources))
     print(
@@ -86,7 +98,8 @@ def set_up(namespace: str, *, etc: Path, dry_run: bool, agreed: bool) -> None:
         "  - MySQL: the database auth and its table, unless they exist\n"
         f"  - MySQL: the account {user}, which may read, add and change rows of auth, from {sources} only\n"
         f"  - MongoDB: the account {_ADMINISTRATOR}, which administers it from this machine\n"
-        f"  - MongoDB: the services' accounts, which work from {sources} only"
+        f"  - MongoDB: the services' accounts, which work from {sources} only\n"
+        f"  - MongoDB: a replica set of one member, unless it is one, and {etc / _KEY_FILE}, the key of its members"
     )
     for change in changes:
         print(f"  - {change.path}; then {' '.join(change.command)}:")
@@ -103,9 +116,11 @@ def set_up(namespace: str, *, etc: Path, dry_run: bool, agreed: bool) -> None:
         credentials.save(namespace, kept | settled)
         _create_mysql_account(network, user, settled["MYSQL_PASSWORD"])
         # Before authentication is enabled: without an account, no account could be created.
-        _create_mongodb_accounts(network, settled)
+        _create_mongodb_accounts(network, settled, _set_name(mongodb.content))
+        _write_mongodb_key(etc, settled[credentials.MONGODB_KEY])
         for change in changes:
             change.apply()
+        _initiate_mongodb(settled, _set_name(mongodb.content))
     print("The databases are ready. Next:\n  ./deploy.sh --host-databases")
 
 
@@ -164,18 +179,38 @@ def _mysql_configuration(etc: Path, network: _Network) -> list[_Change]:
     return [_Change(folder / "zz-video2mp3.cnf", content, ("systemctl", "restart", f"{kind.lower()}.service"))]
 
 
-def _create_mongodb_accounts(network: _Network, passwords: Mapping[str, str]) -> None:
+def _create_mongodb_accounts(network: _Network, passwords: Mapping[str, str], set_name: str) -> None:
     """Creates or updates the accounts of manifests/mongodb/accounts.js. Raises DeployError.
 
-    Works before and after authentication is enabled.
+    Works before and after authentication is enabled, and when an earlier run ended before it initiated the set.
     """
     sources = {name: ["127.0.0.1", *map(str, network.sources)] for name in credentials.MONGODB_SERVICES}
     sources[_ADMINISTRATOR] = ["127.0.0.1"]
-    script = (
-        f"Object.assign(process.env, {json.dumps({**passwords, 'MONGO_INITDB_ROOT_USERNAME': _ADMINISTRATOR})});\n"
+    variables = {name: passwords[name] for name in credentials.OF_SERVER["mongodb"]}
+    _as_administrator(
+        passwords,
+        f"Object.assign(process.env, {json.dumps({**variables, 'MONGO_INITDB_ROOT_USERNAME': _ADMINISTRATOR})});\n"
+        + _INITIATE % json.dumps(set_name)
         + (files.MANIFESTS / "mongodb" / "accounts.js").read_text(encoding="utf-8")
-        + _RESTRICT % json.dumps(sources)
+        + _RESTRICT % json.dumps(sources),
     )
+
+
+def _initiate_mongodb(passwords: Mapping[str, str], set_name: str) -> None:
+    """Makes the server, which may just have been restarted, a replica set. Raises DeployError."""
+    deadline = time.monotonic() + _RESTART_TIMEOUT
+    while True:
+        try:
+            _mongosh("db.adminCommand({ping: 1})")
+            break
+        except DeployError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+    _as_administrator(passwords, _INITIATE % json.dumps(set_name))
+
+
+def _as_administrator(passwords: Mapping[str, str], script: str) -> None:
     try:
         _mongosh("db.getSiblingDB('admin').getUsers()")
     except DeployError:  # authentication is enabled
@@ -184,21 +219,41 @@ def _create_mongodb_accounts(network: _Network, passwords: Mapping[str, str]) ->
     _mongosh(script)
 
 
+def _write_mongodb_key(etc: Path, key: str) -> None:
+    """As MongoDB requires, only the user of the server can read it. An existing file is kept."""
+    path = etc / _KEY_FILE
+    if path.exists():
+        return
+    user = programs.run(["systemctl", "show", "mongod.service", "--property=User", "--value"]).strip()
+    owner = [f"--owner={user}"] if user else []
+    programs.run(as_root("install", "--mode=0400", *owner, "/dev/stdin", str(path)), stdin=key)
+    say(f"  {path}: written")
+
+
 def _mongodb_configuration(etc: Path, network: _Network) -> _Change:
-    """mongod.conf with authentication and the cluster's address; everything else in it is kept."""
+    """mongod.conf with authentication, a replica set and the cluster's address; everything else in it is kept."""
     _mongosh("db.adminCommand({ping: 1})")
     path = etc / "mongod.conf"
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise DeployError(f"{path} cannot be read ({error.strerror}). Name its folder: --etc FOLDER.") from None
-    net = (yaml.safe_load(text) or {}).get("net") or {}
+    configured = yaml.safe_load(text) or {}
+    net = configured.get("net") or {}
     addresses = [each.strip() for each in str(net.get("bindIp", "127.0.0.1")).split(",")]
     if _ALL_ADDRESSES & set(addresses) or net.get("bindIpAll"):
         raise DeployError(f"{path}: MongoDB listens on all addresses. Set bindIp to 127.0.0.1, then try again.")
     text = _set(text, "net", "bindIp", ",".join(dict.fromkeys([*addresses, network.address])))
     text = _set(text, "security", "authorization", "enabled")
+    if not (configured.get("security") or {}).get("keyFile"):
+        text = _set(text, "security", "keyFile", str(etc / _KEY_FILE))
+    if not (configured.get("replication") or {}).get("replSetName"):
+        text = _set(text, "replication", "replSetName", _SET)
     return _Change(path, text, ("systemctl", "restart", "mongod.service"))
+
+
+def _set_name(mongod_conf: str) -> str:
+    return str(yaml.safe_load(mongod_conf)["replication"]["replSetName"])
 
 
 def _mysql(sql: str) -> str:

@@ -44,6 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--reload", action="store_true", help="restart a service when its code under src/ changes")
     up.add_argument("--converters", type=int, metavar="N", help="how many converters (default: 1)")
     up.add_argument(
+        "--mongodb-members", type=int, metavar="N", choices=range(1, 8),
+        help="how many members MongoDB's replica set has (default: 1); cannot be reduced until the stack is wiped",
+    )  # fmt: skip
+    up.add_argument(
         "--set", type=_assignment, action="append", default=[], metavar="NAME=VALUE", dest="overrides",
         help="a variable for all services, kept until the stack is wiped",
     )  # fmt: skip
@@ -80,6 +84,7 @@ def _up(path: Path, arguments: argparse.Namespace) -> int:
         path,
         servers_only=arguments.servers_only,
         converters=arguments.converters,
+        mongodb_members=arguments.mongodb_members,
         overrides=dict(arguments.overrides),
         with_provider=arguments.provider,
         reload=arguments.reload,

@@ -27,6 +27,7 @@ SHARES = {
     "summary": (*_MONGODB, *_RABBITMQ, *_PROVIDER, "AUTH_SVC_ADDRESS", "SUMMARY_QUEUE"),
     "summary-worker": (*_MONGODB, *_RABBITMQ, *_PROVIDER, "AUTH_SVC_ADDRESS", "SUMMARY_QUEUE"),
     "auth.migrations": (*_MYSQL, "MYSQL_MIGRATIONS_USER", "MYSQL_MIGRATIONS_PASSWORD"),
+    "gateway.migrations": _MONGODB,
 }
 # What their images set (src/*/Dockerfile): memory allocation, and a thread for each transfer.
 _MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "33554432"}
@@ -48,6 +49,7 @@ def own(state: State) -> dict[str, str]:
     ports, secrets = state.ports, state.secrets
     rabbitmq_password = quote(secrets["rabbitmq"], safe="")
     gateway = f"http://127.0.0.1:{ports['gateway']}"
+    members = ",".join(f"127.0.0.1:{ports[name]}" for name in state.mongodb_names)
     mail, provider = state.folder / "mailserver", state.folder / "provider"
     model = {
         "AI_SUMMARY_URL": f"http://127.0.0.1:{ports['provider']}/v1",
@@ -67,8 +69,7 @@ def own(state: State) -> dict[str, str]:
         "MYSQL_MIGRATIONS_PASSWORD": secrets["mysql_migrations"],
         "MYSQL_ROOT_USER": "root",
         "MYSQL_ROOT_PASSWORD": secrets["mysql_root"],
-        "MONGO_URI": f"mongodb://video2mp3:{quote(secrets['mongodb'], safe='')}@127.0.0.1:{ports['mongodb']}/"
-        "?authSource=admin",
+        "MONGO_URI": f"mongodb://video2mp3:{quote(secrets['mongodb'], safe='')}@{members}/?authSource=admin",
         "MONGODB_HOST": "127.0.0.1",
         "MONGODB_PORT": str(ports["mongodb"]),
         "MONGODB_USER": "video2mp3",

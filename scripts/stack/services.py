@@ -31,7 +31,7 @@ COMMANDS = {
 }
 
 # Run once at each start of a stack, before the services.
-MIGRATIONS = ("auth.migrations",)
+MIGRATIONS = ("auth.migrations", "gateway.migrations")
 
 
 def program(state: State, name: str, like: str) -> Program:

@@ -43,8 +43,8 @@ class Stack:
     def programs(self) -> dict[str, Program]:
         """All programs by name, servers first, in the order in which they start."""
         state = self.state
-        found = [mysql.program(state), rabbitmq.epmd(state), rabbitmq.program(state), mongodb.program(state)]
-        found.append(servers.mailserver(state))
+        found = [mysql.program(state), rabbitmq.epmd(state), rabbitmq.program(state)]
+        found += [*mongodb.programs(state), servers.mailserver(state)]
         if state.provider:
             found.append(servers.provider(state))
         return {program.name: program for program in [*found, *services.programs(state)]}

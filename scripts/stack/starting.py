@@ -21,6 +21,7 @@ def bring_up(
     *,
     servers_only: bool = False,
     converters: int | None = None,
+    mongodb_members: int | None = None,
     overrides: Mapping[str, str] | None = None,
     coverage: bool = False,
     with_provider: bool = False,
@@ -39,6 +40,8 @@ def bring_up(
         stack.state.reload |= reload
         if converters is not None:
             _set_converters(stack.state, converters)
+        if mongodb_members is not None:
+            _add_mongodb_members(stack.state, mongodb_members)
         stack.save()
         deadline = time.monotonic() + _DEADLINE
         changed = supervision.write(stack.state, stack.programs.values())
@@ -94,6 +97,14 @@ def _set_converters(state: State, count: int) -> None:
         name = f"converter-{number}"
         if name not in state.variants:
             state.variants[name] = Variant(like="converter")
+            state.ports[name] = ports.choose(1, state.ports.values())[0]
+
+
+def _add_mongodb_members(state: State, count: int) -> None:
+    """Members are added only: those that remained of a larger set might have no majority."""
+    state.mongodb_members = max(state.mongodb_members, count)
+    for name in state.mongodb_names:
+        if name not in state.ports:
             state.ports[name] = ports.choose(1, state.ports.values())[0]
 
 

@@ -25,7 +25,9 @@ PORTS = (
     "gateway", "gateway-nginx", "gateway_gunicorn", "gateway_health", "converter", "notification", "summary",
     "summary_health", "summary-worker", "provider",
 )  # fmt: skip
-SECRETS = ("mysql_root", "mysql", "mysql_migrations", "mongodb", "rabbitmq", "smtp", "jwt", "link", "provider")
+SECRETS = (
+    "mysql_root", "mysql", "mysql_migrations", "mongodb", "mongodb_key", "rabbitmq", "smtp", "jwt", "link", "provider",
+)  # fmt: skip
 
 
 @dataclass
@@ -46,6 +48,8 @@ class State:
     secrets: dict[str, str]
     overrides: dict[str, str] = field(default_factory=dict)
     variants: dict[str, Variant] = field(default_factory=dict)
+    # How many members MongoDB's replica set has.
+    mongodb_members: int = 1
     # Whether the services' processes are measured by coverage.
     coverage: bool = False
     # Whether there is a fake provider of summaries.
@@ -83,6 +87,11 @@ class State:
         if content["supervisor"] is not None:
             content["supervisor"] = tuple(content["supervisor"])
         return cls(**content, path=path)
+
+    @property
+    def mongodb_names(self) -> list[str]:
+        """The programs that are members of MongoDB's replica set; the names of their ports too."""
+        return ["mongodb", *(f"mongodb-{number}" for number in range(2, self.mongodb_members + 1))]
 
     @property
     def folder(self) -> Path:

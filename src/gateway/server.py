@@ -77,7 +77,7 @@ def create_app(settings: GatewaySettings) -> Flask:
     resumable = ResumableUploads(store, uploads, acceptance)
     largest = settings.max_upload_mb * MEGABYTE
     app.register_blueprint(Tus(largest, identity, store, uploads, resumable, transfers, choices).blueprint())
-    feed = Feed(store.jobs, settings.events_interval)
+    feed = Feed(store.jobs, settings.events_interval, settings.mongodb_timeout)
     app.extensions[FEED] = feed
     followers = Followers(settings, store.jobs, feed, streams)
     app.register_blueprint(job_routes.blueprint(identity, store, outbox, followers))

@@ -33,6 +33,13 @@ class StoreSettings(ServiceSettings, MongoSettings, RabbitSettings):
     mail_queue: str | None = Field("mail", pattern=r"^[\w.-]{1,80}$")
 
 
+class MigrationSettings(ServiceSettings, MongoSettings):
+    """`python -m gateway.migrations`."""
+
+    # s. For the creation of all indexes, and for migrations that another process applies.
+    migration_timeout: PositiveFloat = 600.0
+
+
 class GatewaySettings(StoreSettings, LinkSettings, LoginServiceSettings):
     # None disables summaries.
     summary_svc_address: str | None = Field(None, pattern=r"^[\w.:\[\]-]+$")
@@ -54,7 +61,8 @@ class GatewaySettings(StoreSettings, LinkSettings, LoginServiceSettings):
     upload_min_rate: PositiveInt = 4096
     # Origins of other web pages that may use the API: https://app.example.com,http://localhost:5173
     cors_origins: Names = ()
-    # s between two polls of the database while clients follow their jobs.
+    # s between two polls while clients follow their jobs, if MongoDB is a standalone server, which has no change
+    # streams; and until a change stream that failed is resumed.
     events_interval: PositiveFloat = 0.5
     # The number of gunicorn's threads: each open request holds one.
     web_threads: PositiveInt = 64

@@ -22,7 +22,7 @@ _SERVERS = {"mysql", "mongodb", "rabbitmq", "mailpit"}
 _SCRIPTS = {
     "GATEWAY_HOST", "RABBITMQ_MANAGER_HOST", "MYSQL_ROOT_PASSWORD", "MONGO_INITDB_ROOT_PASSWORD",
     "MONGODB_GATEWAY_PASSWORD", "MONGODB_CONVERTER_PASSWORD", "MONGODB_NOTIFICATION_PASSWORD",
-    "MONGODB_SUMMARY_PASSWORD",
+    "MONGODB_SUMMARY_PASSWORD", "MONGODB_REPLICA_SET_KEY",
 }  # fmt: skip
 # What the manifests and images fix, together with ports, volumes and terminationGracePeriodSeconds.
 _FIXED = {
@@ -125,8 +125,8 @@ def test_ports_are_open_on_this_machine_alone() -> None:
 def test_every_secret_comes_from_dotenv_and_is_asked_for_by_name() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     asked = set(re.findall(r"\$\{([A-Z_]+):\?", text))
-    assert {name for name in asked if not re.search(r"PASSWORD|SECRET", name)} == set()
-    for line in re.findall(r"^\s+[A-Z_]*(?:PASSWORD|SECRET|PASS): (.*)$", text, re.MULTILINE):
+    assert {name for name in asked if not re.search(r"PASSWORD|SECRET|KEY", name)} == set()
+    for line in re.findall(r"^\s+[A-Z_]*(?:PASSWORD|SECRET|PASS|KEY): (.*)$", text, re.MULTILINE):
         assert line.startswith("${"), line
     assert asked <= _example()
 

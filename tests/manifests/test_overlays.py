@@ -114,6 +114,40 @@ def test_three_brokers_know_each_other_and_give_existing_queues_their_replicas(c
     assert int(settings[f"{reconciliation}.interval"]) <= 60_000
 
 
+@pytest.mark.parametrize(
+    ("combination", "members"), [(("minikube",), 1), (("minikube", "mongodb-cluster", "network-policies"), 3)]
+)
+def test_each_member_of_mongodb_has_a_name_that_leads_to_its_pod_only(
+    combination: tuple[str, ...], members: int
+) -> None:
+    objects = render(combination)
+    assert _one(objects, "StatefulSet/mongodb")["spec"]["replicas"] == members
+    for number in range(members):
+        service = _one(objects, f"Service/mongodb-{number}")["spec"]
+        assert service["clusterIP"] == "None"
+        assert service["publishNotReadyAddresses"] is True
+        assert service["selector"]["statefulset.kubernetes.io/pod-name"] == f"mongodb-{number}"
+
+
+def test_mongodb_finds_the_key_of_its_set_where_the_init_container_writes_it() -> None:
+    objects = render(("minikube",))
+    scripts = _one(objects, "ConfigMap/mongodb-accounts")["data"]
+    (key,) = re.findall(r"^key=(\S+)$", scripts["accounts.sh"], re.M)
+    pod = _one(objects, "StatefulSet/mongodb")["spec"]["template"]["spec"]
+    assert f"--keyFile={key}" in pod["containers"][0]["args"]
+    (volume,) = {
+        mount["name"]
+        for container in (*pod["initContainers"], *pod["containers"])
+        for mount in container["volumeMounts"]
+        if key.startswith(f"{mount['mountPath']}/")
+    }
+    assert volume in {each["name"] for each in pod["volumes"]}
+    named_set = set(
+        re.findall(r"--replSet[ =](\S+)", f"{scripts['accounts.sh']} {' '.join(pod['containers'][0]['args'])}")
+    )
+    assert named_set == set(re.findall(r'_id: "(\w+)"', scripts["replica-set.js"]))
+
+
 def test_whoever_scales_by_load_is_the_only_one_who_sets_replicas(
     combination: tuple[str, ...], objects: Sequence[Object]
 ) -> None:

@@ -10,6 +10,8 @@ INSIDE = {
     ("summary", "auth", 5000),
     ("auth", "mysql", 3306),
     ("notification", "mailpit", 1025),
+    # The members of the replica set.
+    ("mongodb", "mongodb", 27017),
     *((service, "mongodb", 27017) for service in _OF_MONGODB_AND_RABBITMQ),
     *((service, "rabbitmq", 5672) for service in _OF_MONGODB_AND_RABBITMQ),
 }

@@ -277,6 +277,6 @@ def test_databases_on_the_host_need_their_passwords_first(machine: Machine) -> N
     machine.succeeds("deploy.sh", "--host-databases")
 
     uri = secret(machine, "converter-secret")["MONGO_URI"]
-    assert uri == f"mongodb://converter:{'p' * 32}@host.minikube.internal:27017/?authSource=admin"
+    assert uri == f"mongodb://converter:{'p' * 32}@host.minikube.internal:27017/?authSource=admin&directConnection=true"
     assert machine.objects("ConfigMap")["auth-configmap"]["data"]["MYSQL_HOST"] == "host.minikube.internal"
     assert "mongodb-secret" not in machine.objects("Secret")

@@ -1,10 +1,10 @@
 """./setup-host.sh on a machine whose servers are fakes: the dry run, the changes, and what stays unchanged."""
 
 import json
-import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.scripts.conftest import Machine
 
@@ -68,7 +68,11 @@ def test_the_servers_are_prepared_and_deploy_can_use_them(machine: Machine, etc:
     changed = (etc / "mongod.conf").read_text()
     assert "# An unrelated comment." in changed
     assert "  bindIp: 127.0.0.1,127.0.0.2  # only here\n" in changed
-    assert re.search(r"^security:\n  authorization: enabled$", changed, re.MULTILINE)
+    configured = yaml.safe_load(changed)
+    key = etc / "video2mp3-mongodb.key"
+    assert configured["security"] == {"authorization": "enabled", "keyFile": str(key)}
+    assert configured["replication"] == {"replSetName": "video2mp3"}
+    assert key.stat().st_mode & 0o777 == 0o400
     backups = [path for path in etc.iterdir() if "backup" in path.name]
     assert [path.read_text() for path in backups] == [_MONGOD_CONF]
     assert ["systemctl", "restart", "mariadb.service"] in machine.calls
@@ -77,6 +81,9 @@ def test_the_servers_are_prepared_and_deploy_can_use_them(machine: Machine, etc:
     assert f"IDENTIFIED BY '{kept['MYSQL_PASSWORD']}'" in received(machine, "mysql")
     assert "'auth'@'127.0.0.0/255.255.255.0'" in received(machine, "mysql")
     assert kept["MONGODB_CONVERTER_PASSWORD"] in received(machine, "mongosh")
+    assert key.read_text() == kept["MONGODB_REPLICA_SET_KEY"]
+    # Again when it has restarted with the name of the set.
+    assert 'rs.initiate({_id: "video2mp3"' in machine.state["mongosh"][-1]
     for value in kept.values():
         assert value not in said
         assert value not in json.dumps(machine.calls)
@@ -96,6 +103,18 @@ def test_a_second_run_changes_no_file_and_restarts_nothing(machine: Machine, etc
     assert files(etc) == before
     assert (machine.project / ".local/deploy/video2mp3/credentials.json").read_text() == passwords
     assert not [call for call in machine.calls if "restart" in call]
+
+
+def test_the_replica_set_and_the_key_of_a_machine_are_kept(machine: Machine, etc: Path) -> None:
+    own = "replication:\n  replSetName: mine\nsecurity:\n  keyFile: /etc/mine.key\n"
+    (etc / "mongod.conf").write_text(_MONGOD_CONF + own)
+
+    machine.succeeds("setup-host.sh", "--yes", "--etc", str(etc))
+
+    configured = yaml.safe_load((etc / "mongod.conf").read_text())
+    assert configured["replication"] == {"replSetName": "mine"}
+    assert configured["security"] == {"authorization": "enabled", "keyFile": "/etc/mine.key"}
+    assert 'rs.initiate({_id: "mine"' in machine.state["mongosh"][-1]
 
 
 def test_an_address_of_another_machine_is_refused(machine: Machine, etc: Path) -> None:

@@ -1,5 +1,6 @@
 """Files in one database's GridFS: write, find, read from any offset, and delete."""
 
+import logging
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -15,10 +16,12 @@ from pymongo.cursor import Cursor, CursorType
 
 from common.errors import Failure, PermanentError
 from common.storage.adoption import Adoption
-from common.storage.mongo import Db, Document, failures
+from common.storage.mongo import Db, Document, StorageUnavailable, failures
 from common.storage.suspected_chunks import OrphanedChunks
 from common.storage.suspected_files import OrphanedFiles
 from common.storage.writer import MARKER, Beginning, GridWriter
+
+log = logging.getLogger(__name__)
 
 # Chunks per message from MongoDB: 4 of 255 KiB were as fast as 16, and need less memory.
 READ_BATCH = 4
@@ -146,7 +149,23 @@ class Bucket:
                 yield data[max(start - offset, 0) : stop - offset]
 
     def chunks(self, file: StoredFile, numbers: Sequence[int]) -> Generator[tuple[int, bytes]]:
-        """Yields the chunks with these numbers, which must be ascending, each with its number. Raises DamagedFile."""
+        """Yields the chunks with these numbers, which must be ascending, each with its number. Raises DamagedFile.
+
+        A connection that breaks, as in a failover, only delays it: what is left is requested again.
+        """
+        done = 0
+        while done < len(numbers):
+            before = done
+            try:
+                for chunk in self._chunks_once(file, numbers[done:]):
+                    done += 1
+                    yield chunk
+            except StorageUnavailable as error:
+                if done == before:
+                    raise
+                log.info("Reading file %s again from its chunk %d on: %s", file.id, numbers[done], error)
+
+    def _chunks_once(self, file: StoredFile, numbers: Sequence[int]) -> Generator[tuple[int, bytes]]:
         with self._stream() as kind:
             for part in _parts(numbers):
                 expected = iter(part)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pymongo
 from pymongo import MongoClient
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
+from pymongo.errors import BulkWriteError, PyMongoError
 
 from common.errors import TransientError
 from common.runtime.settings import MongoSettings
@@ -39,19 +39,25 @@ class StorageUnavailable(TransientError):
 def connect(settings: MongoSettings) -> Client:
     """Returns a client that connects on first use; each process needs its own, created after the fork.
 
-    Writes are acknowledged when a majority has them in its journal: they survive a `kill -9` of mongod, which may
-    otherwise lose the last 100 ms (MongoDB manual, "Journaling").
+    Writes are acknowledged when a majority has them in its journal: they survive a failover, and a `kill -9` of mongod,
+    which may otherwise lose the last 100 ms (MongoDB manual, "Journaling"). Reads come from the primary, which has all
+    of these writes; see docs/decisions/0027.
     """
     milliseconds = int(settings.mongodb_timeout * 1000)
     return MongoClient(
         settings.mongo_url,
         w="majority",
         journal=True,
+        wTimeoutMS=milliseconds,
+        readConcernLevel="local",
+        readPreference="primary",
+        # Once each. With a standalone server, pymongo does not retry writes.
+        retryWrites=True,
+        retryReads=True,
         connectTimeoutMS=milliseconds,
         serverSelectionTimeoutMS=milliseconds,
         socketTimeoutMS=milliseconds * 2,
         waitQueueTimeoutMS=milliseconds,
-        retryWrites=False,  # needs a replica set
         tz_aware=True,
         appname="video2mp3",
     )
@@ -62,6 +68,12 @@ def failures() -> Iterator[None]:
     """Raises StorageUnavailable for every failure of MongoDB inside the block."""
     try:
         yield
+    except BulkWriteError as error:
+        # Its text contains the documents: with those of GridFS, the bytes of users' files.
+        details = error.details or {}
+        found = [*details.get("writeErrors", []), *details.get("writeConcernErrors", [])]
+        texts = dict.fromkeys(str(each.get("errmsg")) for each in found)
+        raise StorageUnavailable(f"MongoDB: BulkWriteError: {'; '.join(texts)}") from None
     except PyMongoError as error:
         raise StorageUnavailable(f"MongoDB: {type(error).__name__}: {error}") from error
 

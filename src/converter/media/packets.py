@@ -79,6 +79,8 @@ class Packets:
 
     def finish(self, log: str) -> None:
         """`log` is what ffmpeg wrote on stderr."""
+        # Only messages: the lines of a listing are indented, and its tags may say anything.
+        log = "\n".join(line for line in log.split("\n") if not line.startswith(" "))
         self.timeline.finish()
         self.failed = _FAILED in log
         self.partial = any(sign in log for sign in _PARTIAL)

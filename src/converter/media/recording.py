@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 _MOST_TRIED = 8
 # Containers that do not list their tracks at the beginning.
 _LATE_TRACKS = frozenset({"flv", "live_flv", "mpegts", "mpeg"})
+# ffmpeg's line about the track that it reads, the first after `commands.STREAM_MAPPING`.
+_MAPPED = re.compile(r"  Stream #0:(\d+) -> #0:0 ")
 # s by which a track that continues another one may begin before that one ends.
 _OVERLAP = 0.5
 
@@ -80,7 +83,9 @@ class Recording:
             raise PermanentError("This file is empty.", Failure.EMPTY_FILE)
         pcm_headers.correct(file)
         self.source = Source(Path(file.name))
-        listing = self.run(commands.listing, Progress()).log
+        # Lists that were made before they were requested, by source and stream.
+        self._listed: dict[tuple[Source, int], Packets] = {}
+        listing = self._list()
         self.container = probe.container(listing)
         self._extent = completeness.extent(file, self.container.name)
         self._tracks = probe.tracks(listing)
@@ -122,6 +127,22 @@ class Recording:
         self._refuse_cut(parts[-1].packets)
         late = max(0.0, (parts[0].packets.timeline.start or 0.0) - self.container.start)
         return Selection(track, tuple(parts), late)
+
+    def _list(self) -> str:
+        """What is in the file. The same run of ffmpeg lists the packets of the first track, which saves a start.
+
+        Not for an MP3, because its packets are listed while they are copied.
+        """
+        if _is_mp3(self._file):
+            return self.run(commands.listing, Progress()).log
+        packets = Packets()
+        finished = self.run(commands.listing_with_packets, packets)
+        listing, _, mapping = finished.log.partition(commands.STREAM_MAPPING)
+        mapped = _MAPPED.match(mapping)
+        if mapped:
+            packets.finish(finished.log)
+            self._listed[self.source, int(mapped[1])] = packets
+        return listing
 
     def _end(self) -> float:
         """Where the packets of all tracks end: seconds from the file's start."""
@@ -167,6 +188,9 @@ class Recording:
                 yield self._part(link, found[min(track.number, len(found)) - 1])
 
     def _part(self, source: Source, track: Track, copy: Mapping[str, str] | None = None) -> Part:
+        piece = Piece(track.stream, mix=channel_layouts.mix(track.layout), mono=track.layout == "mono")
+        if copy is None and (source, track.stream) in self._listed:
+            return Part(source, piece, self._listed[source, track.stream])
         packets = Packets()
         target = self._how.folder / f"copy-{source.merged:d}.mp3"
         if copy is None:
@@ -175,7 +199,6 @@ class Recording:
             build = partial(commands.copying, stream=track.stream, name=target.name, tags=copy)
         finished = self.run(build, packets, source)
         packets.finish(finished.log)
-        piece = Piece(track.stream, mix=channel_layouts.mix(track.layout), mono=track.layout == "mono")
         return Part(source, piece, packets, None if copy is None or finished.code else target)
 
     def _continued(self, track: Track, parts: list[Part]) -> list[Part]:
@@ -231,6 +254,12 @@ class Recording:
         return not all(
             completeness.is_short(one, declared, self.container.frame) for one in (end, end - self.container.start)
         )
+
+
+def _is_mp3(file: BinaryIO) -> bool:
+    """Whether the file begins with ID3 tags or with a frame of layer III."""
+    head = os.pread(file.fileno(), 3, 0)
+    return head == b"ID3" or (len(head) == 3 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2)
 
 
 def _overlaps(part: Part) -> bool:

@@ -1,4 +1,4 @@
-"""The queries of housekeeping: on jobs and summaries, its report, and the record of migrations."""
+"""The queries of housekeeping: on jobs and summaries, and its report."""
 
 from datetime import datetime
 
@@ -19,7 +19,6 @@ class HousekeepingRepository:
         self._jobs = db["jobs"]
         self._summaries = db["summaries"]
         self._reports = db["housekeeping"]
-        self._migrations = db["migrations"]
 
     def jobs_ended_before(self, moment: datetime) -> list[Job]:
         return self._find_jobs({"status": {"$in": ENDED}, "updated_at": {"$lt": moment}})
@@ -72,15 +71,6 @@ class HousekeepingRepository:
         """What the last pass left to an operator: `held` and `lost` of its `Cleanup`, and its time `at`."""
         with failures():
             return self._reports.find_one({"_id": "last"})
-
-    def applied_migrations(self) -> set[int]:
-        with failures():
-            return {row["_id"] for row in self._migrations.find({}, {"_id": 1})}
-
-    def record_migration(self, number: int, name: str, changed: int) -> None:
-        record = {"name": name, "done_at": now(), "changed": changed}
-        with failures():
-            self._migrations.replace_one({"_id": number}, record, upsert=True)
 
     def _find_jobs(self, query: Document) -> list[Job]:
         with failures():

@@ -1,5 +1,6 @@
 """Runs all passes of housekeeping, and exports its last report as metrics of the gateway."""
 
+import contextlib
 import logging
 import threading
 from dataclasses import asdict
@@ -10,12 +11,13 @@ from common.errors import TransientError
 from common.runtime import metrics
 from common.storage.mongo import Db
 from gateway.account_deletion import AccountDeletion
-from gateway.housekeeping import migrations
 from gateway.housekeeping.orphan_cleanup import Cleanup, OrphanCleanup
 from gateway.housekeeping.recovery import Recovery
 from gateway.housekeeping.repository import HousekeepingRepository
 from gateway.housekeeping.retention import Retention
 from gateway.jobs.store import Store
+from gateway.migrations import runner as migrations
+from gateway.migrations.records import MigrationRecords, MigrationRunning
 from gateway.settings import HousekeepingSettings
 from gateway.uploads.repository import UploadRepository
 
@@ -30,6 +32,7 @@ class Housekeeping:
     def __init__(self, settings: HousekeepingSettings, db: Db, store: Store, outbox: Outbox) -> None:
         self._store = store
         self._repository = HousekeepingRepository(db)
+        self._migrations = MigrationRecords(db)
         uploads = UploadRepository(db, settings.upload_lifetime)
         self.retention = Retention(settings.retention_days, store, uploads, self._repository)
         self.recovery = Recovery(settings, store, uploads, self._repository, outbox)
@@ -38,10 +41,11 @@ class Housekeeping:
         self._deletion = AccountDeletion(store, uploads, self._accounts)
 
     def prepare(self) -> None:
-        """Creates the indexes and applies the migrations; raises StorageUnavailable."""
+        """Applies the migrations that are left, and those to repeat after a rollout; raises StorageUnavailable."""
         self._store.ensure_indexes()
         self._accounts.ensure_indexes()
-        migrations.run(self._store, self._repository)
+        with contextlib.suppress(MigrationRunning):
+            migrations.run(self._store, self._migrations, timeout=0)
 
     def run(self) -> dict[str, int]:
         """Runs every pass once; returns how much each one did. Raises StorageUnavailable."""

@@ -5,8 +5,9 @@ Each open stream holds a thread of the server, which sleeps until there is an ev
 
 import json
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
+from itertools import chain
 from queue import Empty
 
 from flask import Response, request
@@ -49,14 +50,22 @@ class Followers:
         since = _time_of_event(request.headers.get("Last-Event-ID", ""))
         return self._stream(owner, lambda: self._all(owner, since))
 
-    def _stream(self, owner: Owner, events: Callable[[], Iterator[str]]) -> Response:
+    def _stream(self, owner: Owner, events: Callable[[], Generator[str]]) -> Response:
         release = self._streams.acquire(owner.key)
-        response = Response(events(), mimetype="text/event-stream")
+        stream = events()
+        try:
+            # Before the status is sent, so that a failure of MongoDB becomes a 503.
+            first = next(stream)
+        except BaseException:
+            release()
+            raise
+        response = Response(chain([first], stream), mimetype="text/event-stream")
         response.headers["X-Accel-Buffering"] = "no"
+        response.call_on_close(stream.close)
         response.call_on_close(release)
         return response
 
-    def _one(self, job: Job, owner: Owner) -> Iterator[str]:
+    def _one(self, job: Job, owner: Owner) -> Generator[str]:
         with self._feed.following(owner) as changes:
             # Read after the subscription, so that no change is lost in between.
             current = self._jobs.owned(job.video_fid, owner)
@@ -75,7 +84,7 @@ class Followers:
                         return
                     current = changed
 
-    def _all(self, owner: Owner, since: datetime | None) -> Iterator[str]:
+    def _all(self, owner: Owner, since: datetime | None) -> Generator[str]:
         with self._feed.following(owner) as changes:
             yield _RETRY
             for job in self._jobs.under_way(owner):

@@ -1,7 +1,6 @@
-"""Changes of jobs as they happen: one thread polls MongoDB for all followers of this process.
+"""Changes of jobs as they happen: one thread follows them for all followers of this process (docs/decisions/0007).
 
-MongoDB's change streams need a replica set, which not every installation has. The load does not depend on the number
-of followers: there is one query per interval, by an index, for recent changes, and none without followers.
+With a standalone server, which has no change streams, the thread polls: one query per interval, by an index.
 """
 
 import contextlib
@@ -14,11 +13,13 @@ from typing import Any
 
 from bson import ObjectId
 
+from common.domain.job_changes import ChangesLost, JobChanges, NoChangeStreams
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Job
 from common.domain.owners import Owner
 from common.errors import TransientError
 from common.runtime.clock import now
+from common.storage.mongo import StorageUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -33,19 +34,28 @@ Changes = SimpleQueue[Job | None]
 
 
 class Feed:
-    def __init__(self, jobs: Jobs, interval: float) -> None:
+    def __init__(self, jobs: Jobs, interval: float, timeout: float) -> None:
+        """`interval` is the time between polls, and between attempts after a failure; `timeout` is for `following`."""
         self._jobs = jobs
+        self._stream = JobChanges(jobs)
         self._interval = interval
+        self._timeout = timeout
         # The account of each subscription.
         self._followers: dict[Changes, Owner] = {}
         self._lock = threading.Lock()
         self._has_followers = threading.Event()
+        # Whether every change from now on will be delivered.
+        self._listening = threading.Event()
+        self._pause = threading.Event()
         self._thread: threading.Thread | None = None
         self.closed = False
 
     @contextlib.contextmanager
     def following(self, owner: Owner) -> Iterator[Changes]:
-        """Subscribes to the account's jobs while the block runs; a change may come twice, and none is missed."""
+        """Subscribes to the account's jobs while the block runs; a change may come twice, and none is missed.
+
+        Raises StorageUnavailable if MongoDB does not answer within the timeout.
+        """
         changes = Changes()
         with self._lock:
             self._followers[changes] = owner
@@ -57,6 +67,8 @@ class Feed:
         if self.closed:
             changes.put(None)
         try:
+            if not self.closed and not self._listening.wait(self._timeout):
+                raise StorageUnavailable("The changes of jobs cannot be followed yet")
             yield changes
         finally:
             with self._lock:
@@ -65,47 +77,80 @@ class Feed:
     def close(self) -> None:
         """Ends all subscriptions, at shutdown. Safe in a signal handler: it takes no lock."""
         self.closed = True
+        self._end_all()
+
+    def _end_all(self) -> None:
         for changes in list(self._followers):
             changes.put(None)
 
     def _run(self) -> None:
+        while not self.closed:
+            self._has_followers.wait()
+            try:
+                self._follow()
+            except NoChangeStreams:
+                log.warning(
+                    "MongoDB is a standalone server, which has no change streams: polling for changes of jobs every"
+                    " %g s. A replica set, also of one member, avoids this.",
+                    self._interval,
+                )
+                self._poll()
+            except ChangesLost as error:
+                # The clients reconnect, and read what they have missed.
+                log.warning("All event streams end: %s", error)
+                self._listening.clear()
+                self._end_all()
+                self._pause.wait(self._interval)
+            except TransientError as error:
+                log.warning("The change stream failed and will be resumed: %s", error)
+                self._pause.wait(self._interval)
+            except Exception:  # the only thread that follows the changes must not end
+                log.exception("The change stream failed")
+                self._pause.wait(self._interval)
+
+    def _follow(self) -> None:
+        with contextlib.closing(self._stream.follow(self._listening.set)) as jobs:
+            for job in jobs:
+                followers = self._current()
+                if not followers:
+                    return
+                if job is not None:
+                    _deliver(followers, job)
+
+    def _current(self) -> dict[Changes, str]:
+        """The followers. Without any, the next one waits until the changes are followed again."""
+        with self._lock:
+            if not self._followers:
+                self._has_followers.clear()
+                self._listening.clear()
+                self._stream.forget()
+            return dict(self._followers)
+
+    def _poll(self) -> None:
         known: dict[ObjectId, dict[str, Any]] = {}
         polled_at = now()
-        pause = threading.Event()
-        while not self.closed:
-            with self._lock:
-                followers = dict(self._followers)
-                if not followers:
-                    self._has_followers.clear()
-            if not followers:
-                self._has_followers.wait()
-                known, polled_at = {}, now()
-                continue
+        self._listening.set()
+        while not self.closed and (followers := self._current()):
             started_at = now()
             try:
                 since = polled_at - timedelta(seconds=_OVERLAP)
                 found = self._jobs.changed(set(followers.values()), since)
             except TransientError as error:
                 log.warning("Change poll failed: %s", error)
-            except Exception:  # the only thread that polls must not end
-                log.exception("Change poll failed")
             else:
                 polled_at = started_at
                 for job in found:
                     if known.get(job.video_fid) != job.public():
-                        _deliver([changes for changes, owner in followers.items() if _owns(owner, job)], job)
+                        _deliver(followers, job)
                 known = {job.video_fid: job.public() for job in found}
-            pause.wait(self._interval)
+            self._pause.wait(self._interval)
 
 
-def _owns(owner: Owner, job: Job) -> bool:
-    return owner.owns(job.video_fid, job.account, job.username)
-
-
-def _deliver(followers: list[Changes], job: Job) -> None:
-    for changes in followers:
-        unread = changes.qsize()
-        if unread < _MAX_UNREAD:
-            changes.put(job)
-        elif unread == _MAX_UNREAD:
-            changes.put(None)
+def _deliver(followers: dict[Changes, Owner], job: Job) -> None:
+    for changes, owner in followers.items():
+        if owner.owns(job.video_fid, job.account, job.username):
+            unread = changes.qsize()
+            if unread < _MAX_UNREAD:
+                changes.put(job)
+            elif unread == _MAX_UNREAD:
+                changes.put(None)

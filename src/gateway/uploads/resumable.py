@@ -170,13 +170,15 @@ class _Part:
         # Before the write: after a long pause of the client, another request may have the lock.
         if time.monotonic() - self._saved_at >= _RENEW:
             self.save_offset()
+            if self._hash is None:
+                self._writer.confirm()
         self._writer.write(data)
 
     def save_offset(self) -> None:
-        """Records what is stored, and renews the lock; raises Locked when it was lost."""
+        """Records what was last confirmed, and renews the lock; raises Locked when it was lost."""
         # Bytes with a checksum count only when all have arrived.
-        stored = self._upload.offset if self._hash is not None else self._writer.stored
-        self._uploads.advance(self._upload, stored)
+        confirmed = self._upload.offset if self._hash is not None else self._writer.confirmed
+        self._uploads.advance(self._upload, confirmed)
         self._saved_at = time.monotonic()
 
 

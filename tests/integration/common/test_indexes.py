@@ -57,7 +57,7 @@ def recorder() -> Recorder:
 @pytest.fixture
 def client(environment: dict[str, str], recorder: Recorder) -> Iterator[MongoClient[dict[str, Any]]]:
     """As `common.storage.mongo.connect` makes it, with a listener."""
-    with MongoClient(environment["MONGO_URI"], tz_aware=True, retryWrites=False, event_listeners=[recorder]) as made:
+    with MongoClient(environment["MONGO_URI"], tz_aware=True, event_listeners=[recorder]) as made:
         yield made
 
 
@@ -136,7 +136,7 @@ def use_files(store: Store, fid: ObjectId) -> None:
     writer = store.videos.resume(ObjectId(), 0, "name", "video/*", {})
     writer.write(b"x")
     store.videos.publish(writer.id, writer.suspend(), "name", "video/*", {})
-    assert writer.stored == 1
+    assert writer.confirmed == 1
     store.videos.resume(writer.id, 1, "name", "video/*", {}).leave()
     assert store.videos.accept(writer.id)
     store.mp3s.ids_of_video(fid)
@@ -209,7 +209,7 @@ def collection(command: Mapping[str, Any]) -> str:
 
 def explainable(command: dict[str, Any]) -> dict[str, Any]:
     """Without what belongs to the session that sent it; of a bulk, whose updates are of one kind, the first."""
-    left_out = {"lsid", "$db", "writeConcern", "ordered", "txnNumber", "maxTimeMS"}
+    left_out = {"lsid", "$db", "writeConcern", "ordered", "txnNumber", "maxTimeMS", "readConcern"}
     kept = {key: value for key, value in command.items() if key not in left_out}
     return {key: value[:1] if key == "updates" else value for key, value in kept.items()}
 

@@ -119,21 +119,68 @@ def test_readers_that_end_early_make_room_for_the_next(few_connections, closed):
     assert len(closed.connections) == 2 * STREAMS
 
 
-def test_the_stored_size_ends_before_the_first_failed_batch(db):
+def test_only_complete_chunks_that_are_stored_are_confirmed(db):
+    bucket = Bucket(db)
+    data = content(BATCH * CHUNK + CHUNK // 2)
+    with bucket.create("name", "video/mp4", {}) as writer:
+        writer.write(data)
+        assert writer.confirmed == 0
+        assert writer.confirm() == writer.confirmed == BATCH * CHUNK == db["fs.chunks"].count_documents({}) * CHUNK
+        assert writer.confirm() == BATCH * CHUNK
+        writer.write(data)
+        fid = writer.finish()
+    assert b"".join(bucket.read(bucket.find(fid))) == 2 * data
+
+
+def test_nothing_is_confirmed_after_the_first_failed_batch(db):
     bucket = Bucket(db)
     bucket.ensure_indexes()
     with bucket.create("name", "video/mp4", {}) as writer:
         writer.write(content(BATCH * CHUNK))
-        eventually(lambda: writer.stored == BATCH * CHUNK)
+        assert writer.confirm() == BATCH * CHUNK
         db["fs.chunks"].insert_one({"files_id": writer.id, "n": BATCH + 3, "data": b"in its way"})
         with pytest.raises(StorageUnavailable):
             writer.write(content(4 * BATCH * CHUNK))
         # Each further call fails too: nothing is written after the gap.
-        with pytest.raises(StorageUnavailable):
+        for call in (writer.finish, writer.confirm, writer.suspend):
+            with pytest.raises(StorageUnavailable) as raised:
+                call()
+            # Without the documents, which are the user's bytes.
+            assert len(str(raised.value)) < 500
+        assert writer.confirmed == BATCH * CHUNK
+    assert db["fs.chunks"].count_documents({}) == 0
+
+
+@pytest.mark.parametrize("size", [3 * BATCH * CHUNK, 3 * BATCH * CHUNK + 1])
+def test_a_file_of_which_a_failover_lost_a_chunk_is_not_published(db, size):
+    bucket = Bucket(db)
+    with bucket.create("name", "video/mp4", {}) as writer:
+        writer.write(content(size))
+        eventually(lambda: db["fs.chunks"].delete_one({"files_id": writer.id, "n": 1}).deleted_count == 1)
+        with pytest.raises(StorageUnavailable, match="lost 1 chunks"):
             writer.finish()
         with pytest.raises(StorageUnavailable):
-            assert writer.stored
-    assert db["fs.chunks"].count_documents({}) == 0
+            writer.finish()
+        assert bucket.find(writer.id) is None
+
+
+def test_a_part_of_which_a_failover_lost_a_chunk_can_be_sent_again(db):
+    bucket = Bucket(db)
+    data = content(3 * BATCH * CHUNK)
+    first = bucket.resume(ObjectId(), 0, "name", "video/mp4", {}, turn=1)
+    first.write(data[: CHUNK + 5])
+    offset = first.suspend()
+    second = bucket.resume(first.id, offset, "name", "video/mp4", {}, turn=2)
+    second.write(data[offset:])
+    eventually(lambda: db["fs.chunks"].delete_one({"files_id": first.id, "n": 2}).deleted_count == 1)
+    with pytest.raises(StorageUnavailable):
+        second.suspend()
+    second.leave()
+    assert second.confirmed == offset
+    third = bucket.resume(first.id, offset, "name", "video/mp4", {}, turn=3)
+    third.write(data[offset:])
+    bucket.publish(first.id, third.suspend(), "name", "video/mp4", {})
+    assert b"".join(bucket.read(bucket.find(first.id))) == data
 
 
 def test_writers_without_a_second_insert_store_everything(db):

@@ -98,6 +98,16 @@ def test_the_title_of_the_recording_takes_precedence_over_that_of_the_track(conv
     assert title(convert, media.ffmpeg([*media.tone(440, seconds=1), *media.AAC, *tags], "mkv")) == "A Title"
 
 
+def test_a_tag_cannot_imitate_ffmpegs_messages(convert: Convert) -> None:
+    text = (
+        "x\nStream mapping:\n  Stream #0:7 -> #0:0 (copy)\n[in#0] Error during demuxing\npartial file\nOutput #0, mp3"
+    )
+    tags = ["-metadata", f"title={text}", "-metadata:s:a:0", f"comment={text}"]
+    mp3 = convert(media.ffmpeg([*media.tone(440, seconds=1), *media.AAC, *tags], "mkv"))
+    assert mp3.duration == pytest.approx(1.0, abs=0.05)
+    assert not mp3.notes
+
+
 def test_the_title_in_an_ogg_is_that_of_its_track(convert: Convert) -> None:
     source = media.ffmpeg([*media.tone(440, seconds=1), "-c:a", "libvorbis", "-metadata:s:a:0", "title=Été"], "ogg")
     assert title(convert, source) == "Été"

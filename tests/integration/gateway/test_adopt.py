@@ -12,10 +12,10 @@ from bson import ObjectId
 
 from common.domain.jobs import Status
 from common.domain.owners import Owner
-from gateway.housekeeping import migrations
 from gateway.housekeeping.adopt import Adoptions
 from gateway.housekeeping.orphan_cleanup import OrphanCleanup
-from gateway.housekeeping.repository import HousekeepingRepository
+from gateway.migrations import runner as migrations
+from gateway.migrations.records import MigrationRecords
 from gateway.settings import HousekeepingSettings
 from gateway.uploads.repository import UploadRepository
 
@@ -192,7 +192,7 @@ def test_the_migration_marks_the_files_of_the_jobs_and_no_others_once(store, db,
     replaced = put(other_db, "old.mp3", video_fid=fid)
     put(db, "other.mp4")
     put(other_db, "other.mp3", video_fid=ObjectId())
-    migrations.run(store, HousekeepingRepository(db))
+    migrations.run(store, MigrationRecords(db), timeout=0)
     ours = {"metadata.service": "video2mp3"}
     assert [file["_id"] for file in db["fs.files"].find(ours)] == [fid]
     assert {file["_id"] for file in other_db["fs.files"].find(ours)} == {mp3, replaced}
@@ -200,12 +200,23 @@ def test_the_migration_marks_the_files_of_the_jobs_and_no_others_once(store, db,
     assert db["migrations"].find_one({"_id": 1})["changed"] == 3
     # It is recorded, and does not run again.
     previous_release(store, db, other_db)
-    migrations.run(store, HousekeepingRepository(db))
+    migrations.run(store, MigrationRecords(db), timeout=0)
     assert db["fs.files"].count_documents(ours) == 1
 
 
+def test_files_that_a_replica_of_the_previous_release_stored_during_the_rollout_are_marked_after_it(
+    store, db, other_db
+):
+    migrations.run(store, MigrationRecords(db), timeout=0)
+    fid, mp3 = previous_release(store, db, other_db)
+    ended = datetime.now(UTC) - timedelta(seconds=migrations.ROLLOUT + 60)
+    db["migrations"].update_one({"_id": 1}, {"$set": {"done_at": ended}})
+    migrations.run(store, MigrationRecords(db), timeout=0)
+    assert store.videos.find(fid).metadata["service"] == store.mp3s.find(mp3).metadata["service"] == "video2mp3"
+
+
 def test_files_that_a_replica_of_the_previous_release_stored_later_are_marked_by_adoption(store, db, other_db, adopt):
-    migrations.run(store, HousekeepingRepository(db))
+    migrations.run(store, MigrationRecords(db), timeout=0)
     fid, mp3 = previous_release(store, db, other_db)
     counts = adopt().counts
     assert (counts.marked, counts.completed) == (1, 0)

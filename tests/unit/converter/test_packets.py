@@ -61,3 +61,11 @@ def test_the_log_shows_how_reading_ended() -> None:
     assert packets.new_track
     assert packets.partial
     assert not any((read().failed, read().new_track, read().partial))
+
+
+def test_what_a_tag_says_is_not_taken_for_a_message() -> None:
+    packets = read(
+        log="Input #0, matroska\n    title           : partial file\n                    : Error during demuxing"
+    )
+    assert not packets.partial
+    assert not packets.failed

@@ -1,12 +1,13 @@
 """The configuration and environment of a stack's programs."""
 
+import base64
 import configparser
 import json
 from pathlib import Path
 
 import pytest
 
-from scripts.stack import environment, rabbitmq, services, supervision
+from scripts.stack import environment, mongodb, rabbitmq, services, supervision
 from scripts.stack.state import State, Variant
 
 
@@ -92,3 +93,25 @@ def test_a_percent_sign_in_a_path_is_escaped_in_the_process_managers_configurati
     parser = configparser.ConfigParser(interpolation=configparser.BasicInterpolation())
     parser.read_string(supervision.section(state, services.program(state, "auth", "auth")))
     assert parser["program:auth"]["stdout_logfile"] == str(state.logs / "auth.log")
+
+
+def test_clients_of_mongodb_get_the_addresses_of_all_members(state: State) -> None:
+    state.mongodb_members = 3
+    state.ports |= {"mongodb-2": 20_001, "mongodb-3": 20_002}
+    assert (
+        f"@127.0.0.1:{state.ports['mongodb']},127.0.0.1:20001,127.0.0.1:20002/" in environment.own(state)["MONGO_URI"]
+    )
+    assert [program.name for program in mongodb.programs(state)] == ["mongodb", "mongodb-2", "mongodb-3"]
+
+
+def test_the_members_of_mongodb_share_a_private_key(state: State) -> None:
+    state.mongodb_members = 2
+    state.ports["mongodb-2"] = 20_001
+    programs = mongodb.programs(state)
+    for program in programs:
+        program.prepare()
+    paths = [Path(word.removeprefix("--keyFile=")) for each in programs for word in each.command if "--keyFile" in word]
+    assert [path.stat().st_mode & 0o777 for path in paths] == [0o600, 0o600]
+    first, second = (path.read_text() for path in paths)
+    assert first == second
+    assert len(base64.b64decode(first, validate=True)) >= 32
