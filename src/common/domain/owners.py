@@ -5,8 +5,6 @@ stored, or a replica of it during an update, have the address only. Such a recor
 address now, unless it is older than the account: then it was stored for a deleted account with the same address.
 """
 
-import heapq
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,11 +58,11 @@ class Owner:
 
         One query for each part: MongoDB does not always merge two indexes, and otherwise reads and sorts all records.
         """
-        direction = -1 if newest_first else 1
-        found = []
+        found: list[Document] = []
         for part in self.parts:
             ids = {**part.get("_id", {}), **query.get("_id", {})}
-            rows = collection.find({**part, **query, **({"_id": ids} if ids else {})}).sort("_id", direction)
-            found.append(list(rows.limit(limit) if limit else rows))
-        merged = heapq.merge(*found, key=lambda row: row["_id"], reverse=newest_first)
-        return list(itertools.islice(merged, limit or None))
+            rows = collection.find({**part, **query, **({"_id": ids} if ids else {})})
+            # Without a limit all records are read anyway, by the index that has the fewest.
+            found += rows.sort("_id", -1 if newest_first else 1).limit(limit) if limit else rows
+        found.sort(key=lambda row: row["_id"], reverse=newest_first)
+        return found[:limit] if limit else found
