@@ -5,7 +5,7 @@
 #   show WHICH...      shows the dead letter and its job as JSON
 #   replay WHICH...    replays it: publishes the message again and removes the dead letter; a failed job is queued again
 #   drop WHICH...      deletes it
-#   WHICH              numbers from the list, ids of jobs, or all; --queue video|mp3|summary and --json work everywhere
+#   WHICH              numbers from the list, ids of jobs, or all; --queue video|mp3|summary|mail and --json work everywhere
 #   --stack NAME       the local stack of that name (default: dev, which ./scripts/local.sh up starts)
 #   --kubernetes       the cluster that kubectl points to, in --namespace (default: video2mp3)
 set -euo pipefail

@@ -1,4 +1,4 @@
-"""What demo.sh checks: `python -m scripts.demo_checks email MAILDIR ADDRESS` and `… mp3 VIDEO MP3`."""
+"""What demo.sh checks: `python -m scripts.demo_checks token|email MAILDIR ADDRESS` and `… mp3 VIDEO MP3`."""
 
 import email
 import email.policy
@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from email.message import EmailMessage
 from typing import Any
 
 import imageio_ffmpeg
@@ -19,18 +21,32 @@ _TOLERANCE = 0.5
 
 
 def print_email(maildir: str, address: str) -> None:
-    """Waits for an email to `address` and prints it."""
+    """Waits for an email about a job to `address` and prints it."""
+    message = _await_email(maildir, address, lambda text: "/verify?token=" not in text)
+    print(*(f"{name}: {message[name]}" for name in ("From", "To", "Subject")), sep="\n")
+    print(f"\n{_text(message).rstrip()}")
+
+
+def print_token(maildir: str, address: str) -> None:
+    """Waits for the email with which `address` is confirmed, and prints the token of its link."""
+    message = _await_email(maildir, address, lambda text: "/verify?token=" in text)
+    print(_text(message).partition("/verify?token=")[2].split()[0])
+
+
+def _await_email(maildir: str, address: str, wanted: Callable[[str], bool]) -> EmailMessage:
     deadline = time.monotonic() + _EMAIL_TIMEOUT
     while time.monotonic() < deadline:
         for raw in mailbox.Maildir(maildir, create=False):
             message = email.message_from_bytes(raw.as_bytes(), policy=email.policy.default)
-            if address in str(message["To"]):
-                print(*(f"{name}: {message[name]}" for name in ("From", "To", "Subject")), sep="\n")
-                body = message.get_body(("plain",))
-                print(f"\n{body.get_content().rstrip() if body else ''}")
-                return
+            if address in str(message["To"]) and wanted(_text(message)):
+                return message
         time.sleep(0.2)
     sys.exit(f"No email for {address} arrived within {_EMAIL_TIMEOUT:.0f} s.")
+
+
+def _text(message: EmailMessage) -> str:
+    body = message.get_body(("plain",))
+    return str(body.get_content()) if body else ""
 
 
 def check_mp3(video: str, mp3: str) -> None:
@@ -54,4 +70,4 @@ def check_mp3(video: str, mp3: str) -> None:
 
 
 if __name__ == "__main__":
-    {"email": print_email, "mp3": check_mp3}[sys.argv[1]](*sys.argv[2:4])
+    {"email": print_email, "token": print_token, "mp3": check_mp3}[sys.argv[1]](*sys.argv[2:4])

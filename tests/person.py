@@ -130,6 +130,21 @@ class Person:
                 found.append(email)
         return found
 
+    def link_token(self, path: str, seconds: float = 30) -> str:
+        """The token of the link to this path in the newest email."""
+
+        def found() -> str | None:
+            texts = [str(email.get_body(("plain",)).get_content()) for email in self.emails()]  # type: ignore[attr-defined]
+            tokens = [text.partition(f"{path}?token=")[2].split()[0] for text in texts if f"{path}?token=" in text]
+            return tokens[-1] if tokens else None
+
+        return eventually(found, seconds=seconds, what=f"an email with a link to {path}")
+
+    def confirms(self) -> requests.Response:
+        """Uses the link in the email that confirms the address."""
+        body = {"token": self.link_token("/verify")}
+        return requests.post(f"{self.url}/verify", json=body, timeout=self.timeout)
+
     def email_about(self, fid: str, seconds: float = 60) -> str:
         """The plain text of the one email whose Message-ID is about that job."""
         found = eventually(

@@ -1,6 +1,5 @@
 """Brings a stack up: servers with their accounts, then the services, each waited for."""
 
-import secrets
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -10,7 +9,7 @@ from pathlib import Path
 from scripts.stack import ending, environment, ports, services, supervision
 from scripts.stack.program import Program, StackError, run
 from scripts.stack.stack import Stack
-from scripts.stack.state import SECRETS, State, Variant, locked, socket_folder
+from scripts.stack.state import State, Variant, locked, socket_folder
 
 # Seconds until everything answers.
 _DEADLINE = 90
@@ -75,9 +74,6 @@ def _migrate(stack: Stack, report: Callable[[str], None]) -> None:
 def _state(path: Path) -> State:
     """The stack's state, prepared for a start: its folders exist and its ports are free."""
     state = State.load(path) if path.exists() else State.create(path)
-    # A stack of an older version may lack some.
-    for name in SECRETS:
-        state.secrets.setdefault(name, secrets.token_urlsafe(32))
     if supervision.process(state) is None:
         # The manager may have been killed, or the machine restarted.
         ending.end_leftovers(state)

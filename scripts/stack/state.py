@@ -83,6 +83,7 @@ class State:
         # The state of an older version may lack some.
         missing = [name for name in PORTS if name not in content["ports"]]
         content["ports"].update(zip(missing, ports.choose(len(missing), content["ports"].values()), strict=True))
+        content["secrets"] = {**{name: secrets.token_urlsafe(32) for name in SECRETS}, **content["secrets"]}
         content["variants"] = {name: Variant(**values) for name, values in content["variants"].items()}
         if content["supervisor"] is not None:
             content["supervisor"] = tuple(content["supervisor"])

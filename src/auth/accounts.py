@@ -4,14 +4,42 @@ import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from auth.account_states import AccountStates
 from auth.addresses import canonical
 from auth.credentials import Login, Registration
 from auth.passwords import Passwords
-from auth.tokens import Tokens
+from auth.tokens import Claims, Tokens
 from auth.users import TAKEN, User, Users
-from common.errors import Conflict, TransientError, Unauthorized
+from common.domain.account_links import AccountMail
+from common.errors import Conflict, Forbidden, TransientError, Unauthorized
+from common.http.app import LOG_IN_AGAIN
 
 log = logging.getLogger(__name__)
+
+DISABLED = "The operator has disabled this account."
+
+
+class Validated(Claims):
+    """The answer of `/validate`: with the current address and id of the account."""
+
+    since: int | None
+    """When the account was created; None if a release without ids did so."""
+    verified: bool
+    """Whether the address is confirmed; if not, the account may only ask for the email again."""
+
+
+@dataclass(frozen=True)
+class Mail:
+    """An email that the caller, who has a connection to RabbitMQ, should have sent."""
+
+    kind: AccountMail
+    account: str
+    username: str
+    version: int
+
+    @classmethod
+    def about(cls, kind: AccountMail, user: User) -> "Mail":
+        return cls(kind, user.account, user.email.lower(), user.token_version)
 
 
 @dataclass(frozen=True)
@@ -19,18 +47,53 @@ class Accounts:
     """`reserved` addresses cannot be registered: only an operator inserts their rows."""
 
     users: Users
+    states: AccountStates
     passwords: Passwords
     tokens: Tokens
     reserved: Collection[str]
+    require_verification: bool
 
-    def register(self, registration: Registration) -> str:
-        """Adds the account and returns its name; raises Conflict if the address is taken or reserved."""
-        hashed = self.passwords.hash(registration.password.get_secret_value())
-        if registration.email in self.reserved:
+    def register(self, registration: Registration) -> Mail | None:
+        """Adds the account and returns the email to send.
+
+        With REQUIRE_VERIFICATION, an address that is taken or reserved is no error, so that nobody learns which
+        addresses have accounts: its owner gets an email. Otherwise raises Conflict.
+        """
+        email, hashed = registration.email, self.passwords.hash(registration.password.get_secret_value())
+        if email in self.reserved:
+            return self._taken(None)
+        try:
+            self.users.add(email, hashed, verified=not self.require_verification)
+        except Conflict:
+            return self._taken(self.users.find(email), hashed)
+        log.info("Registered %s", email)
+        return self._mail(email) if self.require_verification else None
+
+    def verification(self, user: User) -> Mail | None:
+        """The email that asks to confirm the address, None if that was done."""
+        return None if user.verified else Mail.about(AccountMail.VERIFY, user)
+
+    def password_reset(self, email: str) -> Mail | None:
+        """The email with a link for a new password; None if there is no account that may get one."""
+        user = self.users.find(email)
+        # Nothing but the confirmation is sent to an address that was not confirmed.
+        return Mail.about(AccountMail.RESET, user) if user and user.verified and not user.disabled else None
+
+    def _taken(self, user: User | None, hashed: str = "") -> Mail | None:
+        if not self.require_verification:
             raise Conflict(TAKEN, code="account_exists")
-        self.users.add(registration.email, hashed)
-        log.info("Registered %s", registration.email)
-        return registration.email
+        if user is None or user.disabled:
+            return None
+        if user.verified:
+            return Mail.about(AccountMail.EXISTS, user)
+        # Whoever registered it before did not confirm it: the last registration counts, and ends earlier links.
+        self.users.change_password(user, hashed, verified=False)
+        self.states.forget(user)
+        return self._mail(user.email.lower())
+
+    def _mail(self, email: str) -> Mail | None:
+        user = self.users.find(email)
+        return self.verification(user) if user else None
 
     def login(self, login: Login) -> str:
         """Returns a token; raises Unauthorized, with the same text and after the same time for every reason."""
@@ -40,13 +103,41 @@ class Accounts:
             raise Unauthorized("Wrong email address or password.", code="invalid_credentials", scheme="Basic")
         if verdict.replacement is not None:
             self._replace(user, verdict.replacement)
-        return self.tokens.issue(user.email.lower())
+        if user.disabled:
+            raise Forbidden(DISABLED, code="account_disabled")
+        self.states.remember(user)
+        return self.tokens.issue(user)
+
+    def authenticate(self, token: str) -> tuple[Claims, User]:
+        """The token's claims and its account; raises Unauthorized unless both are valid."""
+        claims = self.tokens.claims(token)
+        user = self.states.get(claims.sub, claims.username)
+        if user is None or user.disabled or claims.ver != user.token_version:
+            raise Unauthorized(LOG_IN_AGAIN, code="invalid_token")
+        # A token without an id may be of a deleted account, whose address has another account now.
+        if claims.sub is None and user.since is not None and claims.iat < user.since:
+            raise Unauthorized(LOG_IN_AGAIN, code="invalid_token")
+        return claims, user
+
+    def validate(self, token: str) -> Validated:
+        """As `authenticate`, as the answer of `/validate`."""
+        claims, user = self.authenticate(token)
+        return Validated(
+            username=user.email.lower(),
+            iat=claims.iat,
+            exp=claims.exp,
+            admin=claims.admin,
+            sub=user.account,
+            ver=user.token_version,
+            since=user.since,
+            verified=user.verified,
+        )
 
     def _replace(self, user: User, password: str) -> None:
         try:
             self.users.replace_password(user, password)
         except TransientError as error:
             # The password was right, and the next login replaces the hash.
-            log.warning("The new password hash of user %d was not stored: %s", user.id, error)
+            log.warning("The new password hash of account %s was not stored: %s", user.account, error)
         else:
-            log.info("Stored a new password hash of user %d", user.id)
+            log.info("Stored a new password hash of account %s", user.account)

@@ -4,7 +4,7 @@ import base64
 import binascii
 import unicodedata
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationError
 
@@ -49,22 +49,55 @@ def _acceptable(secret: SecretStr) -> SecretStr:
     return secret
 
 
-class Registration(BaseModel):
+NewPassword = Annotated[SecretStr, AfterValidator(_acceptable)]
+
+
+class Body(BaseModel):
+    """The JSON body of a request."""
+
     model_config = ConfigDict(frozen=True, strict=True, hide_input_in_errors=True)
 
-    email: Annotated[str, AfterValidator(registrable)]
-    password: Annotated[SecretStr, AfterValidator(_acceptable)]
-
     @classmethod
-    def parse(cls, body: bytes) -> "Registration":
+    def parse(cls, body: bytes) -> Self:
         """Reads a JSON body; raises BadRequest if it is not JSON, Invalid if a field is invalid."""
         try:
             return cls.model_validate_json(body)
         except ValidationError as error:
             problems = error.errors(include_input=False, include_url=False, include_context=False)
         if any(problem["type"] == "json_invalid" for problem in problems):
-            raise BadRequest('The body is not JSON. Send {"email": "…", "password": "…"}.')
+            example = ", ".join(f'"{name}": "…"' for name in cls.model_fields)
+            raise BadRequest(f"The body is not JSON. Send {{{example}}}.")
         raise Invalid("; ".join(_sentence(problem["loc"], problem["msg"]) for problem in problems))
+
+
+class Registration(Body):
+    email: Annotated[str, AfterValidator(registrable)]
+    password: NewPassword
+
+
+class PasswordChange(Body):
+    current: SecretStr
+    new: NewPassword
+
+
+class Confirmation(Body):
+    """By the owner's password."""
+
+    password: SecretStr
+
+
+class Address(Body):
+    email: Annotated[str, AfterValidator(registrable)]
+
+
+class Link(Body):
+    """The token of a link."""
+
+    token: str
+
+
+class PasswordReset(Link):
+    password: NewPassword
 
 
 def _sentence(location: tuple[int | str, ...], message: str) -> str:

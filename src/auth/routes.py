@@ -1,17 +1,21 @@
-"""The HTTP routes of the auth service."""
+"""The routes `/login`, `/register` and `/validate`. Only the gateway and the summary service can reach this service."""
+
+from typing import TypeVar
 
 from flask import Blueprint, Response, jsonify, request
 
 from auth import credentials
 from auth.accounts import Accounts
-from auth.tokens import Tokens
+from auth.credentials import Body
 from common.errors import UnsupportedType
 from common.http.app import bearer_token
 from common.runtime.concurrency_limiter import ConcurrencyLimiter
 
+B = TypeVar("B", bound=Body)
 
-def blueprint(accounts: Accounts, tokens: Tokens, logins: ConcurrencyLimiter) -> Blueprint:
-    """Routes `/login`, `/register` and `/validate`; `logins` limits the first two, which may be slow."""
+
+def blueprint(accounts: Accounts, logins: ConcurrencyLimiter) -> Blueprint:
+    """`logins` limits the requests that may be slow: all but `/validate`."""
     routes = Blueprint("accounts", __name__)
 
     @routes.post("/login")
@@ -22,14 +26,20 @@ def blueprint(accounts: Accounts, tokens: Tokens, logins: ConcurrencyLimiter) ->
 
     @routes.post("/register")
     def register() -> tuple[Response, int]:
-        if request.mimetype != "application/json":
-            raise UnsupportedType('Send JSON with the header "Content-Type: application/json".')
-        registration = credentials.Registration.parse(request.get_data())
+        registration = parsed(credentials.Registration)
         with logins.held():
-            return jsonify(email=accounts.register(registration)), 201
+            mail = accounts.register(registration)
+        return jsonify(email=registration.email, mail=mail), 201
 
     @routes.post("/validate")
     def validate() -> Response:
-        return jsonify(tokens.claims(bearer_token()).model_dump())
+        return jsonify(accounts.validate(bearer_token()).model_dump())
 
     return routes
+
+
+def parsed(kind: type[B]) -> B:
+    """The body of the current request; raises a RejectedError if it is invalid."""
+    if request.mimetype != "application/json":
+        raise UnsupportedType('Send JSON with the header "Content-Type: application/json".')
+    return kind.parse(request.get_data())

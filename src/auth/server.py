@@ -2,12 +2,15 @@
 
 from flask import Flask
 
-from auth import routes
+from auth import change_routes, routes
+from auth.account_states import AccountStates
 from auth.accounts import Accounts
+from auth.changes import AccountChanges
 from auth.passwords import Passwords, too_many
 from auth.settings import AuthSettings
 from auth.tokens import Tokens
 from auth.users import Users
+from common.domain.account_links import AccountLinks
 from common.http import app as http
 from common.runtime import health
 from common.runtime.concurrency_limiter import ConcurrencyLimiter
@@ -25,8 +28,18 @@ def create_app(settings: AuthSettings) -> Flask:
     tokens = Tokens(
         settings.jwt_secret, settings.token_lifetime, settings.admin_emails, previous=settings.jwt_secret_previous
     )
-    accounts = Accounts(users, passwords, tokens, reserved=settings.admin_emails)
+    states = AccountStates(users)
+    accounts = Accounts(
+        users,
+        states,
+        passwords,
+        tokens,
+        reserved=settings.admin_emails,
+        require_verification=settings.require_verification,
+    )
+    changes = AccountChanges(users, states, passwords, tokens, AccountLinks(settings))
     health.install(app, {"mysql": users.check})
     logins = ConcurrencyLimiter(settings.logins_at_once, too_many)
-    app.register_blueprint(routes.blueprint(accounts, tokens, logins))
+    app.register_blueprint(routes.blueprint(accounts, logins))
+    app.register_blueprint(change_routes.blueprint(accounts, changes, logins))
     return app

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr
 
 from auth.addresses import canonical
-from common.runtime.settings import Names, Port, ServiceSettings
+from common.runtime.settings import LinkSecrets, Names, Port, ServiceSettings
 
 # RFC 7518 section 3.2: a key for HMAC-SHA256 is at least as long as its output.
 _MIN_SECRET_BYTES = 32
@@ -54,7 +54,7 @@ class MigrationSettings(MySQLSettings):
         return (self.mysql_migrations_password or self.mysql_password).get_secret_value()
 
 
-class AuthSettings(MySQLSettings):
+class AuthSettings(MySQLSettings, LinkSecrets):
     """The auth service; HOST, PORT and the number of threads are in `common.runtime.settings.ServerSettings`."""
 
     jwt_secret: Annotated[SecretStr, AfterValidator(_long_enough)]
@@ -64,6 +64,9 @@ class AuthSettings(MySQLSettings):
     token_lifetime: PositiveInt = 24 * 3600
     # Addresses whose tokens carry `admin: true`. They cannot be registered: an operator inserts their rows.
     admin_emails: Annotated[Names, AfterValidator(_canonical)] = ()
+
+    # Whether a registered address must be confirmed by the link in an email. Rows of an operator count as confirmed.
+    require_verification: bool = True
 
     # Passwords hashed at the same time; each needs 19 MiB and one processor.
     hash_concurrency: PositiveInt = 2

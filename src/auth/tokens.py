@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 import jwt
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
+from auth.users import User
 from common.errors import Unauthorized
 from common.http.app import LOG_IN_AGAIN
 
@@ -19,7 +20,7 @@ _LEEWAY = 60.0
 
 
 class Claims(BaseModel):
-    """`iat` and `exp` are seconds since 1970."""
+    """`iat` and `exp` are seconds since 1970; tokens of earlier releases have no `sub` and no `ver`."""
 
     model_config = ConfigDict(frozen=True, strict=True, hide_input_in_errors=True)
 
@@ -27,6 +28,13 @@ class Claims(BaseModel):
     iat: int
     exp: int
     admin: bool
+    # The account's id, and the version that its tokens had.
+    sub: str | None = None
+    ver: int = 0
+
+
+# The claims of all releases.
+_REQUIRED = [name for name, field in Claims.model_fields.items() if field.is_required()]
 
 
 class Tokens:
@@ -47,9 +55,16 @@ class Tokens:
         # A client sends the same token with each request; it stays valid until it expires.
         self._verified = functools.lru_cache(maxsize=_CACHED)(self._verify)
 
-    def issue(self, username: str) -> str:
-        now = int(self._clock())
-        claims = Claims(username=username, iat=now, exp=now + self._lifetime, admin=username in self._admins)
+    def issue(self, user: User) -> str:
+        now, username = int(self._clock()), user.email.lower()
+        claims = Claims(
+            username=username,
+            iat=now,
+            exp=now + self._lifetime,
+            admin=username in self._admins,
+            sub=user.account,
+            ver=user.token_version,
+        )
         return jwt.encode(claims.model_dump(), self._keys[0], algorithm=_ALGORITHM)
 
     def claims(self, token: str) -> Claims:
@@ -69,7 +84,7 @@ class Tokens:
                     leeway=_LEEWAY,
                     # The signature covers `iat`; comparing it with the clock would reject a fresh token of a replica
                     # whose clock is ahead.
-                    options={"require": list(Claims.model_fields), "verify_iat": False},
+                    options={"require": _REQUIRED, "verify_iat": False},
                 )
                 return Claims.model_validate(found)
             except jwt.InvalidSignatureError:

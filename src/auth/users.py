@@ -20,13 +20,24 @@ TAKEN = "This email address is already registered. Sign in, or use another addre
 _LOST = {CR.SERVER_GONE_ERROR, CR.SERVER_LOST, CR.SERVER_LOST_EXTENDED, ER.SERVER_SHUTDOWN, 1927, 4031}
 
 
+_COLUMNS = "account_id, email, password, token_version, verified, disabled, UNIX_TIMESTAMP(created_at)"
+
+
 @dataclass(frozen=True)
 class User:
     """One row; `password` is a hash, or plain text that an operator inserted."""
 
-    id: int
+    account: str
+    """The id, which is never used again."""
     email: str
     password: str = field(repr=False)
+    token_version: int = 0
+    """Tokens with another version are not valid any more."""
+    verified: bool = True
+    disabled: bool = False
+    """By an operator."""
+    since: int | None = None
+    """Seconds since 1970; None if a release without ids created the account."""
 
 
 class Users:
@@ -56,30 +67,72 @@ class Users:
 
     def find(self, email: str) -> User | None:
         """The user with this address, which must be canonical."""
-        row = self._read("SELECT id, email, password FROM user WHERE email = %s", email)
-        if row is None:
+        user = self._find("email", email)
+        if user is None:
             return None
-        user = User(*row)
         # The collation also ignores accents and trailing spaces, but account names must be exact.
         return user if user.email.lower() == email else None
 
-    def add(self, email: str, password: str) -> None:
+    def find_account(self, account: str) -> User | None:
+        """The user with this id."""
+        return self._find("account_id", account)
+
+    def add(self, email: str, password: str, *, verified: bool) -> None:
         """Adds a user with a hashed password; raises Conflict if the address is taken, even concurrently."""
         with _failures():
             try:
-                self._run("INSERT INTO user (email, password) VALUES (%s, %s)", email, password)
+                statement = "INSERT INTO user (email, password, verified) VALUES (%s, %s, %s)"
+                self._run(statement, email, password, verified)
             except MySQLdb.IntegrityError:
                 raise Conflict(TAKEN, code="account_exists") from None
 
     def replace_password(self, user: User, password: str) -> None:
         """Stores another hash, unless the row was changed since `user` was read."""
-        statement = "UPDATE user SET password = %s WHERE id = %s AND password = %s"
+        statement = "UPDATE user SET password = %s WHERE account_id = %s AND password = %s"
         with _failures():
-            self._run(statement, password, user.id, user.password)
+            self._run(statement, password, user.account, user.password)
+
+    def change_password(self, seen: User, password: str, *, verified: bool = True) -> bool:
+        """Stores a new hash and ends all tokens; False if either has been changed since the user was read.
+
+        An address that was `verified` stays so.
+        """
+        return self._change(
+            "password = %s, token_version = token_version + 1, verified = (verified OR %s)", seen, password, verified
+        )
+
+    def end_tokens(self, seen: User) -> bool:
+        """False if they have been ended since the user was read."""
+        return self._change("token_version = token_version + 1", seen)
+
+    def verify(self, seen: User) -> None:
+        """Marks the address as verified."""
+        self._change("verified = TRUE", seen)
+
+    def delete(self, seen: User) -> bool:
+        """Deletes the address and the password; False if the user has changed.
+
+        A row without data is left, because the service's account may not delete rows in existing installations.
+        """
+        change = "email = CONCAT('deleted:', account_id), password = '', disabled = TRUE"
+        return self._change(f"{change}, token_version = token_version + 1", seen)
 
     def check(self) -> None:
         """Raises TransientError unless the database answers and has its table."""
         self._read("SELECT 1 FROM user LIMIT 1")
+
+    def _change(self, change: str, seen: User, *values: object) -> bool:
+        statement = f"UPDATE user SET {change} WHERE account_id = %s AND token_version = %s AND email = %s"  # noqa: S608
+        with _failures(), closing(self._mysql.connect) as connection, closing(connection.cursor()) as cursor:
+            changed: int = cursor.execute(statement, (*values, seen.account, seen.token_version, seen.email))
+        return changed == 1
+
+    def _find(self, column: str, value: str) -> User | None:
+        row = self._read(f"SELECT {_COLUMNS} FROM user WHERE {column} = %s", value)  # noqa: S608  constants
+        if row is None:
+            return None
+        account, email, password, token_version, verified, disabled, since = row
+        return User(account, email, password, token_version, bool(verified), bool(disabled), since)
 
     def _read(self, statement: str, *values: object) -> Sequence[Any] | None:
         """Returns the first row; retried once if the connection is lost."""

@@ -4,7 +4,7 @@
      ├── PermanentError            will never succeed: its text and code are shown to the user
      ├── TransientError            may succeed later: retried after a delay
      └── RejectedError             the request is wrong or cannot be served now: a 4xx or 503
-          ├── BadRequest 400 · Unauthorized 401 · NotFound 404 · RequestTimeout 408
+          ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · RequestTimeout 408
           ├── Conflict 409 · Gone 410 · LengthRequired 411 · PreconditionFailed 412 · TooLarge 413
           ├── UnsupportedType 415 · RangeNotSatisfiable 416 · Invalid 422 · Locked 423
           └── TooManyRequests 429 · ChecksumMismatch 460 · Unavailable 503
@@ -102,6 +102,13 @@ class Unauthorized(RejectedError):
 
     def __init__(self, message: str, *, code: str | None = None, scheme: str = "Bearer") -> None:
         super().__init__(message, code=code, headers={"WWW-Authenticate": f'{scheme} realm="video2mp3"'})
+
+
+class Forbidden(RejectedError):
+    """The caller is authenticated, and the account may not do this."""
+
+    status = 403
+    default_code = "forbidden"
 
 
 class NotFound(RejectedError):

@@ -207,7 +207,9 @@ class Conversion:
     def _store(self, job: Job, result: Mp3, lease: JobLease) -> ObjectId:
         checkpoint(Point.CONVERTER_CONVERTED)
         log.info("Uploading MP3 to MongoDB...")
-        metadata = {"username": job.username, "video_fid": job.video_fid, "duration": result.duration}
+        metadata = {
+            "username": job.username, "account": job.account, "video_fid": job.video_fid, "duration": result.duration,
+        }  # fmt: skip
         with (
             self._mp3s.create(mp3_name(job.filename), "audio/mpeg", metadata) as writer,
             result.path.open("rb", buffering=0) as file,

@@ -14,6 +14,7 @@ from common.domain.accounts import Accounts
 from common.errors import BadRequest, Invalid, Unauthorized, UnsupportedType
 from common.http.identity import Identity, forwarded
 from common.http.validation import body, json_object
+from gateway.account_mail import AccountMails
 from gateway.settings import GatewaySettings
 from gateway.uploads.multipart import MEGABYTE
 
@@ -22,7 +23,9 @@ _MAX_BODY = 16 * 1024
 _CHANGE = 'The body must be a JSON object, such as {"emails": false}.'
 
 
-def blueprint(settings: GatewaySettings, identity: Identity, accounts: Accounts, limiter: Limiter) -> Blueprint:
+def blueprint(
+    settings: GatewaySettings, identity: Identity, accounts: Accounts, mails: AccountMails, limiter: Limiter
+) -> Blueprint:
     routes = Blueprint("accounts", __name__)
 
     @routes.post("/login")
@@ -41,19 +44,25 @@ def blueprint(settings: GatewaySettings, identity: Identity, accounts: Accounts,
             raise UnsupportedType('Send JSON: -H "Content-Type: application/json" -d \'{"email": …, "password": …}\'.')
         headers = {"Content-Type": "application/json"}
         # Not repeatable: a second registration of the address would answer 409.
-        return forwarded(identity.ask("POST", "/register", data=body(_MAX_BODY), headers=headers, repeatable=False))
+        answer = identity.ask("POST", "/register", data=body(_MAX_BODY), headers=headers, repeatable=False)
+        if not answer.ok:
+            return forwarded(answer)
+        mails.send_quietly(answer.json().get("mail"))
+        response = jsonify(email=answer.json()["email"])
+        response.status_code = 201
+        return response
 
     @routes.get("/account")
     def account() -> Response:
-        username = identity.username()
-        return jsonify(email=username, emails=accounts.wants_emails(username))
+        owner, verified = identity.account()
+        return jsonify(email=owner.username, emails=accounts.chosen_emails(owner), verified=verified)
 
     @routes.patch("/account")
     def change() -> Response:
-        username = identity.username()
+        owner = identity.owner()
         wanted = _wanted_emails(json_object(wanted=_CHANGE))
-        accounts.choose_emails(username, wanted)
-        return jsonify(email=username, emails=wanted)
+        accounts.choose_emails(owner, wanted)
+        return jsonify(email=owner.username, emails=wanted, verified=True)
 
     @routes.get("/info")
     def info() -> Response:

@@ -66,6 +66,10 @@ class Commands:
 
     def replay(self, letter: DeadLetter) -> bool:
         """Queues a failed job or summary again, and publishes its message."""
+        if letter.queue == self.opened.settings.mail_queue:
+            self.opened.publisher.publish_raw(letter.queue, letter.body.encode())
+            print(f"{letter.number:>4}  replayed")
+            return True
         message, record = self._target(letter)
         if message is None or record is None:
             print(f"{letter.number:>4}  not replayed: its job no longer exists; remove it with drop")

@@ -13,6 +13,7 @@ from werkzeug.http import is_resource_modified
 
 from common.domain.download_links import DownloadLinks
 from common.domain.job_repository import Jobs
+from common.domain.owners import Owner
 from common.errors import (
     BadRequest,
     Conflict,
@@ -47,21 +48,21 @@ def blueprint(identity: Identity, store: Store, links: DownloadLinks, transfers:
         return _send_limited(file, store, transfers)
 
     def requested(fid: str, token: str | None) -> StoredFile:
-        username = identity.username() if token is None else None
+        owner = identity.owner() if token is None else None
         mp3_fid = object_id(fid)
         if token is not None and not links.allows(token, str(mp3_fid)):
             raise Unauthorized(
                 "The link is not valid or has expired. Sign in to download the MP3.", code="invalid_link"
             )
         file = store.mp3s.find(mp3_fid)
-        if file is None or (token is None and file.metadata.get("username") != username):
+        if file is None or (owner is not None and not _owns(owner, file)):
             raise NotFound("MP3 not found. Its id is in the email and in GET /jobs.")
         return file
 
     @routes.get("/jobs/<fid>/link")
     def link(fid: str) -> Response:
-        username = identity.username()
-        job = store.owned(object_id(fid, "The job's id"), username)
+        owner = identity.owner()
+        job = store.owned(object_id(fid, "The job's id"), owner)
         if job.mp3_fid is None:
             raise Conflict(
                 "There is no MP3 yet. Wait until the job is completed: GET /jobs/<id>.", code="not_completed"
@@ -69,6 +70,13 @@ def blueprint(identity: Identity, store: Store, links: DownloadLinks, transfers:
         return jsonify(url=links.url(str(job.mp3_fid)))
 
     return routes
+
+
+def _owns(owner: Owner, mp3: StoredFile) -> bool:
+    # A converter of an earlier release may have made the MP3 of an old video: the video's id is that of the job.
+    video_fid = mp3.metadata.get("video_fid")
+    record = video_fid if isinstance(video_fid, ObjectId) else mp3.id
+    return owner.owns(record, mp3.metadata.get("account"), mp3.metadata.get("username"))
 
 
 def _page_about(error: RejectedError, jobs: Jobs) -> Response:
@@ -89,7 +97,7 @@ def _varies_by_accept(response: Response) -> Response:
 def _send_limited(file: StoredFile, store: Store, transfers: ConcurrencyLimiter) -> Response:
     if request.method == "HEAD":
         return _send(file, store)
-    release = transfers.acquire(str(file.metadata.get("username")))
+    release = transfers.acquire(str(file.metadata.get("account") or file.metadata.get("username")))
     try:
         response = _send(file, store)
     except BaseException:

@@ -14,7 +14,18 @@ from common.messaging.connection import BrokerConnection
 from common.messaging.publisher import Publisher
 from common.runtime import health
 from common.storage import mongo
-from gateway import accounts, concurrency_limits, cors, downloads, rate_limits, summaries
+from gateway import (
+    account_changes,
+    account_pages,
+    accounts,
+    concurrency_limits,
+    cors,
+    downloads,
+    rate_limits,
+    summaries,
+)
+from gateway.account_deletion import AccountDeletion
+from gateway.account_mail import AccountMails
 from gateway.housekeeping.repository import HousekeepingRepository
 from gateway.housekeeping.runner import export_report
 from gateway.jobs import routes as job_routes
@@ -54,13 +65,18 @@ def create_app(settings: GatewaySettings) -> Flask:
     checks = {"mongodb": mongo.ping(client), "rabbitmq": connection.check, "auth": identity.check}
     health.install(app, checks)
     limiter = rate_limits.limiter(app, settings)
-    app.register_blueprint(accounts.blueprint(settings, identity, Accounts(db), limiter))
+    choices = Accounts(db)
+    mails = AccountMails(settings, publisher, limiter)
+    app.register_blueprint(accounts.blueprint(settings, identity, choices, mails, limiter))
+    deletion = AccountDeletion(store, uploads, choices)
+    app.register_blueprint(account_changes.blueprint(settings, identity, mails, deletion, limiter))
+    app.register_blueprint(account_pages.blueprint(settings, identity, limiter))
     transfers, streams = concurrency_limits.limiters(settings)
     acceptance = UploadAcceptance(store, uploads, outbox)
-    app.register_blueprint(upload_routes.blueprint(settings, identity, store, acceptance, transfers))
+    app.register_blueprint(upload_routes.blueprint(settings, identity, store, acceptance, transfers, accounts=choices))
     resumable = ResumableUploads(store, uploads, acceptance)
     largest = settings.max_upload_mb * MEGABYTE
-    app.register_blueprint(Tus(largest, identity, store, uploads, resumable, transfers).blueprint())
+    app.register_blueprint(Tus(largest, identity, store, uploads, resumable, transfers, choices).blueprint())
     feed = Feed(store.jobs, settings.events_interval, settings.mongodb_timeout)
     app.extensions[FEED] = feed
     followers = Followers(settings, store.jobs, feed, streams)
@@ -68,7 +84,7 @@ def create_app(settings: GatewaySettings) -> Flask:
     app.register_blueprint(downloads.blueprint(identity, store, DownloadLinks(settings), transfers))
     app.register_blueprint(summaries.blueprint(settings, identity, limiter, transfers))
     app.register_blueprint(openapi_routes.blueprint())
-    mongo.create_indexes(store.ensure_indexes, uploads.ensure_indexes)
+    mongo.create_indexes(store.ensure_indexes, uploads.ensure_indexes, choices.ensure_indexes)
     repository = HousekeepingRepository(db)
     threading.Thread(target=export_report, args=(repository,), name="housekeeping-report", daemon=True).start()
     return app

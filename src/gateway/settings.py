@@ -30,6 +30,7 @@ class StoreSettings(ServiceSettings, MongoSettings, RabbitSettings):
 
     # s. An unfinished upload may be continued for this long after its last part; then it is deleted.
     upload_lifetime: PositiveFloat = 24 * 3600.0
+    mail_queue: str | None = Field("mail", pattern=r"^[\w.-]{1,80}$")
 
 
 class MigrationSettings(ServiceSettings, MongoSettings):
@@ -48,6 +49,8 @@ class GatewaySettings(StoreSettings, LinkSettings, LoginServiceSettings):
     login_limit: str = "10/minute"
     login_limit_per_address: str = "60/minute"
     register_limit: str = "30/hour"
+    # Emails about an account (confirmation, forgotten password), per address.
+    account_mail_limit: str = "3/hour"
     # Per account, as each new summary costs money.
     summary_limit: str = "30/hour"
     # Number of reverse proxies in front of our nginx that set X-Forwarded-For.

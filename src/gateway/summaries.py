@@ -57,8 +57,8 @@ def blueprint(
 
     @routes.post("/summaries")
     def create() -> Response:
-        # The service verifies the token again; here the name is the key of the rate limit.
-        g.account = identity.username()
+        # The service verifies the token again; here the account is the key of the rate limit.
+        g.account = identity.owner().key
         return limited()
 
     @routes.get("/summaries")
@@ -77,7 +77,7 @@ def blueprint(
 
 
 def _account() -> str:
-    """The key of the rate limit: the account's name, hashed."""
+    """The key of the rate limit: the account's id, hashed."""
     return hashlib.sha256(str(g.account).encode()).hexdigest()[:32]
 
 

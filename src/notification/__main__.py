@@ -1,12 +1,15 @@
-"""`python -m notification`: connects the settings, MongoDB, the mail server and the handler of the queue `mp3`."""
+"""`python -m notification`: connects MongoDB, the mail server and the handlers of the queues `mp3` and `mail`."""
 
+from common.domain.account_links import AccountLinks
 from common.domain.accounts import Accounts
 from common.domain.download_links import DownloadLinks
 from common.domain.job_repository import Jobs
 from common.domain.summaries import Summaries
+from common.messaging.message import decode_account
 from common.runtime.settings import load_settings
 from common.runtime.worker import Worker
 from common.storage import mongo
+from notification.account_emails import AccountDelivery
 from notification.delivery import Delivery
 from notification.emails import Emails
 from notification.mailer import Mailer
@@ -21,12 +24,16 @@ def main() -> int:
         db = client[mongo.VIDEOS]
         windows = EmailWindows(db, settings.email_digest_seconds)
         mongo.create_indexes(windows.ensure_indexes)
+        emails, mailer = Emails(settings.sender, DownloadLinks(settings), settings.public_url), Mailer(settings)
+        if settings.mail_queue is not None:
+            accounts = AccountDelivery(emails, mailer, AccountLinks(settings), settings.public_url)
+            worker.also(settings.mail_queue, accounts, decode_account)
         delivery = Delivery(
             Jobs(db),
             Accounts(db),
             Summaries(db),
-            Emails(settings.sender, DownloadLinks(settings), settings.public_url),
-            Mailer(settings),
+            emails,
+            mailer,
             lease=settings.send_lease,
             longest_delay=settings.mail_retry_delays[-1],
             windows=windows if settings.email_digest_seconds else None,

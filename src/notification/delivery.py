@@ -57,7 +57,7 @@ class Delivery:
             log.info("%s", "Already notified" if job.notified else f"No email is due: the job is {job.status}")
             return
         checkpoint(Point.NOTIFICATION_READ)
-        if not self.accounts.wants_emails(job.username):
+        if not self.accounts.wants_emails(job.account or job.username):
             log.info("No email is sent: the account has switched emails off")
             self.jobs.confirm(job, notified=True, notice_sent=True)
             return
@@ -89,7 +89,7 @@ class Delivery:
                 wait = max(0.0, (until - now()).total_seconds())
                 raise NotDue(f"the emails of this account are collected for another {wait:.1f} s", retry_after=wait)
             checkpoint(Point.NOTIFICATION_WINDOW_OPENED)
-            others = [other for other in self.jobs.to_notify(job.username) if other.video_fid != job.video_fid]
+            others = [other for other in self.jobs.to_notify(job) if other.video_fid != job.video_fid]
             if others and (together := self._reserved([job, *others])):
                 return together
         alone = self._reserved([job])

@@ -70,16 +70,23 @@ class Emails:
     def _email(self, jobs: Sequence[Job], subject: str, template: str, values: Mapping[str, Any]) -> EmailMessage:
         # Of several links, the one that stops working first.
         until = self._links.expiry(min(job.updated_at for job in jobs))
-        everywhere = {"subject": subject, "url": self._public_url, "until": formatting.date(until)}
+        dated = {"until": formatting.date(until), **values}
+        return self.compose_about(jobs[0].username, subject, template, _name_of_results(jobs), dated)
+
+    def compose_about(
+        self, address: str, subject: str, template: str, name: str, values: Mapping[str, Any]
+    ) -> EmailMessage:
+        """An email of any kind; `name` identifies its content among all emails."""
+        everywhere = {"subject": subject, "url": self._public_url}
         email = EmailMessage()
         try:
-            email["To"] = jobs[0].username
+            email["To"] = address
         except ValueError as error:
             raise PermanentError("the owner's name is not an email address") from error
         email["From"] = self._sender
         email["Subject"] = subject
         email["Date"] = formatdate()
-        email["Message-ID"] = f"<{_name_of_results(jobs)}@{self._sender.rpartition('@')[2]}>"
+        email["Message-ID"] = f"<{name}@{self._sender.rpartition('@')[2]}>"
         # Prevents vacation notices (RFC 3834).
         email["Auto-Submitted"] = "auto-generated"
         for suffix, add in (("txt", email.set_content), ("html", email.add_alternative)):

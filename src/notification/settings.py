@@ -33,6 +33,7 @@ class NotificationSettings(WorkerSettings, LinkSettings):
     # s. After an email, what else ends for the same account within this time is in one email at its end; 0 sends each
     # email at once. Less than half of STALLED_AFTER, after which housekeeping publishes the notices again.
     email_digest_seconds: float = Field(120.0, ge=0, le=1800)
+    mail_queue: str | None = Field("mail", pattern=r"^[\w.-]{1,80}$")
     # s. How long a replica has the exclusive right to send an email. Longer than an SMTP dialogue can take, which has
     # up to 14 steps with TLS and a login, each of at most SMTP_TIMEOUT.
     # TELLING_LEASE is its deprecated name.

@@ -56,13 +56,13 @@ def test_a_user_gets_an_mp3_with_curl(operator: Operator, turn: int, tmp_path: P
 
     account = json.dumps({"email": email, "password": password})
     curl(f"{gateway}/register", "--json", account)
+    reader = ClusterPerson(gateway, Path(), email=email, mailpit=operator.urls["mailpit"])
+    reader.confirm()
     token = curl("-X", "POST", f"{gateway}/login", "-u", f"{email}:{password}")
     assert curl("-X", "POST", "-F", f"file=@{video}", "-H", f"Authorization: Bearer {token}", f"{gateway}/upload")
 
-    reader = ClusterPerson(gateway, Path(), email=email, mailpit=operator.urls["mailpit"])
-    text = eventually(lambda: next(iter(reader.texts()), ""), seconds=180, what="the email")
-    found = re.search(r"mp3 file_id: ([0-9a-f]{24}) is now ready!", text)
-    assert found, text
+    ready = re.compile(r"mp3 file_id: ([0-9a-f]{24}) is now ready!")
+    found = eventually(lambda: ready.search("\n".join(reader.texts())), seconds=180, what="the email")
     curl("--output", str(mp3), "-H", f"Authorization: Bearer {token}", f"{gateway}/download?fid={found[1]}")
     assert mp3.read_bytes()[:3] == b"ID3"
 

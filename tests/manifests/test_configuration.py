@@ -38,7 +38,7 @@ _MONGO = {"MONGO_URI": "mongodb://service:secret@mongodb:27017/?authSource=admin
 _RABBIT = {"RABBITMQ_PASSWORD": "secret"}
 _LINK = {"LINK_SECRET": "x" * 32}
 _SECRETS: Mapping[str, Mapping[str, str]] = {
-    "auth": {"MYSQL_PASSWORD": "secret", "JWT_SECRET": "x" * 32},
+    "auth": {"MYSQL_PASSWORD": "secret", "JWT_SECRET": "x" * 32, **_LINK},
     "gateway": {**_MONGO, **_RABBIT, **_LINK},
     "housekeeping": {**_MONGO, **_RABBIT},
     "auth-migrations": {"MYSQL_PASSWORD": "secret", "MYSQL_MIGRATIONS_PASSWORD": "another secret"},

@@ -1,26 +1,88 @@
-"""The collection `accounts` of the database `videos`: what users have chosen for their accounts.
+"""The collection `accounts` of the database `videos`: what users have chosen for their accounts, by the account's id.
 
-Passwords and addresses are the auth service's, in MySQL.
+Passwords and addresses are the auth service's, in MySQL. Earlier releases stored the records by the address.
 """
 
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from common.domain.owners import Owner
 from common.runtime.clock import now
 from common.storage.mongo import Db, failures
 
+# Longer than a request can last that was in progress when its account was deleted.
+_DELETED_DAYS = 7
+
 
 class Accounts:
-    """A record exists only after its user has changed something. Raises StorageUnavailable."""
+    """A record exists only after its user has uploaded or changed something. Raises StorageUnavailable."""
 
     def __init__(self, db: Db) -> None:
         self.collection = db["accounts"]
 
-    def wants_emails(self, username: str) -> bool:
-        """Whether to send emails about ended jobs; the default is yes."""
+    def ensure_indexes(self) -> None:
+        """Creates the indexes for deleted accounts."""
         with failures():
-            document = self.collection.find_one({"_id": username}, {"emails": 1})
-        return bool(document is None or document.get("emails", True))
+            self.collection.create_index([("deleted_at", 1)], sparse=True)
+            self.collection.create_index([("expires_at", 1)], expireAfterSeconds=0)
 
-    def choose_emails(self, username: str, wanted: bool) -> None:  # noqa: FBT001  the value that is stored
+    def wants_emails(self, account: str) -> bool:
+        """Whether to send emails about ended jobs; the default is yes.
+
+        `account` is an id, or the address for a job of an earlier release.
+        """
+        return _wants_emails(self._find(account))
+
+    def chosen_emails(self, owner: Owner) -> bool:
+        """As `wants_emails`, including what the owner has chosen in an earlier release."""
+        self.adopt(owner)
+        return self.wants_emails(owner.key)
+
+    def choose_emails(self, owner: Owner, wanted: bool) -> None:  # noqa: FBT001  the value that is stored
         """The last choice counts, so the update has no further condition."""
         change = {"$set": {"emails": wanted, "updated_at": now()}}
         with failures():
-            self.collection.update_one({"_id": username}, change, upsert=True)
+            self.collection.update_one({"_id": owner.key}, change, upsert=True)
+
+    def adopt(self, owner: Owner) -> None:
+        """Creates the account's record from what its owner has chosen in an earlier release, unless it exists.
+
+        Call it when a job is created: its email depends on the account's record only.
+        """
+        if owner.account is None or self._find(owner.account) is not None:
+            return
+        earlier = self._find(owner.username)
+        # The record of a deleted account with the same address is older than this account.
+        if earlier and owner.since is not None and not earlier["updated_at"] >= owner.since:
+            earlier = None
+        record = {"emails": _wants_emails(earlier), "updated_at": now()}
+        with failures():
+            self.collection.update_one({"_id": owner.account}, {"$setOnInsert": record}, upsert=True)
+
+    def mark_deleted(self, owner: Owner) -> None:
+        """Records that everything of the account is to be deleted."""
+        moment = now()
+        record = {
+            "username": owner.username, "since": owner.since, "deleted_at": moment,
+            "expires_at": moment + timedelta(days=_DELETED_DAYS), "emails": False, "updated_at": moment,
+        }  # fmt: skip
+        with failures():
+            self.collection.replace_one({"_id": owner.key}, record, upsert=True)
+            # What was chosen in an earlier release.
+            if owner.account is not None:
+                self.collection.delete_one({"_id": owner.username})
+
+    def deleted(self) -> Iterator[Owner]:
+        """The accounts that were deleted in the last days."""
+        with failures():
+            for row in self.collection.find({"deleted_at": {"$exists": True}}):
+                yield Owner(row["username"], row["_id"], row["since"])
+
+    def _find(self, key: str) -> dict[str, Any] | None:
+        with failures():
+            return self.collection.find_one({"_id": key}, {"emails": 1, "updated_at": 1})
+
+
+def _wants_emails(document: dict[str, Any] | None) -> bool:
+    return bool(document is None or document.get("emails", True))

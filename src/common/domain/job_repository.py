@@ -10,6 +10,7 @@ from pymongo.errors import DuplicateKeyError
 
 from common.domain.jobs import CANCELLED, ENDED, NOTIFIED, UNDER_WAY, Job, Status, job_from, stored_run
 from common.domain.leases import without_lease
+from common.domain.owners import Owner
 from common.errors import Failure
 from common.runtime.clock import now
 from common.storage.mongo import BATCH, Db, Document, failures, in_seconds, passed
@@ -29,15 +30,27 @@ class Jobs:
     def ensure_indexes(self) -> None:
         """Creates the indexes of all queries for jobs, and the one that deletes expired tombstones."""
         with failures():
-            self.collection.create_index([("username", 1), ("_id", -1)])
+            self.collection.create_index([("account", 1), ("_id", -1)])
+            self.collection.create_index([("account", 1), ("updated_at", 1)])
+            # For jobs of earlier releases, which have no account: see `owners`.
+            self.collection.create_index([("username", 1), ("account", 1), ("_id", -1)])
             self.collection.create_index([("username", 1), ("updated_at", 1)])
             self.collection.create_index([("status", 1), ("updated_at", 1)])
             self.collection.create_index([("mp3_fid", 1)], sparse=True)
             self.collection.create_index([("username", 1), (NOTIFIED, 1)], partialFilterExpression={NOTIFIED: False})
             self.collection.create_index([("expires_at", 1)], expireAfterSeconds=0)
 
-    def create(self, video_fid: ObjectId, username: str, filename: str, options: Mapping[str, Any]) -> Job:
-        fields = _queued(username, filename, options)
+    def create(
+        self,
+        video_fid: ObjectId,
+        username: str,
+        filename: str,
+        options: Mapping[str, Any],
+        *,
+        account: str | None = None,
+    ) -> Job:
+        """Creates a queued job; without `account` it is one as of an earlier release."""
+        fields = _queued(username, filename, options, account)
         # An insert cannot use MongoDB's clock. This fails, as an insert does, if there is a job or a tombstone.
         missing = {"_id": video_fid, "status": {"$exists": False}}
         times = {"$currentDate": {"created_at": True, "updated_at": True}}
@@ -48,14 +61,21 @@ class Jobs:
         return job_from(document)  # type: ignore[arg-type]  # never None with `upsert`
 
     def adopt(
-        self, video_fid: ObjectId, username: str, filename: str, mp3_fid: ObjectId | None, created_at: datetime
+        self,
+        video_fid: ObjectId,
+        username: str,
+        filename: str,
+        mp3_fid: ObjectId | None,
+        created_at: datetime,
+        *,
+        account: str | None = None,
     ) -> bool:
         """Creates a job for files without one: completed with its MP3, or queued. Returns False if it exists.
 
         The owner of a completed one is not notified; RETENTION_DAYS begins now.
         """
         times = {"created_at": created_at, "updated_at": now()}
-        document = {"_id": video_fid, **_queued(username, filename, {}), **times}
+        document = {"_id": video_fid, **_queued(username, filename, {}, account), **times}
         if mp3_fid is not None:
             ended = {"status": Status.COMPLETED.value, "progress": 100, "mp3_fid": mp3_fid}
             document |= {**ended, "published": True, "notice_sent": True, NOTIFIED: True}
@@ -101,19 +121,17 @@ class Jobs:
         with failures():
             return self.collection.estimated_document_count()
 
-    def owned(self, video_fid: ObjectId, username: str) -> Job | None:
-        """The job, if it belongs to the user and is not deleted."""
+    def owned(self, video_fid: ObjectId, owner: Owner) -> Job | None:
+        """The job, if it belongs to the account and is not deleted."""
         job = self.get(video_fid)
-        return job if job and job.username == username and job.status is not Status.DELETED else None
+        return job if job and _owns(owner, job) else None
 
-    def owned_file(self, file_id: ObjectId, username: str) -> Job | None:
-        """The user's job with this video or MP3, if it is not deleted."""
+    def owned_file(self, file_id: ObjectId, owner: Owner) -> Job | None:
+        """The account's job with this video or MP3, if it is not deleted."""
         of_file = {"$or": [{"_id": file_id}, {"mp3_fid": file_id}]}
         with failures():
-            document = self.collection.find_one(
-                {**of_file, "username": username, "status": {"$ne": Status.DELETED.value}}
-            )
-        return job_from(document) if document else None
+            jobs = [job_from(row) for row in self.collection.find(of_file)]
+        return next((job for job in jobs if _owns(owner, job)), None)
 
     def with_mp3(self, mp3_fid: ObjectId) -> Job | None:
         """The job whose result this MP3 is, of any user."""
@@ -121,25 +139,36 @@ class Jobs:
             document = self.collection.find_one({"mp3_fid": mp3_fid})
         return job_from(document) if document else None
 
-    def page(self, username: str, limit: int, before: ObjectId | None) -> list[Job]:
-        """The user's jobs, newest first, starting after the job `before`."""
-        query: Document = {"username": username, "status": {"$ne": Status.DELETED.value}}
+    def page(self, owner: Owner, limit: int, before: ObjectId | None) -> list[Job]:
+        """The account's jobs, newest first, starting after the job `before`."""
+        query: Document = {"status": {"$ne": Status.DELETED.value}}
         if before:
             query["_id"] = {"$lt": before}
         with failures():
-            return [job_from(row) for row in self.collection.find(query).sort("_id", -1).limit(limit)]
+            return list(map(job_from, owner.in_order(self.collection, query, newest_first=True, limit=limit)))
 
-    def under_way(self, username: str) -> list[Job]:
-        """The user's jobs that have not ended, oldest first."""
-        query = {"username": username, "status": {"$in": UNDER_WAY}}
+    def under_way(self, owner: Owner) -> list[Job]:
+        """The account's jobs that have not ended, oldest first."""
+        query = {"status": {"$in": UNDER_WAY}}
         with failures():
-            return [job_from(row) for row in self.collection.find(query).sort("_id", 1)]
+            return list(map(job_from, owner.in_order(self.collection, query, newest_first=False, limit=0)))
 
-    def changed(self, usernames: Iterable[str], since: datetime) -> list[Job]:
-        """The users' jobs that changed since then, including tombstones, in the order of their changes."""
-        query = {"username": {"$in": sorted(usernames)}, "updated_at": {"$gte": since}}
+    def changed(self, owners: Iterable[Owner], since: datetime) -> list[Job]:
+        """The accounts' jobs that changed since then, including tombstones, in the order of their changes."""
+        known = set(owners)
+        queries: list[Document] = [
+            {"account": {"$in": [owner.account for owner in known if owner.account]}},
+            # Of earlier releases: see `owners`.
+            {"username": {"$in": [owner.username for owner in known if owner.account]}, "account": None},
+            {"username": {"$in": [owner.username for owner in known if not owner.account]}},
+        ]
+        found: dict[ObjectId, Job] = {}
         with failures():
-            return [job_from(row) for row in self.collection.find(query).sort("updated_at", 1)]
+            for query in queries:
+                rows = self.collection.find({**query, "updated_at": {"$gte": since}})
+                found |= {row["_id"]: job_from(row) for row in rows}
+        owned = [job for job in found.values() if any(_has(owner, job) for owner in known)]
+        return sorted(owned, key=lambda job: job.updated_at)
 
     def update(self, video_fid: ObjectId, where: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
         """Sets fields if the job still matches `where`; returns whether it did."""
@@ -175,13 +204,14 @@ class Jobs:
             )
         return job_from(document) if document else None
 
-    def to_notify(self, username: str) -> list[Job]:
-        """The user's jobs that have ended and whose email can be reserved, in the order of their ends.
+    def to_notify(self, ended: Job) -> list[Job]:
+        """The jobs of the owner of `ended` that have ended and whose email can be reserved, in the order of their ends.
 
         Not those whose email the mail server has refused for ever. At most BATCH of them, so that an email has an end.
         """
         query = {
-            "username": username, NOTIFIED: False, "status": {"$in": ENDED}, "undeliverable": {"$ne": True}, **_free(),
+            "username": ended.username, "account": ended.account, NOTIFIED: False, "status": {"$in": ENDED},
+            "undeliverable": {"$ne": True}, **_free(),
         }  # fmt: skip
         with failures():
             found = [job_from(row) for row in self.collection.find(query).limit(BATCH)]
@@ -258,14 +288,36 @@ class Jobs:
         """Replaces a job by a tombstone if it still matches `where`; returns whether it did."""
         return self.update(video_fid, {"status": {"$ne": Status.DELETED.value}, **(where or {})}, _tombstone())
 
-    def forbid(self, video_fid: ObjectId, username: str, filename: str) -> None:
+    def mark_all_deleted(self, owner: Owner) -> int:
+        """Replaces all jobs of the account by tombstones without the names of the files; returns their number."""
+        where = {**owner.records, "status": {"$ne": Status.DELETED.value}}
+        change = {**_tombstone(), "filename": "", "error": None, "options": {}}
+        with failures():
+            return self.collection.update_many(where, {"$set": change, **_UPDATED}).modified_count
+
+    def deleted_of(self, owner: Owner) -> Iterator[ObjectId]:
+        """The videos of the account's deleted jobs."""
+        with failures():
+            for row in self.collection.find({**owner.records, "status": Status.DELETED.value}, {"_id": 1}):
+                yield row["_id"]
+
+    def forbid(self, video_fid: ObjectId, username: str, filename: str, *, account: str | None = None) -> None:
         """Stores a tombstone whether or not there is a job, so that a write in progress cannot create one."""
         nothing: Document = {
-            "username": username, "filename": filename, "progress": 0, "error": None, "created_at": now(),
+            "username": username, "account": account, "filename": filename, "progress": 0, "error": None,
+            "created_at": now(),
         }  # fmt: skip
         change = {"$set": _tombstone(), "$setOnInsert": nothing, **_UPDATED}
         with failures():
             self.collection.update_one({"_id": video_fid}, change, upsert=True)
+
+
+def _owns(owner: Owner, job: Job) -> bool:
+    return _has(owner, job) and job.status is not Status.DELETED
+
+
+def _has(owner: Owner, job: Job) -> bool:
+    return owner.owns(job.video_fid, job.account, job.username)
 
 
 def _free() -> Document:
@@ -277,11 +329,11 @@ def _these_runs(jobs: Sequence[Job]) -> Document:
     return {"$or": [job.this_run for job in jobs]}
 
 
-def _queued(username: str, filename: str, options: Mapping[str, Any]) -> Document:
+def _queued(username: str, filename: str, options: Mapping[str, Any], account: str | None) -> Document:
     return {
-        "username": username, "filename": filename, "status": Status.QUEUED.value, "progress": 0, "mp3_fid": None,
-        "error": None, "options": dict(options), "published": False, "attempts": 0, "notice_sent": False,
-        NOTIFIED: False, "round": 0,
+        "username": username, "account": account, "filename": filename, "status": Status.QUEUED.value, "progress": 0,
+        "mp3_fid": None, "error": None, "options": dict(options), "published": False, "attempts": 0,
+        "notice_sent": False, NOTIFIED: False, "round": 0,
     }  # fmt: skip
 
 

@@ -68,6 +68,8 @@ class Job:
     stalled_run: int | None = None
     # About the MP3 that `mp3_fid` names; None for those of releases that did not store it.
     result: Result | None = None
+    # The id of its owner's account; None for those of releases that did not store it: see `owners`.
+    account: str | None = None
 
     @property
     def this_run(self) -> Document:
@@ -125,4 +127,5 @@ def job_from(document: Mapping[str, Any]) -> Job:
         run=document.get("round", 0),
         stalled_run=document.get("stalled_run"),
         result=Result.from_document(document.get("result")),
+        account=document.get("account"),
     )

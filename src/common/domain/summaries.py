@@ -15,6 +15,7 @@ from pymongo.errors import DuplicateKeyError
 
 from common.domain.jobs import failure_from
 from common.domain.open_enums import OpenStrEnum
+from common.domain.owners import Owner
 from common.errors import Failure
 from common.runtime.clock import iso, now
 from common.storage.mongo import Db, Document, failures
@@ -63,6 +64,8 @@ class Summary:
     notes: tuple[str, ...] = ()
     # How often it was queued again after a failure. Messages of earlier runs are ignored.
     run: int = 0
+    # The id of its owner's account; None for those of releases that did not store it: see `owners`.
+    account: str | None = None
 
     @property
     def this_run(self) -> Document:
@@ -113,6 +116,7 @@ def summary_from(document: Mapping[str, Any]) -> Summary:
         updated_at=document["updated_at"],
         notes=tuple(document.get("notes") or ()),
         run=document.get("run", 0),
+        account=document.get("account"),
     )
 
 
@@ -125,7 +129,9 @@ class Summaries:
     def ensure_indexes(self) -> None:
         """Creates the indexes; one of them ensures that an MP3 has only one summary."""
         with failures():
-            self.collection.create_index([("username", 1), ("_id", -1)])
+            self.collection.create_index([("account", 1), ("_id", -1)])
+            # For summaries of earlier releases, which have no account: see `owners`.
+            self.collection.create_index([("username", 1), ("account", 1), ("_id", -1)])
             self.collection.create_index(
                 [("mp3_fid", 1)], unique=True, partialFilterExpression={"mp3_fid": {"$exists": True}}
             )
@@ -134,6 +140,8 @@ class Summaries:
 
     def create(self, username: str, filename: str | None, source: Recording | str, **values: Any) -> Summary | None:
         """Stores a summary of a recording or a text, queued unless `values` say otherwise.
+
+        `values` also have the id of the `account`; without it the summary is one as of an earlier release.
 
         Returns None if the recording has one already.
         """
@@ -157,23 +165,24 @@ class Summaries:
     def get(self, summary_id: ObjectId) -> Summary | None:
         return self._find({"_id": summary_id})
 
-    def owned(self, summary_id: ObjectId, username: str) -> Summary | None:
-        return self._find({"_id": summary_id, "username": username})
+    def owned(self, summary_id: ObjectId, owner: Owner) -> Summary | None:
+        found = self.get(summary_id)
+        return found if found and owner.owns(found.id, found.account, found.username) else None
 
     def of_mp3(self, mp3_fid: ObjectId) -> Summary | None:
         return self._find({"mp3_fid": mp3_fid})
 
     def page(
-        self, username: str, limit: int, before: ObjectId | None = None, video_fid: ObjectId | None = None
+        self, owner: Owner, limit: int, before: ObjectId | None = None, video_fid: ObjectId | None = None
     ) -> list[Summary]:
-        """The user's summaries, newest first, starting after the summary `before`; optionally of one video."""
-        query: Document = {"username": username}
+        """The account's summaries, newest first, starting after the summary `before`; optionally of one video."""
+        query: Document = {}
         if before:
             query["_id"] = {"$lt": before}
         if video_fid:
             query["video_fid"] = video_fid
         with failures():
-            return [summary_from(row) for row in self.collection.find(query).sort("_id", -1).limit(limit)]
+            return list(map(summary_from, owner.in_order(self.collection, query, newest_first=True, limit=limit)))
 
     def update(self, summary_id: ObjectId, where: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
         """Sets fields if the summary matches `where`; returns whether it did."""
@@ -211,6 +220,11 @@ class Summaries:
     def delete(self, summary_id: ObjectId) -> None:
         with failures():
             self.collection.delete_one({"_id": summary_id})
+
+    def delete_all(self, owner: Owner) -> int:
+        """Deletes all summaries of the account; returns their number."""
+        with failures():
+            return self.collection.delete_many(owner.records).deleted_count
 
     def delete_of_video(self, *video_fids: ObjectId) -> int:
         """Deletes the summaries of these jobs; returns their number."""

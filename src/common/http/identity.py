@@ -1,12 +1,14 @@
 """Who sends a request: the client of the auth service, which validates tokens."""
 
 import functools
+from datetime import UTC, datetime
 
 import requests
 from flask import Response
 from requests.adapters import HTTPAdapter
 
-from common.errors import Unauthorized, Unavailable
+from common.domain.owners import Owner
+from common.errors import Forbidden, Unauthorized, Unavailable
 from common.http.app import LOG_IN_AGAIN, bearer_token
 from common.runtime import logs
 from common.runtime.settings import LoginServiceSettings
@@ -39,12 +41,30 @@ class Identity:
         self._timeout = (settings.auth_connect_timeout, settings.auth_timeout)
         self._session = internal_session()
 
-    def username(self) -> str:
-        """The email address of the current request's caller; raises Unauthorized without a valid token."""
+    def owner(self) -> Owner:
+        """The account of the current request's caller.
+
+        Raises Unauthorized without a valid token, and Forbidden if the address is not confirmed.
+        """
+        owner, verified = self.account()
+        if not verified:
+            raise Forbidden(
+                "Confirm your email address first, with the link in the email. "
+                "For another email: POST /account/verification.",
+                code="address_not_verified",
+            )
+        return owner
+
+    def account(self) -> tuple[Owner, bool]:
+        """The account of the current request's caller, and whether its address is confirmed; raises Unauthorized."""
         answer = self.ask("POST", "/validate", headers={"Authorization": f"Bearer {bearer_token()}"})
         if answer.status_code != 200:
             raise Unauthorized(LOG_IN_AGAIN, code="invalid_token")
-        return str(answer.json()["username"])
+        claims = answer.json()
+        # A replica of the previous release, during an update, knows the address only.
+        since = claims.get("since")
+        created = datetime.fromtimestamp(since, UTC) if since is not None else None
+        return Owner(claims["username"], claims.get("sub"), created), claims.get("verified", True)
 
     def check(self) -> None:
         """Raises Unavailable unless the service answers."""

@@ -8,6 +8,7 @@ from typing import Any
 from bson import ObjectId
 from pika import BasicProperties
 
+from common.domain.account_links import AccountMail
 from common.errors import PermanentError
 from common.runtime.logs import is_request_id
 
@@ -40,8 +41,8 @@ class Envelope:
     """Counted from 0; None if unknown: a replayed dead letter, or a message of the previous release."""
 
     @property
-    def subject(self) -> ObjectId:
-        """The id of the job or the summary, for log lines."""
+    def subject(self) -> ObjectId | str:
+        """The id of the job, the summary or the account, for log lines."""
         raise NotImplementedError
 
     @property
@@ -79,6 +80,21 @@ class SummaryMessage(Envelope):
     @property
     def subject(self) -> ObjectId:
         return self.summary_id
+
+
+@dataclass(frozen=True)
+class AccountMessage(Envelope):
+    """A request for an email about an account. It contains no secret: the link is signed when the email is sent."""
+
+    kind: AccountMail
+    account: str
+    username: str
+    version: int
+    """Of the account's tokens: the link in the email ends with it."""
+
+    @property
+    def subject(self) -> str:
+        return self.account
 
 
 @dataclass(frozen=True)
@@ -127,6 +143,16 @@ def decode_summary(body: bytes, run: int | None = None) -> SummaryMessage:
     """Reads a message of the queue `summary`; raises InvalidMessage with the reason."""
     fields, username = _fields(body)
     return SummaryMessage(_object_id(fields, "summary_id"), username, run=run)
+
+
+def decode_account(body: bytes, run: int | None = None) -> AccountMessage:
+    """Reads a message of the queue `mail`; raises InvalidMessage with the reason."""
+    fields, username = _fields(body)
+    kind, account, version = fields.get("kind"), fields.get("account"), fields.get("version")
+    kinds = [each.value for each in AccountMail]
+    if kind not in kinds or not isinstance(account, str) or not isinstance(version, int):
+        raise InvalidMessage("kind, account or version is missing or invalid")
+    return AccountMessage(AccountMail(kind), account, username, version, run=run)
 
 
 def _fields(body: bytes) -> tuple[dict[str, Any], str]:

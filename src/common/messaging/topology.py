@@ -71,9 +71,9 @@ def recent_queue(queue: str, window: float) -> str:
 
 
 def queues(settings: RabbitSettings) -> tuple[str, ...]:
-    """The main queues; `summary` only where it is configured."""
-    names = (settings.video_queue, settings.mp3_queue)
-    return (*names, settings.summary_queue) if settings.summary_queue else names
+    """The main queues; `summary` and `mail` only where they are configured."""
+    optional = (settings.summary_queue, settings.mail_queue)
+    return (settings.video_queue, settings.mp3_queue, *(name for name in optional if name))
 
 
 def published(settings: RabbitSettings) -> Iterator[Declaration]:

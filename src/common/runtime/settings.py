@@ -105,6 +105,8 @@ class RabbitSettings(EnvironmentSettings):
     mp3_queue: str = Field("mp3", pattern=r"^[\w.-]{1,80}$")
     # Services without this setting do not declare the queue.
     summary_queue: str | None = Field(None, pattern=r"^[\w.-]{1,80}$")
+    # Requests for emails about accounts. Services without this setting do not declare the queue.
+    mail_queue: str | None = Field(None, pattern=r"^[\w.-]{1,80}$")
     # s. The delays before the second, third, … attempt; their number limits the attempts.
     retry_delays: Delays = (2, 10, 60, 300)
     # How many deliveries of a message may end without an acknowledgement, because its consumer crashed, before it is
@@ -138,13 +140,18 @@ class RetentionSettings(EnvironmentSettings):
     retention_days: NonNegativeInt = 30
 
 
-class LinkSettings(RetentionSettings):
-    """How the download links in emails are signed, and their address."""
+class LinkSecrets(EnvironmentSettings):
+    """What signs the links in emails."""
 
     # At least 32 bytes: RFC 7518 section 3.2, for a key for HMAC-SHA256.
     link_secret: SecretStr = Field(min_length=32)
     # During a rotation: links with its signature are accepted too, and none is signed with it.
     link_secret_previous: SecretStr | None = Field(None, min_length=32)
+
+
+class LinkSettings(RetentionSettings, LinkSecrets):
+    """The address and the lifetime of the links in emails."""
+
     public_url: str = Field("http://video2mp3.com", pattern=r"^https?://[^\s/]+(/[^\s]*)?$")
     # s. The MP3 is kept for RETENTION_DAYS.
     link_lifetime: PositiveInt = 7 * 24 * 3600

@@ -37,16 +37,23 @@ class Worker:
         logs.configure(settings.log_level, settings.log_format)
         self._settings = settings
         self._retries = retries or RetryPolicy(settings.retry_delays)
-        delays = (*self._retries.delays, *settings.retry_delays)
-        self._consumption = Consumption(queue, delays, settings.dead_letter_window)
+        self._consumption = self._consumption_of(queue)
         self._connection = BrokerConnection(settings, name=queue, consumption=self._consumption)
         self.publisher = Publisher(self._connection)
+        self._others: list[Consumer] = []
+        self._heartbeats: list[health.Heartbeat] = []
         self.stopping = threading.Event()
         self._deadline = float("inf")
 
     def overdue(self) -> bool:
         """Whether the current message must be returned to the queue now."""
         return time.monotonic() >= self._deadline
+
+    def also(self, queue: str, handler: Handler[M], read: Callable[[bytes, int | None], M]) -> None:
+        """Makes `run` consume another queue too, one message at a time beside those of the first queue."""
+        consumption = self._consumption_of(queue)
+        connection = BrokerConnection(self._settings, name=queue, consumption=consumption)
+        self._others.append(self._consumer(consumption, connection, handler, read))
 
     def run(
         self,
@@ -55,29 +62,53 @@ class Worker:
         read: Callable[[bytes, int | None], M] = decode,  # type: ignore[assignment]  # for the queues of jobs
     ) -> int:
         """Handles messages until a signal; returns the exit code."""
-        settings, queue = self._settings, self._consumption.queue
+        settings = self._settings
         if settings.stop_at is not None:
             checkpoints.stop_process_at(settings.stop_at)
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
-        heartbeat = health.Heartbeat(settings.health_stale_after)
+        consumer = self._consumer(self._consumption, self._connection, handler, read)
+        dependencies = Dependencies({"rabbitmq": self._connection.check, **checks})
+        with health.listen(settings.health_host, settings.health_port) as listener:
+            health.serve(listener, dependencies, lambda: all(heartbeat.alive() for heartbeat in self._heartbeats))
+            others = [threading.Thread(target=other.run, name="other queue", daemon=True) for other in self._others]
+            for other in others:
+                other.start()
+            consumer.run()
+            for other in others:
+                other.join(settings.shutdown_grace)
+        log.info("Stopped")
+        return 0
+
+    def _consumption_of(self, queue: str) -> Consumption:
+        delays = (*self._retries.delays, *self._settings.retry_delays)
+        return Consumption(queue, delays, self._settings.dead_letter_window)
+
+    def _consumer(
+        self,
+        consumption: Consumption,
+        connection: BrokerConnection,
+        handler: Handler[M],
+        read: Callable[[bytes, int | None], M],
+    ) -> Consumer:
+        heartbeat = health.Heartbeat(self._settings.health_stale_after)
+        self._heartbeats.append(heartbeat)
         settlement = Settlement(
-            settings, self._consumption, publisher=self.publisher, handler=handler, read=read, retries=self._retries
+            self._settings,
+            consumption,
+            publisher=Publisher(connection),
+            handler=handler,
+            read=read,
+            retries=self._retries,
         )
-        consumer = Consumer(
-            queue,
-            connection=self._connection,
+        return Consumer(
+            consumption.queue,
+            connection=connection,
             settlement=settlement,
             heartbeat=heartbeat,
             stop=self.stopping,
-            probe_every=settings.dead_letter_probe,
+            probe_every=self._settings.dead_letter_probe,
         )
-        dependencies = Dependencies({"rabbitmq": self._connection.check, **checks})
-        with health.listen(settings.health_host, settings.health_port) as listener:
-            health.serve(listener, dependencies, heartbeat.alive)
-            consumer.run()
-        log.info("Stopped")
-        return 0
 
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
         self._deadline = time.monotonic() + (0 if self.stopping.is_set() else self._settings.shutdown_grace)

@@ -27,6 +27,7 @@ class FoundFile:
     video_fid: ObjectId | None
     ours: bool
     had_job: bool
+    account: str | None = None
 
 
 class Adoption:
@@ -61,9 +62,11 @@ class Adoption:
             rows = self._files.find({"metadata.video_fid": {"$in": named}}, _FIELDS).sort("uploadDate", 1)
             return {file.video_fid: file for file in map(found, rows) if file.video_fid}
 
-    def take(self, file: FoundFile, username: str) -> bool:
+    def take(self, file: FoundFile, username: str, account: str | None = None) -> bool:
         """Marks a file, and assigns it to the user if it names none; returns False if it has changed or is gone."""
         metadata: Document = {**MARKER, "job": True, "username": file.username or username}
+        if account is not None:
+            metadata["account"] = file.account or account
         if file.video_fid is not None:
             metadata["video_fid"] = file.video_fid
         seen = {"_id": file.id, **(MARKED if file.ours else _UNMARKED), **_READABLE}
@@ -76,7 +79,7 @@ class Adoption:
 def found(row: Mapping[str, Any]) -> FoundFile:
     """Reads a file's record, of which any field but the id may be of other software."""
     metadata = row.get("metadata") or {}
-    name, username = row.get("filename"), metadata.get("username")
+    name, username, account = row.get("filename"), metadata.get("username"), metadata.get("account")
     return FoundFile(
         id=row["_id"],
         filename=name if isinstance(name, str) else None,
@@ -85,6 +88,7 @@ def found(row: Mapping[str, Any]) -> FoundFile:
         video_fid=_object_id(metadata.get("video_fid")),
         ours=all(metadata.get(name) == value for name, value in MARKER.items()),
         had_job=metadata.get("job") is True,
+        account=account if isinstance(account, str) and account else None,
     )
 
 

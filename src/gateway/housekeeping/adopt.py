@@ -1,4 +1,4 @@
-"""`python -m gateway.housekeeping.adopt [--user EMAIL] [--dry-run]`: creates jobs for stored files that have none.
+"""`python -m gateway.housekeeping.adopt [--user EMAIL [--account ID]] [--dry-run]`: creates jobs for files without one.
 
 For files of the first version or of other software, and for those whose jobs were lost. It is idempotent, and may run
 beside the services.
@@ -43,10 +43,14 @@ class Counts:
 
 @dataclass(frozen=True)
 class Adoptions:
-    """Creates the jobs for the files of both databases; `user` becomes the owner of files without one."""
+    """Creates the jobs for the files of both databases; `user` becomes the owner of files without one.
+
+    `account` is the id of the user's account; files that have an owner keep it.
+    """
 
     store: Store
     user: str | None
+    account: str | None = field(default=None, kw_only=True)
     dry_run: bool = field(kw_only=True)
     counts: Counts = field(default_factory=Counts)
 
@@ -97,29 +101,37 @@ class Adoptions:
     def _create(
         self, video_fid: ObjectId, owner: str, name: str, video: FoundFile | None, mp3: FoundFile | None
     ) -> bool:
+        found = [file for file in (video, mp3) if file is not None]
+        account = next((file.account for file in found if file.account), None)
+        if account is None and owner == self.user:
+            account = self.account
         # The files first: after an interruption they are kept, and the next run creates the job.
-        if mp3 is not None and not self.store.mp3s.adoption.take(mp3, owner):
+        if mp3 is not None and not self.store.mp3s.adoption.take(mp3, owner, account):
             return False
-        if video is not None and not self.store.videos.adoption.take(video, owner):
+        if video is not None and not self.store.videos.adoption.take(video, owner, account):
             return False
-        since = min(file.uploaded_at for file in (video, mp3) if file is not None)
-        return self.store.jobs.adopt(video_fid, owner, name, mp3.id if mp3 else None, since)
+        since = min(file.uploaded_at for file in found)
+        return self.store.jobs.adopt(video_fid, owner, name, mp3.id if mp3 else None, since, account=account)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Creates jobs for stored files that have none, and returns the exit code."""
     parser = argparse.ArgumentParser(prog="adopt", description=main.__doc__)
     parser.add_argument("--user", metavar="EMAIL", help="the account that becomes the owner of files without one")
+    parser.add_argument("--account", metavar="ID", help="the account_id of --user, if the files are older than it")
     parser.add_argument("--dry-run", action="store_true", help="show what would change, and change nothing")
     options = parser.parse_args(arguments)
     if options.user is not None and "@" not in options.user:
         parser.error("--user: give the account's full address, such as someone@example.com.")
+    if options.account is not None and options.user is None:
+        parser.error("--account: name the address of the account with --user.")
     settings = load_settings(StoreSettings)
     logs.configure("ERROR", settings.log_format)
     try:
         with tools(settings, "adopt") as opened:
             opened.store.ensure_indexes()
-            adoptions = Adoptions(opened.store, options.user and options.user.strip().lower(), dry_run=options.dry_run)
+            user = options.user and options.user.strip().lower()
+            adoptions = Adoptions(opened.store, user, account=options.account, dry_run=options.dry_run)
             for line in adoptions.run():
                 print(line)
     except TransientError as error:

@@ -5,10 +5,12 @@ import logging
 import threading
 from dataclasses import asdict
 
+from common.domain.accounts import Accounts
 from common.domain.outbox import Outbox
 from common.errors import TransientError
 from common.runtime import metrics
 from common.storage.mongo import Db
+from gateway.account_deletion import AccountDeletion
 from gateway.housekeeping.orphan_cleanup import Cleanup, OrphanCleanup
 from gateway.housekeeping.recovery import Recovery
 from gateway.housekeeping.repository import HousekeepingRepository
@@ -35,16 +37,20 @@ class Housekeeping:
         self.retention = Retention(settings.retention_days, store, uploads, self._repository)
         self.recovery = Recovery(settings, store, uploads, self._repository, outbox)
         self.orphans = OrphanCleanup(settings, store, uploads)
+        self._accounts = Accounts(db)
+        self._deletion = AccountDeletion(store, uploads, self._accounts)
 
     def prepare(self) -> None:
         """Applies the migrations that are left, and those to repeat after a rollout; raises StorageUnavailable."""
         self._store.ensure_indexes()
+        self._accounts.ensure_indexes()
         with contextlib.suppress(MigrationRunning):
             migrations.run(self._store, self._migrations, timeout=0)
 
     def run(self) -> dict[str, int]:
         """Runs every pass once; returns how much each one did. Raises StorageUnavailable."""
         done = {
+            "of deleted accounts": sum(map(self._deletion.delete_records, self._accounts.deleted())),
             "expired": self.retention.delete_expired_jobs(),
             "completed": self.recovery.complete_uploads(),
             "uploads": self.retention.delete_expired_uploads(),

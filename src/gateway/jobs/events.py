@@ -14,6 +14,7 @@ from flask import Response, request
 
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Job, Status
+from common.domain.owners import Owner
 from common.runtime.concurrency_limiter import ConcurrencyLimiter
 from gateway.jobs.feed import Changes, Feed
 from gateway.settings import GatewaySettings
@@ -34,23 +35,23 @@ class Followers:
         self._feed = feed
         self._streams = streams
 
-    def follow(self, job: Job) -> Response:
-        """Streams `job` events until the job has ended.
+    def follow(self, job: Job, owner: Owner) -> Response:
+        """Streams `job` events until the job of this owner has ended.
 
         Raises Unavailable when there are too many streams of all accounts, TooManyRequests of this one.
         """
-        return self._stream(job.username, lambda: self._one(job))
+        return self._stream(owner, lambda: self._one(job, owner))
 
-    def follow_all(self, username: str) -> Response:
-        """Streams the jobs in progress, `ready`, and then each change of any of the user's jobs.
+    def follow_all(self, owner: Owner) -> Response:
+        """Streams the jobs in progress, `ready`, and then each change of any of the account's jobs.
 
         With `Last-Event-ID` also the changes since that event. Raises as `follow`.
         """
         since = _time_of_event(request.headers.get("Last-Event-ID", ""))
-        return self._stream(username, lambda: self._all(username, since))
+        return self._stream(owner, lambda: self._all(owner, since))
 
-    def _stream(self, username: str, events: Callable[[], Generator[str]]) -> Response:
-        release = self._streams.acquire(username)
+    def _stream(self, owner: Owner, events: Callable[[], Generator[str]]) -> Response:
+        release = self._streams.acquire(owner.key)
         stream = events()
         try:
             # Before the status is sent, so that a failure of MongoDB becomes a 503.
@@ -64,10 +65,10 @@ class Followers:
         response.call_on_close(release)
         return response
 
-    def _one(self, job: Job) -> Generator[str]:
-        with self._feed.following(job.username) as changes:
+    def _one(self, job: Job, owner: Owner) -> Generator[str]:
+        with self._feed.following(owner) as changes:
             # Read after the subscription, so that no change is lost in between.
-            current = self._jobs.owned(job.video_fid, job.username)
+            current = self._jobs.owned(job.video_fid, owner)
             if current is None:
                 yield _deleted(job.video_fid)
                 return
@@ -83,13 +84,13 @@ class Followers:
                         return
                     current = changed
 
-    def _all(self, username: str, since: datetime | None) -> Generator[str]:
-        with self._feed.following(username) as changes:
+    def _all(self, owner: Owner, since: datetime | None) -> Generator[str]:
+        with self._feed.following(owner) as changes:
             yield _RETRY
-            for job in self._jobs.under_way(username):
+            for job in self._jobs.under_way(owner):
                 yield _event(job)
             if since is not None:
-                for job in self._jobs.changed({username}, since):
+                for job in self._jobs.changed([owner], since):
                     yield _event(job)
             yield "event: ready\ndata: {}\n\n"
             for change in self._until_end(changes):

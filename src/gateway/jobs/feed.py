@@ -16,6 +16,7 @@ from bson import ObjectId
 from common.domain.job_changes import ChangesLost, JobChanges, NoChangeStreams
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Job
+from common.domain.owners import Owner
 from common.errors import TransientError
 from common.runtime.clock import now
 from common.storage.mongo import StorageUnavailable
@@ -28,7 +29,7 @@ _OVERLAP = 30.0
 _MAX_UNREAD = 1000
 
 
-# The changes of a user's jobs; None marks the end of the subscription.
+# The changes of an account's jobs; None marks the end of the subscription.
 Changes = SimpleQueue[Job | None]
 
 
@@ -39,8 +40,8 @@ class Feed:
         self._stream = JobChanges(jobs)
         self._interval = interval
         self._timeout = timeout
-        # The user of each subscription.
-        self._followers: dict[Changes, str] = {}
+        # The account of each subscription.
+        self._followers: dict[Changes, Owner] = {}
         self._lock = threading.Lock()
         self._has_followers = threading.Event()
         # Whether every change from now on will be delivered.
@@ -50,14 +51,14 @@ class Feed:
         self.closed = False
 
     @contextlib.contextmanager
-    def following(self, username: str) -> Iterator[Changes]:
-        """Subscribes to the user's jobs while the block runs; a change may be delivered twice, and none is missed.
+    def following(self, owner: Owner) -> Iterator[Changes]:
+        """Subscribes to the account's jobs while the block runs; a change may come twice, and none is missed.
 
         Raises StorageUnavailable if MongoDB does not answer within the timeout.
         """
         changes = Changes()
         with self._lock:
-            self._followers[changes] = username
+            self._followers[changes] = owner
             if self._thread is None:
                 # Not in `__init__`, which may run before a fork.
                 self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
@@ -116,7 +117,7 @@ class Feed:
                 if job is not None:
                     _deliver(followers, job)
 
-    def _current(self) -> dict[Changes, str]:
+    def _current(self) -> dict[Changes, Owner]:
         """The followers. Without any, the next one waits until the changes are followed again."""
         with self._lock:
             if not self._followers:
@@ -145,9 +146,9 @@ class Feed:
             self._pause.wait(self._interval)
 
 
-def _deliver(followers: dict[Changes, str], job: Job) -> None:
-    for changes, username in followers.items():
-        if username == job.username:
+def _deliver(followers: dict[Changes, Owner], job: Job) -> None:
+    for changes, owner in followers.items():
+        if owner.owns(job.video_fid, job.account, job.username):
             unread = changes.qsize()
             if unread < _MAX_UNREAD:
                 changes.put(job)

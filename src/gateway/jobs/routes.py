@@ -14,16 +14,16 @@ def blueprint(identity: Identity, store: Store, outbox: Outbox, followers: Follo
     routes = Blueprint("jobs", __name__)
 
     def owned(fid: str) -> Job:
-        username = identity.username()
-        return store.owned(object_id(fid, "The job's id"), username)
+        owner = identity.owner()
+        return store.owned(object_id(fid, "The job's id"), owner)
 
     @routes.get("/jobs")
     def index() -> Response:
-        username = identity.username()
+        owner = identity.owner()
         limit = query_integer("limit", default=50, least=1, most=200)
         before = request.args.get("before")
         # One more than requested, which shows whether there is a next page.
-        found = store.jobs.page(username, limit + 1, object_id(before, "before") if before else None)
+        found = store.jobs.page(owner, limit + 1, object_id(before, "before") if before else None)
         page, more = found[:limit], len(found) > limit
         following = url_for("jobs.index", limit=limit, before=str(page[-1].video_fid)) if more else None
         return jsonify(jobs=[job.public() for job in page], next=following)
@@ -48,10 +48,11 @@ def blueprint(identity: Identity, store: Store, outbox: Outbox, followers: Follo
 
     @routes.get("/jobs/<fid>/events")
     def events(fid: str) -> Response:
-        return followers.follow(owned(fid))
+        owner = identity.owner()
+        return followers.follow(store.owned(object_id(fid, "The job's id"), owner), owner)
 
     @routes.get("/jobs/events")
     def all_events() -> Response:
-        return followers.follow_all(identity.username())
+        return followers.follow_all(identity.owner())
 
     return routes

@@ -9,6 +9,7 @@ from common.domain.job_repository import Jobs
 from common.domain.jobs import Job, Status
 from common.domain.options import ConversionOptions
 from common.domain.outbox import Outbox
+from common.domain.owners import Owner
 from common.domain.summaries import Summaries
 from common.domain.transcripts import Transcripts
 from common.errors import Conflict, NotFound
@@ -33,12 +34,9 @@ class Store:
         for repository in (self.jobs, self.videos, self.mp3s, self.summaries, self.transcripts):
             repository.ensure_indexes()
 
-    def owned(self, video_fid: ObjectId, username: str) -> Job:
-        """The user's job; raises NotFound if it does not exist, is deleted, or belongs to another user."""
-        job = self.jobs.owned(video_fid, username)
-        if job is None:
-            raise NotFound("Job not found.")
-        return job
+    def owned(self, video_fid: ObjectId, owner: Owner) -> Job:
+        """The account's job; raises NotFound if it does not exist, is deleted, or belongs to another account."""
+        return _existing(self.jobs.owned(video_fid, owner))
 
     def retry(self, outbox: Outbox, job: Job, fields: Mapping[str, object] | None) -> Job:
         """Queues a job again that has ended, with the options in `fields` if they are given; returns it.
@@ -59,7 +57,7 @@ class Store:
             raise Conflict("The video is no longer stored. Upload it again.", code="no_longer_stored")
         if not self.jobs.reopen(job.video_fid, options, ended=(job.status,), where=job.this_run):
             raise Conflict("The job was modified; reload it.", code="job_modified")
-        queued = self.owned(job.video_fid, job.username)
+        queued = self._reloaded(job)
         outbox.publish_job(queued)
         return queued
 
@@ -67,7 +65,7 @@ class Store:
         """Ends a job that is in progress; returns it. Raises Conflict when it has ended."""
         if not self.jobs.cancel(job.video_fid, job.this_run):
             raise Conflict("The job has already ended and cannot be cancelled.", code="job_ended")
-        return self.owned(job.video_fid, job.username)
+        return self._reloaded(job)
 
     def delete(self, video_fid: ObjectId) -> None:
         """Deletes a job in any state, with its files, its summary and its transcript.
@@ -76,24 +74,35 @@ class Store:
         files of a deleted job, which housekeeping deletes, and never a job without its files.
         """
         self.jobs.mark_deleted(video_fid)
-        self._delete_files(video_fid)
+        self.delete_files(video_fid)
 
     def delete_ended(self, job: Job) -> bool:
         """As `delete`; False when the job has changed since it was read."""
         unchanged = {**job.this_run, "status": job.status.value, "updated_at": job.updated_at}
         if not self.jobs.mark_deleted(job.video_fid, unchanged):
             return False
-        self._delete_files(job.video_fid)
+        self.delete_files(job.video_fid)
         return True
 
-    def refuse(self, video_fid: ObjectId, username: str, filename: str) -> None:
+    def refuse(self, video_fid: ObjectId, username: str, filename: str, *, account: str | None = None) -> None:
         """Deletes a video without a job, or with one that no client knows; no job of it can be created afterwards."""
-        self.jobs.forbid(video_fid, username, filename)
-        self._delete_files(video_fid)
+        self.jobs.forbid(video_fid, username, filename, account=account)
+        self.delete_files(video_fid)
 
-    def _delete_files(self, video_fid: ObjectId) -> None:
+    def _reloaded(self, job: Job) -> Job:
+        found = self.jobs.get(job.video_fid)
+        return _existing(found if found and found.status is not Status.DELETED else None)
+
+    def delete_files(self, video_fid: ObjectId) -> None:
+        """Deletes everything of a job but its record; for deleted jobs."""
         self.summaries.delete_of_video(video_fid)
         self.transcripts.delete_of_video(video_fid)
         self.videos.delete(video_fid)
         for mp3_fid in self.mp3s.ids_of_video(video_fid):
             self.mp3s.delete(mp3_fid)
+
+
+def _existing(job: Job | None) -> Job:
+    if job is None:
+        raise NotFound("Job not found.")
+    return job

@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 from common.domain.options import ConversionOptions
-from gateway.openapi import tus
+from gateway.openapi import account, tus
 from gateway.openapi.parts import (
     BEARER,
     FID,
@@ -22,6 +22,7 @@ from gateway.openapi.schemas import schemas
 
 _JOB = ref("Job")
 _SUMMARY = ref("Summary")
+_PASSWORD = {"type": "string", "minLength": 8}
 
 
 @cache
@@ -54,14 +55,17 @@ def _paths() -> dict[str, Any]:
         "/register": {"post": operation(
             "Create an account", "curl -X POST $URL/register -H 'Content-Type: application/json' "
             "-d '{\"email\": \"you@example.com\", \"password\": \"…\"}'",
-            {201: answer("The account was created", {"type": "object"})}, (400, 408, 409, 411, 413, 415, 422, 429),
+            {201: answer(
+                "The account was created, unless the address has one: the email that was sent says so",
+                {"type": "object"},
+            )}, (400, 408, 409, 411, 413, 415, 422, 429),
             requestBody=body("application/json", object_of({
                 "email": {"type": "string", "format": "email"}, "password": {"type": "string", "minLength": 8},
             })),
         )},
         "/login": {"post": operation(
             "Get a token", "TOKEN=$(curl -sf -u you@example.com -X POST $URL/login)",
-            {200: answer("The token, valid for a day", {"type": "string"}, "text/plain")}, (401, 429),
+            {200: answer("The token, valid for a day", {"type": "string"}, "text/plain")}, (401, 403, 429),
             security=[{"password": []}],
         )},
         "/account": {
@@ -72,7 +76,14 @@ def _paths() -> dict[str, Any]:
                 {200: answer("The account", ref("Account"))}, (400, 408, 411, 413, 415, 422),
                 requestBody=body("application/json", object_of({"emails": {"type": "boolean"}})),
             ),
+            "delete": authorized(
+                "Delete the account with all jobs, files and summaries",
+                "-X DELETE -H 'Content-Type: application/json' -d '{\"password\": \"…\"}' $URL/account",
+                {204: {"description": "The account was deleted"}}, (400, 403, 408, 409, 411, 413, 415, 422, 429),
+                requestBody=body("application/json", object_of({"password": _PASSWORD})),
+            ),
         },
+        **account.paths(),
         "/info": {"get": operation(
             "Get the limits of this server, without a token", "curl $URL/info",
             {200: answer("The limits", ref("Info"))},

@@ -5,6 +5,7 @@ from typing import Any
 ERRORS = {
     400: "The request is malformed",
     401: "The token, password or link is missing, invalid or expired",
+    403: "The account may not do this; the code says why",
     404: "It does not exist, or belongs to another user",
     408: "The upload timed out: the client sent data too slowly",
     409: "The current state does not allow the request; the error says why",
@@ -36,9 +37,12 @@ def operation(
 def authorized(
     summary: str, curl: str, answers: dict[int, Any], errors: tuple[int, ...] = (), **more: Any
 ) -> dict[str, Any]:
-    """An operation that needs a token: it can also answer 401. `curl` is what follows the token in the example."""
+    """An operation that needs a token: it can also answer 401, and 403 if the address is not confirmed.
+
+    `curl` is what follows the token in the example.
+    """
     example = f'curl -H "Authorization: Bearer $TOKEN" {curl}'
-    return operation(summary, example, answers, tuple(sorted((401, *errors))), **{"security": BEARER, **more})
+    return operation(summary, example, answers, tuple(sorted({401, 403, *errors})), **{"security": BEARER, **more})
 
 
 def of_file(name: str, **operations: dict[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,8 @@ def schemas() -> dict[str, Any]:
 
 def _account() -> dict[str, Any]:
     emails = {"type": "boolean", "description": "Whether emails about ended jobs are sent"}
-    return object_of({"email": {"type": "string"}, "emails": emails})
+    verified = {"type": "boolean", "description": "Whether the address is confirmed"}
+    return object_of({"email": {"type": "string"}, "emails": emails, "verified": verified})
 
 
 def _info() -> dict[str, Any]:

@@ -22,16 +22,24 @@ class UploadAcceptance:
         self._uploads = uploads
         self._outbox = outbox
 
-    def accept(self, video_fid: ObjectId, username: str, filename: str, options: Mapping[str, Any]) -> Job:
+    def accept(
+        self,
+        video_fid: ObjectId,
+        username: str,
+        filename: str,
+        options: Mapping[str, Any],
+        *,
+        account: str | None = None,
+    ) -> Job:
         """Accepts a stored video; deletes it when that fails."""
         try:
-            job = self._store.jobs.create(video_fid, username, filename, options)
+            job = self._store.jobs.create(video_fid, username, filename, options, account=account)
             if not self._store.videos.accept(video_fid):
                 raise StorageUnavailable("The stored video is gone: housekeeping deleted it as an orphaned file")
         except TransientError:
             # The job may have been stored although MongoDB's answer was lost. The client gets an error, so it must go.
             try:
-                self._store.refuse(video_fid, username, filename)
+                self._store.refuse(video_fid, username, filename, account=account)
             except TransientError as error:
                 log.warning("The refused upload %s is left for housekeeping: %s", video_fid, error)
             raise
@@ -46,9 +54,11 @@ class UploadAcceptance:
         """
         self._store.videos.publish(upload.id, upload.length, upload.filename, "video/*", upload.metadata)
         known = self._store.jobs.get(upload.id)
-        job = known or self._store.jobs.create(upload.id, upload.username, upload.filename, upload.options)
+        job = known or self._store.jobs.create(
+            upload.id, upload.username, upload.filename, upload.options, account=upload.account
+        )
         if job.status is Status.DELETED or not self._store.videos.accept(upload.id):
-            self._store.refuse(upload.id, upload.username, upload.filename)
+            self._store.refuse(upload.id, upload.username, upload.filename, account=upload.account)
             raise Gone("The upload has ended.")
         if known is None:
             log.info("Accepted the video %s: %s", job.video_fid, job.filename)

@@ -14,6 +14,7 @@ from uuid import uuid4
 from bson import ObjectId
 from pymongo import ReturnDocument
 
+from common.domain.owners import Owner
 from common.errors import Locked
 from common.runtime.clock import now
 from common.storage.mongo import NOW, Db, Document, failures, in_seconds, incremented, passed
@@ -44,14 +45,16 @@ class Upload:
     turn: int = 0
     # Whether it has its job.
     done: bool = False
+    # The id of its owner's account; None for those of releases that did not store it: see `owners`.
+    account: str | None = None
 
     @property
     def expired(self) -> bool:
         return self.expires_at <= now()
 
     @property
-    def metadata(self) -> dict[str, str]:
-        return {"username": self.username, HEADER: self.header}
+    def metadata(self) -> dict[str, str | None]:
+        return {"username": self.username, "account": self.account, HEADER: self.header}
 
 
 class UploadRepository:
@@ -65,22 +68,35 @@ class UploadRepository:
     def ensure_indexes(self) -> None:
         with failures():
             self._collection.create_index([("expires_at", 1)])
+            self._collection.create_index([("account", 1)])
+            # For uploads of earlier releases, which have no account: see `owners`.
+            self._collection.create_index([("username", 1), ("account", 1), ("_id", 1)])
 
-    def create(self, username: str, filename: str, length: int, options: Mapping[str, Any], header: str = "") -> Upload:
+    def create(
+        self,
+        username: str,
+        filename: str,
+        length: int,
+        options: Mapping[str, Any],
+        header: str = "",
+        *,
+        account: str | None = None,
+    ) -> Upload:
         document: Document = {
-            "_id": ObjectId(), "username": username, "filename": filename, "length": length, "offset": 0,
-            "options": dict(options), "header": header, "lock": None,
+            "_id": ObjectId(), "username": username, "account": account, "filename": filename, "length": length,
+            "offset": 0, "options": dict(options), "header": header, "lock": None,
             "created_at": now(), "expires_at": now() + self._lifetime,
         }  # fmt: skip
         with failures():
             self._collection.insert_one(document)
         return _upload(document)
 
-    def owned(self, upload_id: ObjectId, username: str) -> Upload | None:
-        """The user's own upload, expired or not."""
+    def owned(self, upload_id: ObjectId, owner: Owner) -> Upload | None:
+        """The account's own upload, expired or not."""
         with failures():
-            document = self._collection.find_one({"_id": upload_id, "username": username})
-        return _upload(document) if document else None
+            document = self._collection.find_one({"_id": upload_id})
+        upload = _upload(document) if document else None
+        return upload if upload and owner.owns(upload.id, upload.account, upload.username) else None
 
     def exists(self, upload_id: ObjectId) -> bool:
         with failures():
@@ -116,6 +132,16 @@ class UploadRepository:
         """Deletes the record, not the chunks; False when the lock was lost."""
         with failures():
             return self._collection.delete_one(_locked(upload)).deleted_count == 1
+
+    def delete_all(self, owner: Owner) -> list[ObjectId]:
+        """Deletes the records of the account's uploads, not the chunks; returns their ids.
+
+        A request that is writing to one of them has lost its lock then.
+        """
+        with failures():
+            ids = [row["_id"] for row in self._collection.find(owner.records, {"_id": 1})]
+            self._collection.delete_many({"_id": {"$in": ids}})
+        return ids
 
     def expiry(self) -> datetime:
         """When an upload expires that receives a part now."""
@@ -165,4 +191,5 @@ def _upload(document: Mapping[str, Any], token: str | None = None) -> Upload:
         header=document.get("header") or "",
         token=token or "",
         turn=document.get("turn", 0),
+        account=document.get("account"),
     )

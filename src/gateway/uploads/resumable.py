@@ -69,7 +69,7 @@ class ResumableUploads:
         with self._locked(seen) as upload:
             if upload is not None and not self._uploads.delete(upload):
                 raise Locked(LOCK_LOST)
-        self._store.refuse(seen.id, seen.username, seen.filename)
+        self._store.refuse(seen.id, seen.username, seen.filename, account=seen.account)
 
     @contextlib.contextmanager
     def _locked(self, seen: Upload) -> Iterator[Upload | None]:

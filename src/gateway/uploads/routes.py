@@ -4,8 +4,10 @@ import contextlib
 
 from flask import Blueprint, Response, jsonify, request, url_for
 
+from common.domain.accounts import Accounts
 from common.domain.jobs import Job
 from common.domain.options import ConversionOptions
+from common.domain.owners import Owner
 from common.http import app as http
 from common.http.identity import Identity
 from common.runtime import metrics
@@ -23,14 +25,17 @@ def blueprint(
     store: Store,
     acceptance: UploadAcceptance,
     transfers: ConcurrencyLimiter,
+    *,
+    accounts: Accounts,
 ) -> Blueprint:
     routes = Blueprint("uploads", __name__)
 
     @routes.post("/upload")
     def upload() -> Response:
-        username = identity.username()
-        with transfers.held(username):
-            job = _receive(username)
+        owner = identity.owner()
+        accounts.adopt(owner)
+        with transfers.held(owner.key):
+            job = _receive(owner)
         if http.prefers_json(request.headers.get("Accept", "")):
             response = jsonify(job.public())
             response.status_code = 202
@@ -39,15 +44,17 @@ def blueprint(
         response.headers["Location"] = url_for("jobs.show", fid=str(job.video_fid))
         return response
 
-    def _receive(username: str) -> Job:
+    def _receive(owner: Owner) -> Job:
         def create(name: str) -> GridWriter:
-            return store.videos.create(name, "video/*", {"username": username})
+            return store.videos.create(name, "video/*", {"username": owner.username, "account": owner.account})
 
         with contextlib.closing(Receiver(request, settings.max_upload_mb, create)) as receiver:
             receiver.receive()
             options = ConversionOptions.parse(receiver.fields)
             video_fid, size = receiver.finish()
             metrics.UPLOADED_BYTES.inc(size)
-            return acceptance.accept(video_fid, username, receiver.filename, options.as_document())
+            return acceptance.accept(
+                video_fid, owner.username, receiver.filename, options.as_document(), account=owner.account
+            )
 
     return routes

@@ -11,7 +11,9 @@ from wsgiref.handlers import format_date_time
 from bson import ObjectId
 from flask import Blueprint, Response, request
 
+from common.domain.accounts import Accounts
 from common.domain.options import ConversionOptions
+from common.domain.owners import Owner
 from common.errors import BadRequest, Gone, NotFound, PreconditionFailed
 from common.http.identity import Identity
 from common.http.validation import object_id
@@ -37,6 +39,7 @@ class Tus:
     uploads: UploadRepository
     resumable: ResumableUploads
     transfers: ConcurrencyLimiter
+    accounts: Accounts
 
     def blueprint(self) -> Blueprint:
         routes = Blueprint("tus", __name__)
@@ -74,7 +77,7 @@ class Tus:
 
     def create(self) -> Response:
         """POST: creates an upload, and stores its first bytes if the request has a body."""
-        username = self.identity.username()
+        owner = self.identity.owner()
         length = tus_headers.number_of_bytes("Upload-Length")
         if "Upload-Concat" in request.headers:
             raise BadRequest("The concatenation of uploads is not supported. Send the file as one upload.")
@@ -90,7 +93,10 @@ class Tus:
         if has_body:
             tus_headers.check_body_type()
             tus_headers.check_body_length(length)
-        upload = self.uploads.create(username, filename, length, options.as_document(), header)
+        self.accounts.adopt(owner)
+        upload = self.uploads.create(
+            owner.username, filename, length, options.as_document(), header, account=owner.account
+        )
         offset = self._receive(upload, checksum) if has_body else 0
         response = self._state(upload, offset, 201)
         response.headers["Location"] = f"/files/{upload.id}"
@@ -127,30 +133,31 @@ class Tus:
         return Response(status=204)
 
     def _receive(self, upload: Upload, checksum: tus_headers.Checksum | None) -> int:
-        with self.transfers.held(upload.username):
+        with self.transfers.held(upload.account or upload.username):
             return self.resumable.receive(upload, checksum)
 
     def _own(self, fid: str) -> Upload:
-        username = self.identity.username()
+        owner = self.identity.owner()
         upload_id = object_id(fid, "The upload's id")
-        upload = self.uploads.owned(upload_id, username) or self._finished(upload_id, username)
+        upload = self.uploads.owned(upload_id, owner) or self._finished(upload_id, owner)
         if upload is None:
             raise NotFound("Upload not found. Start a new upload: POST /files.")
         if upload.expired:
             raise Gone("The upload has expired. Start a new upload: POST /files.")
         return upload
 
-    def _finished(self, upload_id: ObjectId, username: str) -> Upload | None:
+    def _finished(self, upload_id: ObjectId, owner: Owner) -> Upload | None:
         """An upload that has become a job, for a client that did not receive the last response."""
-        job = self.store.jobs.owned(upload_id, username)
+        job = self.store.jobs.owned(upload_id, owner)
         file = self.store.videos.find(upload_id) if job else None
         if job is None or file is None:
             return None
         expiry = self.uploads.expiry()
         header = str(file.metadata.get(HEADER) or "")
         return Upload(
-            upload_id, username, job.filename, file.length, file.length, expiry, job.options, header, done=True
-        )
+            upload_id, job.username, job.filename, file.length, file.length, expiry, job.options, header, done=True,
+            account=job.account,
+        )  # fmt: skip
 
     def _complete(self, upload: Upload) -> None:
         if upload.offset == upload.length and not upload.done:

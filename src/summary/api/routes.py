@@ -28,17 +28,17 @@ def blueprint(identity: Identity, requests: SummaryRequests, transcripts: Transc
     settings, summaries = requests.settings, requests.summaries
 
     def owned(summary_id: str) -> Summary:
-        username = identity.username()
-        found = summaries.owned(object_id(summary_id, "The id of the summary"), username)
+        owner = identity.owner()
+        found = summaries.owned(object_id(summary_id, "The id of the summary"), owner)
         if found is None:
             raise NotFound("There is no such summary.")
         return found
 
     @routes.post("/summaries")
     def create() -> Response:
-        username = identity.username()
+        owner = identity.owner()
         requests.check_configured()
-        found, status = requests.handle(SummaryRequest.read(settings.max_text_mb), username)
+        found, status = requests.handle(SummaryRequest.read(settings.max_text_mb), owner)
         response = jsonify(found.public())
         response.status_code = status
         response.headers["Location"] = url_for("summaries.show", summary_id=str(found.id))
@@ -46,14 +46,14 @@ def blueprint(identity: Identity, requests: SummaryRequests, transcripts: Transc
 
     @routes.get("/summaries")
     def index() -> Response:
-        username = identity.username()
+        owner = identity.owner()
         limit = query_integer("limit", _DEFAULT_PAGE, 1, _MAX_PAGE)
         before, file_id = request.args.get("before"), request.args.get("file_id")
         video_fid: ObjectId | None = None
         if file_id is not None:
-            video_fid = job_of_file(requests.jobs, object_id(file_id, "file_id"), username).video_fid
+            video_fid = job_of_file(requests.jobs, object_id(file_id, "file_id"), owner).video_fid
         # One more than requested shows whether there is a next page.
-        found = summaries.page(username, limit + 1, object_id(before, "before") if before else None, video_fid)
+        found = summaries.page(owner, limit + 1, object_id(before, "before") if before else None, video_fid)
         page, following = found[:limit], None
         if len(found) > limit:
             following = url_for("summaries.index", limit=limit, before=str(page[-1].id), file_id=file_id)
@@ -70,8 +70,8 @@ def blueprint(identity: Identity, requests: SummaryRequests, transcripts: Transc
 
     @routes.get("/transcripts/<file_id>")
     def transcript(file_id: str) -> Response:
-        username = identity.username()
-        job = job_of_file(requests.jobs, object_id(file_id, "The id of the file"), username)
+        owner = identity.owner()
+        job = job_of_file(requests.jobs, object_id(file_id, "The id of the file"), owner)
         return _transcript(job, transcripts)
 
     return routes

@@ -2,12 +2,14 @@
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from bson import ObjectId
 
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Job, Status
 from common.domain.outbox import Outbox
+from common.domain.owners import Owner
 from common.domain.summaries import Recording, Stage, Summaries, Summary
 from common.errors import Conflict, Invalid, NotFound, PermanentError, TransientError, Unavailable
 from common.http.validation import json_object, object_id
@@ -58,9 +60,9 @@ def _encodable(value: str | None) -> str | None:
     return value.encode(errors="replace").decode() if value is not None else None
 
 
-def job_of_file(jobs: Jobs, file_id: ObjectId, username: str) -> Job:
-    """The user's job with this video or MP3; raises NotFound."""
-    job = jobs.owned_file(file_id, username)
+def job_of_file(jobs: Jobs, file_id: ObjectId, owner: Owner) -> Job:
+    """The account's job with this video or MP3; raises NotFound."""
+    job = jobs.owned_file(file_id, owner)
     if job is None:
         raise NotFound("You have no file with this id. The id is in the email and in GET /jobs.")
     return job
@@ -83,21 +85,24 @@ class SummaryRequests:
         except ProviderRefused as error:
             raise Unavailable(str(error), retry_after=3600) from error
 
-    def handle(self, request: SummaryRequest, username: str) -> tuple[Summary, int]:
+    def handle(self, request: SummaryRequest, owner: Owner) -> tuple[Summary, int]:
         """Returns the summary and the HTTP status: 200 for an existing one, 201 for a new one, 202 for a queued one."""
         if request.file_id is not None:
-            job = job_of_file(self.jobs, request.file_id, username)
-            return self._of_recording(username, request.filename or job.filename, _recording(job, request.file_id))
+            job = job_of_file(self.jobs, request.file_id, owner)
+            return self._of_recording(owner, request.filename or job.filename, _recording(job, request.file_id))
         text = request.text or ""
         if len(text) > self.settings.ai_summary_max_chars:
-            return self._queue(self.summaries.create(username, request.filename, text))
+            return self._queue(self._create(owner, request.filename, text))
         digest = summarise_now(self.provider, text, self.settings.ai_summary_timeout)
         done = {"status": Stage.COMPLETED.value, "progress": 100, "text": None, "published": True}
-        return _existing(self.summaries.create(username, request.filename, "", **digest.model_dump(), **done)), 201
+        return _existing(self._create(owner, request.filename, "", **digest.model_dump(), **done)), 201
 
-    def _of_recording(self, username: str, filename: str, recording: Recording) -> tuple[Summary, int]:
+    def _create(self, owner: Owner, filename: str | None, source: Recording | str, **values: Any) -> Summary | None:
+        return self.summaries.create(owner.username, filename, source, account=owner.account, **values)
+
+    def _of_recording(self, owner: Owner, filename: str, recording: Recording) -> tuple[Summary, int]:
         summaries = self.summaries
-        found = summaries.of_mp3(recording.mp3_fid) or summaries.create(username, filename, recording)
+        found = summaries.of_mp3(recording.mp3_fid) or self._create(owner, filename, recording)
         # A concurrent request may have created it in between.
         found = found or summaries.of_mp3(recording.mp3_fid)
         if found is not None and found.status is Stage.FAILED:

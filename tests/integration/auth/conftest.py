@@ -18,6 +18,7 @@ from common.runtime.settings import load_settings
 from tests.integration.auth.mariadb import MariaDB
 
 JWT_SECRET = "a secret of the tests, long enough"
+LINK_SECRET = "another secret of the tests, long enough"
 ADMIN = "admin@example.com"
 
 
@@ -80,7 +81,8 @@ def operator(database: dict[str, str]) -> Operator:
 
 def auth_environment(database: dict[str, str], **changes: str) -> dict[str, str]:
     """All variables of an auth service on this database."""
-    return {**database, "JWT_SECRET": JWT_SECRET, "ADMIN_EMAILS": ADMIN, **changes}
+    secrets = {"JWT_SECRET": JWT_SECRET, "LINK_SECRET": LINK_SECRET}
+    return {**database, **secrets, "ADMIN_EMAILS": ADMIN, "REQUIRE_VERIFICATION": "false", **changes}
 
 
 def app_on(database: dict[str, str], monkeypatch: pytest.MonkeyPatch, **changes: str) -> Flask:

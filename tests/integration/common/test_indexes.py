@@ -14,10 +14,12 @@ from common.domain.accounts import Accounts
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Job, Status
 from common.domain.outbox import Outbox
+from common.domain.owners import Owner
 from common.domain.summaries import Summaries
 from common.domain.transcripts import Transcripts
 from common.runtime.clock import now
 from converter.job_lease import JobLeases
+from gateway.account_deletion import AccountDeletion
 from gateway.housekeeping.runner import Housekeeping
 from gateway.jobs.store import Store
 from gateway.settings import HousekeepingSettings
@@ -80,7 +82,7 @@ def test_every_query_is_answered_by_an_index(client, store, recorder, rabbit, pu
     settle_jobs(store.jobs, videos)
     use_files(store, videos[0])
     interrupt_uploads(uploads)
-    use_account(Accounts(store.jobs.collection.database))
+    use_account(AccountDeletion(store, uploads, Accounts(store.jobs.collection.database)))
     keep_house(environment, rabbit, store, publisher)
     recorder.on = False
 
@@ -118,12 +120,13 @@ def settle_jobs(jobs: Jobs, videos: list[ObjectId]) -> None:
     jobs.reopen(videos[1])
     jobs.confirm(jobs.get(videos[1]), published=True)
     send_emails(jobs, jobs.get(videos[0]))
-    jobs.page(OWNER, 10, None)
-    jobs.page(OWNER, 10, videos[3])
-    jobs.under_way(OWNER)
-    jobs.changed([OWNER, "other@example.com"], now() - timedelta(minutes=1))
+    jobs.page(Owner(OWNER, "an-id", now()), 10, None)
+    jobs.page(Owner(OWNER), 10, None)
+    jobs.page(Owner(OWNER), 10, videos[3])
+    jobs.under_way(Owner(OWNER, "an-id"))
+    jobs.changed([Owner(OWNER, "an-id"), Owner("other@example.com")], now() - timedelta(minutes=1))
     jobs.mark_deleted(videos[3])
-    assert jobs.owned(videos[0], OWNER).status is Status.COMPLETED
+    assert jobs.owned(videos[0], Owner(OWNER)).status is Status.COMPLETED
 
 
 def use_files(store: Store, fid: ObjectId) -> None:
@@ -146,16 +149,20 @@ def interrupt_uploads(uploads: UploadRepository) -> None:
     assert locked
     uploads.advance(locked, 5)
     uploads.release(locked)
-    uploads.owned(upload.id, OWNER)
+    uploads.owned(upload.id, Owner(OWNER))
     uploads.exists(upload.id)
     uploads.complete(1)
     uploads.expired()
     uploads.delete(locked)
 
 
-def use_account(accounts: Accounts) -> None:
-    accounts.choose_emails(OWNER, wanted=False)
-    assert not accounts.wants_emails(OWNER)
+def use_account(deletion: AccountDeletion) -> None:
+    accounts = deletion.accounts
+    accounts.ensure_indexes()
+    accounts.choose_emails(Owner(OWNER), wanted=False)
+    assert not accounts.chosen_emails(Owner(OWNER, "an-id"))
+    deletion.delete(Owner("deleted@example.com", "deleted-id", now()))
+    assert [owner.account for owner in accounts.deleted()] == ["deleted-id"]
 
 
 def send_emails(jobs: Jobs, job: Job) -> None:
@@ -165,7 +172,7 @@ def send_emails(jobs: Jobs, job: Job) -> None:
     until = now() + timedelta(minutes=1)
     assert jobs.reserve_emails([job], until, retry_by=until)
     jobs.release_emails([job], until)
-    assert jobs.to_notify(OWNER)
+    assert jobs.to_notify(job)
 
 
 def keep_house(environment: Mapping[str, str], rabbit: Any, store: Store, publisher: Any) -> None:
@@ -189,7 +196,7 @@ def keep_house(environment: Mapping[str, str], rabbit: Any, store: Store, publis
             bucket.orphaned_chunks.delete(groups[0])
             bucket.orphaned_chunks.acquit(groups)
     store.jobs.forbid(ObjectId(), "other@example.com", "name.mp4")
-    store.jobs.owned_file(ObjectId(), "other@example.com")
+    store.jobs.owned_file(ObjectId(), Owner("other@example.com"))
     store.jobs.results_among([ObjectId()])
     store.jobs.with_mp3(ObjectId())
     list(store.jobs.deleted())

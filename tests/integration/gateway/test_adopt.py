@@ -11,6 +11,7 @@ import pytest
 from bson import ObjectId
 
 from common.domain.jobs import Status
+from common.domain.owners import Owner
 from gateway.housekeeping.adopt import Adoptions
 from gateway.housekeeping.orphan_cleanup import OrphanCleanup
 from gateway.migrations import runner as migrations
@@ -24,8 +25,8 @@ OTHER = "other@example.com"
 
 @pytest.fixture
 def adopt(store) -> Callable[..., Adoptions]:
-    def run(user: str | None = None, *, dry_run: bool = False) -> Adoptions:
-        adoptions = Adoptions(store, user, dry_run=dry_run)
+    def run(user: str | None = None, account: str | None = None, *, dry_run: bool = False) -> Adoptions:
+        adoptions = Adoptions(store, user, account=account, dry_run=dry_run)
         lines = list(adoptions.run())
         assert len(lines) == adoptions.counts.completed + adoptions.counts.queued
         return adoptions
@@ -46,7 +47,7 @@ def seen(db) -> list[dict[str, object]]:
 def test_a_video_without_an_mp3_is_queued_for_its_owner(store, db, adopt):
     fid = put(db, "talk.mp4", username=OWNER)
     assert adopt().counts.queued == 1
-    job = store.jobs.owned(fid, OWNER)
+    job = store.jobs.owned(fid, Owner(OWNER))
     assert (job.status, job.filename, job.mp3_fid) == (Status.QUEUED, "talk.mp4", None)
     assert store.jobs.collection.find_one({"_id": fid})["published"] is False
 
@@ -56,7 +57,7 @@ def test_a_video_with_an_mp3_is_completed_and_can_be_downloaded(store, db, other
     fid = put(db, "talk.mp4", username=OWNER)
     mp3 = put(other_db, "talk.mp3", video_fid=link(fid))
     assert adopt().counts.completed == 1
-    job = store.jobs.owned(fid, OWNER)
+    job = store.jobs.owned(fid, Owner(OWNER))
     assert (job.status, job.progress, job.mp3_fid) == (Status.COMPLETED, 100, mp3)
     assert job.notified
     assert job.notice_sent
@@ -70,14 +71,23 @@ def test_a_file_without_an_owner_is_adopted_only_with_one(store, db, adopt):
     assert adopt().counts.without_owner == 1
     assert store.jobs.get(fid) is None
     assert adopt(OTHER).counts.queued == 1
-    assert store.jobs.owned(fid, OTHER).filename == "video"
+    assert store.jobs.owned(fid, Owner(OTHER)).filename == "video"
     assert store.videos.find(fid).metadata["username"] == OTHER
+
+
+def test_files_that_are_older_than_the_account_of_their_owner_need_its_id(store, db, other_db, adopt):
+    old, video = put(db, "old.mp4", username=OTHER), put(db, "talk.mp4")
+    mp3 = put(other_db, "talk.mp3", video_fid=video)
+    adopt(OTHER, "an-id")
+    owner = Owner(OTHER, "an-id", datetime.now(UTC) + timedelta(minutes=1))
+    assert {job.video_fid for job in store.jobs.page(owner, 10, None)} == {old, video}
+    assert store.mp3s.find(mp3).metadata["account"] == "an-id"
 
 
 def test_the_owner_of_a_file_is_kept(store, db, adopt):
     fid = put(db, "talk.mp4", username=OWNER)
     adopt(OTHER)
-    assert store.jobs.owned(fid, OWNER) is not None
+    assert store.jobs.owned(fid, Owner(OWNER)) is not None
 
 
 def test_a_dry_run_changes_nothing(store, db, other_db, adopt):
@@ -144,7 +154,7 @@ def test_lost_jobs_are_created_again_even_without_their_videos(store, db, other_
     store.videos.delete(without_video)
     store.jobs.collection.delete_many({})
     assert adopt().counts.completed == 2
-    assert {store.jobs.owned(fid, OWNER).status for fid in (with_video, without_video)} == {Status.COMPLETED}
+    assert {store.jobs.owned(fid, Owner(OWNER)).status for fid in (with_video, without_video)} == {Status.COMPLETED}
 
 
 def test_an_mp3_without_the_id_of_its_video_is_counted_and_kept(other_db, adopt):

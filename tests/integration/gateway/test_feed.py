@@ -12,6 +12,7 @@ from bson import ObjectId
 from common.domain.job_changes import ChangesLost, JobChanges
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Status
+from common.domain.owners import Owner
 from common.runtime.settings import MongoSettings
 from common.storage import mongo
 from common.storage.bucket import Bucket
@@ -52,7 +53,7 @@ def statuses(changes: Changes) -> list[tuple[ObjectId, Status]]:
 
 
 def test_each_change_of_a_users_jobs_arrives_once_and_in_order(feed, jobs):
-    with feed.following(OWNER) as changes, feed.following("other@example.com") as others:
+    with feed.following(Owner(OWNER)) as changes, feed.following(Owner("other@example.com")) as others:
         fid = created(jobs)
         jobs.fail(fid, "a reason")
         # Not a change that followers see.
@@ -64,10 +65,10 @@ def test_each_change_of_a_users_jobs_arrives_once_and_in_order(feed, jobs):
 
 
 def test_a_follower_after_a_pause_gets_the_changes_that_follow(feed, jobs):
-    with feed.following(OWNER):
+    with feed.following(Owner(OWNER)):
         created(jobs)
     created(jobs)
-    with feed.following(OWNER) as changes:
+    with feed.following(Owner(OWNER)) as changes:
         fid = created(jobs)
         assert statuses(changes)[-1:] == [(fid, Status.QUEUED)]
 
@@ -86,10 +87,10 @@ def test_what_changes_while_the_stream_is_interrupted_is_delivered_afterwards(jo
 
 
 def test_followers_reconnect_when_the_stream_cannot_be_resumed(feed, jobs):
-    with feed.following(OWNER) as changes:
+    with feed.following(Owner(OWNER)) as changes:
         jobs.collection.drop()
         eventually(lambda: changes.get(timeout=20) is None, what="the end of the subscription")
-    with feed.following(OWNER) as changes:
+    with feed.following(Owner(OWNER)) as changes:
         fid = created(jobs)
         assert statuses(changes) == [(fid, Status.QUEUED)]
 
@@ -119,7 +120,7 @@ def standalone(tmp_path: Path) -> Iterator[mongo.Db]:
 def test_a_standalone_server_is_polled_and_stores_files(standalone, caplog):
     jobs, bucket, data = Jobs(standalone), Bucket(standalone), b"x" * 1_000_000
     feed = Feed(jobs, 0.1, 20)
-    with feed.following(OWNER) as changes:
+    with feed.following(Owner(OWNER)) as changes:
         fid = created(jobs)
         assert changes.get(timeout=20).video_fid == fid
     feed.close()

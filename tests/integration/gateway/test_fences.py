@@ -9,6 +9,7 @@ from gridfs import DEFAULT_CHUNK_SIZE
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Status
 from common.domain.outbox import Outbox
+from common.domain.owners import Owner
 from common.domain.summaries import Summary
 from common.errors import Conflict, Gone
 from common.storage.bucket import DamagedFile
@@ -93,7 +94,7 @@ def test_an_upload_that_two_requests_complete_has_one_job(store, db, uploads, ac
     stale = whole(store, uploads)
     acceptance.complete(overtaken(db, uploads, stale))
     acceptance.complete(stale)
-    assert [job.status for job in store.jobs.page(OWNER, 10, None)] == [Status.QUEUED]
+    assert [job.status for job in store.jobs.page(Owner(OWNER), 10, None)] == [Status.QUEUED]
     assert b"".join(store.videos.read(store.videos.find(stale.id))) == DATA
 
 
@@ -103,7 +104,7 @@ def test_an_upload_that_its_owner_ended_cannot_be_completed_by_a_late_request(st
     store.refuse(stale.id, OWNER, "talk.mp4")
     with pytest.raises(Gone):
         acceptance.complete(stale)
-    assert store.jobs.page(OWNER, 10, None) == []
+    assert store.jobs.page(Owner(OWNER), 10, None) == []
     assert store.videos.find(stale.id) is None
 
 
@@ -111,15 +112,15 @@ def test_an_upload_that_ends_before_its_job_is_accepted_leaves_none(store, uploa
     upload = whole(store, uploads)
     create = Jobs.create
 
-    def create_and_lose(*arguments):
-        job = create(*arguments)
+    def create_and_lose(*arguments, **more):
+        job = create(*arguments, **more)
         store.videos.delete(upload.id)
         return job
 
     monkeypatch.setattr(Jobs, "create", create_and_lose)
     with pytest.raises(Gone):
         acceptance.complete(upload)
-    assert store.jobs.page(OWNER, 10, None) == []
+    assert store.jobs.page(Owner(OWNER), 10, None) == []
 
 
 def test_no_job_is_made_of_a_refused_upload_by_a_write_that_comes_late(store):
@@ -127,7 +128,7 @@ def test_no_job_is_made_of_a_refused_upload_by_a_write_that_comes_late(store):
     store.refuse(fid, OWNER, "talk.mp4")
     with pytest.raises(StorageUnavailable):
         store.jobs.create(fid, OWNER, "talk.mp4", {})
-    assert store.jobs.owned(fid, OWNER) is None
+    assert store.jobs.owned(fid, Owner(OWNER)) is None
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from bson import ObjectId
 
 from common.domain.jobs import NOTIFIED, Job, Status
 from common.domain.outbox import Outbox
+from common.domain.owners import Owner
 from common.domain.summaries import Recording
 from common.runtime.clock import now
 from gateway.housekeeping.runner import Housekeeping
@@ -87,7 +88,7 @@ def test_lost_notices_are_published_and_undeliverable_ones_are_not(store, housek
 def test_expired_jobs_are_deleted_with_their_files(store, housekeeping):
     old, fresh = (completed(store, updated_at=now() - timedelta(days=days)) for days in (31, 29))
     assert housekeeping.retention.delete_expired_jobs() == 1
-    assert store.jobs.owned(old.video_fid, OWNER) is None
+    assert store.jobs.owned(old.video_fid, Owner(OWNER)) is None
     assert store.videos.find(old.video_fid) is None
     assert store.mp3s.ids_of_video(old.video_fid) == []
     assert store.videos.find(fresh.video_fid) is not None

@@ -7,6 +7,7 @@ import pytest
 
 from common.domain.jobs import Status
 from common.domain.outbox import Outbox
+from common.domain.owners import Owner
 from common.errors import Locked
 from common.runtime.clock import now
 from common.storage.mongo import StorageUnavailable
@@ -44,7 +45,7 @@ def sent(store, uploads: UploadRepository, upload, data: bytes):
     writer = store.videos.resume(upload.id, locked.offset, "talk.mp4", "video/*", locked.metadata)
     writer.write(data)
     uploads.advance(locked, writer.suspend(), release=True)
-    return uploads.owned(upload.id, OWNER)
+    return uploads.owned(upload.id, Owner(OWNER))
 
 
 def test_one_request_at_a_time_has_the_lock(uploads):
@@ -63,7 +64,7 @@ def test_a_request_that_lost_the_lock_cannot_change_the_offset(db, uploads):
     uploads.lock(upload.id)
     with pytest.raises(Locked):
         uploads.advance(stale, 10)
-    assert uploads.owned(upload.id, OWNER).offset == 0
+    assert uploads.owned(upload.id, Owner(OWNER)).offset == 0
 
 
 def test_bytes_behind_the_offset_do_not_count(store, uploads):
@@ -110,7 +111,7 @@ def test_housekeeping_completes_complete_uploads_and_leaves_locked_ones_even_if_
     housekeeping.run()
     assert store.jobs.get(complete.id) is not None
     assert b"".join(store.videos.read(store.videos.find(complete.id))) == data
-    assert uploads.owned(locked.id, OWNER) is not None
+    assert uploads.owned(locked.id, Owner(OWNER)) is not None
 
 
 def test_housekeeping_leaves_a_live_upload_and_deletes_an_expired_one(db, store, uploads, housekeeping):
@@ -120,7 +121,7 @@ def test_housekeeping_leaves_a_live_upload_and_deletes_an_expired_one(db, store,
     db["uploads"].update_one({"_id": expired.id}, {"$set": {"expires_at": now() - timedelta(seconds=1)}})
     done = housekeeping.run()
     assert (done["uploads"], done["chunks"]) == (1, 0)
-    assert uploads.owned(expired.id, OWNER) is None
+    assert uploads.owned(expired.id, Owner(OWNER)) is None
     assert db["fs.chunks"].distinct("files_id") == [live.id]
 
 
@@ -129,5 +130,5 @@ def test_an_upload_whose_gateway_died_after_the_last_byte_becomes_a_job(store, u
     assert housekeeping.run()["completed"] == 1
     job = store.jobs.get(upload.id)
     assert (job.status, job.options, job.username) == (Status.QUEUED, {"bitrate": 64}, OWNER)
-    assert uploads.owned(upload.id, OWNER) is None
+    assert uploads.owned(upload.id, Owner(OWNER)) is None
     assert store.videos.find(upload.id).length == 1000

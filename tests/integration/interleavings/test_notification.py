@@ -17,6 +17,7 @@ from bson import ObjectId
 from common.domain.accounts import Accounts
 from common.domain.download_links import DownloadLinks
 from common.domain.jobs import Job, Status
+from common.domain.owners import Owner
 from common.errors import PermanentError, TransientError
 from common.messaging.message import Message
 from common.runtime.checkpoints import Point
@@ -244,7 +245,7 @@ def owner_deleted_one_of_them(world: World, others: list[Message]) -> Iterator[N
 
 @contextmanager
 def emails_are_switched_off(world: World, others: list[Message]) -> Iterator[None]:
-    Accounts(world.store.jobs.collection.database).choose_emails(world.owner, wanted=False)
+    Accounts(world.store.jobs.collection.database).choose_emails(Owner(world.owner), wanted=False)
     for message in (world.message, *others):
         with suppress(TransientError):
             world.deliver().handle(message)

@@ -1,7 +1,10 @@
 """The HTTP contract of the auth service, with users in memory."""
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import jwt
 import pytest
@@ -11,10 +14,11 @@ from flask.testing import FlaskClient
 from auth.server import create_app
 from auth.settings import AuthSettings
 from auth.users import User
-from common.errors import Conflict
+from common.errors import Conflict, TransientError
 
 PASSWORD = "correct:horse 🐎"
 JWT_SECRET = "a secret of the tests, long enough"
+LINK_SECRET = "another secret of the tests, long enough"
 ADMIN = "admin@example.com"
 
 
@@ -22,20 +26,55 @@ class InMemoryUsers:
     """The table `user`, without a database."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, str] = {}
+        self.rows: list[User] = []
+        self.available = True
 
     def find(self, email: str) -> User | None:
-        return User(1, email, self.rows[email]) if email in self.rows else None
+        self.check()
+        return next((user for user in self.rows if user.email == email), None)
 
-    def add(self, email: str, password: str) -> None:
-        if email in self.rows:
+    def find_account(self, account: str) -> User | None:
+        self.check()
+        return next((user for user in self.rows if user.account == account), None)
+
+    def insert(self, email: str, password: str, **fields: Any) -> User:
+        """As an operator, or an earlier release."""
+        self.rows.append(User(uuid4().hex, email, password, **fields))
+        return self.rows[-1]
+
+    def add(self, email: str, password: str, *, verified: bool) -> None:
+        if self.find(email):
             raise Conflict("This email address is already registered.", code="account_exists")
-        self.rows[email] = password
+        self.insert(email, password, verified=verified, since=int(time.time()))
+
+    def change(self, user: User, **fields: Any) -> bool:
+        self.check()
+        found = self.find_account(user.account)
+        if found is None or (found.token_version, found.email) != (user.token_version, user.email):
+            return False
+        self.rows = [replace(row, **fields) if row.account == user.account else row for row in self.rows]
+        return True
+
+    def change_password(self, seen: User, password: str, *, verified: bool = True) -> bool:
+        ended = {"token_version": seen.token_version + 1}
+        return self.change(seen, password=password, verified=seen.verified or verified, **ended)
+
+    def end_tokens(self, seen: User) -> bool:
+        return self.change(seen, token_version=seen.token_version + 1)
+
+    def verify(self, seen: User) -> None:
+        self.change(seen, verified=True)
 
     def replace_password(self, user: User, password: str) -> None:
-        self.rows[user.email] = password
+        self.change(user, password=password)
 
-    def check(self) -> None: ...
+    def delete(self, seen: User) -> bool:
+        ended = {"disabled": True, "token_version": seen.token_version + 1}
+        return self.change(seen, email=f"deleted:{seen.account}", password="", **ended)
+
+    def check(self) -> None:
+        if not self.available:
+            raise TransientError("MySQL: down")
 
 
 @pytest.fixture
@@ -48,7 +87,10 @@ def app(users: InMemoryUsers, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     monkeypatch.setattr("auth.server.Users", lambda _app, _settings: users)
 
     def make(**changes: Any) -> FlaskClient:
-        values = {"mysql_host": "127.0.0.1", "mysql_user": "x", "mysql_password": "x", "jwt_secret": JWT_SECRET}
+        values = {
+            "mysql_host": "127.0.0.1", "mysql_user": "x", "mysql_password": "x", "jwt_secret": JWT_SECRET,
+            "link_secret": LINK_SECRET, "require_verification": False,
+        }  # fmt: skip
         return create_app(AuthSettings(**{**values, "admin_emails": ADMIN, **changes})).test_client()
 
     return make
@@ -149,7 +191,7 @@ def test_forged_tokens_are_refused(client: FlaskClient) -> None:
 
 
 def test_a_token_ends_with_its_lifetime(app: Callable[..., FlaskClient], users: InMemoryUsers) -> None:
-    users.rows["ann@example.com"] = "a plain password"
+    users.insert("ann@example.com", "a plain password")
     client = app(token_lifetime=60)
     claims = validate(client, login(client, "ann@example.com", "a plain password").text).json
     assert claims["exp"] - claims["iat"] == 60
@@ -172,12 +214,12 @@ def test_probes_and_metrics_answer(client: FlaskClient) -> None:
 
 def test_an_outdated_hash_is_replaced_at_login(client: FlaskClient, users: InMemoryUsers) -> None:
     outdated = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
-    users.rows["ann@example.com"] = outdated
+    users.insert("ann@example.com", outdated)
 
     assert login(client, "ann@example.com", "wrong password").status_code == 401
-    assert users.rows["ann@example.com"] == outdated
+    assert users.rows[0].password == outdated
     assert login(client, "ann@example.com").status_code == 200
-    assert users.rows["ann@example.com"].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert users.rows[0].password.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert login(client, "ann@example.com").status_code == 200
 
 
@@ -188,3 +230,83 @@ def test_a_wrong_password_and_an_unknown_user_get_the_same_refusal(client: Flask
     assert wrong.status_code == unknown.status_code == 401
     assert wrong.json == unknown.json
     assert wrong.headers["WWW-Authenticate"] == unknown.headers["WWW-Authenticate"] == 'Basic realm="video2mp3"'
+
+
+def token_of_the_previous_release(email: str, iat: float | None = None) -> str:
+    claims = {"username": email, "iat": int(iat or time.time()), "exp": 4_000_000_000, "admin": False}
+    return jwt.encode(claims, JWT_SECRET, algorithm="HS256")
+
+
+def test_a_token_names_the_account_by_an_id_that_its_address_does_not_determine(client, users) -> None:
+    register(client, "ann@example.com")
+    first = validate(client, login(client, "ann@example.com").text).json
+    users.delete(users.rows[0])
+    register(client, "ann@example.com")
+    second = validate(client, login(client, "ann@example.com").text).json
+
+    assert first["username"] == second["username"] == "ann@example.com"
+    assert first["sub"] != second["sub"]
+    assert abs(second["since"] - time.time()) < 60
+
+
+def test_a_token_of_the_previous_release_stays_valid_and_gets_the_id_of_its_account(client, users) -> None:
+    account = users.insert("ann@example.com", PASSWORD).account
+    answer = validate(client, token_of_the_previous_release("ann@example.com"))
+    assert answer.status_code == 200
+    assert (answer.json["sub"], answer.json["since"]) == (account, None)
+
+
+def test_a_token_of_the_previous_release_is_not_valid_for_a_later_account_with_the_address(client) -> None:
+    token = token_of_the_previous_release("ann@example.com", iat=time.time() - 60)
+    assert validate(client, token).status_code == 401
+    register(client, "ann@example.com")
+    assert validate(client, token).status_code == 401
+    assert validate(client, token_of_the_previous_release("ann@example.com", time.time() + 1)).status_code == 200
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The state of accounts is not cached."""
+    monkeypatch.setattr("auth.account_states.FRESH", 0.0)
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("token", ["new", "of the previous release"])
+@pytest.mark.parametrize("end", [{"token_version": 1}, {"disabled": True}, None])
+def test_a_token_ends_with_its_account_or_its_version(app, users, token, end) -> None:
+    user = users.insert("ann@example.com", PASSWORD)
+    client = app()
+    valid = login(client, user.email).text if token == "new" else token_of_the_previous_release(user.email)
+    assert validate(client, valid).status_code == 200
+    if end is None:
+        users.delete(user)
+    else:
+        users.change(user, **end)
+
+    answer = validate(client, valid)
+
+    assert (answer.status_code, answer.json["code"]) == (401, "invalid_token")
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_token_of_a_disabled_account_is_refused_and_so_is_its_login(app, users) -> None:
+    users.insert("ann@example.com", PASSWORD, disabled=True)
+    client = app()
+    assert login(client, "ann@example.com", "wrong password").status_code == 401
+    answer = login(client, "ann@example.com")
+    assert (answer.status_code, answer.json["code"]) == (403, "account_disabled")
+
+
+@pytest.mark.usefixtures("at_once")
+def test_without_the_database_a_token_is_checked_against_the_last_known_state(app, users) -> None:
+    ann, ben = (users.insert(f"{name}@example.com", PASSWORD) for name in ("ann", "ben"))
+    client, other = app(), app()
+    tokens = [login(client, user.email).text for user in (ann, ben)]
+    users.change(ben, token_version=1)
+    assert [validate(client, token).status_code for token in tokens] == [200, 401]
+
+    users.available = False
+
+    assert [validate(client, token).status_code for token in tokens] == [200, 401]
+    # A replica that has not read the account cannot know whether the token is still valid.
+    assert validate(other, tokens[0]).status_code == 503

@@ -7,6 +7,7 @@ from common.runtime.settings import EXIT_CONFIGURATION, load_settings
 
 COMPLETE = {
     "MYSQL_HOST": "mysql", "MYSQL_USER": "auth_user", "MYSQL_PASSWORD": "a database password", "JWT_SECRET": "s" * 32,
+    "LINK_SECRET": "l" * 32,
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from auth.tokens import Tokens
+from auth.users import User
 from common.errors import Unauthorized
 from tests.waiting import eventually
 
@@ -20,6 +21,10 @@ KEY = "k" * 32
 OLD_KEY = "o" * 32
 # 2026-01-01, in the past of every machine that runs this: tests that need a valid token use the real clock.
 PAST = 1_767_225_600
+
+
+def user(email: str) -> User:
+    return User("an-id", email, "", token_version=3)
 
 
 def tokens(lifetime: int = 3600, **others: Any) -> Tokens:
@@ -36,21 +41,22 @@ def valid_claims(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_token_has_its_owner_and_is_valid_for_a_day() -> None:
-    claims = tokens(lifetime=24 * 3600).claims(tokens(lifetime=24 * 3600).issue("ann@example.com"))
+    claims = tokens(lifetime=24 * 3600).claims(tokens(lifetime=24 * 3600).issue(user("ann@example.com")))
 
     assert claims.username == "ann@example.com"
     assert claims.exp - claims.iat == 24 * 3600
     assert claims.admin is False
+    assert (claims.sub, claims.ver) == ("an-id", 3)
 
 
 def test_only_the_addresses_of_administrators_get_an_admin_token() -> None:
-    assert tokens().claims(tokens().issue("admin@example.com")).admin is True
-    assert tokens().claims(tokens().issue("admin@example.com.example.org")).admin is False
+    assert tokens().claims(tokens().issue(user("admin@example.com"))).admin is True
+    assert tokens().claims(tokens().issue(user("admin@example.com.example.org"))).admin is False
 
 
 def test_an_expired_token_is_refused() -> None:
     with pytest.raises(Unauthorized):
-        tokens().claims(tokens(clock=lambda: PAST).issue("ann@example.com"))
+        tokens().claims(tokens(clock=lambda: PAST).issue(user("ann@example.com")))
 
 
 def test_a_token_from_a_replica_whose_clock_is_ahead_is_accepted() -> None:
@@ -66,7 +72,16 @@ def test_a_token_without_one_of_its_claims_is_refused(missing: str) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"username": 7}, {"username": None}, {"admin": "yes"}, {"admin": 1}, {"exp": "never"}, {"exp": float("inf")}],
+    [
+        {"username": 7},
+        {"username": None},
+        {"admin": "yes"},
+        {"admin": 1},
+        {"exp": "never"},
+        {"exp": float("inf")},
+        {"sub": 7},
+        {"ver": "3"},
+    ],
 )
 def test_a_claim_of_a_wrong_type_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(Unauthorized):
@@ -100,7 +115,7 @@ def test_an_unsigned_token_is_refused_however_it_is_spelled(algorithm: object, s
 
 def test_a_deeply_nested_token_is_refused() -> None:
     nested = base64.urlsafe_b64encode(b'{"a":' + b"[" * 100_000).rstrip(b"=").decode()
-    header, payload, signature = tokens().issue("ann@example.com").split(".")
+    header, payload, signature = tokens().issue(user("ann@example.com")).split(".")
     for token in (f"{nested}.{payload}.{signature}", f"{header}.{nested}.{signature}"):
         with pytest.raises(Unauthorized):
             tokens().claims(token)
@@ -121,7 +136,7 @@ def _with_bit_flipped(token: str, position: int, bit: int) -> str:
 @given(st.integers(min_value=0, max_value=10_000), st.integers(min_value=0, max_value=7))
 def test_a_token_with_any_bit_flipped_is_refused(position: int, bit: int) -> None:
     with pytest.raises(Unauthorized):
-        tokens().claims(_with_bit_flipped(tokens().issue("ann@example.com"), position, bit))
+        tokens().claims(_with_bit_flipped(tokens().issue(user("ann@example.com")), position, bit))
 
 
 junk = st.one_of(
@@ -142,7 +157,7 @@ def test_any_text_that_is_not_a_token_is_refused(token: str) -> None:
 
 @given(st.emails().map(str.lower))
 def test_every_name_is_read_as_it_was_issued(name: str) -> None:
-    assert tokens().claims(tokens().issue(name)).username == name
+    assert tokens().claims(tokens().issue(user(name))).username == name
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5))
@@ -154,7 +169,7 @@ def test_signed_nonsense_is_refused_too(value: object) -> None:
 
 def test_a_token_that_was_accepted_before_expires_too() -> None:
     made = tokens(lifetime=1)
-    token = made.issue("ann@example.com")
+    token = made.issue(user("ann@example.com"))
     assert made.claims(token).username == "ann@example.com"
 
     def refused() -> bool:
@@ -171,7 +186,7 @@ def test_a_token_of_the_previous_secret_is_accepted_and_none_is_signed_with_it()
     rotated = tokens(previous=SecretStr(OLD_KEY))
     assert rotated.claims(signed(valid_claims(), key=OLD_KEY)).username == "ann@example.com"
 
-    issued = rotated.issue("ann@example.com")
+    issued = rotated.issue(user("ann@example.com"))
 
     assert rotated.claims(issued) == tokens().claims(issued)
     with pytest.raises(Unauthorized):

@@ -15,7 +15,7 @@ from backup.manifest import Manifest
 from backup.programs import BackupError
 
 _ROOT = Path(__file__).resolve().parents[3]
-_FILE = bson.ObjectId()
+_FILE = bson.ObjectId("64a1f0c2d3e4b5a697887766")
 _PATH = contents.relative_path("mp3s", _FILE)
 _DUMP = "INSERT INTO `user` VALUES\n(1,'a@example.com','x');\n-- Dump completed on 2026-01-01\n"
 

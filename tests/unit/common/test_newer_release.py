@@ -14,6 +14,7 @@ from auth.tokens import Tokens
 from common.domain.jobs import Status, job_from
 from common.domain.notes import TRACK_SKIPPED, Note
 from common.domain.options import ConversionOptions
+from common.domain.owners import Owner
 from common.domain.results import Result
 from common.domain.summaries import Stage, summary_from
 from common.domain.transcripts import Segment, Transcripts
@@ -127,7 +128,7 @@ def test_an_upload_with_further_fields_and_options_is_read() -> None:
     uploads = UploadRepository(database, 60)  # type: ignore[arg-type]
     upload = uploads.create(OWNER, "talk.mp4", 10, {"loudness": -14})
     database["uploads"].documents[upload.id].update(NEW)
-    assert uploads.owned(upload.id, OWNER) == upload
+    assert uploads.owned(upload.id, Owner(OWNER)) == upload
 
 
 def test_a_stored_file_with_further_metadata_is_read() -> None:

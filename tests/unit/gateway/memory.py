@@ -156,7 +156,7 @@ class Collection:
                 self._run_pipeline(self.documents[row["_id"]], change)
             else:
                 self._change(self.documents[row["_id"]], change)
-        return SimpleNamespace(matched_count=len(found))
+        return SimpleNamespace(matched_count=len(found), modified_count=len(found))
 
     def _run_pipeline(self, document: dict[str, Any], stages: list[dict[str, Any]]) -> None:
         for stage in stages:

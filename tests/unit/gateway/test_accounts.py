@@ -1,5 +1,6 @@
 """What an account chooses, and what visitors learn before they have one."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -7,11 +8,13 @@ from flask.testing import FlaskClient
 from flask_limiter import Limiter
 
 from common.domain.accounts import Accounts
+from common.domain.owners import Owner
 from common.http import app as http
 from gateway import accounts
 from gateway.settings import GatewaySettings
 from tests.unit.gateway.memory import OWNER, Database
 
+DAY = timedelta(days=1)
 SETTINGS = {
     "mongo_uri": "mongodb://127.0.0.1", "rabbitmq_uri": "amqp://127.0.0.1", "auth_svc_address": "127.0.0.1",
     "link_secret": "x" * 32,
@@ -19,8 +22,15 @@ SETTINGS = {
 
 
 class Identity:
-    def username(self) -> str:
-        return OWNER
+    def owner(self) -> Owner:
+        return Owner(OWNER, "an-id", datetime.now(UTC))
+
+    def account(self) -> tuple[Owner, bool]:
+        return self.owner(), True
+
+
+class NoMails:
+    """For tests in which no email is sent."""
 
 
 @pytest.fixture
@@ -33,19 +43,23 @@ def client(repository: Accounts, **settings: Any) -> FlaskClient:
     identity: Any = Identity()
     limiter = Limiter(lambda: "one", app=app, storage_uri="memory://")
     app.register_blueprint(
-        accounts.blueprint(GatewaySettings(**SETTINGS, **settings), identity, repository, limiter)  # type: ignore[arg-type]
+        accounts.blueprint(GatewaySettings(**SETTINGS, **settings), identity, repository, NoMails(), limiter)  # type: ignore[arg-type]
     )
     return app.test_client()
 
 
 def test_an_account_gets_emails_until_it_switches_them_off_and_again_when_it_switches_them_on(repository):
     web = client(repository)
-    assert web.get("/account").get_json() == {"email": OWNER, "emails": True}
+    assert web.get("/account").get_json() == {"email": OWNER, "emails": True, "verified": True}
     for wanted in (False, True):
-        assert web.patch("/account", json={"emails": wanted}).get_json() == {"email": OWNER, "emails": wanted}
-        assert web.get("/account").get_json() == {"email": OWNER, "emails": wanted}
-        assert repository.wants_emails(OWNER) is wanted
-    assert repository.wants_emails("other@example.com")
+        assert web.patch("/account", json={"emails": wanted}).get_json() == {
+            "email": OWNER,
+            "emails": wanted,
+            "verified": True,
+        }
+        assert web.get("/account").get_json() == {"email": OWNER, "emails": wanted, "verified": True}
+        assert repository.wants_emails("an-id") is wanted
+    assert repository.wants_emails("another-id")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +80,26 @@ def test_an_account_gets_emails_until_it_switches_them_off_and_again_when_it_swi
 def test_an_invalid_change_of_an_account_is_refused_with_a_code_and_changes_nothing(repository, request_, status, code):
     answer = client(repository).patch("/account", **request_)
     assert (answer.status_code, answer.get_json()["code"]) == (status, code)
-    assert repository.wants_emails(OWNER)
+    assert repository.wants_emails("an-id")
+
+
+CREATED = datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("since", "chosen_at", "kept"),
+    [(None, CREATED, True), (CREATED, CREATED + timedelta(seconds=1), True), (CREATED, CREATED - DAY, False)],
+)
+def test_what_was_chosen_in_an_earlier_release_is_kept_unless_it_was_a_deleted_account(
+    repository, since, chosen_at, kept
+):
+    earlier = {"_id": OWNER, "emails": False, "updated_at": chosen_at}
+    repository.collection.insert_one(earlier)
+    repository.adopt(Owner(OWNER, "an-id", since))
+    assert repository.wants_emails("an-id") is not kept
+    repository.choose_emails(Owner(OWNER, "an-id", since), wanted=True)
+    repository.adopt(Owner(OWNER, "an-id", since))
+    assert repository.wants_emails("an-id")
 
 
 @pytest.mark.parametrize(("days", "shown"), [(30, 30), (0, None)])

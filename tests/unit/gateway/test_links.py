@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from itsdangerous import TimestampSigner
 
 from common.domain.download_links import DownloadLinks
+from common.domain.owners import Owner
 from common.errors import Unauthorized
 from common.http import app as http
 from common.runtime.concurrency_limiter import ConcurrencyLimiter
@@ -26,7 +27,7 @@ PROGRAMS = ["*/*", "", "application/json", "application/json, text/html", "text/
 
 
 class Identity:
-    def username(self) -> str:
+    def owner(self) -> Owner:
         raise Unauthorized("This needs a token.")
 
 

@@ -4,6 +4,7 @@ import pytest
 from bson import ObjectId
 
 from common.domain.jobs import Job, Status
+from common.domain.owners import Owner
 from common.errors import Conflict, Invalid, NotFound
 from tests.unit.gateway.memory import OWNER, World
 
@@ -92,8 +93,8 @@ def test_a_status_of_a_newer_release_is_shown_and_only_a_deletion_changes_it(wor
         world.store.cancel(newer)
     assert world.store.jobs.fail(newer.video_fid, "a reason") is None
     assert not world.store.jobs.reopen(newer.video_fid)
-    assert world.store.jobs.owned(newer.video_fid, OWNER) == newer
-    assert world.store.jobs.page(OWNER, 10, None)[0].public()["status"] == "archiving"
+    assert world.store.jobs.owned(newer.video_fid, Owner(OWNER)) == newer
+    assert world.store.jobs.page(Owner(OWNER), 10, None)[0].public()["status"] == "archiving"
     world.store.delete(newer.video_fid)
     assert world.reloaded(newer.video_fid).status is Status.DELETED
 

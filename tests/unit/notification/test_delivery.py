@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from bson import ObjectId
 
+from common.domain.owners import Owner
 from common.errors import PermanentError, TransientError
 from common.messaging.handler import Busy
 from common.messaging.message import InvalidMessage
@@ -100,20 +101,20 @@ def test_an_owner_who_cannot_be_notified_is_recorded_for_this_run_only(world, de
 
 def test_an_account_that_has_switched_emails_off_gets_none_and_its_jobs_count_as_notified(world, delivery, caplog):
     caplog.set_level("INFO")
-    world.accounts.choose_emails(OWNER, wanted=False)
+    world.accounts.choose_emails(Owner(OWNER), wanted=False)
     job, failed = world.ended(), world.failed()
     for message in (notice(job), notice(failed)):
         delivery.handle(message)
     assert (world.mailer.sent, world.windows) == ([], {})
     assert all(world.reloaded(one.video_fid).notified for one in (job, failed))
     assert "the account has switched emails off" in caplog.text
-    world.accounts.choose_emails(OWNER, wanted=True)
+    world.accounts.choose_emails(Owner(OWNER), wanted=True)
     delivery.handle(notice(world.ended()))
     assert len(world.mailer.sent) == 1
 
 
 def test_switching_emails_off_does_not_mark_a_run_that_the_owner_has_started_meanwhile(world, delivery):
-    world.accounts.choose_emails(OWNER, wanted=False)
+    world.accounts.choose_emails(Owner(OWNER), wanted=False)
     job = world.ended()
     read, world.store.jobs.get = world.store.jobs.get, lambda _: replace(job)
     world.store.jobs.reopen(job.video_fid, ended=(job.status,))

@@ -151,7 +151,7 @@ def test_a_job_that_changes_while_the_digest_is_sent_prevents_it_and_the_next_at
 
 def test_a_job_that_another_worker_reserves_at_the_same_moment_does_not_hold_up_the_email(world, delivery, monkeypatch):
     jobs = [world.ended() for _ in range(2)]
-    found = world.store.jobs.to_notify(OWNER)
+    found = world.store.jobs.to_notify(jobs[0])
     world.jobs[jobs[1].video_fid]["telling_until"] = datetime.now(UTC) + timedelta(seconds=30)
     monkeypatch.setattr(world.store.jobs, "to_notify", lambda _: found)
     delivery.handle(notice(jobs[0]))

@@ -1,0 +1,84 @@
+"""What changes an account: its owner by a token or a password, or the holder of a link from an email."""
+
+import logging
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from auth.account_states import AccountStates
+from auth.passwords import Passwords
+from auth.tokens import Tokens
+from auth.users import User, Users
+from common.domain.account_links import AccountLink, AccountLinks, AccountMail, invalid_link
+from common.errors import Conflict, Forbidden
+
+log = logging.getLogger(__name__)
+
+_MODIFIED = "The account was changed by another request. Try again."
+
+
+@dataclass(frozen=True)
+class AccountChanges:
+    """Every change that ends the account's tokens is effective at once on this replica."""
+
+    users: Users
+    states: AccountStates
+    passwords: Passwords
+    tokens: Tokens
+    links: AccountLinks
+
+    def change_password(self, user: User, current: SecretStr, new: SecretStr) -> str:
+        """Ends all tokens and returns a new one; raises Forbidden if `current` is wrong."""
+        self._check_password(user, current)
+        hashed = self.passwords.hash(new.get_secret_value())
+        self._require(self.users.change_password(user, hashed, verified=user.verified))
+        self._changed(user, "Changed the password of")
+        changed = self.users.find_account(user.account)
+        if changed is None:
+            raise Conflict(_MODIFIED, code="account_modified")
+        return self.tokens.issue(changed)
+
+    def end_tokens(self, user: User) -> None:
+        self.users.end_tokens(user)
+        self._changed(user, "Ended all tokens of")
+
+    def delete(self, user: User, password: SecretStr) -> None:
+        """Raises Forbidden if the password is wrong."""
+        self._check_password(user, password)
+        self._require(self.users.delete(user))
+        self._changed(user, "Deleted")
+
+    def verify(self, token: str) -> User:
+        """Confirms the address to which the link was sent; raises BadRequest if the link is not valid."""
+        user = self._linked(self.links.read(AccountMail.VERIFY, token))
+        self.users.verify(user)
+        self._changed(user, "Confirmed the address of")
+        return user
+
+    def reset_password(self, token: str, password: SecretStr) -> None:
+        """Stores a new password and ends all tokens and the link; raises BadRequest if the link is not valid.
+
+        The address counts as confirmed: only its owner has the link.
+        """
+        user = self._linked(self.links.read(AccountMail.RESET, token))
+        if not self.users.change_password(user, self.passwords.hash(password.get_secret_value())):
+            raise invalid_link()
+        self._changed(user, "Reset the password of")
+
+    def _linked(self, link: AccountLink) -> User:
+        user = self.users.find_account(link.account)
+        if user is None or user.disabled or (user.email.lower(), user.token_version) != (link.email, link.version):
+            raise invalid_link()
+        return user
+
+    def _check_password(self, user: User, password: SecretStr) -> None:
+        if not self.passwords.check(user.password, password.get_secret_value()).right:
+            raise Forbidden("The password is wrong.", code="wrong_password")
+
+    def _require(self, changed: bool) -> None:  # noqa: FBT001  the result of a conditional update
+        if not changed:
+            raise Conflict(_MODIFIED, code="account_modified")
+
+    def _changed(self, user: User, event: str) -> None:
+        self.states.forget(user)
+        log.info("%s account %s", event, user.account)

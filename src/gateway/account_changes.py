@@ -1,0 +1,77 @@
+"""What a user changes in an account: confirmation, password, signing out everywhere, deletion.
+
+The auth service decides; the gateway has the rate limits, sends the emails, and deletes the files.
+"""
+
+import requests
+from flask import Blueprint, Response, jsonify
+from flask_limiter import Limiter
+
+from common.http.app import bearer_token
+from common.http.identity import Identity, forwarded
+from common.http.validation import body
+from gateway.account_deletion import AccountDeletion
+from gateway.account_mail import AccountMails
+from gateway.settings import GatewaySettings
+
+# bytes. An address, two passwords, or the token of a link.
+MAX_BODY = 16 * 1024
+JSON = {"Content-Type": "application/json"}
+
+
+def blueprint(
+    settings: GatewaySettings, identity: Identity, mails: AccountMails, deletion: AccountDeletion, limiter: Limiter
+) -> Blueprint:
+    routes = Blueprint("account_changes", __name__)
+
+    def ask(path: str, data: bytes = b"{}") -> requests.Response:
+        """Sends the caller's request to the auth service."""
+        headers = {**JSON, "Authorization": f"Bearer {bearer_token()}"}
+        return identity.ask("POST", path, data=data, headers=headers, repeatable=False)
+
+    @routes.post("/account/verification")
+    @limiter.limit(settings.register_limit)
+    def verification() -> Response:
+        answer = ask("/account/verification")
+        mail = answer.json()["mail"] if answer.ok else None
+        if mail is not None:
+            mails.send(mail)
+        return _sent(needed=mail is not None) if answer.ok else forwarded(answer)
+
+    @routes.post("/account/password")
+    @limiter.limit(settings.login_limit)
+    def change_password() -> Response:
+        identity.owner()
+        return forwarded(ask("/account/password", body(MAX_BODY)))
+
+    @routes.post("/account/sign-out")
+    def sign_out() -> Response:
+        identity.owner()
+        return forwarded(ask("/account/sign-out"))
+
+    @routes.delete("/account")
+    @limiter.limit(settings.login_limit)
+    def delete() -> Response:
+        owner = identity.owner()
+        answer = ask("/account/delete", body(MAX_BODY))
+        if answer.ok:
+            deletion.delete(owner)
+        return forwarded(answer)
+
+    @routes.post("/password-reset")
+    @limiter.limit(settings.register_limit)
+    def password_reset() -> Response:
+        answer = identity.ask("POST", "/password-reset", data=body(MAX_BODY), headers=JSON)
+        if not answer.ok:
+            return forwarded(answer)
+        mails.send_quietly(answer.json()["mail"])
+        # The same whether the address has an account or not.
+        return _sent(needed=True)
+
+    return routes
+
+
+def _sent(*, needed: bool) -> Response:
+    response = jsonify(sent=needed)
+    response.status_code = 202
+    return response

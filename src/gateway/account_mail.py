@@ -1,0 +1,57 @@
+"""Publishes requests for emails about accounts, a few per address and hour."""
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from flask import g
+from flask_limiter import Limiter, RateLimitExceeded
+
+from common.domain.account_links import AccountMail
+from common.errors import TransientError, Unavailable
+from common.messaging.message import AccountMessage
+from common.messaging.publisher import Publisher
+from gateway.settings import GatewaySettings
+
+log = logging.getLogger(__name__)
+
+
+class AccountMails:
+    def __init__(self, settings: GatewaySettings, publisher: Publisher, limiter: Limiter) -> None:
+        self._queue = settings.mail_queue
+        self._publisher = publisher
+        self._publish_limited = limiter.limit(settings.account_mail_limit, key_func=_address)(self._publish)
+
+    def send(self, mail: Mapping[str, Any]) -> None:
+        """Publishes what the auth service wants to be sent.
+
+        Raises RateLimitExceeded, and Unavailable without RabbitMQ.
+        """
+        message = AccountMessage(AccountMail(mail["kind"]), mail["account"], mail["username"], mail["version"])
+        g.mail_address = message.username
+        self._publish_limited(message)
+
+    def send_quietly(self, mail: Mapping[str, Any] | None) -> None:
+        """As `send`, but a limit that is reached does not show, nor whether there is anything to send."""
+        try:
+            if mail is not None:
+                self.send(mail)
+        except RateLimitExceeded:
+            log.warning("No email was sent: ACCOUNT_MAIL_LIMIT is reached for its address")
+
+    def _publish(self, message: AccountMessage) -> None:
+        if self._queue is None:
+            raise Unavailable("This server sends no emails about accounts. Ask its operator.", retry_after=3600)
+        try:
+            self._publisher.publish(self._queue, message)
+        except TransientError as error:
+            log.warning("The email about account %s cannot be sent now: %s", message.account, error)
+            raise Unavailable(
+                "The email cannot be sent right now. Try again in a few minutes.", retry_after=60
+            ) from error
+
+
+def _address() -> str:
+    """The key of the limit: the address, hashed."""
+    return hashlib.sha256(str(g.mail_address).encode()).hexdigest()[:32]

@@ -1,0 +1,54 @@
+"""The paths with which an account is changed, and the pages of the links in emails about it."""
+
+from typing import Any
+
+from common.domain.account_links import PATHS, AccountMail
+from gateway.openapi.parts import answer, authorized, body, object_of, operation, query
+
+_TEXT = {"type": "string"}
+_NEW_PASSWORD = {"type": "string", "minLength": 8, "maxLength": 256}
+_EMAIL = {"type": "string", "format": "email"}
+_SENT = {202: answer("`sent` is false if no email is needed", object_of({"sent": {"type": "boolean"}}))}
+_BODY = (400, 408, 411, 413, 415, 422, 429)
+_CURL = "curl -X POST -H 'Content-Type: application/json' -d"
+
+
+def paths() -> dict[str, Any]:
+    return {
+        "/account/verification": {"post": authorized(
+            "Send the email again that confirms the address", "-X POST $URL/account/verification", _SENT, (429,),
+        )},
+        "/account/password": {"post": authorized(
+            "Change the password; ends all tokens, and returns a new one",
+            "-X POST -H 'Content-Type: application/json' -d '{\"current\": \"…\", \"new\": \"…\"}' "
+            "$URL/account/password",
+            {200: answer("A token", object_of({"token": _TEXT}))}, tuple(sorted((403, 409, *_BODY))),
+            requestBody=body("application/json", object_of({"current": _TEXT, "new": _NEW_PASSWORD})),
+        )},
+        "/account/sign-out": {"post": authorized(
+            "Sign out everywhere: all tokens end within 10 seconds", "-X POST $URL/account/sign-out",
+            {204: {"description": "All tokens were ended"}}, (403,),
+        )},
+        "/password-reset": {"post": operation(
+            "Send an email with a link for a new password, if the address has an account",
+            f"{_CURL} '{{\"email\": \"you@example.com\"}}' $URL/password-reset", _SENT, _BODY,
+            requestBody=body("application/json", object_of({"email": _EMAIL})),
+        )},
+        **_link(AccountMail.VERIFY, "Confirm the address with the link in the email",
+                {200: answer("The address", object_of({"email": _EMAIL}))}, {}),
+        **_link(AccountMail.RESET, "Choose a new password with the link in the email; ends all tokens",
+                {204: {"description": "The password was changed"}}, {"password": _NEW_PASSWORD}),
+    }  # fmt: skip
+
+
+def _link(kind: AccountMail, summary: str, answers: dict[int, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    page = {200: answer("A form", _TEXT, "text/html")}
+    # The page sends its form to the same path.
+    path, schema = PATHS[kind], object_of({"token": _TEXT, **fields})
+    example = ", ".join(f'"{name}": "…"' for name in schema["properties"])
+    return {path: {
+        "get": operation(f"The page of the link: {summary[0].lower()}{summary[1:]}", f"curl \"$URL{path}?token=…\"",
+                         page, parameters=[query("token", _TEXT)]),
+        "post": operation(summary, f"{_CURL} '{{{example}}}' $URL{path}", answers, _BODY,
+                          requestBody=body("application/json", schema)),
+    }}  # fmt: skip

@@ -1,0 +1,212 @@
+"""What the gateway adds to changes of an account: limits, emails, the pages of links, and the deletion of files."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+from bson import ObjectId
+from flask.testing import FlaskClient
+from flask_limiter import Limiter
+
+from common.domain.accounts import Accounts
+from common.domain.jobs import Status
+from common.domain.owners import Owner
+from common.errors import Forbidden
+from common.http import app as http
+from gateway import account_changes, account_pages, accounts, rate_limits
+from gateway.account_deletion import AccountDeletion
+from gateway.account_mail import AccountMails
+from gateway.settings import GatewaySettings
+from gateway.uploads.repository import UploadRepository
+from tests.unit.gateway.memory import OWNER, World
+from tests.unit.gateway.test_accounts import SETTINGS
+
+ME = Owner(OWNER, "my-id", datetime.now(UTC) - timedelta(days=1))
+OTHER = Owner("other@example.com", "other-id", ME.since)
+MAIL = {"kind": "verify", "account": "my-id", "username": OWNER, "version": 0}
+
+
+class Identity:
+    """The auth service, which answers what a test wants."""
+
+    def __init__(self) -> None:
+        self.verified = True
+        self.answer: tuple[int, Any] = (200, {})
+        self.asked: list[tuple[str, Any]] = []
+
+    def account(self) -> tuple[Owner, bool]:
+        return ME, self.verified
+
+    def owner(self) -> Owner:
+        if not self.verified:
+            raise Forbidden("Confirm your address.", code="address_not_verified")
+        return ME
+
+    def ask(self, _method: str, path: str, *, data: bytes = b"{}", **_: object) -> requests.Response:
+        self.asked.append((path, json.loads(data)))
+        answer = requests.Response()
+        answer.status_code, content = self.answer
+        answer._content = json.dumps(content).encode()
+        answer.headers["Content-Type"] = "application/json"
+        return answer
+
+
+@pytest.fixture
+def identity() -> Identity:
+    return Identity()
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def deletion(world: World) -> AccountDeletion:
+    return AccountDeletion(world.store, UploadRepository(world.db, 3600), Accounts(world.db))
+
+
+@pytest.fixture
+def web(world: World, identity: Any, deletion: AccountDeletion, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    app = http.create_app("test")
+    settings = GatewaySettings(**SETTINGS)  # type: ignore[arg-type]
+    monkeypatch.setattr(rate_limits, "Limiter", lambda key, **_: Limiter(key, app=app, storage_uri="memory://"))
+    limiter = rate_limits.limiter(app, settings)
+    mails = AccountMails(settings, world.publisher, limiter)
+    app.register_blueprint(accounts.blueprint(settings, identity, deletion.accounts, mails, limiter))
+    app.register_blueprint(account_changes.blueprint(settings, identity, mails, deletion, limiter))
+    app.register_blueprint(account_pages.blueprint(settings, identity, limiter))
+    return app.test_client()
+
+
+TOKEN = {"Authorization": "Bearer a.b.c"}
+REGISTRATION = {"email": OWNER, "password": "long enough"}
+
+
+def test_a_registration_publishes_the_email_and_does_not_show_whether_it_did(web, identity, world):
+    bodies = []
+    for mail in (MAIL, None):
+        identity.answer = (201, {"email": OWNER, "mail": mail})
+        answer = web.post("/register", json=REGISTRATION)
+        bodies.append((answer.status_code, answer.get_json()))
+    assert bodies == [(201, {"email": OWNER})] * 2
+    ((queue, message),) = world.publisher.published
+    assert queue == "mail"
+    assert json.loads(message.encode()) == MAIL
+
+
+def test_an_address_gets_three_emails_an_hour_however_often_it_is_registered(web, identity, world):
+    for number in range(6):
+        identity.answer = (201, {"email": OWNER, "mail": {**MAIL, "version": number}})
+        assert web.post("/register", json=REGISTRATION).status_code == 201
+    assert len(world.publisher.published) == 3
+    identity.answer = (201, {"email": "b@example.com", "mail": {**MAIL, "username": "b@example.com"}})
+    web.post("/register", json=REGISTRATION)
+    assert len(world.publisher.published) == 4
+
+
+def test_an_unconfirmed_account_can_get_the_email_again_three_times_an_hour(web, identity, world):
+    identity.verified = False
+    identity.answer = (200, {"mail": MAIL})
+    answers = [web.post("/account/verification", headers=TOKEN) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
+    assert answers[0].get_json() == {"sent": True}
+    assert answers[3].get_json()["code"] == "too_many_attempts"
+    assert len(world.publisher.published) == 3
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/account/password"), ("POST", "/account/sign-out"), ("DELETE", "/account"), ("PATCH", "/account")],
+)
+def test_an_unconfirmed_account_can_change_nothing(web, identity, method, path):
+    identity.verified = False
+    answer = web.open(path, method=method, headers=TOKEN, json={})
+    assert (answer.status_code, answer.get_json()["code"]) == (403, "address_not_verified")
+    assert identity.asked == []
+    assert web.get("/account", headers=TOKEN).get_json()["verified"] is False
+
+
+def test_without_rabbitmq_the_email_is_refused_and_can_be_requested_again(web, identity, world):
+    world.publisher.available = False
+    identity.answer = (200, {"mail": MAIL})
+    answer = web.post("/account/verification", headers=TOKEN)
+    assert (answer.status_code, answer.get_json()["code"]) == (503, "unavailable")
+
+
+def test_a_forgotten_password_answers_the_same_for_all_addresses(web, identity, world):
+    seen = []
+    for mail in (None, {**MAIL, "kind": "reset"}):
+        identity.answer = (200, {"mail": mail})
+        answer = web.post("/password-reset", json={"email": OWNER})
+        seen.append((answer.status_code, answer.get_json()))
+    assert seen == [(202, {"sent": True})] * 2
+    assert len(world.publisher.published) == 1
+
+
+@pytest.mark.parametrize(("path", "fields"), [("/verify", {}), ("/reset-password", {"password": "long enough"})])
+def test_the_page_of_a_link_changes_something_only_when_its_form_is_sent(web, identity, path, fields):
+    page = web.get(f"{path}?token=a.b<script>")
+    assert page.status_code == 200
+    assert identity.asked == []
+    assert 'value="a.b&lt;script&gt;"' in page.text
+    assert "form-action 'self'" in page.headers["Content-Security-Policy"]
+
+    done = web.post(path, data={"token": "a.b", **fields})
+
+    assert (done.status_code, done.headers["Location"]) == (303, "/")
+    assert identity.asked == [(path, {"token": "a.b", **fields})]
+
+
+def test_the_form_of_a_link_that_does_not_work_shows_the_error(web, identity):
+    identity.answer = (400, {"error": "The link was used.", "code": "invalid_link"})
+    page = web.post("/verify", data={"token": "a.b"})
+    assert page.status_code == 400
+    assert "The link was used." in page.text
+    answer = web.post("/verify", json={"token": "a.b"})
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "invalid_link")
+
+
+def job_of(world: World, owner: Owner) -> ObjectId:
+    job = world.completed(username=owner.username, account=owner.account)
+    return job.video_fid
+
+
+def test_a_deleted_account_leaves_no_file_and_other_accounts_keep_theirs(web, world, deletion, identity):
+    mine, theirs = job_of(world, ME), job_of(world, OTHER)
+    of_earlier_release = world.completed(username=OWNER).video_fid
+    text = world.store.summaries.create(OWNER, None, "A text.", account="my-id")
+    upload = deletion.uploads.create(OWNER, "talk.mp4", 10, {}, account="my-id")
+    identity.answer = (204, None)
+
+    assert web.delete("/account", headers=TOKEN, json={"password": "right"}).status_code == 204
+
+    for fid in (mine, of_earlier_release):
+        assert world.reloaded(fid).status is Status.DELETED
+        assert world.reloaded(fid).filename == ""
+    assert set(world.videos.files) == {theirs}
+    assert [file.video_fid for file in world.mp3s.files.values()] == [theirs]
+    assert world.store.summaries.get(text.id) is None
+    assert deletion.uploads.owned(upload.id, ME) is None
+    assert not deletion.accounts.wants_emails("my-id")
+
+
+def test_housekeeping_deletes_what_a_request_in_progress_stored_after_the_deletion(world, deletion):
+    deletion.delete(ME)
+    late = job_of(world, ME)
+    (deleted,) = deletion.accounts.deleted()
+    assert replace(deleted, since=ME.since) == ME
+    assert deletion.delete_records(deleted) == 1
+    assert world.videos.files == {}
+    assert world.reloaded(late).status is Status.DELETED
+
+
+def test_a_wrong_password_deletes_nothing(web, world, deletion, identity):
+    mine = job_of(world, ME)
+    identity.answer = (403, {"error": "The password is wrong.", "code": "wrong_password"})
+    assert web.delete("/account", headers=TOKEN, json={"password": "wrong"}).status_code == 403
+    assert world.reloaded(mine).status is Status.COMPLETED
+    assert list(deletion.accounts.deleted()) == []
