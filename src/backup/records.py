@@ -89,8 +89,13 @@ def clear(db: Db, folder: Path) -> None:
 def load(db: Db, path: Path) -> int:
     """Inserts a dumped collection; returns its number of documents. Raises StorageUnavailable."""
     collection = _raw(db)[path.name.removesuffix(".bson")]
+    count = 0
     with failures():
-        return sum(len(collection.insert_many(rows, ordered=False).inserted_ids) for rows in batches(read(path)))
+        for rows in batches(read(path)):
+            # Raises an error unless all are inserted; `inserted_ids` of its result lacks undecoded documents.
+            collection.insert_many(rows, ordered=False)
+            count += len(rows)
+    return count
 
 
 def is_empty(db: Db) -> bool:
