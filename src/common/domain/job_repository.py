@@ -129,17 +129,21 @@ class Jobs:
         with failures():
             return [job_from(row) for row in self.collection.find(query).sort("_id", -1).limit(limit)]
 
-    def under_way(self, username: str) -> list[Job]:
+    def under_way(self, username: str) -> Iterator[Job]:
         """The user's jobs that have not ended, oldest first."""
         query = {"username": username, "status": {"$in": UNDER_WAY}}
-        with failures():
-            return [job_from(row) for row in self.collection.find(query).sort("_id", 1)]
+        return self._batches(query, "_id")
 
-    def changed(self, usernames: Iterable[str], since: datetime) -> list[Job]:
+    def changed(self, usernames: Iterable[str], since: datetime) -> Iterator[Job]:
         """The users' jobs that changed since then, including tombstones, in the order of their changes."""
         query = {"username": {"$in": sorted(usernames)}, "updated_at": {"$gte": since}}
+        return self._batches(query, "updated_at")
+
+    def _batches(self, query: Document, order: str) -> Iterator[Job]:
+        """Reads BATCH jobs at a time: an account can have any number of them."""
         with failures():
-            return [job_from(row) for row in self.collection.find(query).sort("updated_at", 1)]
+            for row in self.collection.find(query).sort(order, 1).batch_size(BATCH):
+                yield job_from(row)
 
     def update(self, video_fid: ObjectId, where: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
         """Sets fields if the job still matches `where`; returns whether it did."""

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from queue import SimpleQueue
-from typing import Any
 
 from bson import ObjectId
 
@@ -68,7 +67,8 @@ class Feed:
             changes.put(None)
 
     def _run(self) -> None:
-        known: dict[ObjectId, dict[str, Any]] = {}
+        # A hash of each recent job as it was delivered.
+        known: dict[ObjectId, int] = {}
         polled_at = now()
         pause = threading.Event()
         while not self.closed:
@@ -81,19 +81,20 @@ class Feed:
                 known, polled_at = {}, now()
                 continue
             started_at = now()
+            found: dict[ObjectId, int] = {}
             try:
                 since = polled_at - timedelta(seconds=_OVERLAP)
-                found = self._jobs.changed(set(followers.values()), since)
+                for job in self._jobs.changed(set(followers.values()), since):
+                    found[job.video_fid] = hash(repr(job.public()))
+                    if known.get(job.video_fid) != found[job.video_fid]:
+                        _deliver([changes for changes, username in followers.items() if username == job.username], job)
             except TransientError as error:
                 log.warning("Change poll failed: %s", error)
+                known |= found
             except Exception:  # the only thread that polls must not end
                 log.exception("Change poll failed")
             else:
-                polled_at = started_at
-                for job in found:
-                    if known.get(job.video_fid) != job.public():
-                        _deliver([changes for changes, username in followers.items() if username == job.username], job)
-                known = {job.video_fid: job.public() for job in found}
+                polled_at, known = started_at, found
             pause.wait(self._interval)
 
 

@@ -120,8 +120,8 @@ def settle_jobs(jobs: Jobs, videos: list[ObjectId]) -> None:
     send_emails(jobs, jobs.get(videos[0]))
     jobs.page(OWNER, 10, None)
     jobs.page(OWNER, 10, videos[3])
-    jobs.under_way(OWNER)
-    jobs.changed([OWNER, "other@example.com"], now() - timedelta(minutes=1))
+    list(jobs.under_way(OWNER))
+    list(jobs.changed([OWNER, "other@example.com"], now() - timedelta(minutes=1)))
     jobs.mark_deleted(videos[3])
     assert jobs.owned(videos[0], OWNER).status is Status.COMPLETED
 
