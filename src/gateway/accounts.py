@@ -3,18 +3,17 @@
 `/account`: what a user chooses; `/info`: what visitors learn before they have an account.
 """
 
-import hashlib
 from collections.abc import Mapping
 
 from flask import Blueprint, Response, jsonify, request
 from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 
 from common.domain.accounts import Accounts
 from common.errors import BadRequest, Invalid, Unauthorized, UnsupportedType
 from common.http.identity import Identity, forwarded
 from common.http.validation import body, json_object
 from gateway.account_mail import AccountMails
+from gateway.rate_limits import account_key, client_network
 from gateway.settings import GatewaySettings
 from gateway.uploads.multipart import MEGABYTE
 
@@ -30,6 +29,7 @@ def blueprint(
 
     @routes.post("/login")
     @limiter.limit(settings.login_limit_per_address)
+    @limiter.limit(settings.login_limit_per_account, key_func=_account)
     @limiter.limit(settings.login_limit, key_func=_address_and_account)
     def login() -> Response:
         authorization = request.headers.get("Authorization", "")
@@ -84,7 +84,11 @@ def _wanted_emails(fields: Mapping[str, object] | None) -> bool:
     return wanted
 
 
+def _account() -> str:
+    """The key of the account that the credentials name, known or not."""
+    return account_key((request.authorization and request.authorization.username) or "")
+
+
 def _address_and_account() -> str:
-    """The key of the login limit: attempts on one account from one address; the account is hashed."""
-    account = (request.authorization and request.authorization.username) or ""
-    return f"{get_remote_address()}:{hashlib.sha256(account.strip().lower().encode()).hexdigest()[:32]}"
+    """The key of the login limit: attempts on one account from one client."""
+    return f"{client_network()}:{_account()}"

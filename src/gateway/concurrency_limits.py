@@ -6,6 +6,8 @@ from gateway.settings import GatewaySettings
 
 # s. Until the client should try again.
 _RETRY_AFTER = 10
+# Of the free places, that one account may hold: a quarter of all if it is alone, and never the last ones.
+_SHARE = 1 / 3
 
 
 def limiters(settings: GatewaySettings) -> tuple[ConcurrencyLimiter, ConcurrencyLimiter]:
@@ -24,9 +26,10 @@ def limiters(settings: GatewaySettings) -> tuple[ConcurrencyLimiter, Concurrency
     )
     transfers = _for_account(
         settings.transfers,
-        f"Too many concurrent transfers: an account may have at most {settings.transfers} uploads and downloads. "
-        "Wait until one finishes.",
+        f"Too many concurrent transfers: an account may have at most {settings.transfers} uploads and downloads, "
+        "and fewer while the server is busy. Wait until one finishes.",
         within=everything,
+        share=_SHARE,
     )
     streams = _for_account(
         settings.streams_per_account,
@@ -41,6 +44,8 @@ def _for_all(limit: int, sentence: str, within: ConcurrencyLimiter | None = None
     return ConcurrencyLimiter(limit, lambda: Unavailable(sentence, retry_after=_RETRY_AFTER), within=within)
 
 
-def _for_account(limit: int, sentence: str, within: ConcurrencyLimiter) -> ConcurrencyLimiter:
+def _for_account(
+    limit: int, sentence: str, within: ConcurrencyLimiter, share: float | None = None
+) -> ConcurrencyLimiter:
     headers = {"Retry-After": str(_RETRY_AFTER)}
-    return ConcurrencyLimiter(limit, lambda: TooManyRequests(sentence, headers=headers), within=within)
+    return ConcurrencyLimiter(limit, lambda: TooManyRequests(sentence, headers=headers), within=within, share=share)

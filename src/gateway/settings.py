@@ -46,8 +46,11 @@ class GatewaySettings(StoreSettings, LinkSettings, LoginServiceSettings):
     # s. Must exceed the summary service's AI_SUMMARY_TIMEOUT, as a short text is summarised within its request.
     summary_timeout: PositiveFloat = 90.0
     max_upload_mb: PositiveInt = 2048
+    # To one account from one client: an IPv4 address, or the /64 of an IPv6 address.
     login_limit: str = "10/minute"
     login_limit_per_address: str = "60/minute"
+    # To one account from all clients together. Whoever exceeds it keeps the owner from signing in for up to an hour.
+    login_limit_per_account: str = "100/hour"
     register_limit: str = "30/hour"
     # Emails about an account (confirmation, forgotten password), per address.
     account_mail_limit: str = "3/hour"

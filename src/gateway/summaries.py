@@ -1,7 +1,5 @@
 """`/summaries` and `/transcripts`: forwarded to the summary service, with the caller's token."""
 
-import hashlib
-
 import requests
 from flask import Blueprint, Response, g, request
 from flask_limiter import Limiter
@@ -10,6 +8,7 @@ from common.errors import BadRequest, Unavailable
 from common.http.identity import Identity, forwarded, internal_session
 from common.http.validation import body
 from common.runtime.concurrency_limiter import ConcurrencyLimiter
+from gateway.rate_limits import account_key
 from gateway.settings import GatewaySettings
 
 # bytes. This limit protects the gateway's memory; the summary service has its own (MAX_TEXT_MB).
@@ -77,8 +76,8 @@ def blueprint(
 
 
 def _account() -> str:
-    """The key of the rate limit: the account's id, hashed."""
-    return hashlib.sha256(str(g.account).encode()).hexdigest()[:32]
+    """The key of the rate limit: the account's id."""
+    return account_key(str(g.account))
 
 
 def _id(fid: str) -> str:

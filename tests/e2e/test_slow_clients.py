@@ -319,6 +319,19 @@ def test_all_accounts_together_leave_threads_for_short_requests(stack, fair, new
     eventually(lambda: last.upload(media.make("mp4")).status_code == 202, what="the threads' return")
 
 
+def test_four_accounts_with_all_their_transfers_leave_some_to_others(narrow, newcomer):
+    people = [at(narrow, newcomer()) for _ in range(4)]
+    other = at(narrow, newcomer())
+    # Together more than there are threads.
+    with ExitStack() as held:
+        for person in people * 5:
+            held.enter_context(upload_begun(person))
+        eventually(lambda: refused_for_now(people[0].upload(media.make("mp4"))), what="the limit of an account")
+        at(narrow, newcomer())
+        assert other.request("GET", "/jobs").status_code == 200
+        other.uploads(media.make("mp4"))
+
+
 def test_probes_are_answered_while_every_thread_is_held(stack, person):
     name = own("single")
     stack.add(name, like="gateway", env={"WEB_THREADS": "1", "CLIENT_TIMEOUT": "600"})

@@ -1,5 +1,6 @@
 """The collection `jobs` of the database `videos`: everything that is stored about jobs is read and written here."""
 
+import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -147,13 +148,12 @@ class Jobs:
         with failures():
             return list(map(job_from, owner.in_order(self.collection, query, newest_first=True, limit=limit)))
 
-    def under_way(self, owner: Owner) -> list[Job]:
-        """The account's jobs that have not ended, oldest first."""
-        query = {"status": {"$in": UNDER_WAY}}
-        with failures():
-            return list(map(job_from, owner.in_order(self.collection, query, newest_first=False, limit=0)))
+    def under_way(self, owner: Owner) -> Iterator[Job]:
+        """The account's jobs that have not ended, in no order."""
+        for part in owner.parts:
+            yield from self._batches({**part, "status": {"$in": UNDER_WAY}})
 
-    def changed(self, owners: Iterable[Owner], since: datetime) -> list[Job]:
+    def changed(self, owners: Iterable[Owner], since: datetime) -> Iterator[Job]:
         """The accounts' jobs that changed since then, including tombstones, in the order of their changes."""
         known = set(owners)
         queries: list[Document] = [
@@ -162,13 +162,17 @@ class Jobs:
             {"username": {"$in": [owner.username for owner in known if owner.account]}, "account": None},
             {"username": {"$in": [owner.username for owner in known if not owner.account]}},
         ]
-        found: dict[ObjectId, Job] = {}
+        changes = [self._batches({**query, "updated_at": {"$gte": since}}, order="updated_at") for query in queries]
+        for job in heapq.merge(*changes, key=lambda job: job.updated_at):
+            if any(_has(owner, job) for owner in known):
+                yield job
+
+    def _batches(self, query: Document, *, order: str | None = None) -> Iterator[Job]:
+        """Reads BATCH jobs at a time: an account can have any number of them."""
         with failures():
-            for query in queries:
-                rows = self.collection.find({**query, "updated_at": {"$gte": since}})
-                found |= {row["_id"]: job_from(row) for row in rows}
-        owned = [job for job in found.values() if any(_has(owner, job) for owner in known)]
-        return sorted(owned, key=lambda job: job.updated_at)
+            rows = self.collection.find(query).batch_size(BATCH)
+            for row in rows.sort(order, 1) if order else rows:
+                yield job_from(row)
 
     def update(self, video_fid: ObjectId, where: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
         """Sets fields if the job still matches `where`; returns whether it did."""

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from queue import SimpleQueue
-from typing import Any
 
 from bson import ObjectId
 
@@ -127,22 +126,24 @@ class Feed:
             return dict(self._followers)
 
     def _poll(self) -> None:
-        known: dict[ObjectId, dict[str, Any]] = {}
+        # A hash of each recent job as it was delivered.
+        known: dict[ObjectId, int] = {}
         polled_at = now()
         self._listening.set()
         while not self.closed and (followers := self._current()):
             started_at = now()
+            found: dict[ObjectId, int] = {}
             try:
                 since = polled_at - timedelta(seconds=_OVERLAP)
-                found = self._jobs.changed(set(followers.values()), since)
+                for job in self._jobs.changed(set(followers.values()), since):
+                    found[job.video_fid] = hash(repr(job.public()))
+                    if known.get(job.video_fid) != found[job.video_fid]:
+                        _deliver(followers, job)
             except TransientError as error:
                 log.warning("Change poll failed: %s", error)
+                known |= found
             else:
-                polled_at = started_at
-                for job in found:
-                    if known.get(job.video_fid) != job.public():
-                        _deliver(followers, job)
-                known = {job.video_fid: job.public() for job in found}
+                polled_at, known = started_at, found
             self._pause.wait(self._interval)
 
 

@@ -123,8 +123,8 @@ def settle_jobs(jobs: Jobs, videos: list[ObjectId]) -> None:
     jobs.page(Owner(OWNER, "an-id", now()), 10, None)
     jobs.page(Owner(OWNER), 10, None)
     jobs.page(Owner(OWNER), 10, videos[3])
-    jobs.under_way(Owner(OWNER, "an-id"))
-    jobs.changed([Owner(OWNER, "an-id"), Owner("other@example.com")], now() - timedelta(minutes=1))
+    list(jobs.under_way(Owner(OWNER, "an-id")))
+    list(jobs.changed([Owner(OWNER, "an-id"), Owner("other@example.com")], now() - timedelta(minutes=1)))
     jobs.mark_deleted(videos[3])
     assert jobs.owned(videos[0], Owner(OWNER)).status is Status.COMPLETED
 

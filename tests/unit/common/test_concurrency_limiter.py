@@ -1,5 +1,7 @@
 """A concurrency limit refuses at once, and each holder is released once."""
 
+import contextlib
+
 import pytest
 
 from common.errors import TooManyRequests, Unavailable
@@ -52,3 +54,32 @@ def test_all_keys_together_have_the_outer_limit():
     assert [limiter.acquire(name) for name in ("eve", "ann")]
     with pytest.raises(Unavailable):
         limiter.acquire("bob")
+
+
+def crowded(accounts: int) -> tuple[ConcurrencyLimiter, ConcurrencyLimiter]:
+    """A limiter of which that many accounts hold as much as they can, and the one around it."""
+    outer = ConcurrencyLimiter(280, busy)
+    limiter = ConcurrencyLimiter(80, lambda: TooManyRequests("Too many."), within=outer, share=1 / 3)
+    for _ in range(80):
+        for number in range(accounts):
+            with contextlib.suppress(TooManyRequests):
+                limiter.acquire(str(number))
+    return limiter, outer
+
+
+@pytest.mark.parametrize(("accounts", "free"), [(1, 210), (4, 115), (40, 15)])
+def test_with_a_share_some_places_stay_free_for_other_keys(accounts, free):
+    limiter, outer = crowded(accounts)
+    assert outer.free >= free
+    limiter.acquire("another")
+
+
+def test_a_few_places_are_guaranteed_until_all_are_held():
+    limiter, outer = crowded(139)
+    assert outer.free == 2
+    for _ in range(2):
+        limiter.acquire("another")
+    with pytest.raises(TooManyRequests):
+        limiter.acquire("another")
+    with pytest.raises(Unavailable):
+        limiter.acquire("the last one")

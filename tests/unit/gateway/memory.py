@@ -105,6 +105,9 @@ class Rows(list[dict[str, Any]]):
     def limit(self, number: int) -> "Rows":
         return Rows(self[:number])
 
+    def batch_size(self, _number: int) -> "Rows":
+        return self
+
 
 class Collection:
     def __init__(self) -> None:
