@@ -29,7 +29,7 @@ class MigrationRunning(TransientError):
 @dataclass(frozen=True)
 class StepsLease:
     collection: Collection[Document]
-    token: str
+    holder: str
 
     def renew(self) -> None:
         """Raises MigrationRunning if another process has the lease."""
@@ -40,11 +40,11 @@ class StepsLease:
 
     def release(self) -> None:
         with failures():
-            self.collection.update_one(self._held, {"$set": {"token": None}})
+            self.collection.update_one(self._held, {"$set": {"holder": None}})
 
     @property
     def _held(self) -> Document:
-        return {"_id": _LEASE_ID, "token": self.token}
+        return {"_id": _LEASE_ID, "holder": self.holder}
 
 
 class MigrationRecords:
@@ -86,12 +86,12 @@ class MigrationRecords:
 
     def _acquire(self) -> StepsLease | None:
         lease = StepsLease(self._collection, uuid4().hex)
-        free = {"$or": [{"token": None}, passed("until")]}
-        change = [{"$set": {"token": lease.token, "until": in_seconds(LEASE)}}]
+        free = {"$or": [{"holder": None}, passed("until")]}
+        change = [{"$set": {"holder": lease.holder, "until": in_seconds(LEASE)}}]
         with failures():
             # Another process may insert it at the same time. A query of an upsert cannot compare with MongoDB's clock.
             with contextlib.suppress(DuplicateKeyError):
-                self._collection.update_one({"_id": _LEASE_ID}, {"$setOnInsert": {"token": None}}, upsert=True)
+                self._collection.update_one({"_id": _LEASE_ID}, {"$setOnInsert": {"holder": None}}, upsert=True)
             return lease if self._collection.update_one({"_id": _LEASE_ID, **free}, change).matched_count else None
 
     def _numbers(self, query: Document) -> set[int]:
