@@ -39,15 +39,16 @@ def blueprint(identity: Identity, store: Store, links: DownloadLinks, transfers:
     @routes.get("/download")
     def download() -> Response:
         try:
-            file = requested(request.args.get("fid", ""), request.args.get("token"))
+            file, account = requested(request.args.get("fid", ""), request.args.get("token"))
         except (BadRequest, Unauthorized, NotFound) as error:
             after_this_request(_varies_by_accept)
             if "Authorization" in request.headers or not prefers_html(request.headers.get("Accept", "")):
                 raise
             return _page_about(error, store.jobs)
-        return _send_limited(file, store, transfers)
+        return _send_limited(file, account, store, transfers)
 
-    def requested(fid: str, token: str | None) -> StoredFile:
+    def requested(fid: str, token: str | None) -> tuple[StoredFile, str]:
+        """The file, and the account whose transfer this is: that of the caller, or with a link that of the file."""
         owner = identity.owner() if token is None else None
         mp3_fid = object_id(fid)
         if token is not None and not links.allows(token, str(mp3_fid)):
@@ -57,7 +58,7 @@ def blueprint(identity: Identity, store: Store, links: DownloadLinks, transfers:
         file = store.mp3s.find(mp3_fid)
         if file is None or (owner is not None and not _owns(owner, file)):
             raise NotFound("MP3 not found. Its id is in the email and in GET /jobs.")
-        return file
+        return file, owner.key if owner else str(file.metadata.get("account") or file.metadata.get("username"))
 
     @routes.get("/jobs/<fid>/link")
     def link(fid: str) -> Response:
@@ -94,10 +95,10 @@ def _varies_by_accept(response: Response) -> Response:
     return response
 
 
-def _send_limited(file: StoredFile, store: Store, transfers: ConcurrencyLimiter) -> Response:
+def _send_limited(file: StoredFile, account: str, store: Store, transfers: ConcurrencyLimiter) -> Response:
     if request.method == "HEAD":
         return _send(file, store)
-    release = transfers.acquire(str(file.metadata.get("account") or file.metadata.get("username")))
+    release = transfers.acquire(account)
     try:
         response = _send(file, store)
     except BaseException:
