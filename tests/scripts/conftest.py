@@ -142,6 +142,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # What the settings import.
     for module in (
         "common/__init__.py", "common/errors.py", "common/runtime/__init__.py", "common/runtime/settings.py",
+        "common/runtime/secret_files.py",
         "common/runtime/checkpoints.py",
         "common/messaging/__init__.py", "common/messaging/retries.py", "auth/addresses.py",
         "converter/ffmpeg/__init__.py", "converter/ffmpeg/limits.py",

@@ -104,7 +104,7 @@ def test_generated_secrets_are_consistent_and_strong(machine: Machine) -> None:
     assert "MYSQL_MIGRATIONS_PASSWORD" not in secret(machine, "auth-secret")
     values = {*mongodb.values(), *secret(machine, "mysql-secret").values(), *secret(machine, "auth-secret").values()}
     assert set(secret(machine, "summary-secret")) == {"MONGO_URI", "RABBITMQ_PASSWORD"}
-    assert len(values) == 9
+    assert len(values) == 11
     assert all(len(value) >= 32 for value in values)
 
 
