@@ -59,6 +59,9 @@ def _member(state: State, name: str) -> Program:
         "--setParameter=shutdownTimeoutMillisForSignaledShutdown=100",
         "--quiet",
     ]
+    if state.mongodb_members > 1:
+        # The fail points with which the tests of failovers stop the replication.
+        command.append("--setParameter=enableTestCommands=1")
     return server(
         state, name, command, lambda: _check(state, name), lambda: _write_key(state, name),
         url=f"mongodb://{_address(state, name)}",

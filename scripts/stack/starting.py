@@ -11,8 +11,8 @@ from scripts.stack.program import Program, StackError, run
 from scripts.stack.stack import Stack
 from scripts.stack.state import State, Variant, locked, socket_folder
 
-# Seconds until everything answers.
-_DEADLINE = 90
+# Seconds until everything answers; some of them on an idle machine, more on one that starts other stacks too.
+_DEADLINE = 180
 
 
 def bring_up(

@@ -1,7 +1,7 @@
 """A stack of its own with a replica set of three members, whose primary the tests take away."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psutil
@@ -54,19 +54,37 @@ def lose_primary(stack: Stack, faults: Faults, how: str) -> None:
 
 
 @contextmanager
-def replication_stopped(stack: Stack, faults: Faults) -> Iterator[None]:
-    """Suspends the secondaries, and at the end the primary: what was written inside exists only on the latter.
+def without_replication(stack: Stack, faults: Faults) -> Iterator[Callable[[], None]]:
+    """Stops the secondaries' replication, so that only the primary has what is written.
 
-    It must take less than the election timeout (3 s), after which a primary without secondaries steps down.
+    The function that it yields ends the primary and returns when another member is it. The end of the block starts the
+    former primary again. The secondaries are not suspended: they would read what their sockets have received, and the
+    primary would step down after the election timeout (3 s).
     """
     lost = primary(stack)
-    others = [psutil.Process(stack.pid(name)) for name in stack.state.mongodb_names if name != lost]
-    for process in others:
-        process.suspend()
+    others = [name for name in stack.state.mongodb_names if name != lost]
+
+    def replicate() -> None:
+        for name in others:
+            _set_replication(stack, name, stopped=False)
+
+    def lose() -> None:
+        # Not suspended: the others would wait for its answers before they replicate from each other.
+        faults.stop(lost)
+        replicate()
+        eventually(lambda: primary(stack) != lost, seconds=RECOVERY, what="another primary")
+
     try:
-        yield
-        faults.freeze(psutil.Process(stack.pid(lost)))
+        for name in others:
+            _set_replication(stack, name, stopped=True)
+        yield lose
     finally:
-        for process in others:
-            process.resume()
-    eventually(lambda: primary(stack) != lost, seconds=RECOVERY, what="another primary")
+        replicate()
+        faults.start(lost)
+
+
+def _set_replication(stack: Stack, name: str, *, stopped: bool) -> None:
+    """Uses a fail point of MongoDB's own tests: the member fetches no operations, and remains a secondary."""
+    login = {"username": stack.environment["MONGODB_USER"], "password": stack.environment["MONGODB_PASSWORD"]}
+    with MongoClient("127.0.0.1", stack.state.ports[name], directConnection=True, **login) as member:
+        member.admin.command("configureFailPoint", "stopReplProducer", mode="alwaysOn" if stopped else "off")

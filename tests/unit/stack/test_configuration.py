@@ -113,6 +113,14 @@ def test_clients_of_mongodb_get_the_addresses_of_all_members(state: State) -> No
     assert [program.name for program in mongodb.programs(state)] == ["mongodb", "mongodb-2", "mongodb-3"]
 
 
+@pytest.mark.parametrize("members", [1, 2])
+def test_only_a_set_of_several_members_accepts_fail_points(state: State, members: int) -> None:
+    state.mongodb_members = members
+    state.ports["mongodb-2"] = 20_001
+    accepting = ["--setParameter=enableTestCommands=1" in program.command for program in mongodb.programs(state)]
+    assert accepting == [members > 1] * members
+
+
 def test_the_members_of_mongodb_share_a_private_key(state: State) -> None:
     state.mongodb_members = 2
     state.ports["mongodb-2"] = 20_001
