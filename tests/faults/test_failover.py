@@ -32,6 +32,8 @@ MEGABYTE = 1024 * 1024
 # MB.
 SIZE = 36
 HOW = ["kill", "suspend"]
+# Every run ends the primary; a suspended one takes longer, until its clients time out.
+KILLED_OR_WITH_ALL = [HOW[0], pytest.param(HOW[1], marks=pytest.mark.slow)]
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +173,7 @@ def test_a_resumable_upload_that_loses_chunks_is_resumed_before_them(person, fau
     completes(person, fid)
 
 
-@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("how", KILLED_OR_WITH_ALL)
 def test_a_lost_primary_during_an_upload_loses_nothing(person, faults, stack, environment, how):
     path = media.large(200, media.CACHE)
     upload = uploading(stack, person, 200)
@@ -186,7 +188,7 @@ def test_a_lost_primary_during_an_upload_loses_nothing(person, faults, stack, en
         completes(person, job["video_fid"])
 
 
-@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("how", KILLED_OR_WITH_ALL)
 def test_a_lost_primary_during_a_resumable_upload_loses_nothing(person, faults, stack, environment, how):
     path = media.large(200, media.CACHE)
     location = begun(person, path.stat().st_size)
@@ -216,7 +218,7 @@ def resumes(person, location: str, path: Path) -> None:
     eventually(all_sent, seconds=RECOVERY, pause=0.5, what="the whole upload")
 
 
-@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("how", KILLED_OR_WITH_ALL)
 def test_a_lost_primary_during_a_conversion_delays_it_and_its_events_arrive(person, faults, stack, how):
     with following(person) as stream:
         fid = person.uploads(media.long(LONG))
@@ -228,7 +230,14 @@ def test_a_lost_primary_during_a_conversion_delays_it_and_its_events_arrive(pers
     completes(person, fid)
 
 
-@pytest.mark.parametrize("point", [Point.CONVERTER_CONVERTED, Point.CONVERTER_STORED, Point.CONVERTER_COMPLETED])
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param(Point.CONVERTER_CONVERTED, marks=pytest.mark.slow),
+        Point.CONVERTER_STORED,
+        pytest.param(Point.CONVERTER_COMPLETED, marks=pytest.mark.slow),
+    ],
+)
 def test_a_lost_primary_during_a_completion_leaves_one_mp3(person, faults, stack, point):
     faults.restart("converter", STOP_AT=point.value)
     try:
