@@ -19,7 +19,6 @@ from common.domain.jobs import Status
 from common.storage import mongo
 from gateway.jobs.store import Store
 from scripts.stack import mongodb, ports
-from scripts.stack.program import find
 from tests.integration import servers
 from tests.waiting import eventually
 
@@ -33,7 +32,7 @@ def mongod(folder: Path, *options: str) -> Iterator[str]:
     """Runs a server without access control; yields its address."""
     (port,) = ports.choose(1, [])
     command = [
-        find("mongod", mongodb._packaged(), package="MongoDB"), "--bind_ip=127.0.0.1", f"--port={port}",
+        mongodb.executable(), "--bind_ip=127.0.0.1", f"--port={port}",
         f"--dbpath={folder}", f"--unixSocketPrefix={folder}", "--wiredTigerCacheSizeGB=0.25",
         "--setParameter=diagnosticDataCollectionEnabled=false", f"--logpath={folder / 'log'}", *options,
     ]  # fmt: skip
