@@ -64,7 +64,10 @@ def given_names() -> frozenset[str]:
 def _of_services() -> dict[str, frozenset[str]]:
     """Only what each service needs, without its connection string for MongoDB."""
     return {
-        service: frozenset(name for name, field in known.items() if is_secret(field)) - MONGODB - _OF_MIGRATIONS
+        service: frozenset(name for name, field in known.items() if is_secret(field))
+        - MONGODB
+        # The auth service itself must not change the schema; a restore creates it.
+        - (_OF_MIGRATIONS if service == "auth" else frozenset())
         for service, known in dotenv_file.variables().items()
     }
 

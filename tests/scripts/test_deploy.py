@@ -307,6 +307,7 @@ def test_databases_on_the_host_need_their_passwords_first(machine: Machine) -> N
     folder = machine.project / ".local/deploy/video2mp3"
     names = [
         "MYSQL_PASSWORD",
+        "MYSQL_MIGRATIONS_PASSWORD",
         *(f"MONGODB_{name}_PASSWORD" for name in ("GATEWAY", "CONVERTER", "NOTIFICATION", "SUMMARY")),
     ]
     (folder / "credentials.json").write_text(json.dumps(dict.fromkeys(names, "p" * 32)))
@@ -331,6 +332,8 @@ def test_backups_are_deployed_with_their_component_only(machine: Machine) -> Non
     assert values["RESTIC_PASSWORD"] == "a password of the operator"
     assert values["MONGO_URI"] == secret(machine, "gateway-secret")["MONGO_URI"]
     assert values["MYSQL_PASSWORD"] == secret(machine, "auth-secret")["MYSQL_PASSWORD"]
+    # For a restore.
+    assert values["MYSQL_MIGRATIONS_PASSWORD"] == secret(machine, "mysql-secret")["MYSQL_MIGRATIONS_PASSWORD"]
     pod = machine.objects("CronJob")["backup"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     image = pod["containers"][0]["image"]
     assert image in machine.state["loaded"]
