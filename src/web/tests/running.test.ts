@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from "vitest";
 import { signIn } from "../src/account/session";
-import { client, JOBS, putJob, removeJob } from "../src/api/queries";
+import { client, JOBS, jobKey, newest, putJob, removeJob } from "../src/api/queries";
 import { expectJob, lastEnded, running } from "../src/api/running";
 import { failed, job } from "./jobs";
 import { token } from "./tokens";
@@ -42,6 +42,8 @@ test("a response that is older than an event changes nothing", () => {
   putJob(job({ status: "completed", updated_at: at(3) }));
   putJob(job({ status: "converting", updated_at: at(2) }));
   expect(running.get().size).toBe(0);
+  expect(client.getQueryData(jobKey(FID))).toMatchObject({ status: "completed" });
+  expect(newest(job({ status: "queued", updated_at: at(1) })).status).toBe("completed");
 });
 
 test("the job of a complete upload is running, unless it has already ended", () => {

@@ -31,8 +31,15 @@ client.getQueryCache().subscribe(({ type, query }) => {
   for (const page of (query.state.data as Pages | undefined)?.pages ?? []) page.jobs.forEach(trackJob);
 });
 
+/** The job as it is known: a slow response can be older than an event. */
+export function newest(job: Job): Job {
+  const known = client.getQueryData<Job>(jobKey(job.video_fid));
+  return known && known.updated_at > job.updated_at ? known : job;
+}
+
 /** Updates a job in the cache, or adds it. */
-export function putJob(job: Job): void {
+export function putJob(received: Job): void {
+  const job = newest(received);
   trackJob(job);
   client.setQueryData(jobKey(job.video_fid), job);
   client.setQueryData<Pages>(JOBS, (data) => (data ? withJob(data, job) : data));

@@ -6,7 +6,7 @@ import { useCallback, useEffect, useMemo, useRef } from "react";
 import { NotifySwitch } from "../activity/NotifySwitch";
 import { FIRST_PAGE, listJobs } from "../api/jobs";
 import { live } from "../api/live";
-import { JOBS } from "../api/queries";
+import { JOBS, newest } from "../api/queries";
 import { useStore } from "../store";
 import { useSummaries } from "../summaries/queries";
 import { JobCard } from "./JobCard";
@@ -25,7 +25,10 @@ export function JobList() {
   const heading = useRef<HTMLHeadingElement>(null);
   const query = useInfiniteQuery({
     queryKey: JOBS,
-    queryFn: ({ pageParam, signal }) => listJobs(pageParam, signal),
+    queryFn: async ({ pageParam, signal }) => {
+      const page = await listJobs(pageParam, signal);
+      return { ...page, jobs: page.jobs.map(newest) };
+    },
     initialPageParam: FIRST_PAGE,
     getNextPageParam: (page) => page.next,
     refetchInterval: isLive ? false : POLL,

@@ -8,7 +8,7 @@ import { session } from "../account/session";
 import { Refused } from "../api/http";
 import { getJob, hasEnded } from "../api/jobs";
 import { live } from "../api/live";
-import { jobKey } from "../api/queries";
+import { jobKey, newest } from "../api/queries";
 import type { Job } from "../api/schema";
 import { Moment } from "../Moment";
 import { AddressLinkAlert } from "../shell/LinkAlert";
@@ -30,7 +30,7 @@ export function JobPage() {
   const navigate = useNavigate();
   const job = useQuery({
     queryKey: jobKey(fid),
-    queryFn: () => getJob(fid),
+    queryFn: async () => newest(await getJob(fid)),
     refetchInterval: ({ state }) => (isLive || (state.data && hasEnded(state.data)) ? false : POLL),
   });
   useTitle(job.data?.filename ?? "MP3");
