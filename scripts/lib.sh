@@ -267,10 +267,6 @@ run_backup() {
     fi
     ensure_program restic
     have mariadb-dump || install_packages mariadb-client
-    if [ -z "${RESTIC_PASSWORD:-}" ] && [ -n "${RESTIC_PASSWORD_FILE:-}" ]; then
-        RESTIC_PASSWORD="$(cat "$RESTIC_PASSWORD_FILE")"
-        export RESTIC_PASSWORD
-    fi
     export BACKUP_FOLDER="${BACKUP_FOLDER:-$ROOT/.local/backup/$stack}"
     export RESTIC_REPOSITORY="${RESTIC_REPOSITORY:-$BACKUP_FOLDER/repository}"
     [ "$where" = env ] || exec "$ROOT/scripts/local.sh" exec --name "$stack" backup python -m backup "${arguments[@]}"

@@ -4,7 +4,7 @@ Passwords and addresses are the auth service's, in MySQL. Earlier releases store
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from common.domain.owners import Owner
@@ -73,11 +73,17 @@ class Accounts:
             if owner.account is not None:
                 self.collection.delete_one({"_id": owner.username})
 
-    def deleted(self) -> Iterator[Owner]:
-        """The accounts that were deleted in the last days."""
+    def deleted(self) -> Iterator[tuple[Owner, datetime | None]]:
+        """The accounts that were deleted in the last days, each with the time of `mark_cleaned`."""
         with failures():
             for row in self.collection.find({"deleted_at": {"$exists": True}}):
-                yield Owner(row["username"], row["_id"], row["since"])
+                yield Owner(row["username"], row["_id"], row["since"]), row.get("cleaned_at")
+
+    def mark_cleaned(self, owner: Owner, since: datetime) -> None:
+        """Records that all files of the jobs that were deleted before that time are gone; never an earlier time."""
+        with failures():
+            known = {"_id": owner.key, "deleted_at": {"$exists": True}}
+            self.collection.update_one(known, {"$max": {"cleaned_at": since}})
 
     def _find(self, key: str) -> dict[str, Any] | None:
         with failures():

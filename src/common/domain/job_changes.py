@@ -21,6 +21,8 @@ _RELEVANT: list[Document] = [
             "$or": [
                 {"operationType": {"$in": ["insert", "replace"]}},
                 {"updateDescription.updatedFields.updated_at": {"$exists": True}},
+                # Of two changes in the same millisecond, the second one leaves `updated_at` as it is.
+                {"updateDescription.updatedFields.status": {"$exists": True}},
             ]
         }
     },

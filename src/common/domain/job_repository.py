@@ -299,11 +299,12 @@ class Jobs:
         with failures():
             return self.collection.update_many(where, {"$set": change, **_UPDATED}).modified_count
 
-    def deleted_of(self, owner: Owner) -> Iterator[ObjectId]:
-        """The videos of the account's deleted jobs."""
-        with failures():
-            for row in self.collection.find({**owner.records, "status": Status.DELETED.value}, {"_id": 1}):
-                yield row["_id"]
+    def deleted_of(self, owner: Owner, since: datetime | None) -> Iterator[ObjectId]:
+        """The videos of the account's jobs that were deleted since then; None is at any time."""
+        recent = {"updated_at": {"$gte": since}} if since else {}
+        for part in owner.parts:
+            for job in self._batches({**part, "status": Status.DELETED.value, **recent}):
+                yield job.video_fid
 
     def forbid(self, video_fid: ObjectId, username: str, filename: str, *, account: str | None = None) -> None:
         """Stores a tombstone whether or not there is a job, so that a write in progress cannot create one."""

@@ -50,7 +50,7 @@ class Housekeeping:
     def run(self) -> dict[str, int]:
         """Runs every pass once; returns how much each one did. Raises StorageUnavailable."""
         done = {
-            "of deleted accounts": sum(map(self._deletion.delete_records, self._accounts.deleted())),
+            "of deleted accounts": self._deletion.continue_all(),
             "expired": self.retention.delete_expired_jobs(),
             "completed": self.recovery.complete_uploads(),
             "uploads": self.retention.delete_expired_uploads(),

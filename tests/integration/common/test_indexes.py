@@ -162,7 +162,7 @@ def use_account(deletion: AccountDeletion) -> None:
     accounts.choose_emails(Owner(OWNER), wanted=False)
     assert not accounts.chosen_emails(Owner(OWNER, "an-id"))
     deletion.delete(Owner("deleted@example.com", "deleted-id", now()))
-    assert [owner.account for owner in accounts.deleted()] == ["deleted-id"]
+    assert [owner.account for owner, _ in accounts.deleted()] == ["deleted-id"]
 
 
 def send_emails(jobs: Jobs, job: Job) -> None:

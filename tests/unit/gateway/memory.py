@@ -143,7 +143,7 @@ class Collection:
             if found is not None:
                 self._run_pipeline(self.documents[found["_id"]], change)
             return SimpleNamespace(matched_count=int(found is not None))
-        assert change.keys() <= {"$set", "$inc", "$unset", "$setOnInsert", "$currentDate"}
+        assert change.keys() <= {"$set", "$inc", "$max", "$unset", "$setOnInsert", "$currentDate"}
         if found is None and upsert:
             if query["_id"] in self.documents:
                 raise DuplicateKeyError("_id")
@@ -174,6 +174,8 @@ class Collection:
             (document[parent] if parent else document)[last] = value
         for name, value in change.get("$inc", {}).items():
             document[name] = document.get(name, 0) + value
+        for name, value in change.get("$max", {}).items():
+            document[name] = max(document.get(name, value), value)
         document.update(dict.fromkeys(change.get("$currentDate", {}), server_time()))
         for name in change.get("$unset", {}):
             document.pop(name, None)

@@ -16,6 +16,7 @@ from common.domain.jobs import Status
 from common.domain.owners import Owner
 from common.errors import Forbidden
 from common.http import app as http
+from common.runtime.clock import now
 from gateway import account_changes, account_pages, accounts, rate_limits
 from gateway.account_deletion import AccountDeletion
 from gateway.account_mail import AccountMails
@@ -197,11 +198,23 @@ def test_a_deleted_account_leaves_no_file_and_other_accounts_keep_theirs(web, wo
 def test_housekeeping_deletes_what_a_request_in_progress_stored_after_the_deletion(world, deletion):
     deletion.delete(ME)
     late = job_of(world, ME)
-    (deleted,) = deletion.accounts.deleted()
+    ((deleted, _),) = deletion.accounts.deleted()
     assert replace(deleted, since=ME.since) == ME
-    assert deletion.delete_records(deleted) == 1
+    assert deletion.continue_all() == 1
     assert world.videos.files == {}
     assert world.reloaded(late).status is Status.DELETED
+
+
+def test_housekeeping_deletes_the_files_of_a_deleted_account_once(world, deletion):
+    mine = job_of(world, ME)
+    deletion.delete(ME)
+    deletion.continue_all()
+    ((deleted, cleaned_at),) = deletion.accounts.deleted()
+    assert list(deletion.store.jobs.deleted_of(deleted, cleaned_at)) == [mine]  # within the overlap of the clocks
+    deletion.accounts.mark_cleaned(deleted, now() + timedelta(seconds=1))
+    deletion.accounts.mark_cleaned(deleted, now() - timedelta(days=1))
+    ((_, cleaned_at),) = deletion.accounts.deleted()
+    assert list(deletion.store.jobs.deleted_of(deleted, cleaned_at)) == []
 
 
 def test_a_wrong_password_deletes_nothing(web, world, deletion, identity):
