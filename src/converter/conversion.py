@@ -56,14 +56,17 @@ class Conversion:
         mp3s: Bucket,
         publisher: Publisher,
         must_stop: Callable[[], bool],
+        advance: Callable[[str], object],
         sandbox: Sandbox | None = None,
     ) -> None:
+        """`advance` publishes the next jobs after one of an account has ended."""
         self._settings = settings
         self._jobs = jobs
         self._videos = videos
         self._mp3s = mp3s
         self._publisher = publisher
         self._must_stop = must_stop
+        self._advance = advance
         self._leases = JobLeases(jobs, settings.claim_lease)
         self._affinity = CpuAffinity() if settings.bind_processors else None
         self._sandbox = sandbox
@@ -76,6 +79,11 @@ class Conversion:
         if message.outdated(job.run):
             log.info("Ignored the message of an earlier run of the job")
             return
+        self._handle(message)
+        # Also for a job that was cancelled or deleted before its message arrived.
+        self._advance(job.owner)
+
+    def _handle(self, message: Message) -> None:
         lease = self._leases.take(message.video_fid)
         if lease is None:
             self._settle_without_lease(message)
@@ -112,6 +120,7 @@ class Conversion:
         # Nothing else continues a job whose status a newer release has set.
         with contextlib.suppress(NewerRelease):
             self._settle_without_lease(message)
+        self._advance(job.owner)
 
     def _settle_without_lease(self, message: Message) -> None:
         job = self._jobs.get(message.video_fid)

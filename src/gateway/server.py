@@ -27,7 +27,7 @@ from gateway import (
 from gateway.account_deletion import AccountDeletion
 from gateway.account_mail import AccountMails
 from gateway.housekeeping.repository import HousekeepingRepository
-from gateway.housekeeping.runner import export_report
+from gateway.housekeeping.runner import export_report, publish_turns
 from gateway.jobs import routes as job_routes
 from gateway.jobs.events import Followers
 from gateway.jobs.feed import Feed
@@ -86,5 +86,8 @@ def create_app(settings: GatewaySettings) -> Flask:
     app.register_blueprint(openapi_routes.blueprint())
     mongo.create_indexes(store.ensure_indexes, uploads.ensure_indexes, choices.ensure_indexes)
     repository = HousekeepingRepository(db)
-    threading.Thread(target=export_report, args=(repository,), name="housekeeping-report", daemon=True).start()
+    threading.Thread(
+        target=export_report, args=(repository, store.jobs), name="housekeeping-report", daemon=True
+    ).start()
+    threading.Thread(target=publish_turns, args=(outbox,), name="turns", daemon=True).start()
     return app

@@ -57,6 +57,8 @@ class Job:
     updated_at: datetime
     error_code: Failure | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    # The key of the account whose turns it takes (common.domain.scheduling).
+    owner: str = ""
     # How often a worker has taken a lease on it.
     attempts: int = 0
     # Whether the broker has confirmed the notice, and the mail server the email.
@@ -108,6 +110,11 @@ def failure_from(document: Mapping[str, Any]) -> Failure | None:
     return Failure(code) if code in set(Failure) else known
 
 
+def owner_of(document: Mapping[str, Any]) -> str:
+    """The account whose turns a stored job takes; the previous release did not store it."""
+    return str(document.get("owner") or document.get("account") or document["username"])
+
+
 def job_from(document: Mapping[str, Any]) -> Job:
     return Job(
         video_fid=document["_id"],
@@ -121,6 +128,7 @@ def job_from(document: Mapping[str, Any]) -> Job:
         created_at=document["created_at"],
         updated_at=document["updated_at"],
         options=document.get("options") or {},
+        owner=owner_of(document),
         attempts=document.get("attempts", 0),
         notice_sent=document.get("notice_sent", False),
         notified=document.get(NOTIFIED, False),

@@ -39,8 +39,9 @@ def blueprint(identity: Identity, store: Store, outbox: Outbox, followers: Follo
 
     @routes.post("/jobs/<fid>/retry")
     def retry(fid: str) -> tuple[Response, int]:
-        job = owned(fid)
-        return jsonify(store.retry(outbox, job, json_object()).public()), 202
+        owner = identity.owner()
+        job = store.owned(object_id(fid, "The job's id"), owner)
+        return jsonify(store.retry(outbox, job, json_object(), owner=owner.key).public()), 202
 
     @routes.post("/jobs/<fid>/cancel")
     def cancel(fid: str) -> tuple[Response, int]:

@@ -38,12 +38,13 @@ class Store:
         """The account's job; raises NotFound if it does not exist, is deleted, or belongs to another account."""
         return _existing(self.jobs.owned(video_fid, owner))
 
-    def retry(self, outbox: Outbox, job: Job, fields: Mapping[str, object] | None) -> Job:
+    def retry(self, outbox: Outbox, job: Job, fields: Mapping[str, object] | None, *, owner: str | None = None) -> Job:
         """Queues a job again that has ended, with the options in `fields` if they are given; returns it.
 
-        Raises Conflict when the job has not ended, when the result would be the same, or without the video; Invalid for
-        invalid options.
+        `owner` is the key of the account, by default the one that the job has. Raises Conflict when the job has not
+        ended, when the result would be the same, or without the video; Invalid for invalid options.
         """
+        owner = owner or job.owner
         options = dict(job.options) if fields is None else ConversionOptions.parse(fields).as_document()
         if not job.status.terminal:
             raise Conflict(
@@ -55,10 +56,10 @@ class Store:
             )
         if self.videos.find(job.video_fid) is None:
             raise Conflict("The video is no longer stored. Upload it again.", code="no_longer_stored")
-        if not self.jobs.reopen(job.video_fid, options, ended=(job.status,), where=job.this_run):
+        if not self.jobs.reopen(job.video_fid, options, ended=(job.status,), where=job.this_run, owner=owner):
             raise Conflict("The job was modified; reload it.", code="job_modified")
         queued = self._reloaded(job)
-        outbox.publish_job(queued)
+        outbox.publish_next(owner)
         return queued
 
     def cancel(self, job: Job) -> Job:

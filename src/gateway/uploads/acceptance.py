@@ -1,4 +1,4 @@
-"""Accepts a video whose bytes are all stored, by either way of uploading: creates its job and publishes it."""
+"""Accepts a video whose bytes are all stored, by either way of uploading: creates its job and queues it."""
 
 import logging
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ class UploadAcceptance:
                 log.warning("The refused upload %s is left for housekeeping: %s", video_fid, error)
             raise
         log.info("Accepted the video %s: %s", job.video_fid, job.filename)
-        self._outbox.publish_job(job)
+        self._outbox.publish_next(job.owner)
         return job
 
     def complete(self, upload: Upload) -> Job:
@@ -62,6 +62,6 @@ class UploadAcceptance:
             raise Gone("The upload has ended.")
         if known is None:
             log.info("Accepted the video %s: %s", job.video_fid, job.filename)
-            self._outbox.publish_job(job)
+            self._outbox.publish_next(job.owner)
         self._uploads.delete(upload)
         return job

@@ -28,7 +28,7 @@ from notification.windows import EmailWindows
 from tests import stored
 
 OWNER = "owner@example.com"
-QUERIES = {"find", "update", "delete", "aggregate", "findAndModify"}
+QUERIES = {"find", "update", "delete", "aggregate", "findAndModify", "distinct"}
 
 
 class Recorder(CommandListener):
@@ -120,6 +120,12 @@ def settle_jobs(jobs: Jobs, videos: list[ObjectId]) -> None:
     jobs.reopen(videos[1])
     jobs.confirm(jobs.get(videos[1]), published=True)
     send_emails(jobs, jobs.get(videos[0]))
+    jobs.is_released(OWNER)
+    jobs.released_owners(10)
+    jobs.owners_due()
+    jobs.count_converting(10)
+    jobs.count_waiting(10)
+    jobs.release(OWNER)
     jobs.page(Owner(OWNER, "an-id", now()), 10, None)
     jobs.page(Owner(OWNER), 10, None)
     jobs.page(Owner(OWNER), 10, videos[3])

@@ -17,6 +17,7 @@ from common.domain.jobs import NOTIFIED, Job
 from common.domain.outbox import Outbox
 from common.messaging.connection import BrokerUnavailable
 from common.messaging.message import Envelope
+from common.messaging.publisher import QueueState
 from common.storage.bucket import StoredFile
 from common.storage.suspected_chunks import ChunkGroup
 from common.storage.suspected_files import OwnFile
@@ -80,6 +81,8 @@ def matches(document: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
     for name, condition in query.items():
         if name == "$or":
             found = any(matches(document, part) for part in condition)
+        elif name == "$and":
+            found = all(matches(document, part) for part in condition)
         elif name == "$expr":
             found = evaluate(condition, document)
         else:
@@ -115,6 +118,12 @@ class Collection:
 
     def find(self, query: Mapping[str, Any], _fields: object = None) -> Rows:
         return Rows(dict(document) for document in self.documents.values() if matches(document, query))
+
+    def distinct(self, name: str, query: Mapping[str, Any]) -> list[Any]:
+        return list(dict.fromkeys(field(document, name) for document in self.find(query)))
+
+    def count_documents(self, query: Mapping[str, Any], limit: int) -> int:
+        return len(self.find(query).limit(limit))
 
     def find_one(self, query: Mapping[str, Any], _fields: object = None) -> dict[str, Any] | None:
         return next(iter(self.find(query)), None)
@@ -303,6 +312,11 @@ class Publisher:
             raise BrokerUnavailable("RabbitMQ is down")
         self.published.append((queue, message))
 
+    def state(self, _queue: str) -> QueueState:
+        if not self.available:
+            raise BrokerUnavailable("RabbitMQ is down")
+        return QueueState(ready=0, consumers=0)
+
 
 class World:
     """A store with its databases, and an outbox."""
@@ -321,11 +335,11 @@ class World:
         return self.db["jobs"].documents  # type: ignore[no-any-return]
 
     def job(self, **changes: object) -> Job:
-        """A queued job with its video, changed in the database."""
+        """A queued job with its video, which does not wait for its turn, changed in the database."""
         fid = self.videos.put()
         self.store.jobs.create(fid, OWNER, "talk.mp4", {})
         self.videos.accept(fid)
-        self.jobs[fid].update(changes)
+        self.jobs[fid].update({"waiting": False, **changes})
         return self.reloaded(fid)
 
     def completed(self, **changes: object) -> Job:
