@@ -6,6 +6,7 @@ import sys
 from common.domain.job_repository import Jobs
 from common.domain.outbox import Outbox
 from common.domain.summaries import Summaries
+from common.domain.usage import UsageRepository
 from common.runtime.secret_files import erase_secrets
 from common.runtime.settings import EXIT_CONFIGURATION, load_settings
 from common.runtime.worker import Worker
@@ -47,6 +48,7 @@ def main() -> int:
             must_stop=worker.overdue,
             sandbox=sandbox,
             advance=outbox.publish_next,
+            usage=UsageRepository(client[mongo.VIDEOS]),
         )
         return worker.run(conversion, {"mongodb": mongo.ping(client)})
 

@@ -12,7 +12,9 @@ from common.domain.job_repository import Jobs
 from common.domain.jobs import Job, Status
 from common.domain.leases import LeaseLost
 from common.domain.options import ConversionOptions
+from common.domain.quotas import Amounts
 from common.domain.results import Result
+from common.domain.usage import UsageRepository
 from common.errors import Failure, NewerRelease, PermanentError, TransientError
 from common.messaging.connection import BrokerUnavailable
 from common.messaging.handler import Busy, HandedBack
@@ -57,6 +59,7 @@ class Conversion:
         publisher: Publisher,
         must_stop: Callable[[], bool],
         advance: Callable[[str], object],
+        usage: UsageRepository,
         sandbox: Sandbox | None = None,
     ) -> None:
         """`advance` publishes the next jobs after one of an account has ended."""
@@ -67,6 +70,7 @@ class Conversion:
         self._publisher = publisher
         self._must_stop = must_stop
         self._advance = advance
+        self._usage = usage
         self._leases = JobLeases(jobs, settings.claim_lease)
         self._affinity = CpuAffinity() if settings.bind_processors else None
         self._sandbox = sandbox
@@ -171,10 +175,23 @@ class Conversion:
             self._delete(mp3_fid)
             raise
         checkpoint(Point.CONVERTER_COMPLETED)
+        self._count(lease.job, result)
         self._publish(job)
         checkpoint(Point.CONVERTER_CONFIRMED)
         if replaced is not None:
             self._delete(replaced)
+
+    def _count(self, before: Job, result: Result) -> None:
+        """Adds the MP3, which may replace another one, to the account's usage; housekeeping corrects it after a crash.
+
+        The sound of videos that an earlier release has accepted counts too; their bytes do not.
+        """
+        replaced = before.result.sound.size if before.mp3_fid and before.result else 0
+        stored = 0 if before.size is None else result.sound.size - replaced
+        try:
+            self._usage.add(before.owner, Amounts(stored=stored, seconds=result.sound.duration))
+        except TransientError as error:
+            log.warning("The usage of the account was not updated: %s", error)
 
     def _transcode(self, source: Path, video: StoredFile, options: ConversionOptions, lease: JobLease) -> Mp3:
         def report(share: float) -> None:

@@ -1,14 +1,16 @@
 """Emails the owner of a job once when it has ended, together with the owner's other jobs that have ended meanwhile."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from common.domain.accounts import Accounts
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Job, Status
+from common.domain.quotas import Amounts, Quotas
 from common.domain.summaries import Summaries
-from common.errors import TransientError
+from common.domain.usage import UsageRepository
+from common.errors import TooManyRequests, TransientError
 from common.messaging.handler import Busy, NotDue
 from common.messaging.message import InvalidMessage, Message
 from common.runtime.checkpoints import Point, checkpoint
@@ -44,6 +46,8 @@ class Delivery:
     lease: float
     longest_delay: float = 0.0
     windows: EmailWindows | None = None
+    usage: UsageRepository | None = None
+    quotas: Quotas = field(default_factory=Quotas)
 
     def handle(self, message: Message) -> None:
         """Sends the email, unless it was sent or the job has not ended; raises NotDue while it has to wait."""
@@ -64,6 +68,7 @@ class Delivery:
         reservation = self._reserve_with_others(job)
         checkpoint(Point.NOTIFICATION_RESERVED)
         try:
+            self._count(job)
             self._send(reservation)
         except BaseException:
             self._release(reservation)
@@ -109,6 +114,15 @@ class Delivery:
         # A crash or a long stop after the mail server's acceptance and before this update causes a second email, with
         # the same Message-ID unless other jobs have ended: the mail server and MongoDB have no transaction in common.
         self.jobs.confirm(*reservation.jobs, notified=True, notice_sent=True)
+
+    def _count(self, job: Job) -> None:
+        """Counts an email, also one whose attempt then fails; raises NotDue if the account has had too many."""
+        if self.usage is None or self.quotas.emails is None:
+            return
+        try:
+            self.usage.charge(job.owner, Amounts(emails=1), self.quotas)
+        except TooManyRequests as refused:
+            raise NotDue(str(refused), retry_after=float(refused.headers["Retry-After"])) from refused
 
     def _about(self, job: Job) -> str:
         """The first sentence of the summary, if it exists already: the email does not wait for it."""

@@ -65,9 +65,13 @@ class Jobs:
         options: Mapping[str, Any],
         *,
         account: str | None = None,
+        size: int | None = None,
     ) -> Job:
-        """Creates a queued job; without `account` it is one as of an earlier release."""
-        fields = _queued(username, filename, options, account)
+        """Creates a queued job; without `account` it is one as of an earlier release.
+
+        `size` are the bytes of the video if they were added to the account's usage.
+        """
+        fields = {**_queued(username, filename, options, account), "size": size}
         # An insert cannot use MongoDB's clock. This fails, as an insert does, if there is a job or a tombstone.
         missing = {"_id": video_fid, "status": {"$exists": False}}
         times = {"$currentDate": {"created_at": True, "updated_at": True}}
@@ -346,9 +350,25 @@ class Jobs:
         }
         return self.update(video_fid, {**(where or {}), "status": {"$in": UNDER_WAY}}, change)
 
-    def mark_deleted(self, video_fid: ObjectId, where: Mapping[str, Any] | None = None) -> bool:
-        """Replaces a job by a tombstone if it still matches `where`; returns whether it did."""
-        return self.update(video_fid, {"status": {"$ne": Status.DELETED.value}, **(where or {})}, _tombstone())
+    def mark_deleted(self, video_fid: ObjectId, where: Mapping[str, Any] | None = None) -> Job | None:
+        """Replaces a job by a tombstone if it still matches `where`; returns the job that it was, or None."""
+        query = {"_id": video_fid, "status": {"$ne": Status.DELETED.value}, **(where or {})}
+        with failures():
+            document = self.collection.find_one_and_update(query, {"$set": _tombstone(), **_UPDATED})
+        return job_from(document) if document else None
+
+    def stored(self, owner: str) -> int:
+        """Bytes of the account's files that count for its usage."""
+        # All values, so that the index is used.
+        match = {
+            "status": {"$in": [*UNDER_WAY, *ENDED]}, "waiting": {"$in": [True, False, None]}, "owner": owner,
+            "size": {"$ne": None},
+        }  # fmt: skip
+        mp3 = {"$cond": [{"$ifNull": ["$mp3_fid", False]}, {"$ifNull": ["$result.size", 0]}, 0]}
+        total = {"$sum": {"$add": ["$size", mp3]}}
+        with failures():
+            found = list(self.collection.aggregate([{"$match": match}, {"$group": {"_id": None, "total": total}}]))
+        return int(found[0]["total"]) if found else 0
 
     def mark_all_deleted(self, owner: Owner) -> int:
         """Replaces all jobs of the account by tombstones without the names of the files; returns their number."""

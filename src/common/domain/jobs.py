@@ -59,6 +59,8 @@ class Job:
     options: Mapping[str, Any] = field(default_factory=dict)
     # The key of the account whose turns it takes (common.domain.scheduling).
     owner: str = ""
+    # Bytes of the video that count for the account's usage; None for those of releases that did not count them.
+    size: int | None = None
     # How often a worker has taken a lease on it.
     attempts: int = 0
     # Whether the broker has confirmed the notice, and the mail server the email.
@@ -77,6 +79,13 @@ class Job:
     def this_run(self) -> Document:
         """Matches its record, unless it was queued again since it was read."""
         return {"_id": self.video_fid, "round": stored_run(self.run)}
+
+    @property
+    def stored(self) -> int:
+        """Bytes of its files that count for the account's usage."""
+        if self.size is None:
+            return 0
+        return self.size + (self.result.sound.size if self.mp3_fid and self.result else 0)
 
     def public(self) -> dict[str, Any]:
         """The job in the API."""
@@ -129,6 +138,7 @@ def job_from(document: Mapping[str, Any]) -> Job:
         updated_at=document["updated_at"],
         options=document.get("options") or {},
         owner=owner_of(document),
+        size=document.get("size"),
         attempts=document.get("attempts", 0),
         notice_sent=document.get("notice_sent", False),
         notified=document.get(NOTIFIED, False),

@@ -64,6 +64,7 @@ class Housekeeping:
             **asdict(self.delete_orphans()),
             "summaries expired": self.retention.delete_expired_summaries(),
             "summaries published": self.recovery.publish_summaries(),
+            "usage corrected": self.recovery.recount_usage(),
             "summaries of deleted jobs": self.retention.delete_summaries_of_deleted_jobs(),
         }
         level = logging.INFO if any(done.values()) else logging.DEBUG

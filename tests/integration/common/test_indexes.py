@@ -15,8 +15,10 @@ from common.domain.job_repository import Jobs
 from common.domain.jobs import Job, Status
 from common.domain.outbox import Outbox
 from common.domain.owners import Owner
+from common.domain.quotas import Amounts, Quotas
 from common.domain.summaries import Summaries
 from common.domain.transcripts import Transcripts
+from common.domain.usage import UsageRepository
 from common.runtime.clock import now
 from converter.job_lease import JobLeases
 from gateway.account_deletion import AccountDeletion
@@ -83,13 +85,14 @@ def test_every_query_is_answered_by_an_index(client, store, recorder, rabbit, pu
     use_files(store, videos[0])
     interrupt_uploads(uploads)
     use_account(AccountDeletion(store, uploads, Accounts(store.jobs.collection.database)))
+    use_quotas(store.usage, store.jobs, uploads)
     keep_house(environment, rabbit, store, publisher)
     recorder.on = False
 
     asked = {collection(command) for _, command in recorder.commands}
     assert asked == {
         "jobs", "uploads", "fs.files", "fs.chunks", "summaries", "transcripts", "orphaned_chunks", "housekeeping",
-        "accounts", "email_windows",
+        "accounts", "email_windows", "usage",
     }  # fmt: skip
     assert {next(iter(command)) for _, command in recorder.commands} == QUERIES
     for database, command in recorder.commands:
@@ -169,6 +172,16 @@ def use_account(deletion: AccountDeletion) -> None:
     assert not accounts.chosen_emails(Owner(OWNER, "an-id"))
     deletion.delete(Owner("deleted@example.com", "deleted-id", now()))
     assert [owner.account for owner, _ in accounts.deleted()] == ["deleted-id"]
+
+
+def use_quotas(usage: UsageRepository, jobs: Jobs, uploads: UploadRepository) -> None:
+    quotas = Quotas(stored=1000, unfinished=10)
+    day = usage.charge(OWNER, Amounts.of_upload(10), quotas)
+    usage.give_back(OWNER, Amounts.of_upload(10), day)
+    usage.add(OWNER, Amounts(stored=10, seconds=1.5))
+    usage.check(OWNER, Amounts(stored=10), quotas)
+    usage.to_recount(10)
+    usage.recount({"_id": OWNER, "changes": 3}, jobs.stored(OWNER), uploads.reserved(OWNER)[1])
 
 
 def send_emails(jobs: Jobs, job: Job) -> None:

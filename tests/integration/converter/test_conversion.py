@@ -49,6 +49,7 @@ def conversion(store, rabbit, publisher, environment, tmp_path) -> Callable[...,
             publisher=publisher,
             must_stop=must_stop,
             advance=lambda _: None,
+            usage=store.usage,
         )
 
     return make

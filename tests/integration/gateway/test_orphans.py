@@ -149,7 +149,7 @@ def test_an_upload_whose_file_housekeeping_deletes_before_it_is_accepted_is_refu
     for _ in range(2):
         cleanup().run()
     with pytest.raises(StorageUnavailable):
-        UploadAcceptance(store, UploadRepository(db, 3600), outbox).accept(fid, OWNER, "talk.mp4", {})
+        UploadAcceptance(store, UploadRepository(db, 3600), outbox).accept(fid, OWNER, "talk.mp4", {}, 1000)
     assert store.jobs.get(fid).status is Status.DELETED
 
 

@@ -166,6 +166,7 @@ def world(store, rabbit, publisher, taken, environment, tmp_path, mail_server) -
             publisher=publisher,
             must_stop=lambda: False,
             advance=outbox.publish_next,
+            usage=store.usage,
             **buckets,
         )
 

@@ -11,10 +11,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from bson import ObjectId
+from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from common.domain.jobs import NOTIFIED, Job
 from common.domain.outbox import Outbox
+from common.domain.quotas import Amounts, Quotas
 from common.messaging.connection import BrokerUnavailable
 from common.messaging.message import Envelope
 from common.messaging.publisher import QueueState
@@ -140,10 +142,18 @@ class Collection:
         self.documents[query["_id"]] = {**query, **document}
 
     def find_one_and_update(
-        self, query: Mapping[str, Any], change: Any, *, upsert: bool = False, **_: object
+        self,
+        query: Mapping[str, Any],
+        change: Any,
+        *,
+        upsert: bool = False,
+        return_document: bool = ReturnDocument.BEFORE,
+        **_: object,
     ) -> dict[str, Any] | None:
         found = self.find_one(query)
         self.update_one(query, change, upsert=upsert)
+        if return_document == ReturnDocument.BEFORE:
+            return found
         return dict(self.documents[found["_id"] if found else query["_id"]]) if found or upsert else None
 
     def update_one(self, query: Mapping[str, Any], change: Any, *, upsert: bool = False) -> Any:
@@ -194,6 +204,12 @@ class Collection:
         if found is not None:
             del self.documents[found["_id"]]
         return SimpleNamespace(deleted_count=int(found is not None))
+
+    def find_one_and_delete(self, query: Mapping[str, Any]) -> dict[str, Any] | None:
+        found = self.find_one(query)
+        if found is not None:
+            del self.documents[found["_id"]]
+        return found
 
     def delete_many(self, query: Mapping[str, Any]) -> Any:
         found = self.find(query)
@@ -316,6 +332,16 @@ class Publisher:
         if not self.available:
             raise BrokerUnavailable("RabbitMQ is down")
         return QueueState(ready=0, consumers=0)
+
+
+class Unused:
+    """The usage of an account that has done nothing."""
+
+    def used(self, _owner: str) -> Amounts:
+        return Amounts()
+
+    def quotas(self, _owner: str, defaults: Quotas) -> Quotas:
+        return defaults
 
 
 class World:
