@@ -175,21 +175,20 @@ class Conversion:
             self._delete(mp3_fid)
             raise
         checkpoint(Point.CONVERTER_COMPLETED)
-        self._count(lease.job, result)
+        self._count(job, result, lease.job.stored_mp3)
         self._publish(job)
         checkpoint(Point.CONVERTER_CONFIRMED)
         if replaced is not None:
             self._delete(replaced)
 
-    def _count(self, before: Job, result: Result) -> None:
-        """Adds the MP3, which may replace another one, to the account's usage; housekeeping corrects it after a crash.
+    def _count(self, job: Job, result: Result, replaced: int) -> None:
+        """Adds the MP3, instead of one of `replaced` bytes, to the account's usage.
 
-        The sound of videos that an earlier release has accepted counts too; their bytes do not.
+        Housekeeping corrects it after a crash, and counts the files of jobs that an earlier release has created.
         """
-        replaced = before.result.sound.size if before.mp3_fid and before.result else 0
-        stored = 0 if before.size is None else result.sound.size - replaced
+        stored = 0 if job.size is None else result.sound.size - replaced
         try:
-            self._usage.add(before.owner, Amounts(stored=stored, seconds=result.sound.duration))
+            self._usage.add(job.owner, Amounts(stored=stored, seconds=result.sound.duration))
         except TransientError as error:
             log.warning("The usage of the account was not updated: %s", error)
 

@@ -73,6 +73,7 @@ def blueprint(
         return jsonify(shown(owner, emails=wanted, verified=True))
 
     def shown(owner: Owner, *, emails: bool, verified: bool) -> dict[str, object]:
+        usage.open(owner)
         used, quotas = usage.used(owner.key), usage.quotas(owner.key, settings.quotas)
         return {
             "email": owner.username,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
-from pymongo import ReturnDocument
+from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from common.domain.jobs import CANCELLED, ENDED, NOTIFIED, UNDER_WAY, Job, Status, job_from, owner_of, stored_run
@@ -364,11 +364,27 @@ class Jobs:
             "status": {"$in": [*UNDER_WAY, *ENDED]}, "waiting": {"$in": [True, False, None]}, "owner": owner,
             "size": {"$ne": None},
         }  # fmt: skip
-        mp3 = {"$cond": [{"$ifNull": ["$mp3_fid", False]}, {"$ifNull": ["$result.size", 0]}, 0]}
+        mp3 = {"$cond": [{"$ifNull": ["$mp3_fid", False]}, {"$ifNull": ["$result.size", "$mp3_size", 0]}, 0]}
         total = {"$sum": {"$add": ["$size", mp3]}}
         with failures():
             found = list(self.collection.aggregate([{"$match": match}, {"$group": {"_id": None, "total": total}}]))
         return int(found[0]["total"]) if found else 0
+
+    def uncounted(self, owner: Owner) -> Iterator[Job]:
+        """The account's jobs whose files do not count for its usage: those that an earlier release has created."""
+        for part in owner.parts:
+            yield from self._batches({"account": None, **part, "size": None, "status": {"$ne": Status.DELETED.value}})
+
+    def set_sizes(self, owner: str, sizes: Mapping[ObjectId, tuple[int, int]]) -> None:
+        """Stores the bytes of the video and of the MP3 of each job, which belong to the account from then on."""
+        unknown = {"size": None, "status": {"$ne": Status.DELETED.value}}
+        # Not `updated_at`: nothing changes for the owner.
+        changes = [
+            UpdateOne({"_id": fid, **unknown}, {"$set": {"size": video, "mp3_size": mp3, "owner": owner}})
+            for fid, (video, mp3) in sizes.items()
+        ]
+        with failures():
+            self.collection.bulk_write(changes, ordered=False)
 
     def mark_all_deleted(self, owner: Owner) -> int:
         """Replaces all jobs of the account by tombstones without the names of the files; returns their number."""

@@ -59,8 +59,10 @@ class Job:
     options: Mapping[str, Any] = field(default_factory=dict)
     # The key of the account whose turns it takes (common.domain.scheduling).
     owner: str = ""
-    # Bytes of the video that count for the account's usage; None for those of releases that did not count them.
+    # Bytes of the video that count for the account's usage; None for a job of an earlier release that does not yet.
     size: int | None = None
+    # Bytes of the MP3 if it has no `result`.
+    mp3_size: int = 0
     # How often a worker has taken a lease on it.
     attempts: int = 0
     # Whether the broker has confirmed the notice, and the mail server the email.
@@ -83,9 +85,14 @@ class Job:
     @property
     def stored(self) -> int:
         """Bytes of its files that count for the account's usage."""
-        if self.size is None:
+        return 0 if self.size is None else self.size + self.stored_mp3
+
+    @property
+    def stored_mp3(self) -> int:
+        """Bytes of its MP3; 0 if it has none."""
+        if self.mp3_fid is None:
             return 0
-        return self.size + (self.result.sound.size if self.mp3_fid and self.result else 0)
+        return self.result.sound.size if self.result else self.mp3_size
 
     def public(self) -> dict[str, Any]:
         """The job in the API."""
@@ -139,6 +146,7 @@ def job_from(document: Mapping[str, Any]) -> Job:
         options=document.get("options") or {},
         owner=owner_of(document),
         size=document.get("size"),
+        mp3_size=document.get("mp3_size", 0),
         attempts=document.get("attempts", 0),
         notice_sent=document.get("notice_sent", False),
         notified=document.get(NOTIFIED, False),

@@ -6,15 +6,16 @@ several replicas cannot exceed one together. Days are days of UTC, by MongoDB's 
 
 from collections.abc import Mapping
 from dataclasses import fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo import ReturnDocument
 
+from common.domain.owners import Owner
 from common.domain.quotas import Amounts, Quotas, refusal
 from common.errors import TooManyRequests
 from common.runtime.clock import now
-from common.storage.mongo import NOW, Db, Document, failures, incremented
+from common.storage.mongo import NOW, Db, Document, failures, in_seconds, incremented, literals
 
 _TODAY: Document = {"$dateToString": {"date": NOW, "format": "%Y-%m-%d"}}
 _HOUR: Document = {"$dateToString": {"date": NOW, "format": "%Y-%m-%dT%H"}}
@@ -23,11 +24,10 @@ _PERIODS = {
     **dict.fromkeys(("uploaded", "conversions", "seconds"), ("$day", _TODAY)),
     "emails": ("$hour", _HOUR),
 }
-# s. The counters of an account are compared with what is stored after this time, and not within minutes of a change:
-# the job of an upload is created just after the upload has been counted.
+# s. The counters of an account are compared with what is stored this long after the first change since the last time,
+# and not just after a change: the job of an upload is created after the upload has been counted.
 _RECOUNT_AFTER = 24 * 3600.0
-_QUIET = 600.0
-
+_QUIET = 60.0
 
 _NAMES = tuple(field.name for field in fields(Amounts))
 
@@ -40,7 +40,16 @@ class UsageRepository:
 
     def ensure_indexes(self) -> None:
         with failures():
-            self.collection.create_index([("counted_at", 1)])
+            self.collection.create_index([("recount_at", 1)], sparse=True)
+
+    def open(self, owner: Owner) -> None:
+        """Records whose usage it is, once; then housekeeping counts what earlier releases stored for the account."""
+        with failures():
+            if self.collection.find_one({"_id": owner.key, "username": owner.username}, {"_id": 1}) is None:
+                known = literals({"username": owner.username, "since": owner.since})
+                # A count in progress has not counted these files, and must not end the wait for the next one.
+                change = {**known, "recount_at": NOW, "changes": incremented("changes")}
+                self.collection.update_one({"_id": owner.key}, [{"$set": change}], upsert=True)
 
     def quotas(self, owner: str, defaults: Quotas) -> Quotas:
         """The account's own quotas (`quotas` in its record) before the defaults."""
@@ -69,7 +78,7 @@ class UsageRepository:
         change = [{"$set": _added({name: getattr(cost, name) for name in _NAMES})}]
         with failures():
             # `$expr` cannot be used in an upsert.
-            self.collection.update_one({"_id": owner}, {"$setOnInsert": {"counted_at": now()}}, upsert=True)
+            self.collection.update_one({"_id": owner}, {"$setOnInsert": {"changes": 0}}, upsert=True)
             document = self.collection.find_one_and_update(where, change, return_document=ReturnDocument.AFTER)
         if document is None:
             raise refusal(self.used(owner), cost, quotas) or TooManyRequests(
@@ -98,19 +107,29 @@ class UsageRepository:
             self.collection.delete_many({"_id": {"$in": owners}})
 
     def to_recount(self, limit: int) -> list[Document]:
-        """The records that were not compared with what is stored for a day, and that are not changing."""
-        quiet = now() - timedelta(seconds=_QUIET)
-        query = {"counted_at": {"$lt": now() - timedelta(seconds=_RECOUNT_AFTER)}, "changed_at": {"$lt": quiet}}
+        """The records that are to be compared with what is stored, and that are not changing."""
+        moment = now()
+        quiet = moment - timedelta(seconds=_QUIET)
+        query = {"recount_at": {"$lte": moment}, "changed_at": {"$not": {"$gt": quiet}}}
         with failures():
-            return list(self.collection.find(query).limit(limit))
+            return list(self.collection.find(query).sort("recount_at", 1).limit(limit))
 
     def recount(self, seen: Document, stored: int, unfinished: int) -> bool:
         """Stores what was counted, unless the record has changed since it was `seen`; whether it was wrong."""
         counted = {"stored": stored, "unfinished": unfinished}
         where = {"_id": seen["_id"], "changes": seen.get("changes")}
         with failures():
-            result = self.collection.update_one(where, {"$set": {**counted, "counted_at": now()}})
+            result = self.collection.update_one(where, {"$set": counted, "$unset": {"recount_at": ""}})
         return result.matched_count == 1 and any(seen.get(name, 0) != value for name, value in counted.items())
+
+
+def owner_in(record: Mapping[str, Any]) -> Owner | None:
+    """Whose usage it is; None if the account's owner has not sent a request yet."""
+    if "username" not in record:
+        return None
+    account = record["_id"] if record["_id"] != record["username"] else None
+    since: datetime | None = record["since"]
+    return Owner(record["username"], account, since)
 
 
 def _now(name: str) -> Document:
@@ -126,7 +145,7 @@ def _added(amounts: Mapping[str, Any]) -> Document:
     """Fields of an update; a counter is never negative."""
     counters = {name: {"$max": [0, {"$add": [_now(name), amount]}]} for name, amount in amounts.items()}
     return {**counters, "day": _TODAY, "hour": _HOUR, "changed_at": NOW, "changes": incremented("changes"),
-            "counted_at": {"$ifNull": ["$counted_at", NOW]}}  # fmt: skip
+            "recount_at": {"$ifNull": ["$recount_at", in_seconds(_RECOUNT_AFTER)]}}  # fmt: skip
 
 
 def _conditions(cost: Amounts, quotas: Quotas) -> list[Document]:

@@ -19,9 +19,6 @@ from gateway.uploads.repository import UploadRepository
 
 log = logging.getLogger(__name__)
 
-# Accounts whose usage one pass counts: each is counted about once a day.
-_ACCOUNTS = 500
-
 
 @dataclass(frozen=True)
 class Recovery:
@@ -57,17 +54,6 @@ class Recovery:
 
     def publish_notices(self) -> int:
         return self._publish(self.repository.jobs_to_notify(*self._limits()), self.outbox.publish_notice)
-
-    def recount_usage(self) -> int:
-        """Corrects the usage of accounts that a crash between two writes has left wrong; returns their number."""
-        count = 0
-        for seen in self.store.usage.to_recount(_ACCOUNTS):
-            uploads, unfinished = self.uploads.reserved(seen["_id"])
-            stored = self.store.jobs.stored(seen["_id"]) + uploads
-            if self.store.usage.recount(seen, stored, unfinished):
-                log.warning("Corrected the usage of %s: it stores %d bytes", seen["_id"], stored)
-                count += 1
-        return count
 
     def publish_summaries(self) -> int:
         if self.settings.summary_queue is None:

@@ -16,6 +16,7 @@ from gateway.housekeeping.orphan_cleanup import Cleanup, OrphanCleanup
 from gateway.housekeeping.recovery import Recovery
 from gateway.housekeeping.repository import HousekeepingRepository
 from gateway.housekeeping.retention import Retention
+from gateway.housekeeping.usage_count import UsageCount
 from gateway.jobs.store import Store
 from gateway.migrations import runner as migrations
 from gateway.migrations.records import MigrationRecords, MigrationRunning
@@ -41,6 +42,7 @@ class Housekeeping:
         self.retention = Retention(settings.retention_days, store, uploads, self._repository)
         self.recovery = Recovery(settings, store, uploads, self._repository, outbox)
         self.orphans = OrphanCleanup(settings, store, uploads)
+        self.usage_count = UsageCount(store, uploads)
         self._accounts = Accounts(db)
         self._deletion = AccountDeletion(store, uploads, self._accounts)
 
@@ -64,7 +66,7 @@ class Housekeeping:
             **asdict(self.delete_orphans()),
             "summaries expired": self.retention.delete_expired_summaries(),
             "summaries published": self.recovery.publish_summaries(),
-            "usage corrected": self.recovery.recount_usage(),
+            "usage corrected": self.usage_count.run(),
             "summaries of deleted jobs": self.retention.delete_summaries_of_deleted_jobs(),
         }
         level = logging.INFO if any(done.values()) else logging.DEBUG

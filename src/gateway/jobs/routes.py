@@ -42,6 +42,7 @@ def blueprint(identity: Identity, store: Store, outbox: Outbox, followers: Follo
     def retry(fid: str) -> tuple[Response, int]:
         owner = identity.owner()
         job = store.owned(object_id(fid, "The job's id"), owner)
+        store.usage.open(owner)
         return jsonify(store.retry(outbox, job, json_object(), quotas, owner=owner.key).public()), 202
 
     @routes.post("/jobs/<fid>/cancel")

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bson import ObjectId
@@ -31,8 +32,13 @@ class UploadAcceptance:
         filename: str,
         options: Mapping[str, Any],
         size: int,
+        *,
+        charged: str,
     ) -> Job:
-        """Accepts a stored video of `size` bytes, which the account's usage has; deletes it when that fails."""
+        """Accepts a stored video of `size` bytes, which were added to the account's usage on the day `charged`.
+
+        Deletes the video and gives its bytes back when that fails.
+        """
         try:
             job = self._store.jobs.create(
                 video_fid, owner.username, filename, options, account=owner.account, size=size
@@ -42,8 +48,10 @@ class UploadAcceptance:
         except TransientError:
             # The job may have been stored although MongoDB's answer was lost. The client gets an error, so it must go.
             try:
-                if not self._store.refuse(video_fid, owner.username, filename, account=owner.account):
-                    self._store.usage.give_back(owner.key, Amounts(stored=size))
+                had_job = self._store.refuse(video_fid, owner.username, filename, account=owner.account)
+                cost = Amounts.of_upload(size)
+                # The bytes of a job have been given back with it.
+                self._store.usage.give_back(owner.key, replace(cost, stored=0) if had_job else cost, charged)
             except TransientError as error:
                 log.warning("The refused upload %s is left for housekeeping: %s", video_fid, error)
             raise

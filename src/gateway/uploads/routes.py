@@ -34,6 +34,7 @@ def blueprint(
     @routes.post("/upload")
     def upload() -> Response:
         owner = identity.owner()
+        store.usage.open(owner)
         # Before the body, which may be large; what has arrived counts.
         store.usage.check(owner.key, Amounts.of_upload(request.content_length or 0), settings.quotas)
         accounts.adopt(owner)
@@ -62,6 +63,6 @@ def blueprint(
                 store.usage.give_back(owner.key, cost, day)
                 raise
             metrics.UPLOADED_BYTES.inc(size)
-            return acceptance.accept(video_fid, owner, receiver.filename, options.as_document(), size)
+            return acceptance.accept(video_fid, owner, receiver.filename, options.as_document(), size, charged=day)
 
     return routes

@@ -136,6 +136,7 @@ class Tus:
     def _created(self, owner: Owner, filename: str, length: int, options: Mapping[str, Any], header: str) -> Upload:
         """Adds the whole upload to the account's usage before its first byte arrives."""
         cost = replace(Amounts.of_upload(length), unfinished=1)
+        self.store.usage.open(owner)
         day = self.store.usage.charge(owner.key, cost, self.quotas)
         try:
             return self.uploads.create(

@@ -176,6 +176,8 @@ def use_account(deletion: AccountDeletion) -> None:
 
 def use_quotas(usage: UsageRepository, jobs: Jobs, uploads: UploadRepository) -> None:
     quotas = Quotas(stored=1000, unfinished=10)
+    usage.open(Owner(OWNER, "an-id", now()))
+    assert list(jobs.uncounted(Owner(OWNER)))
     day = usage.charge(OWNER, Amounts.of_upload(10), quotas)
     usage.give_back(OWNER, Amounts.of_upload(10), day)
     usage.add(OWNER, Amounts(stored=10, seconds=1.5))

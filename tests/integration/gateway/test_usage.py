@@ -1,7 +1,8 @@
 """The usage of an account: exact under concurrent requests, given back, and corrected after a crash."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from bson import ObjectId
@@ -12,6 +13,7 @@ from common.domain.quotas import Amounts, Quotas
 from common.domain.usage import UsageRepository
 from common.errors import Gone, RejectedError, TooLarge, TooManyRequests
 from common.runtime.clock import now
+from common.storage.mongo import StorageUnavailable
 from converter.job_lease import JobLeases
 from gateway.housekeeping.runner import Housekeeping
 from gateway.settings import HousekeepingSettings
@@ -105,13 +107,69 @@ def test_a_deleted_job_gives_its_bytes_back_once(store, usage):
     assert usage.used(OWNER).stored == 7
 
 
-def test_jobs_of_the_previous_release_do_not_count(store, usage):
-    fid = ObjectId()
-    usage.charge(OWNER, Amounts(stored=7), NONE)
-    store.jobs.create(fid, OWNER, "talk.mp4", {})
-    store.jobs.collection.update_one({"_id": fid}, {"$unset": {"size": "", "owner": "", "waiting": ""}})
+@pytest.fixture
+def earlier(store) -> Callable[[datetime, ObjectId | None], ObjectId]:
+    """Stores a video of 1000 bytes and its job, of a given time and with this MP3, as an earlier release did."""
+
+    def create(at: datetime, mp3_fid: ObjectId | None = None) -> ObjectId:
+        fid = ObjectId.from_datetime(at)
+        store.videos.publish(fid, 1000, "talk.mp4", "video/mp4", {"username": OWNER})
+        store.jobs.create(fid, OWNER, "talk.mp4", {})
+        change = {"status": "completed" if mp3_fid else "queued", "mp3_fid": mp3_fid}
+        missing = {"size": "", "owner": "", "waiting": "", "account": ""}
+        store.jobs.collection.update_one({"_id": fid}, {"$set": change, "$unset": missing})
+        return fid
+
+    return create
+
+
+def test_files_of_the_previous_release_count_soon_after_the_first_request_of_their_owner(
+    db, store, usage, housekeeping, earlier
+):
+    born = now() - timedelta(days=3)
+    account = Owner(OWNER, "an-id", born)
+    mp3_fid = ObjectId()
+    store.mp3s.publish(mp3_fid, 100, "talk.mp3", "audio/mpeg", {})
+    fid = earlier(now(), mp3_fid)
+    # Of a deleted account with the same address.
+    earlier(born - timedelta(days=1))
+    unchanged = store.jobs.get(fid).updated_at
+    usage.open(account)
+    assert [housekeeping.usage_count.run() for _ in range(2)] == [1, 0]
+    assert usage.used(account.key).stored == 1100
+    assert store.jobs.get(fid).updated_at == unchanged
+    usage.open(account)
+    assert housekeeping.usage_count.run() == 0
+    # Housekeeping deletes it without knowing whose it is.
     store.delete(fid)
+    assert usage.used(account.key).stored == 0
+
+
+def test_a_count_that_began_before_the_owner_was_known_does_not_replace_the_next(usage, housekeeping, earlier):
+    account = Owner(OWNER, "an-id", now() - timedelta(days=1))
+    earlier(now())
+    usage.add(account.key, Amounts(stored=7))
+    seen = usage.collection.find_one({"_id": account.key})
+    usage.open(account)
+    assert not usage.recount(seen, 0, 0)
+    usage.collection.update_one({"_id": account.key}, {"$set": {"changed_at": now() - timedelta(days=1)}})
+    assert housekeeping.usage_count.run() == 1
+    assert usage.used(account.key).stored == 1000
+
+
+def test_a_deleted_job_of_the_previous_release_that_does_not_count_gives_nothing_back(usage, store, earlier):
+    usage.charge(OWNER, Amounts(stored=7), NONE)
+    store.delete(earlier(now()))
     assert usage.used(OWNER).stored == 7
+
+
+def test_an_upload_that_is_refused_after_it_has_counted_gives_back_what_it_cost(db, store, usage, housekeeping):
+    day = usage.charge(OWNER, Amounts.of_upload(1000), NONE)
+    acceptance = UploadAcceptance(store, UploadRepository(db, 3600), housekeeping.recovery.outbox)
+    with pytest.raises(StorageUnavailable):
+        # Without its file.
+        acceptance.accept(ObjectId(), Owner(OWNER), "talk.mp4", {}, 1000, charged=day)
+    assert usage.used(OWNER).stored == 0
 
 
 def test_an_expired_upload_gives_back_what_it_reserved(db, store, usage, housekeeping):
@@ -161,10 +219,11 @@ def test_housekeeping_corrects_what_a_crash_left_wrong_and_leaves_what_changes(d
     store.jobs.create(ObjectId(), OWNER, "talk.mp4", {}, size=1000)
     usage.add(OWNER, Amounts(stored=5000, unfinished=7))
     usage.add("other@example.com", Amounts(stored=5000))
+    assert housekeeping.usage_count.run() == 0
     long_ago = now() - timedelta(days=2)
-    db["usage"].update_many({}, {"$set": {"counted_at": long_ago}})
+    db["usage"].update_many({}, {"$set": {"recount_at": long_ago}})
     db["usage"].update_one({"_id": OWNER}, {"$set": {"changed_at": long_ago}})
-    assert [housekeeping.recovery.recount_usage() for _ in range(2)] == [1, 0]
+    assert [housekeeping.usage_count.run() for _ in range(2)] == [1, 0]
     assert usage.used(OWNER) == Amounts(stored=1100, unfinished=1)
     assert usage.used("other@example.com").stored == 5000
     # Changed since it was read.

@@ -16,6 +16,7 @@ from pymongo.errors import DuplicateKeyError
 
 from common.domain.jobs import NOTIFIED, Job
 from common.domain.outbox import Outbox
+from common.domain.owners import Owner
 from common.domain.quotas import Amounts, Quotas
 from common.messaging.connection import BrokerUnavailable
 from common.messaging.message import Envelope
@@ -336,6 +337,9 @@ class Publisher:
 
 class Unused:
     """The usage of an account that has done nothing."""
+
+    def open(self, _owner: Owner) -> None:
+        pass
 
     def used(self, _owner: str) -> Amounts:
         return Amounts()
