@@ -34,7 +34,7 @@ if [ -z "${V2M_STACK:-}" ]; then
     trap finish EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
-    "$root/scripts/local.sh" up --name bench --set REQUIRE_VERIFICATION=false >&2 || die "The system did not start; the lines above say why."
+    "$root/scripts/local.sh" up --name bench --set REQUIRE_VERIFICATION=false --set QUOTA_CONVERSIONS=0 >&2 || die "The system did not start; the lines above say why."
     export V2M_STACK="$root/.local/stack/bench/state.json"
 fi
 bench "$@"

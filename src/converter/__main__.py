@@ -4,6 +4,9 @@ import logging
 import sys
 
 from common.domain.job_repository import Jobs
+from common.domain.outbox import Outbox
+from common.domain.summaries import Summaries
+from common.domain.usage import UsageRepository
 from common.runtime.secret_files import erase_secrets
 from common.runtime.settings import EXIT_CONFIGURATION, load_settings
 from common.runtime.worker import Worker
@@ -34,14 +37,18 @@ def main() -> int:
         return EXIT_CONFIGURATION
     clear_leftovers(settings.work_folder)
     with mongo.connect(settings) as client:
+        jobs = Jobs(client[mongo.VIDEOS])
+        outbox = Outbox(settings, jobs, Summaries(client[mongo.VIDEOS]), worker.publisher)
         conversion = Conversion(
             settings,
-            jobs=Jobs(client[mongo.VIDEOS]),
+            jobs=jobs,
             videos=Bucket(client[mongo.VIDEOS]),
             mp3s=Bucket(client[mongo.MP3S]),
             publisher=worker.publisher,
             must_stop=worker.overdue,
             sandbox=sandbox,
+            advance=outbox.publish_next,
+            usage=UsageRepository(client[mongo.VIDEOS]),
         )
         return worker.run(conversion, {"mongodb": mongo.ping(client)})
 

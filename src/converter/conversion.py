@@ -12,7 +12,9 @@ from common.domain.job_repository import Jobs
 from common.domain.jobs import Job, Status
 from common.domain.leases import LeaseLost
 from common.domain.options import ConversionOptions
+from common.domain.quotas import Amounts
 from common.domain.results import Result
+from common.domain.usage import UsageRepository
 from common.errors import Failure, NewerRelease, PermanentError, TransientError
 from common.messaging.connection import BrokerUnavailable
 from common.messaging.handler import Busy, HandedBack
@@ -56,14 +58,19 @@ class Conversion:
         mp3s: Bucket,
         publisher: Publisher,
         must_stop: Callable[[], bool],
+        advance: Callable[[str], object],
+        usage: UsageRepository,
         sandbox: Sandbox | None = None,
     ) -> None:
+        """`advance` publishes the next jobs after one of an account has ended."""
         self._settings = settings
         self._jobs = jobs
         self._videos = videos
         self._mp3s = mp3s
         self._publisher = publisher
         self._must_stop = must_stop
+        self._advance = advance
+        self._usage = usage
         self._leases = JobLeases(jobs, settings.claim_lease)
         self._affinity = CpuAffinity() if settings.bind_processors else None
         self._sandbox = sandbox
@@ -76,6 +83,11 @@ class Conversion:
         if message.outdated(job.run):
             log.info("Ignored the message of an earlier run of the job")
             return
+        self._handle(message)
+        # Also for a job that was cancelled or deleted before its message arrived.
+        self._advance(job.owner)
+
+    def _handle(self, message: Message) -> None:
         lease = self._leases.take(message.video_fid)
         if lease is None:
             self._settle_without_lease(message)
@@ -112,6 +124,7 @@ class Conversion:
         # Nothing else continues a job whose status a newer release has set.
         with contextlib.suppress(NewerRelease):
             self._settle_without_lease(message)
+        self._advance(job.owner)
 
     def _settle_without_lease(self, message: Message) -> None:
         job = self._jobs.get(message.video_fid)
@@ -162,10 +175,22 @@ class Conversion:
             self._delete(mp3_fid)
             raise
         checkpoint(Point.CONVERTER_COMPLETED)
+        self._count(job, result, lease.job.stored_mp3)
         self._publish(job)
         checkpoint(Point.CONVERTER_CONFIRMED)
         if replaced is not None:
             self._delete(replaced)
+
+    def _count(self, job: Job, result: Result, replaced: int) -> None:
+        """Adds the MP3, instead of one of `replaced` bytes, to the account's usage.
+
+        Housekeeping corrects it after a crash, and counts the files of jobs that an earlier release has created.
+        """
+        stored = 0 if job.size is None else result.sound.size - replaced
+        try:
+            self._usage.add(job.owner, Amounts(stored=stored, seconds=result.sound.duration))
+        except TransientError as error:
+            log.warning("The usage of the account was not updated: %s", error)
 
     def _transcode(self, source: Path, video: StoredFile, options: ConversionOptions, lease: JobLease) -> Mp3:
         def report(share: float) -> None:

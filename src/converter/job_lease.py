@@ -25,7 +25,7 @@ class JobLeases:
 
     def take(self, video_fid: ObjectId) -> JobLease | None:
         """Acquires the lease and counts the attempt; None if the job ended, is deleted or is leased."""
-        found = self._leases.acquire(video_fid, status=Status.CONVERTING.value, progress=0)
+        found = self._leases.acquire(video_fid, status=Status.CONVERTING.value, progress=0, waiting=False)
         return JobLease(video_fid, found[0], job_from(found[1])) if found else None
 
     def renewed(self, lease: JobLease, interval: float) -> contextlib.AbstractContextManager[None]:

@@ -48,6 +48,7 @@ class AccountDeletion:
         """
         count = self.store.jobs.mark_all_deleted(owner)
         self.store.summaries.delete_all(owner)
+        self.store.usage.delete(owner.key, owner.username)
         for upload_id in self.uploads.delete_all(owner):
             self.store.videos.delete(upload_id)
             count += 1

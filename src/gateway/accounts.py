@@ -1,6 +1,6 @@
 """`/login` and `/register`: forwarded to the auth service, with rate limits that all replicas share.
 
-`/account`: what a user chooses; `/info`: what visitors learn before they have an account.
+`/account`: what a user chooses and uses; `/info`: what visitors learn before they have an account.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,8 @@ from flask import Blueprint, Response, jsonify, request
 from flask_limiter import Limiter
 
 from common.domain.accounts import Accounts
+from common.domain.owners import Owner
+from common.domain.usage import UsageRepository
 from common.errors import BadRequest, Invalid, Unauthorized, UnsupportedType
 from common.http.identity import Identity, forwarded
 from common.http.validation import body, json_object
@@ -23,7 +25,13 @@ _CHANGE = 'The body must be a JSON object, such as {"emails": false}.'
 
 
 def blueprint(
-    settings: GatewaySettings, identity: Identity, accounts: Accounts, mails: AccountMails, limiter: Limiter
+    settings: GatewaySettings,
+    identity: Identity,
+    accounts: Accounts,
+    mails: AccountMails,
+    limiter: Limiter,
+    *,
+    usage: UsageRepository,
 ) -> Blueprint:
     routes = Blueprint("accounts", __name__)
 
@@ -55,14 +63,30 @@ def blueprint(
     @routes.get("/account")
     def account() -> Response:
         owner, verified = identity.account()
-        return jsonify(email=owner.username, emails=accounts.chosen_emails(owner), verified=verified)
+        return jsonify(shown(owner, emails=accounts.chosen_emails(owner), verified=verified))
 
     @routes.patch("/account")
     def change() -> Response:
         owner = identity.owner()
         wanted = _wanted_emails(json_object(wanted=_CHANGE))
         accounts.choose_emails(owner, wanted)
-        return jsonify(email=owner.username, emails=wanted, verified=True)
+        return jsonify(shown(owner, emails=wanted, verified=True))
+
+    def shown(owner: Owner, *, emails: bool, verified: bool) -> dict[str, object]:
+        usage.open(owner)
+        used, quotas = usage.used(owner.key), usage.quotas(owner.key, settings.quotas)
+        return {
+            "email": owner.username,
+            "emails": emails,
+            "verified": verified,
+            "usage": {
+                "stored_bytes": {"used": used.stored, "limit": quotas.stored},
+                "unfinished_uploads": {"used": used.unfinished, "limit": quotas.unfinished},
+                "uploaded_bytes_today": {"used": used.uploaded, "limit": quotas.uploaded},
+                "conversions_today": {"used": used.conversions, "limit": quotas.conversions},
+                "seconds_of_sound_today": {"used": round(used.seconds), "limit": quotas.seconds},
+            },
+        }
 
     @routes.get("/info")
     def info() -> Response:

@@ -27,7 +27,7 @@ from gateway import (
 from gateway.account_deletion import AccountDeletion
 from gateway.account_mail import AccountMails
 from gateway.housekeeping.repository import HousekeepingRepository
-from gateway.housekeeping.runner import export_report
+from gateway.housekeeping.runner import export_report, publish_turns
 from gateway.jobs import routes as job_routes
 from gateway.jobs.events import Followers
 from gateway.jobs.feed import Feed
@@ -67,7 +67,7 @@ def create_app(settings: GatewaySettings) -> Flask:
     limiter = rate_limits.limiter(app, settings)
     choices = Accounts(db)
     mails = AccountMails(settings, publisher, limiter)
-    app.register_blueprint(accounts.blueprint(settings, identity, choices, mails, limiter))
+    app.register_blueprint(accounts.blueprint(settings, identity, choices, mails, limiter, usage=store.usage))
     deletion = AccountDeletion(store, uploads, choices)
     app.register_blueprint(account_changes.blueprint(settings, identity, mails, deletion, limiter))
     app.register_blueprint(account_pages.blueprint(settings, identity, limiter))
@@ -76,15 +76,19 @@ def create_app(settings: GatewaySettings) -> Flask:
     app.register_blueprint(upload_routes.blueprint(settings, identity, store, acceptance, transfers, accounts=choices))
     resumable = ResumableUploads(store, uploads, acceptance)
     largest = settings.max_upload_mb * MEGABYTE
-    app.register_blueprint(Tus(largest, identity, store, uploads, resumable, transfers, choices).blueprint())
+    tus = Tus(largest, identity, store, uploads, resumable, transfers, choices, settings.quotas)
+    app.register_blueprint(tus.blueprint())
     feed = Feed(store.jobs, settings.events_interval, settings.mongodb_timeout)
     app.extensions[FEED] = feed
     followers = Followers(settings, store.jobs, feed, streams)
-    app.register_blueprint(job_routes.blueprint(identity, store, outbox, followers))
+    app.register_blueprint(job_routes.blueprint(identity, store, outbox, followers, settings.quotas))
     app.register_blueprint(downloads.blueprint(identity, store, DownloadLinks(settings), transfers))
     app.register_blueprint(summaries.blueprint(settings, identity, limiter, transfers))
     app.register_blueprint(openapi_routes.blueprint())
     mongo.create_indexes(store.ensure_indexes, uploads.ensure_indexes, choices.ensure_indexes)
     repository = HousekeepingRepository(db)
-    threading.Thread(target=export_report, args=(repository,), name="housekeeping-report", daemon=True).start()
+    threading.Thread(
+        target=export_report, args=(repository, store.jobs), name="housekeeping-report", daemon=True
+    ).start()
+    threading.Thread(target=publish_turns, args=(outbox,), name="turns", daemon=True).start()
     return app

@@ -12,7 +12,9 @@ from pydantic import (
     field_validator,
 )
 
+from common.domain.quotas import Quotas
 from common.runtime.settings import (
+    EnvironmentSettings,
     LinkSettings,
     LoginServiceSettings,
     MongoSettings,
@@ -40,7 +42,29 @@ class MigrationSettings(ServiceSettings, MongoSettings):
     migration_timeout: PositiveFloat = 600.0
 
 
-class GatewaySettings(StoreSettings, LinkSettings, LoginServiceSettings):
+class QuotaSettings(EnvironmentSettings):
+    """Quotas of each account; 0 is no limit. An account can have its own ones: docs/security.md."""
+
+    # MB of videos, MP3s and unfinished uploads.
+    quota_stored_mb: NonNegativeInt = 100 * 1024
+    quota_unfinished_uploads: NonNegativeInt = 100
+    # Per day of UTC.
+    quota_uploaded_mb: NonNegativeInt = 100 * 1024
+    quota_conversions: NonNegativeInt = 2000
+    quota_minutes: NonNegativeInt = 20_000
+
+    @property
+    def quotas(self) -> Quotas:
+        return Quotas(
+            stored=self.quota_stored_mb * 1024**2 or None,
+            unfinished=self.quota_unfinished_uploads or None,
+            uploaded=self.quota_uploaded_mb * 1024**2 or None,
+            conversions=self.quota_conversions or None,
+            seconds=self.quota_minutes * 60 or None,
+        )
+
+
+class GatewaySettings(StoreSettings, QuotaSettings, LinkSettings, LoginServiceSettings):
     # None disables summaries.
     summary_svc_address: str | None = Field(None, pattern=r"^[\w.:\[\]-]+$")
     # s. Must exceed the summary service's AI_SUMMARY_TIMEOUT, as a short text is summarised within its request.

@@ -4,7 +4,9 @@ from common.domain.account_links import AccountLinks
 from common.domain.accounts import Accounts
 from common.domain.download_links import DownloadLinks
 from common.domain.job_repository import Jobs
+from common.domain.quotas import Quotas
 from common.domain.summaries import Summaries
+from common.domain.usage import UsageRepository
 from common.messaging.message import decode_account
 from common.runtime.settings import load_settings
 from common.runtime.worker import Worker
@@ -37,6 +39,8 @@ def main() -> int:
             lease=settings.send_lease,
             longest_delay=settings.mail_retry_delays[-1],
             windows=windows if settings.email_digest_seconds else None,
+            usage=UsageRepository(db),
+            quotas=Quotas(emails=settings.quota_emails_per_hour or None),
         )
         # The mail server is not checked: many limit the number of connections.
         return worker.run(delivery, {"mongodb": mongo.ping(client)})

@@ -1,14 +1,16 @@
 """Emails the owner of a job once when it has ended, together with the owner's other jobs that have ended meanwhile."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from common.domain.accounts import Accounts
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Job, Status
+from common.domain.quotas import Amounts, Quotas
 from common.domain.summaries import Summaries
-from common.errors import TransientError
+from common.domain.usage import UsageRepository
+from common.errors import TooManyRequests, TransientError
 from common.messaging.handler import Busy, NotDue
 from common.messaging.message import InvalidMessage, Message
 from common.runtime.checkpoints import Point, checkpoint
@@ -44,6 +46,8 @@ class Delivery:
     lease: float
     longest_delay: float = 0.0
     windows: EmailWindows | None = None
+    usage: UsageRepository | None = None
+    quotas: Quotas = field(default_factory=Quotas)
 
     def handle(self, message: Message) -> None:
         """Sends the email, unless it was sent or the job has not ended; raises NotDue while it has to wait."""
@@ -64,6 +68,7 @@ class Delivery:
         reservation = self._reserve_with_others(job)
         checkpoint(Point.NOTIFICATION_RESERVED)
         try:
+            self._count(reservation)
             self._send(reservation)
         except BaseException:
             self._release(reservation)
@@ -103,12 +108,35 @@ class Delivery:
         log.info("Sending email to: %s", job.username)
         if others:
             log.info("It is also about: %s", ", ".join(str(other.video_fid) for other in others))
-        self.mailer.send(email, before=lambda: self._renew(reservation))
+        try:
+            self.mailer.send(email, before=lambda: self._renew(reservation))
+        except BaseException:
+            self._give_back(job)
+            raise
         checkpoint(Point.NOTIFICATION_SENT)
         log.info("Email sent successfully!")
         # A crash or a long stop after the mail server's acceptance and before this update causes a second email, with
         # the same Message-ID unless other jobs have ended: the mail server and MongoDB have no transaction in common.
         self.jobs.confirm(*reservation.jobs, notified=True, notice_sent=True)
+
+    def _count(self, reservation: _Reservation) -> None:
+        """Counts an email before it is sent; raises NotDue if the account has had too many in this hour."""
+        if self.usage is None or self.quotas.emails is None:
+            return
+        try:
+            self.usage.charge(reservation.jobs[0].owner, Amounts(emails=1), self.quotas)
+        except TooManyRequests as refused:
+            wait = float(refused.headers["Retry-After"])
+            self._extend(reservation, wait)
+            raise NotDue(str(refused), retry_after=wait) from refused
+
+    def _give_back(self, job: Job) -> None:
+        if self.usage is None or self.quotas.emails is None:
+            return
+        try:
+            self.usage.give_back(job.owner, Amounts(emails=1))
+        except TransientError as error:
+            log.warning("An email that was not sent counts for the account: %s", error)
 
     def _about(self, job: Job) -> str:
         """The first sentence of the summary, if it exists already: the email does not wait for it."""
@@ -124,16 +152,20 @@ class Delivery:
     def _renew(self, reservation: _Reservation) -> None:
         """Called when the mail server is ready for the email: this worker may have been stopped since it reserved."""
         checkpoint(Point.NOTIFICATION_CONNECTED)
-        renewed = self._reserved(reservation.jobs, renewing=reservation.until)
+        self._extend(reservation)
+
+    def _extend(self, reservation: _Reservation, wait: float = 0.0) -> None:
+        """Renews the reservation; for `wait` s more, housekeeping does not take its notices for lost ones."""
+        renewed = self._reserved(reservation.jobs, renewing=reservation.until, wait=wait)
         if renewed is None:
             raise Busy("another worker is sending one of the emails, or a job was queued again or deleted")
         reservation.until = renewed.until
 
-    def _reserved(self, jobs: list[Job], renewing: datetime | None = None) -> _Reservation | None:
+    def _reserved(self, jobs: list[Job], renewing: datetime | None = None, wait: float = 0.0) -> _Reservation | None:
         """None if another worker has the email about one of the jobs, or one of them has changed."""
         until = now() + timedelta(seconds=self.lease)
         # Twice the delay, because other messages may be before these in the queue.
-        retry_by = until + timedelta(seconds=2 * self.longest_delay)
+        retry_by = until + timedelta(seconds=wait + 2 * self.longest_delay)
         reserved = self.jobs.reserve_emails(jobs, until, renewing=renewing, retry_by=retry_by)
         return _Reservation(jobs, until) if reserved else None
 

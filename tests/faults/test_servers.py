@@ -18,13 +18,14 @@ from tests.faults.test_workers import LONG, completes
 from tests.waiting import eventually
 
 
-def test_a_broker_that_dies_with_20_jobs_queued_and_2_running_loses_none(person, faults, stack, environment):
+def test_a_broker_that_dies_with_20_jobs_waiting_and_2_running_loses_none(person, faults, stack, environment):
     stack.add("converter-2")
     try:
         fids = [person.uploads(media.long(600)) for _ in range(2)]
         eventually(lambda: all(person.job(fid)["status"] == "converting" for fid in fids), pause=0.02)
         queued = [person.uploads(media.make("mp4")) for _ in range(20)]
-        assert invariant.depth(environment, "video") == 20
+        assert invariant.depth(environment, "video") > 0
+        assert {person.job(fid)["status"] for fid in queued} == {"queued"}
         faults.kill("rabbitmq")
         fids += queued
         for fid in fids:
@@ -112,13 +113,14 @@ def test_a_queue_that_is_deleted_under_its_consumers_is_redeclared(person, fault
     completes(person, person.uploads(media.make("mp4")))
 
 
-@pytest.mark.parametrize(("queue", "worker"), [("video", "converter"), ("mp3", "notification")])
+# The other two videos wait for their turn.
+@pytest.mark.parametrize(("queue", "worker", "messages"), [("video", "converter", 1), ("mp3", "notification", 3)])
 def test_messages_that_are_deleted_with_their_queue_are_published_again(
-    person, faults, stack, environment, queue, worker
+    person, faults, stack, environment, queue, worker, messages
 ):
     faults.stop(worker)
     fids = [person.uploads(media.make("mp4")) for _ in range(3)]
-    eventually(lambda: invariant.depth(environment, queue) == 3, seconds=120)
+    eventually(lambda: invariant.depth(environment, queue) == messages, seconds=120)
     delete_queue(environment, queue)
     faults.start(worker)
     housekeeping(stack, STALLED_AFTER="0")

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
-from pymongo import ReturnDocument
+from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from common.domain.jobs import CANCELLED, ENDED, NOTIFIED, UNDER_WAY, Job, Status, job_from, stored_run
+from common.domain.jobs import CANCELLED, ENDED, NOTIFIED, UNDER_WAY, Job, Status, job_from, owner_of, stored_run
 from common.domain.leases import without_lease
 from common.domain.owners import Owner
 from common.errors import Failure
@@ -20,6 +20,21 @@ from common.storage.mongo import BATCH, Db, Document, failures, in_seconds, pass
 TOMBSTONE_DAYS = 7
 # Sets `updated_at` by MongoDB's clock, so that followers see the changes of all services in one order.
 _UPDATED: Document = {"$currentDate": {"updated_at": True}}
+_WAITING: Document = {"status": Status.QUEUED.value, "waiting": True}
+
+
+def released(**of: str) -> Document:
+    """Matches jobs that have not ended and do not wait for their turn: their messages are published, or soon will be.
+
+    A replica of the previous release publishes each job at once, and knows no turns: its jobs lack the field, and jobs
+    of this release that it publishes keep it while they are converted.
+    """
+    return {
+        "$or": [
+            {"status": Status.CONVERTING.value, **of},
+            {"status": Status.QUEUED.value, "waiting": {"$in": [False, None]}, **of},
+        ]
+    }
 
 
 class Jobs:
@@ -37,6 +52,7 @@ class Jobs:
             self.collection.create_index([("username", 1), ("account", 1), ("_id", -1)])
             self.collection.create_index([("username", 1), ("updated_at", 1)])
             self.collection.create_index([("status", 1), ("updated_at", 1)])
+            self.collection.create_index([("status", 1), ("waiting", 1), ("owner", 1), ("_id", 1)])
             self.collection.create_index([("mp3_fid", 1)], sparse=True)
             self.collection.create_index([("username", 1), (NOTIFIED, 1)], partialFilterExpression={NOTIFIED: False})
             self.collection.create_index([("expires_at", 1)], expireAfterSeconds=0)
@@ -49,9 +65,13 @@ class Jobs:
         options: Mapping[str, Any],
         *,
         account: str | None = None,
+        size: int | None = None,
     ) -> Job:
-        """Creates a queued job; without `account` it is one as of an earlier release."""
-        fields = _queued(username, filename, options, account)
+        """Creates a queued job; without `account` it is one as of an earlier release.
+
+        `size` are the bytes of the video if they were added to the account's usage.
+        """
+        fields = {**_queued(username, filename, options, account), "size": size}
         # An insert cannot use MongoDB's clock. This fails, as an insert does, if there is a job or a tombstone.
         missing = {"_id": video_fid, "status": {"$exists": False}}
         times = {"$currentDate": {"created_at": True, "updated_at": True}}
@@ -78,7 +98,7 @@ class Jobs:
         times = {"created_at": created_at, "updated_at": now()}
         document = {"_id": video_fid, **_queued(username, filename, {}, account), **times}
         if mp3_fid is not None:
-            ended = {"status": Status.COMPLETED.value, "progress": 100, "mp3_fid": mp3_fid}
+            ended = {"status": Status.COMPLETED.value, "progress": 100, "mp3_fid": mp3_fid, "waiting": False}
             document |= {**ended, "published": True, "notice_sent": True, NOTIFIED: True}
         with failures():
             try:
@@ -174,6 +194,44 @@ class Jobs:
             for row in rows.sort(order, 1) if order else rows:
                 yield job_from(row)
 
+    def is_released(self, owner: str) -> bool:
+        """Whether a job of the account has had its turn and has not ended."""
+        with failures():
+            return self.collection.find_one(released(owner=owner), {"_id": 1}) is not None
+
+    def released_owners(self, limit: int) -> list[str]:
+        """The account of each job that has had its turn and has not ended, of at most `limit` jobs."""
+        with failures():
+            rows = self.collection.find(released(), {"owner": 1, "account": 1, "username": 1}).limit(limit)
+            return [owner_of(row) for row in rows]
+
+    def owners_due(self) -> list[str]:
+        """The accounts whose turn it is: with jobs that wait, and none that has had its turn and has not ended."""
+        with failures():
+            having = set(self.collection.distinct("owner", released()))
+            return [owner for owner in self.collection.distinct("owner", _WAITING) if owner not in having]
+
+    def count_converting(self, limit: int) -> int:
+        """How many jobs are being converted, at most `limit`."""
+        with failures():
+            return self.collection.count_documents({"status": Status.CONVERTING.value}, limit=limit)
+
+    def count_waiting(self, limit: int) -> int:
+        """How many jobs wait for their turn, at most `limit`."""
+        with failures():
+            return self.collection.count_documents(_WAITING, limit=limit)
+
+    def release(self, owner: str) -> Job | None:
+        """Ends the wait of the account's oldest waiting job, which must be published then; None if it has none."""
+        with failures():
+            document = self.collection.find_one_and_update(
+                {**_WAITING, "owner": owner},
+                {"$set": {"waiting": False}, **_UPDATED},
+                sort=[("_id", 1)],
+                return_document=ReturnDocument.AFTER,
+            )
+        return job_from(document) if document else None
+
     def update(self, video_fid: ObjectId, where: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
         """Sets fields if the job still matches `where`; returns whether it did."""
         with failures():
@@ -259,16 +317,20 @@ class Jobs:
         options: Mapping[str, Any] | None = None,
         ended: Iterable[Status] = (Status.FAILED,),
         where: Mapping[str, Any] | None = None,
+        owner: str | None = None,
     ) -> bool:
         """Queues a job again that is in one of the `ended` states, with other options if given; returns whether it did.
 
-        The MP3 that it may have stays until the next one is stored.
+        The MP3 that it may have stays until the next one is stored. With an `owner`, the job waits for the turn of this
+        account; otherwise the caller publishes its message.
         """
         change: Document = {
             "status": Status.QUEUED.value, "error": None, "error_code": None, "progress": 0, "attempts": 0,
             "published": False, "notice_sent": False, NOTIFIED: False, "undeliverable": False, "telling_until": None,
-            "reserved_until": None, "notice_expected_until": None, "claim": None,
+            "reserved_until": None, "notice_expected_until": None, "claim": None, "waiting": owner is not None,
         }  # fmt: skip
+        if owner is not None:
+            change["owner"] = owner
         if options is not None:
             change["options"] = dict(options)
         seen = {**(where or {}), "_id": video_fid, "status": {"$in": [status.value for status in ended]}}
@@ -288,9 +350,41 @@ class Jobs:
         }
         return self.update(video_fid, {**(where or {}), "status": {"$in": UNDER_WAY}}, change)
 
-    def mark_deleted(self, video_fid: ObjectId, where: Mapping[str, Any] | None = None) -> bool:
-        """Replaces a job by a tombstone if it still matches `where`; returns whether it did."""
-        return self.update(video_fid, {"status": {"$ne": Status.DELETED.value}, **(where or {})}, _tombstone())
+    def mark_deleted(self, video_fid: ObjectId, where: Mapping[str, Any] | None = None) -> Job | None:
+        """Replaces a job by a tombstone if it still matches `where`; returns the job that it was, or None."""
+        query = {"_id": video_fid, "status": {"$ne": Status.DELETED.value}, **(where or {})}
+        with failures():
+            document = self.collection.find_one_and_update(query, {"$set": _tombstone(), **_UPDATED})
+        return job_from(document) if document else None
+
+    def stored(self, owner: str) -> int:
+        """Bytes of the account's files that count for its usage."""
+        # All values, so that the index is used.
+        match = {
+            "status": {"$in": [*UNDER_WAY, *ENDED]}, "waiting": {"$in": [True, False, None]}, "owner": owner,
+            "size": {"$ne": None},
+        }  # fmt: skip
+        mp3 = {"$cond": [{"$ifNull": ["$mp3_fid", False]}, {"$ifNull": ["$result.size", "$mp3_size", 0]}, 0]}
+        total = {"$sum": {"$add": ["$size", mp3]}}
+        with failures():
+            found = list(self.collection.aggregate([{"$match": match}, {"$group": {"_id": None, "total": total}}]))
+        return int(found[0]["total"]) if found else 0
+
+    def uncounted(self, owner: Owner) -> Iterator[Job]:
+        """The account's jobs whose files do not count for its usage: those that an earlier release has created."""
+        for part in owner.parts:
+            yield from self._batches({"account": None, **part, "size": None, "status": {"$ne": Status.DELETED.value}})
+
+    def set_sizes(self, owner: str, sizes: Mapping[ObjectId, tuple[int, int]]) -> None:
+        """Stores the bytes of the video and of the MP3 of each job, which belong to the account from then on."""
+        unknown = {"size": None, "status": {"$ne": Status.DELETED.value}}
+        # Not `updated_at`: nothing changes for the owner.
+        changes = [
+            UpdateOne({"_id": fid, **unknown}, {"$set": {"size": video, "mp3_size": mp3, "owner": owner}})
+            for fid, (video, mp3) in sizes.items()
+        ]
+        with failures():
+            self.collection.bulk_write(changes, ordered=False)
 
     def mark_all_deleted(self, owner: Owner) -> int:
         """Replaces all jobs of the account by tombstones without the names of the files; returns their number."""
@@ -338,7 +432,7 @@ def _queued(username: str, filename: str, options: Mapping[str, Any], account: s
     return {
         "username": username, "account": account, "filename": filename, "status": Status.QUEUED.value, "progress": 0,
         "mp3_fid": None, "error": None, "options": dict(options), "published": False, "attempts": 0,
-        "notice_sent": False, NOTIFIED: False, "round": 0,
+        "notice_sent": False, NOTIFIED: False, "round": 0, "owner": account or username, "waiting": True,
     }  # fmt: skip
 
 

@@ -57,6 +57,12 @@ class Job:
     updated_at: datetime
     error_code: Failure | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    # The key of the account whose turns it takes (common.domain.scheduling).
+    owner: str = ""
+    # Bytes of the video that count for the account's usage; None for a job of an earlier release that does not yet.
+    size: int | None = None
+    # Bytes of the MP3 if it has no `result`.
+    mp3_size: int = 0
     # How often a worker has taken a lease on it.
     attempts: int = 0
     # Whether the broker has confirmed the notice, and the mail server the email.
@@ -75,6 +81,18 @@ class Job:
     def this_run(self) -> Document:
         """Matches its record, unless it was queued again since it was read."""
         return {"_id": self.video_fid, "round": stored_run(self.run)}
+
+    @property
+    def stored(self) -> int:
+        """Bytes of its files that count for the account's usage."""
+        return 0 if self.size is None else self.size + self.stored_mp3
+
+    @property
+    def stored_mp3(self) -> int:
+        """Bytes of its MP3; 0 if it has none."""
+        if self.mp3_fid is None:
+            return 0
+        return self.result.sound.size if self.result else self.mp3_size
 
     def public(self) -> dict[str, Any]:
         """The job in the API."""
@@ -108,6 +126,11 @@ def failure_from(document: Mapping[str, Any]) -> Failure | None:
     return Failure(code) if code in set(Failure) else known
 
 
+def owner_of(document: Mapping[str, Any]) -> str:
+    """The account whose turns a stored job takes; the previous release did not store it."""
+    return str(document.get("owner") or document.get("account") or document["username"])
+
+
 def job_from(document: Mapping[str, Any]) -> Job:
     return Job(
         video_fid=document["_id"],
@@ -121,6 +144,9 @@ def job_from(document: Mapping[str, Any]) -> Job:
         created_at=document["created_at"],
         updated_at=document["updated_at"],
         options=document.get("options") or {},
+        owner=owner_of(document),
+        size=document.get("size"),
+        mp3_size=document.get("mp3_size", 0),
         attempts=document.get("attempts", 0),
         notice_sent=document.get("notice_sent", False),
         notified=document.get(NOTIFIED, False),

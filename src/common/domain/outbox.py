@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Job, Status
+from common.domain.scheduling import Scheduler
 from common.domain.summaries import Summaries, Summary
 from common.errors import TransientError
 from common.messaging.message import Envelope, Message, SummaryMessage
@@ -19,13 +20,24 @@ log = logging.getLogger(__name__)
 
 
 class Outbox:
-    """Every method returns whether the message was published."""
+    """Every method about one message returns whether it was published."""
 
     def __init__(self, settings: RabbitSettings, jobs: Jobs, summaries: Summaries, publisher: Publisher) -> None:
         self._settings = settings
         self._jobs = jobs
         self._summaries = summaries
         self._publisher = publisher
+        self._scheduler = Scheduler(
+            jobs, self.publish_job, lambda: publisher.state(settings.video_queue), settings.jobs_per_account
+        )
+
+    def publish_next(self, owner: str) -> int:
+        """Publishes the jobs whose turn it is, after one of this account was queued or has ended; returns how many."""
+        return self._scheduler.advance(owner)
+
+    def publish_waiting(self) -> int:
+        """As `publish_next`, for all accounts; raises TransientError, having changed nothing without RabbitMQ."""
+        return self._scheduler.recover()
 
     def publish_job(self, job: Job) -> bool:
         """Publishes a queued job to the converters."""

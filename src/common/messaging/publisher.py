@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pika
@@ -18,6 +19,13 @@ log = logging.getLogger(__name__)
 # s. RabbitMQ (seen with 3.10) does not cancel the consumers of a deleted quorum queue if one of the same name is
 # declared at once: they would wait for messages of the deleted one.
 _CANCELLATION = 1.0
+
+
+@dataclass(frozen=True)
+class QueueState:
+    ready: int
+    """Messages that no consumer has."""
+    consumers: int
 
 
 class Publisher:
@@ -45,8 +53,12 @@ class Publisher:
 
     def waiting(self, queue: str) -> int:
         """How many messages of the queue are ready for delivery; raises BrokerUnavailable."""
-        declared = self._connection.call(lambda channel: channel.queue_declare(queue, passive=True))
-        return int(declared.method.message_count)
+        return self.state(queue).ready
+
+    def state(self, queue: str) -> QueueState:
+        """Raises BrokerUnavailable."""
+        declared = self._connection.call(lambda channel: channel.queue_declare(queue, passive=True)).method
+        return QueueState(int(declared.message_count), int(declared.consumer_count))
 
     def _send(self, queue: str, body: bytes, headers: Mapping[str, Any] | None) -> None:
         cause = logs.REQUEST.get()

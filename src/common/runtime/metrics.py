@@ -25,5 +25,8 @@ CONSUMER_PAUSED = Gauge("video2mp3_consumer_paused", "Consumers that are paused"
 # What the last complete pass of housekeeping did not delete: more than the limit, or not matching the jobs.
 ORPHANS_HELD = Gauge("video2mp3_orphans_held", "Orphaned files that wait for an operator's decision", ["reason"])
 
+# Up to 10,000. They are not in the queue "video".
+JOBS_WAITING = Gauge("video2mp3_jobs_waiting", "Queued jobs that wait for the turn of their account")
+
 # Unix time at which housekeeping last completed a pass.
 HOUSEKEEPING_TIME = Gauge("video2mp3_housekeeping_timestamp_seconds", "Time of the last complete housekeeping pass")

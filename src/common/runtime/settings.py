@@ -107,6 +107,9 @@ class RabbitSettings(EnvironmentSettings):
     summary_queue: str | None = Field(None, pattern=r"^[\w.-]{1,80}$")
     # Requests for emails about accounts. Services without this setting do not declare the queue.
     mail_queue: str | None = Field(None, pattern=r"^[\w.-]{1,80}$")
+    # Jobs of one account that are published at the same time. By default an account can have all converters that no
+    # other account needs.
+    jobs_per_account: PositiveInt | None = None
     # s. The delays before the second, third, … attempt; their number limits the attempts.
     retry_delays: Delays = (2, 10, 60, 300)
     # How many deliveries of a message may end without an acknowledgement, because its consumer crashed, before it is

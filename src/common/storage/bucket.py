@@ -134,6 +134,12 @@ class Bucket:
             document = self._files.find_one({"_id": file_id})
         return _stored(document) if document else None
 
+    def lengths(self, file_ids: Sequence[ObjectId]) -> dict[ObjectId, int]:
+        """The bytes of each of these files that exists."""
+        with failures():
+            rows = self._files.find({"_id": {"$in": list(file_ids)}}, {"length": 1})
+            return {row["_id"]: int(row["length"]) for row in rows}
+
     def read(self, file: StoredFile, start: int = 0, stop: int | None = None) -> Generator[bytes]:
         """Yields the bytes from `start` to `stop` (exclusive, default the end), one chunk at a time.
 

@@ -1,6 +1,7 @@
 """Continues what a crash or an unavailable RabbitMQ has interrupted: uploads without a job, and lost messages."""
 
 import contextlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,12 +9,15 @@ from datetime import datetime, timedelta
 from common.domain.jobs import Job
 from common.domain.outbox import Outbox
 from common.errors import Gone, Locked
+from common.messaging.connection import BrokerUnavailable
 from common.runtime.clock import now
 from gateway.housekeeping.repository import HousekeepingRepository
 from gateway.jobs.store import Store
 from gateway.settings import HousekeepingSettings
 from gateway.uploads.acceptance import UploadAcceptance
 from gateway.uploads.repository import UploadRepository
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,14 @@ class Recovery:
 
     def publish_jobs(self) -> int:
         return self._publish(self.repository.jobs_to_publish(*self._limits()), self.outbox.publish_job)
+
+    def publish_waiting_jobs(self) -> int:
+        """Publishes jobs whose turn it is and was lost: see `Scheduler.recover`."""
+        try:
+            return self.outbox.publish_waiting()
+        except BrokerUnavailable as error:
+            log.warning("Waiting jobs are left for the next pass: %s", error)
+            return 0
 
     def publish_notices(self) -> int:
         return self._publish(self.repository.jobs_to_notify(*self._limits()), self.outbox.publish_notice)

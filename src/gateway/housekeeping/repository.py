@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from common.domain import summaries
+from common.domain.job_repository import released
 from common.domain.jobs import ENDED, NOTIFIED, UNDER_WAY, Job, Status, job_from
 from common.domain.summaries import Stage, Summary, summary_from
 from common.runtime.clock import now
@@ -26,9 +27,10 @@ class HousekeepingRepository:
     def jobs_to_publish(self, unconfirmed_before: datetime, stalled_before: datetime) -> list[Job]:
         """Queued jobs whose message was never confirmed, and jobs in progress that have not changed for too long.
 
-        The message of the latter was purged or its queue deleted: nothing else would ever continue them.
+        The message of the latter was purged or its queue deleted: nothing else would ever continue them. Not jobs that
+        wait for their turn.
         """
-        return self._find_jobs(_unpublished(UNDER_WAY, unconfirmed_before, stalled_before))
+        return self._find_jobs({"$and": [released(), _unpublished(UNDER_WAY, unconfirmed_before, stalled_before)]})
 
     def jobs_to_notify(self, unconfirmed_before: datetime, stalled_before: datetime) -> list[Job]:
         """Ended jobs whose owner was not notified, as the notice was never confirmed or was lost.

@@ -35,8 +35,11 @@ class Retention:
         count = 0
         for upload_id in self.uploads.expired():
             # The record first: a crash in between leaves chunks without a file, which the pass over orphans deletes.
-            if self.uploads.delete_expired(upload_id):
+            upload = self.uploads.delete_expired(upload_id)
+            if upload is not None:
                 self.store.videos.delete(upload_id)
+                if upload.charged:
+                    self.store.usage.give_back(upload.owner, upload.cost, upload.charged)
                 count += 1
         return count
 

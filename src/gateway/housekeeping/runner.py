@@ -6,6 +6,7 @@ import threading
 from dataclasses import asdict
 
 from common.domain.accounts import Accounts
+from common.domain.job_repository import Jobs
 from common.domain.outbox import Outbox
 from common.errors import TransientError
 from common.runtime import metrics
@@ -15,6 +16,7 @@ from gateway.housekeeping.orphan_cleanup import Cleanup, OrphanCleanup
 from gateway.housekeeping.recovery import Recovery
 from gateway.housekeeping.repository import HousekeepingRepository
 from gateway.housekeeping.retention import Retention
+from gateway.housekeeping.usage_count import UsageCount
 from gateway.jobs.store import Store
 from gateway.migrations import runner as migrations
 from gateway.migrations.records import MigrationRecords, MigrationRunning
@@ -24,6 +26,9 @@ from gateway.uploads.repository import UploadRepository
 log = logging.getLogger(__name__)
 
 _EXPORT_INTERVAL = 30.0  # s
+_TURNS_INTERVAL = 30.0  # s
+# Waiting jobs; counting more would not change what anybody does.
+_MOST_COUNTED = 10_000
 
 
 class Housekeeping:
@@ -37,6 +42,7 @@ class Housekeeping:
         self.retention = Retention(settings.retention_days, store, uploads, self._repository)
         self.recovery = Recovery(settings, store, uploads, self._repository, outbox)
         self.orphans = OrphanCleanup(settings, store, uploads)
+        self.usage_count = UsageCount(store, uploads)
         self._accounts = Accounts(db)
         self._deletion = AccountDeletion(store, uploads, self._accounts)
 
@@ -55,10 +61,12 @@ class Housekeeping:
             "completed": self.recovery.complete_uploads(),
             "uploads": self.retention.delete_expired_uploads(),
             "published": self.recovery.publish_jobs(),
+            "waiting published": self.recovery.publish_waiting_jobs(),
             "notified": self.recovery.publish_notices(),
             **asdict(self.delete_orphans()),
             "summaries expired": self.retention.delete_expired_summaries(),
             "summaries published": self.recovery.publish_summaries(),
+            "usage corrected": self.usage_count.run(),
             "summaries of deleted jobs": self.retention.delete_summaries_of_deleted_jobs(),
         }
         level = logging.INFO if any(done.values()) else logging.DEBUG
@@ -72,11 +80,12 @@ class Housekeeping:
         return done
 
 
-def export_report(repository: HousekeepingRepository) -> None:
-    """Sets the gateway's metrics from the last report, for ever: housekeeping's own process ends after each run."""
+def export_report(repository: HousekeepingRepository, jobs: Jobs) -> None:
+    """Sets the gateway's metrics from what is stored, for ever: housekeeping's own process ends after each run."""
     pause = threading.Event()
     while not pause.wait(_EXPORT_INTERVAL):
         try:
+            metrics.JOBS_WAITING.set(jobs.count_waiting(_MOST_COUNTED))
             report = repository.report()
         except TransientError as error:
             log.warning("The metrics of housekeeping are out of date: %s", error)
@@ -85,3 +94,18 @@ def export_report(repository: HousekeepingRepository) -> None:
             metrics.HOUSEKEEPING_TIME.set(report["at"].timestamp())
             metrics.ORPHANS_HELD.labels("limit").set(report["held"])
             metrics.ORPHANS_HELD.labels("lost").set(report["lost"])
+
+
+def publish_turns(outbox: Outbox) -> None:
+    """Publishes the waiting jobs whose turn it is, for ever: a turn that was lost must not wait for housekeeping.
+
+    For example, converters of the previous release, which run during an update, do not publish the next job.
+    """
+    pause = threading.Event()
+    while not pause.wait(_TURNS_INTERVAL):
+        try:
+            published = outbox.publish_waiting()
+        except TransientError as error:
+            log.warning("Waiting jobs are published later: %s", error)
+        else:
+            log.log(logging.INFO if published else logging.DEBUG, "Published %d waiting jobs", published)

@@ -4,13 +4,14 @@ from flask import Blueprint, Response, jsonify, request, url_for
 
 from common.domain.jobs import Job
 from common.domain.outbox import Outbox
+from common.domain.quotas import Quotas
 from common.http.identity import Identity
 from common.http.validation import json_object, object_id, query_integer
 from gateway.jobs.events import Followers
 from gateway.jobs.store import Store
 
 
-def blueprint(identity: Identity, store: Store, outbox: Outbox, followers: Followers) -> Blueprint:
+def blueprint(identity: Identity, store: Store, outbox: Outbox, followers: Followers, quotas: Quotas) -> Blueprint:
     routes = Blueprint("jobs", __name__)
 
     def owned(fid: str) -> Job:
@@ -39,8 +40,10 @@ def blueprint(identity: Identity, store: Store, outbox: Outbox, followers: Follo
 
     @routes.post("/jobs/<fid>/retry")
     def retry(fid: str) -> tuple[Response, int]:
-        job = owned(fid)
-        return jsonify(store.retry(outbox, job, json_object()).public()), 202
+        owner = identity.owner()
+        job = store.owned(object_id(fid, "The job's id"), owner)
+        store.usage.open(owner)
+        return jsonify(store.retry(outbox, job, json_object(), quotas, owner=owner.key).public()), 202
 
     @routes.post("/jobs/<fid>/cancel")
     def cancel(fid: str) -> tuple[Response, int]:

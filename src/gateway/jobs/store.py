@@ -10,8 +10,10 @@ from common.domain.jobs import Job, Status
 from common.domain.options import ConversionOptions
 from common.domain.outbox import Outbox
 from common.domain.owners import Owner
+from common.domain.quotas import Amounts, Quotas
 from common.domain.summaries import Summaries
 from common.domain.transcripts import Transcripts
+from common.domain.usage import UsageRepository
 from common.errors import Conflict, NotFound
 from common.storage.bucket import Bucket
 from common.storage.mongo import Db
@@ -24,26 +26,39 @@ class Store:
     mp3s: Bucket
     summaries: Summaries
     transcripts: Transcripts
+    usage: UsageRepository
 
     @classmethod
     def in_databases(cls, videos: Db, mp3s: Db) -> "Store":
         """The database of the videos also has everything that is not a file."""
-        return cls(Jobs(videos), Bucket(videos), Bucket(mp3s), Summaries(videos), Transcripts(videos))
+        return cls(
+            Jobs(videos), Bucket(videos), Bucket(mp3s), Summaries(videos), Transcripts(videos), UsageRepository(videos)
+        )
 
     def ensure_indexes(self) -> None:
-        for repository in (self.jobs, self.videos, self.mp3s, self.summaries, self.transcripts):
+        for repository in (self.jobs, self.videos, self.mp3s, self.summaries, self.transcripts, self.usage):
             repository.ensure_indexes()
 
     def owned(self, video_fid: ObjectId, owner: Owner) -> Job:
         """The account's job; raises NotFound if it does not exist, is deleted, or belongs to another account."""
         return _existing(self.jobs.owned(video_fid, owner))
 
-    def retry(self, outbox: Outbox, job: Job, fields: Mapping[str, object] | None) -> Job:
+    def retry(
+        self,
+        outbox: Outbox,
+        job: Job,
+        fields: Mapping[str, object] | None,
+        quotas: Quotas | None = None,
+        *,
+        owner: str | None = None,
+    ) -> Job:
         """Queues a job again that has ended, with the options in `fields` if they are given; returns it.
 
+        `owner` is the key of the account, by default the one that the job has; `quotas` are the defaults of its quotas.
         Raises Conflict when the job has not ended, when the result would be the same, or without the video; Invalid for
-        invalid options.
+        invalid options; TooManyRequests when it would exceed the account's quotas.
         """
+        owner = owner or job.owner
         options = dict(job.options) if fields is None else ConversionOptions.parse(fields).as_document()
         if not job.status.terminal:
             raise Conflict(
@@ -55,10 +70,14 @@ class Store:
             )
         if self.videos.find(job.video_fid) is None:
             raise Conflict("The video is no longer stored. Upload it again.", code="no_longer_stored")
-        if not self.jobs.reopen(job.video_fid, options, ended=(job.status,), where=job.this_run):
+        cost = Amounts(conversions=1)
+        day = self.usage.charge(owner, cost, quotas) if quotas else None
+        if not self.jobs.reopen(job.video_fid, options, ended=(job.status,), where=job.this_run, owner=owner):
+            if day is not None:
+                self.usage.give_back(owner, cost, day)
             raise Conflict("The job was modified; reload it.", code="job_modified")
         queued = self._reloaded(job)
-        outbox.publish_job(queued)
+        outbox.publish_next(owner)
         return queued
 
     def cancel(self, job: Job) -> Job:
@@ -73,21 +92,34 @@ class Store:
         The job goes first: its tombstone is final, so nothing can need the files any more. A crash in between leaves
         files of a deleted job, which housekeeping deletes, and never a job without its files.
         """
-        self.jobs.mark_deleted(video_fid)
+        self._give_back(self.jobs.mark_deleted(video_fid))
         self.delete_files(video_fid)
 
     def delete_ended(self, job: Job) -> bool:
         """As `delete`; False when the job has changed since it was read."""
         unchanged = {**job.this_run, "status": job.status.value, "updated_at": job.updated_at}
-        if not self.jobs.mark_deleted(job.video_fid, unchanged):
+        deleted = self.jobs.mark_deleted(job.video_fid, unchanged)
+        if deleted is None:
             return False
+        self._give_back(deleted)
         self.delete_files(job.video_fid)
         return True
 
-    def refuse(self, video_fid: ObjectId, username: str, filename: str, *, account: str | None = None) -> None:
-        """Deletes a video without a job, or with one that no client knows; no job of it can be created afterwards."""
+    def refuse(self, video_fid: ObjectId, username: str, filename: str, *, account: str | None = None) -> bool:
+        """Deletes a video without a job, or with one that no client knows; no job of it can be created afterwards.
+
+        Returns whether there was a job, whose bytes the account's usage has lost then.
+        """
+        deleted = self.jobs.mark_deleted(video_fid)
+        self._give_back(deleted)
         self.jobs.forbid(video_fid, username, filename, account=account)
         self.delete_files(video_fid)
+        return deleted is not None
+
+    def _give_back(self, deleted: Job | None) -> None:
+        """Whoever has replaced the job by its tombstone gives its bytes back, once."""
+        if deleted is not None and deleted.stored:
+            self.usage.give_back(deleted.owner, Amounts(stored=deleted.stored))
 
     def _reloaded(self, job: Job) -> Job:
         found = self.jobs.get(job.video_fid)

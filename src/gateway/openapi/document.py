@@ -137,7 +137,7 @@ def _paths() -> dict[str, Any]:
         "/jobs/{video_fid}/retry": of_file("video_fid", post=authorized(
             "Convert the video of a job that has ended again, with the options in the body if there are any",
             "-X POST -H 'Content-Type: application/json' -d '{\"bitrate\": 128}' $URL/jobs/<video_fid>/retry",
-            {202: answer("The job, queued", _JOB)}, (400, 404, 408, 409, 411, 413, 415, 422),
+            {202: answer("The job, queued", _JOB)}, (400, 404, 408, 409, 411, 413, 415, 422, 429),
             requestBody={**body("application/json", ref("ConversionOptions")), "required": False},
         )),
         "/jobs/{video_fid}/cancel": of_file("video_fid", post=authorized(

@@ -41,7 +41,20 @@ def schemas() -> dict[str, Any]:
 def _account() -> dict[str, Any]:
     emails = {"type": "boolean", "description": "Whether emails about ended jobs are sent"}
     verified = {"type": "boolean", "description": "Whether the address is confirmed"}
-    return object_of({"email": {"type": "string"}, "emails": emails, "verified": verified})
+    used = {"type": "integer", "minimum": 0}
+    limit = {"type": ["integer", "null"], "minimum": 0, "description": "null: no limit"}
+    usage = {
+        "stored_bytes": "Videos, MP3s and unfinished uploads",
+        "unfinished_uploads": "Resumable uploads that have not ended",
+        "uploaded_bytes_today": "A day begins at 00:00 UTC",
+        "conversions_today": "Uploads and retries",
+        "seconds_of_sound_today": "Sound of the videos that were converted",
+    }
+    counter = object_of({"used": used, "limit": limit})
+    counters = {name: {**counter, "description": text} for name, text in usage.items()}
+    return object_of(
+        {"email": {"type": "string"}, "emails": emails, "verified": verified, "usage": object_of(counters)}
+    )
 
 
 def _info() -> dict[str, Any]:

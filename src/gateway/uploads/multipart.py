@@ -147,6 +147,11 @@ class Receiver:
         self._file, self.filename = _File(self._create(name), self._limit), name
         return self._file
 
+    @property
+    def size(self) -> int:
+        """Bytes of the file that have arrived."""
+        return self._file.writer.size if self._file else 0
+
     def finish(self) -> tuple[ObjectId, int]:
         """Makes the received file visible; returns its id and its size in bytes."""
         if self._file is None:

@@ -6,7 +6,7 @@ has lost the lock can neither move the offset nor complete the upload.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -15,6 +15,7 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 
 from common.domain.owners import Owner
+from common.domain.quotas import Amounts
 from common.errors import Locked
 from common.runtime.clock import now
 from common.storage.mongo import NOW, Db, Document, failures, in_seconds, incremented, passed
@@ -43,6 +44,8 @@ class Upload:
     token: str = ""
     # How often the upload was locked: an earlier request must not replace the bytes of a later one.
     turn: int = 0
+    # The day (YYYY-MM-DD) on which it was added to the account's usage; None for those of earlier releases.
+    charged: str | None = None
     # Whether it has its job.
     done: bool = False
     # The id of its owner's account; None for those of releases that did not store it: see `owners`.
@@ -51,6 +54,16 @@ class Upload:
     @property
     def expired(self) -> bool:
         return self.expires_at <= now()
+
+    @property
+    def owner(self) -> str:
+        """The key of its account."""
+        return self.account or self.username
+
+    @property
+    def cost(self) -> Amounts:
+        """What it has added to the account's usage."""
+        return replace(Amounts.of_upload(self.length), unfinished=1) if self.charged else Amounts()
 
     @property
     def metadata(self) -> dict[str, str | None]:
@@ -71,6 +84,7 @@ class UploadRepository:
             self._collection.create_index([("account", 1)])
             # For uploads of earlier releases, which have no account: see `owners`.
             self._collection.create_index([("username", 1), ("account", 1), ("_id", 1)])
+            self._collection.create_index([("owner", 1)])
 
     def create(
         self,
@@ -81,10 +95,13 @@ class UploadRepository:
         header: str = "",
         *,
         account: str | None = None,
+        charged: str | None = None,
     ) -> Upload:
+        """`charged` is the day on which it was added to the account's usage, if it was."""
         document: Document = {
-            "_id": ObjectId(), "username": username, "account": account, "filename": filename, "length": length,
-            "offset": 0, "options": dict(options), "header": header, "lock": None,
+            "_id": ObjectId(), "username": username, "account": account, "owner": account or username,
+            "filename": filename, "length": length, "offset": 0, "options": dict(options), "header": header,
+            "lock": None, "charged": charged,
             "created_at": now(), "expires_at": now() + self._lifetime,
         }  # fmt: skip
         with failures():
@@ -160,10 +177,19 @@ class UploadRepository:
             due = {"expires_at": {"$lte": now()}, **_expired()}
             return [row["_id"] for row in self._collection.find(due, {"_id": 1})]
 
-    def delete_expired(self, upload_id: ObjectId) -> bool:
-        """Deletes the record, not the chunks; False when a request has continued the upload."""
+    def delete_expired(self, upload_id: ObjectId) -> Upload | None:
+        """Deletes the record, not the chunks, and returns it; None when a request has continued the upload."""
         with failures():
-            return self._collection.delete_one({"_id": upload_id, **_expired(), **_unlocked()}).deleted_count == 1
+            document = self._collection.find_one_and_delete({"_id": upload_id, **_expired(), **_unlocked()})
+        return _upload(document) if document else None
+
+    def reserved(self, owner: str) -> tuple[int, int]:
+        """Bytes and number of the account's uploads that were added to its usage."""
+        match = {"owner": owner, "charged": {"$ne": None}}
+        group = {"_id": None, "bytes": {"$sum": "$length"}, "number": {"$sum": 1}}
+        with failures():
+            found = list(self._collection.aggregate([{"$match": match}, {"$group": group}]))
+        return (int(found[0]["bytes"]), int(found[0]["number"])) if found else (0, 0)
 
 
 def _locked(upload: Upload) -> Document:
@@ -192,4 +218,5 @@ def _upload(document: Mapping[str, Any], token: str | None = None) -> Upload:
         token=token or "",
         turn=document.get("turn", 0),
         account=document.get("account"),
+        charged=document.get("charged"),
     )

@@ -7,6 +7,7 @@ from typing import IO
 
 from flask import request
 
+from common.domain.quotas import Amounts
 from common.errors import (
     BadRequest,
     Conflict,
@@ -69,7 +70,11 @@ class ResumableUploads:
         with self._locked(seen) as upload:
             if upload is not None and not self._uploads.delete(upload):
                 raise Locked(LOCK_LOST)
-        self._store.refuse(seen.id, seen.username, seen.filename, account=seen.account)
+        had_job = self._store.refuse(seen.id, seen.username, seen.filename, account=seen.account)
+        if upload is not None and upload.charged:
+            # The bytes of a job have been given back with it.
+            cost = Amounts(unfinished=1) if had_job else upload.cost
+            self._store.usage.give_back(upload.owner, cost, upload.charged)
 
     @contextlib.contextmanager
     def _locked(self, seen: Upload) -> Iterator[Upload | None]:
@@ -124,6 +129,8 @@ class ResumableUploads:
         if not self._uploads.delete(upload):
             return False
         self._store.videos.delete(upload.id)
+        if upload.charged:
+            self._store.usage.give_back(upload.owner, upload.cost, upload.charged)
         return True
 
 

@@ -8,6 +8,7 @@ from common.domain.accounts import Accounts
 from common.domain.jobs import Job
 from common.domain.options import ConversionOptions
 from common.domain.owners import Owner
+from common.domain.quotas import Amounts
 from common.http import app as http
 from common.http.identity import Identity
 from common.runtime import metrics
@@ -33,6 +34,9 @@ def blueprint(
     @routes.post("/upload")
     def upload() -> Response:
         owner = identity.owner()
+        store.usage.open(owner)
+        # Before the body, which may be large; what has arrived counts.
+        store.usage.check(owner.key, Amounts.of_upload(request.content_length or 0), settings.quotas)
         accounts.adopt(owner)
         with transfers.held(owner.key):
             job = _receive(owner)
@@ -51,10 +55,14 @@ def blueprint(
         with contextlib.closing(Receiver(request, settings.max_upload_mb, create)) as receiver:
             receiver.receive()
             options = ConversionOptions.parse(receiver.fields)
-            video_fid, size = receiver.finish()
+            cost = Amounts.of_upload(receiver.size)
+            day = store.usage.charge(owner.key, cost, settings.quotas)
+            try:
+                video_fid, size = receiver.finish()
+            except BaseException:
+                store.usage.give_back(owner.key, cost, day)
+                raise
             metrics.UPLOADED_BYTES.inc(size)
-            return acceptance.accept(
-                video_fid, owner.username, receiver.filename, options.as_document(), account=owner.account
-            )
+            return acceptance.accept(video_fid, owner, receiver.filename, options.as_document(), size, charged=day)
 
     return routes

@@ -4,8 +4,9 @@ The core protocol and the extensions creation, creation-with-upload, termination
 upload is the id of the video: after its last byte, `/jobs/<id>` is its job.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 from wsgiref.handlers import format_date_time
 
 from bson import ObjectId
@@ -14,6 +15,7 @@ from flask import Blueprint, Response, request
 from common.domain.accounts import Accounts
 from common.domain.options import ConversionOptions
 from common.domain.owners import Owner
+from common.domain.quotas import Amounts, Quotas
 from common.errors import BadRequest, Gone, NotFound, PreconditionFailed
 from common.http.identity import Identity
 from common.http.validation import object_id
@@ -40,6 +42,7 @@ class Tus:
     resumable: ResumableUploads
     transfers: ConcurrencyLimiter
     accounts: Accounts
+    quotas: Quotas
 
     def blueprint(self) -> Blueprint:
         routes = Blueprint("tus", __name__)
@@ -94,9 +97,7 @@ class Tus:
             tus_headers.check_body_type()
             tus_headers.check_body_length(length)
         self.accounts.adopt(owner)
-        upload = self.uploads.create(
-            owner.username, filename, length, options.as_document(), header, account=owner.account
-        )
+        upload = self._created(owner, filename, length, options.as_document(), header)
         offset = self._receive(upload, checksum) if has_body else 0
         response = self._state(upload, offset, 201)
         response.headers["Location"] = f"/files/{upload.id}"
@@ -132,8 +133,21 @@ class Tus:
         self.resumable.terminate(self._own(fid))
         return Response(status=204)
 
+    def _created(self, owner: Owner, filename: str, length: int, options: Mapping[str, Any], header: str) -> Upload:
+        """Adds the whole upload to the account's usage before its first byte arrives."""
+        cost = replace(Amounts.of_upload(length), unfinished=1)
+        self.store.usage.open(owner)
+        day = self.store.usage.charge(owner.key, cost, self.quotas)
+        try:
+            return self.uploads.create(
+                owner.username, filename, length, options, header, account=owner.account, charged=day
+            )
+        except BaseException:
+            self.store.usage.give_back(owner.key, cost, day)
+            raise
+
     def _receive(self, upload: Upload, checksum: tus_headers.Checksum | None) -> int:
-        with self.transfers.held(upload.account or upload.username):
+        with self.transfers.held(upload.owner):
             return self.resumable.receive(upload, checksum)
 
     def _own(self, fid: str) -> Upload:

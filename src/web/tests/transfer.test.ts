@@ -111,6 +111,12 @@ describe("a failed request is retried", () => {
     expect(retries(error(status))).toBe(false);
   });
 
+  test("but not if a quota is exceeded", () => {
+    transfer();
+    expect(retries(error(429, '{"error": "The account may …", "code": "quota_conversions"}'))).toBe(false);
+    expect(retries(error(429, '{"error": "Too many …", "code": "too_many_requests"}'))).toBe(true);
+  });
+
   test("but not after the user has signed out", () => {
     transfer();
     signOut();

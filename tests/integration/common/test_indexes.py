@@ -15,8 +15,10 @@ from common.domain.job_repository import Jobs
 from common.domain.jobs import Job, Status
 from common.domain.outbox import Outbox
 from common.domain.owners import Owner
+from common.domain.quotas import Amounts, Quotas
 from common.domain.summaries import Summaries
 from common.domain.transcripts import Transcripts
+from common.domain.usage import UsageRepository
 from common.runtime.clock import now
 from converter.job_lease import JobLeases
 from gateway.account_deletion import AccountDeletion
@@ -28,7 +30,7 @@ from notification.windows import EmailWindows
 from tests import stored
 
 OWNER = "owner@example.com"
-QUERIES = {"find", "update", "delete", "aggregate", "findAndModify"}
+QUERIES = {"find", "update", "delete", "aggregate", "findAndModify", "distinct"}
 
 
 class Recorder(CommandListener):
@@ -83,13 +85,14 @@ def test_every_query_is_answered_by_an_index(client, store, recorder, rabbit, pu
     use_files(store, videos[0])
     interrupt_uploads(uploads)
     use_account(AccountDeletion(store, uploads, Accounts(store.jobs.collection.database)))
+    use_quotas(store.usage, store.jobs, uploads)
     keep_house(environment, rabbit, store, publisher)
     recorder.on = False
 
     asked = {collection(command) for _, command in recorder.commands}
     assert asked == {
         "jobs", "uploads", "fs.files", "fs.chunks", "summaries", "transcripts", "orphaned_chunks", "housekeeping",
-        "accounts", "email_windows",
+        "accounts", "email_windows", "usage",
     }  # fmt: skip
     assert {next(iter(command)) for _, command in recorder.commands} == QUERIES
     for database, command in recorder.commands:
@@ -120,6 +123,12 @@ def settle_jobs(jobs: Jobs, videos: list[ObjectId]) -> None:
     jobs.reopen(videos[1])
     jobs.confirm(jobs.get(videos[1]), published=True)
     send_emails(jobs, jobs.get(videos[0]))
+    jobs.is_released(OWNER)
+    jobs.released_owners(10)
+    jobs.owners_due()
+    jobs.count_converting(10)
+    jobs.count_waiting(10)
+    jobs.release(OWNER)
     jobs.page(Owner(OWNER, "an-id", now()), 10, None)
     jobs.page(Owner(OWNER), 10, None)
     jobs.page(Owner(OWNER), 10, videos[3])
@@ -163,6 +172,18 @@ def use_account(deletion: AccountDeletion) -> None:
     assert not accounts.chosen_emails(Owner(OWNER, "an-id"))
     deletion.delete(Owner("deleted@example.com", "deleted-id", now()))
     assert [owner.account for owner, _ in accounts.deleted()] == ["deleted-id"]
+
+
+def use_quotas(usage: UsageRepository, jobs: Jobs, uploads: UploadRepository) -> None:
+    quotas = Quotas(stored=1000, unfinished=10)
+    usage.open(Owner(OWNER, "an-id", now()))
+    assert list(jobs.uncounted(Owner(OWNER)))
+    day = usage.charge(OWNER, Amounts.of_upload(10), quotas)
+    usage.give_back(OWNER, Amounts.of_upload(10), day)
+    usage.add(OWNER, Amounts(stored=10, seconds=1.5))
+    usage.check(OWNER, Amounts(stored=10), quotas)
+    usage.to_recount(10)
+    usage.recount({"_id": OWNER, "changes": 3}, jobs.stored(OWNER), uploads.reserved(OWNER)[1])
 
 
 def send_emails(jobs: Jobs, job: Job) -> None:

@@ -42,7 +42,14 @@ def conversion(store, rabbit, publisher, environment, tmp_path) -> Callable[...,
         }
         settings = ConverterSettings(**values)
         return Conversion(
-            settings, jobs=store.jobs, videos=store.videos, mp3s=store.mp3s, publisher=publisher, must_stop=must_stop
+            settings,
+            jobs=store.jobs,
+            videos=store.videos,
+            mp3s=store.mp3s,
+            publisher=publisher,
+            must_stop=must_stop,
+            advance=lambda _: None,
+            usage=store.usage,
         )
 
     return make

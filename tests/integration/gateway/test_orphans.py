@@ -10,6 +10,7 @@ from bson import ObjectId
 
 from common.domain.jobs import NOTIFIED, Status
 from common.domain.outbox import Outbox
+from common.domain.owners import Owner
 from common.storage.bucket import Bucket
 from common.storage.mongo import StorageUnavailable
 from common.storage.writer import MARKER
@@ -149,7 +150,8 @@ def test_an_upload_whose_file_housekeeping_deletes_before_it_is_accepted_is_refu
     for _ in range(2):
         cleanup().run()
     with pytest.raises(StorageUnavailable):
-        UploadAcceptance(store, UploadRepository(db, 3600), outbox).accept(fid, OWNER, "talk.mp4", {})
+        acceptance = UploadAcceptance(store, UploadRepository(db, 3600), outbox)
+        acceptance.accept(fid, Owner(OWNER), "talk.mp4", {}, 1000, charged="2000-01-01")
     assert store.jobs.get(fid).status is Status.DELETED
 
 

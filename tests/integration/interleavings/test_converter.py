@@ -155,10 +155,20 @@ def world(store, rabbit, publisher, taken, environment, tmp_path, mail_server) -
         "bind_processors": False,
     }
 
+    outbox = Outbox(rabbit, store.jobs, store.summaries, publisher)
+
     def convert(**changes: object) -> Conversion:
         settings = ConverterSettings(**{**values, **changes})
         buckets = {"videos": store.videos, "mp3s": store.mp3s}
-        return Conversion(settings, jobs=store.jobs, publisher=publisher, must_stop=lambda: False, **buckets)
+        return Conversion(
+            settings,
+            jobs=store.jobs,
+            publisher=publisher,
+            must_stop=lambda: False,
+            advance=outbox.publish_next,
+            usage=store.usage,
+            **buckets,
+        )
 
     def received(queue: str) -> list[Message]:
         name = {"video": rabbit.video_queue, "mp3": rabbit.mp3_queue}[queue]
@@ -169,7 +179,6 @@ def world(store, rabbit, publisher, taken, environment, tmp_path, mail_server) -
     delivery = Delivery(
         store.jobs, Accounts(store.jobs.collection.database), store.summaries, emails, Mailer(sending), lease=30
     )
-    outbox = Outbox(rabbit, store.jobs, store.summaries, publisher)
     return World(store, outbox, received, values, convert, delivery, mail_server)
 
 

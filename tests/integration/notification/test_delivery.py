@@ -13,6 +13,7 @@ from common.domain.download_links import DownloadLinks
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Job, Status
 from common.domain.outbox import Outbox
+from common.domain.quotas import Quotas
 from common.domain.summaries import Recording, Summaries
 from common.errors import TransientError
 from common.messaging.handler import Busy, NotDue
@@ -295,3 +296,34 @@ def test_while_an_email_waits_for_its_retry_housekeeping_publishes_no_second_not
 
 def values(settings: NotificationSettings) -> dict[str, object]:
     return {"mongo_uri": settings.mongo_uri, "rabbitmq_uri": settings.rabbitmq_uri}
+
+
+def test_an_email_that_was_not_sent_does_not_count(store, settings, mail_server):
+    delivery = deliveries(store, settings(), usage=store.usage, quotas=Quotas(emails=1))
+    message = ended(store.jobs)
+    mail_server.set_mode("4xx")
+    for _ in range(2):
+        with pytest.raises(MailServerUnavailable):
+            delivery.handle(message)
+    mail_server.set_mode("ok")
+    delivery.handle(message)
+    assert store.usage.used(OWNER).emails == len(mail_server.inbox) == 1
+
+
+def test_more_emails_than_the_quota_wait_for_the_next_hour(store, settings, mail_server, db):
+    made = settings()
+    delivery = deliveries(store, made, usage=store.usage, quotas=Quotas(emails=2))
+    messages = [ended(store.jobs) for _ in range(3)]
+    for message in messages[:2]:
+        delivery.handle(message)
+    for _ in range(2):
+        with pytest.raises(NotDue) as deferred:
+            delivery.handle(messages[2])
+        assert 0 < deferred.value.retry_after <= 3600
+    assert len(mail_server.inbox) == 2
+    # Housekeeping does not take its notice for a lost one.
+    expected = store.jobs.collection.find_one({"_id": messages[2].video_fid})["notice_expected_until"]
+    assert expected >= now() + timedelta(seconds=deferred.value.retry_after)
+    db["usage"].update_one({"_id": OWNER}, {"$set": {"hour": "2000-01-01T00"}})
+    delivery.handle(messages[2])
+    assert len(mail_server.inbox) == 3

@@ -27,7 +27,8 @@ def world() -> World:
 def conversion(world: World) -> Conversion:
     return Conversion(
         ConverterSettings(**SERVERS, bind_processors=False), jobs=world.store.jobs, videos=world.videos,
-        mp3s=world.mp3s, publisher=world.publisher, must_stop=lambda: False,
+        mp3s=world.mp3s, publisher=world.publisher, must_stop=lambda: False, advance=lambda _: None,
+        usage=world.store.usage,
     )  # fmt: skip
 
 

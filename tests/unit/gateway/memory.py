@@ -11,12 +11,16 @@ from types import SimpleNamespace
 from typing import Any
 
 from bson import ObjectId
+from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from common.domain.jobs import NOTIFIED, Job
 from common.domain.outbox import Outbox
+from common.domain.owners import Owner
+from common.domain.quotas import Amounts, Quotas
 from common.messaging.connection import BrokerUnavailable
 from common.messaging.message import Envelope
+from common.messaging.publisher import QueueState
 from common.storage.bucket import StoredFile
 from common.storage.suspected_chunks import ChunkGroup
 from common.storage.suspected_files import OwnFile
@@ -80,6 +84,8 @@ def matches(document: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
     for name, condition in query.items():
         if name == "$or":
             found = any(matches(document, part) for part in condition)
+        elif name == "$and":
+            found = all(matches(document, part) for part in condition)
         elif name == "$expr":
             found = evaluate(condition, document)
         else:
@@ -116,6 +122,12 @@ class Collection:
     def find(self, query: Mapping[str, Any], _fields: object = None) -> Rows:
         return Rows(dict(document) for document in self.documents.values() if matches(document, query))
 
+    def distinct(self, name: str, query: Mapping[str, Any]) -> list[Any]:
+        return list(dict.fromkeys(field(document, name) for document in self.find(query)))
+
+    def count_documents(self, query: Mapping[str, Any], limit: int) -> int:
+        return len(self.find(query).limit(limit))
+
     def find_one(self, query: Mapping[str, Any], _fields: object = None) -> dict[str, Any] | None:
         return next(iter(self.find(query)), None)
 
@@ -131,10 +143,18 @@ class Collection:
         self.documents[query["_id"]] = {**query, **document}
 
     def find_one_and_update(
-        self, query: Mapping[str, Any], change: Any, *, upsert: bool = False, **_: object
+        self,
+        query: Mapping[str, Any],
+        change: Any,
+        *,
+        upsert: bool = False,
+        return_document: bool = ReturnDocument.BEFORE,
+        **_: object,
     ) -> dict[str, Any] | None:
         found = self.find_one(query)
         self.update_one(query, change, upsert=upsert)
+        if return_document == ReturnDocument.BEFORE:
+            return found
         return dict(self.documents[found["_id"] if found else query["_id"]]) if found or upsert else None
 
     def update_one(self, query: Mapping[str, Any], change: Any, *, upsert: bool = False) -> Any:
@@ -185,6 +205,12 @@ class Collection:
         if found is not None:
             del self.documents[found["_id"]]
         return SimpleNamespace(deleted_count=int(found is not None))
+
+    def find_one_and_delete(self, query: Mapping[str, Any]) -> dict[str, Any] | None:
+        found = self.find_one(query)
+        if found is not None:
+            del self.documents[found["_id"]]
+        return found
 
     def delete_many(self, query: Mapping[str, Any]) -> Any:
         found = self.find(query)
@@ -303,6 +329,24 @@ class Publisher:
             raise BrokerUnavailable("RabbitMQ is down")
         self.published.append((queue, message))
 
+    def state(self, _queue: str) -> QueueState:
+        if not self.available:
+            raise BrokerUnavailable("RabbitMQ is down")
+        return QueueState(ready=0, consumers=0)
+
+
+class Unused:
+    """The usage of an account that has done nothing."""
+
+    def open(self, _owner: Owner) -> None:
+        pass
+
+    def used(self, _owner: str) -> Amounts:
+        return Amounts()
+
+    def quotas(self, _owner: str, defaults: Quotas) -> Quotas:
+        return defaults
+
 
 class World:
     """A store with its databases, and an outbox."""
@@ -321,11 +365,11 @@ class World:
         return self.db["jobs"].documents  # type: ignore[no-any-return]
 
     def job(self, **changes: object) -> Job:
-        """A queued job with its video, changed in the database."""
+        """A queued job with its video, which does not wait for its turn, changed in the database."""
         fid = self.videos.put()
         self.store.jobs.create(fid, OWNER, "talk.mp4", {})
         self.videos.accept(fid)
-        self.jobs[fid].update(changes)
+        self.jobs[fid].update({"waiting": False, **changes})
         return self.reloaded(fid)
 
     def completed(self, **changes: object) -> Job:

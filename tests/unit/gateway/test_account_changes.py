@@ -22,7 +22,7 @@ from gateway.account_deletion import AccountDeletion
 from gateway.account_mail import AccountMails
 from gateway.settings import GatewaySettings
 from gateway.uploads.repository import UploadRepository
-from tests.unit.gateway.memory import OWNER, World
+from tests.unit.gateway.memory import OWNER, Unused, World
 from tests.unit.gateway.test_accounts import SETTINGS
 
 ME = Owner(OWNER, "my-id", datetime.now(UTC) - timedelta(days=1))
@@ -77,7 +77,8 @@ def web(world: World, identity: Any, deletion: AccountDeletion, monkeypatch: pyt
     monkeypatch.setattr(rate_limits, "Limiter", lambda key, **_: Limiter(key, app=app, storage_uri="memory://"))
     limiter = rate_limits.limiter(app, settings)
     mails = AccountMails(settings, world.publisher, limiter)
-    app.register_blueprint(accounts.blueprint(settings, identity, deletion.accounts, mails, limiter))
+    usage: Any = Unused()
+    app.register_blueprint(accounts.blueprint(settings, identity, deletion.accounts, mails, limiter, usage=usage))
     app.register_blueprint(account_changes.blueprint(settings, identity, mails, deletion, limiter))
     app.register_blueprint(account_pages.blueprint(settings, identity, limiter))
     return app.test_client()
@@ -181,6 +182,8 @@ def test_a_deleted_account_leaves_no_file_and_other_accounts_keep_theirs(web, wo
     of_earlier_release = world.completed(username=OWNER).video_fid
     text = world.store.summaries.create(OWNER, None, "A text.", account="my-id")
     upload = deletion.uploads.create(OWNER, "talk.mp4", 10, {}, account="my-id")
+    for key in (ME.key, OTHER.key):
+        world.db["usage"].insert_one({"_id": key, "stored": 5})
     identity.answer = (204, None)
 
     assert web.delete("/account", headers=TOKEN, json={"password": "right"}).status_code == 204
@@ -192,6 +195,7 @@ def test_a_deleted_account_leaves_no_file_and_other_accounts_keep_theirs(web, wo
     assert [file.video_fid for file in world.mp3s.files.values()] == [theirs]
     assert world.store.summaries.get(text.id) is None
     assert deletion.uploads.owned(upload.id, ME) is None
+    assert [row["_id"] for row in world.db["usage"].find({})] == [OTHER.key]
     assert not deletion.accounts.wants_emails("my-id")
 
 

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from flask_limiter import Limiter
+from werkzeug.test import TestResponse
 
 from common.domain.accounts import Accounts
 from common.domain.owners import Owner
 from common.http import app as http
 from gateway import accounts
 from gateway.settings import GatewaySettings
-from tests.unit.gateway.memory import OWNER, Database
+from tests.unit.gateway.memory import OWNER, Database, Unused
 
 DAY = timedelta(days=1)
 SETTINGS = {
@@ -33,6 +34,10 @@ class NoMails:
     """For tests in which no email is sent."""
 
 
+def shown(answer: TestResponse) -> dict[str, Any]:
+    return {name: answer.get_json()[name] for name in ("email", "emails", "verified")}
+
+
 @pytest.fixture
 def repository() -> Accounts:
     return Accounts(Database())  # type: ignore[arg-type]
@@ -42,22 +47,20 @@ def client(repository: Accounts, **settings: Any) -> FlaskClient:
     app = http.create_app("test")
     identity: Any = Identity()
     limiter = Limiter(lambda: "one", app=app, storage_uri="memory://")
+    values = GatewaySettings(**SETTINGS, **settings)  # type: ignore[arg-type]
     app.register_blueprint(
-        accounts.blueprint(GatewaySettings(**SETTINGS, **settings), identity, repository, NoMails(), limiter)  # type: ignore[arg-type]
+        accounts.blueprint(values, identity, repository, NoMails(), limiter, usage=Unused())  # type: ignore[arg-type]
     )
     return app.test_client()
 
 
 def test_an_account_gets_emails_until_it_switches_them_off_and_again_when_it_switches_them_on(repository):
     web = client(repository)
-    assert web.get("/account").get_json() == {"email": OWNER, "emails": True, "verified": True}
+    assert shown(web.get("/account")) == {"email": OWNER, "emails": True, "verified": True}
     for wanted in (False, True):
-        assert web.patch("/account", json={"emails": wanted}).get_json() == {
-            "email": OWNER,
-            "emails": wanted,
-            "verified": True,
-        }
-        assert web.get("/account").get_json() == {"email": OWNER, "emails": wanted, "verified": True}
+        changed = {"email": OWNER, "emails": wanted, "verified": True}
+        assert shown(web.patch("/account", json={"emails": wanted})) == changed
+        assert shown(web.get("/account")) == changed
         assert repository.wants_emails("an-id") is wanted
     assert repository.wants_emails("another-id")
 
@@ -108,3 +111,12 @@ def test_the_limits_are_the_operators_settings(repository, days, shown):
     assert answer.get_json() == {
         "retention_days": shown, "max_upload_bytes": 5 * 1024 * 1024, "link_lifetime_seconds": 60,
     }  # fmt: skip
+
+
+def test_usage_and_quotas_are_shown_and_zero_is_no_limit(repository):
+    usage = (
+        client(repository, quota_stored_mb=5, quota_minutes=2, quota_conversions=0).get("/account").get_json()["usage"]
+    )
+    assert usage["stored_bytes"] == {"used": 0, "limit": 5 * 1024**2}
+    assert usage["seconds_of_sound_today"] == {"used": 0, "limit": 120}
+    assert usage["conversions_today"] == {"used": 0, "limit": None}

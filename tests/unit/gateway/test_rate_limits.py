@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 
 from auth.addresses import canonical
 from common.domain.accounts import Accounts
+from common.domain.usage import UsageRepository
 from common.http import app as http
 from gateway import accounts
 from gateway.rate_limits import account_key, client_network, limiter
@@ -49,7 +50,8 @@ def web(monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
     auth: Any = Auth()
     database: Any = Database()
     no_mails: Any = None
-    app.register_blueprint(accounts.blueprint(settings, auth, Accounts(database), no_mails, limiter(app, settings)))
+    limits, usage = limiter(app, settings), UsageRepository(database)
+    app.register_blueprint(accounts.blueprint(settings, auth, Accounts(database), no_mails, limits, usage=usage))
     return app.test_client()
 
 

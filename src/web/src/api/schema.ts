@@ -76,7 +76,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The body is too large */
+                /** @description The body is too large, or the account stores too much */
                 413: {
                     headers: {
                         [name: string]: unknown;
@@ -103,7 +103,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description Too many attempts, or too many concurrent transfers; wait as long as Retry-After says */
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
                 429: {
                     headers: {
                         [name: string]: unknown;
@@ -175,7 +175,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description Too many attempts, or too many concurrent transfers; wait as long as Retry-After says */
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
                 429: {
                     headers: {
                         [name: string]: unknown;
@@ -335,7 +335,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The body is too large */
+                /** @description The body is too large, or the account stores too much */
                 413: {
                     headers: {
                         [name: string]: unknown;
@@ -362,7 +362,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description Too many attempts, or too many concurrent transfers; wait as long as Retry-After says */
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
                 429: {
                     headers: {
                         [name: string]: unknown;
@@ -454,7 +454,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The body is too large */
+                /** @description The body is too large, or the account stores too much */
                 413: {
                     headers: {
                         [name: string]: unknown;
@@ -542,7 +542,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description Too many attempts, or too many concurrent transfers; wait as long as Retry-After says */
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
                 429: {
                     headers: {
                         [name: string]: unknown;
@@ -659,7 +659,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The body is too large */
+                /** @description The body is too large, or the account stores too much */
                 413: {
                     headers: {
                         [name: string]: unknown;
@@ -686,7 +686,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description Too many attempts, or too many concurrent transfers; wait as long as Retry-After says */
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
                 429: {
                     headers: {
                         [name: string]: unknown;
@@ -837,7 +837,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The body is too large */
+                /** @description The body is too large, or the account stores too much */
                 413: {
                     headers: {
                         [name: string]: unknown;
@@ -864,7 +864,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description Too many attempts, or too many concurrent transfers; wait as long as Retry-After says */
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
                 429: {
                     headers: {
                         [name: string]: unknown;
@@ -985,7 +985,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The body is too large */
+                /** @description The body is too large, or the account stores too much */
                 413: {
                     headers: {
                         [name: string]: unknown;
@@ -1012,7 +1012,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description Too many attempts, or too many concurrent transfers; wait as long as Retry-After says */
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
                 429: {
                     headers: {
                         [name: string]: unknown;
@@ -1129,7 +1129,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The body is too large */
+                /** @description The body is too large, or the account stores too much */
                 413: {
                     headers: {
                         [name: string]: unknown;
@@ -1156,7 +1156,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description Too many attempts, or too many concurrent transfers; wait as long as Retry-After says */
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
                 429: {
                     headers: {
                         [name: string]: unknown;
@@ -1389,7 +1389,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The body is too large */
+                /** @description The body is too large, or the account stores too much */
                 413: {
                     headers: {
                         [name: string]: unknown;
@@ -1416,7 +1416,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description Too many attempts, or too many concurrent transfers; wait as long as Retry-After says */
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
                 429: {
                     headers: {
                         [name: string]: unknown;
@@ -1548,7 +1548,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description Too many attempts, or too many concurrent transfers; wait as long as Retry-After says */
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
                 429: {
                     headers: {
                         [name: string]: unknown;
@@ -1867,7 +1867,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description Too many attempts, or too many concurrent transfers; wait as long as Retry-After says */
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
                 429: {
                     headers: {
                         [name: string]: unknown;
@@ -2088,7 +2088,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The body is too large */
+                /** @description The body is too large, or the account stores too much */
                 413: {
                     headers: {
                         [name: string]: unknown;
@@ -2108,6 +2108,15 @@ export interface paths {
                 };
                 /** @description The value of a field is invalid; the error names the field */
                 422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
+                429: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -2273,7 +2282,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description Too many attempts, or too many concurrent transfers; wait as long as Retry-After says */
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
                 429: {
                     headers: {
                         [name: string]: unknown;
@@ -2404,7 +2413,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The body is too large */
+                /** @description The body is too large, or the account stores too much */
                 413: {
                     headers: {
                         [name: string]: unknown;
@@ -2440,7 +2449,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description Too many attempts, or too many concurrent transfers; wait as long as Retry-After says */
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
                 429: {
                     headers: {
                         [name: string]: unknown;
@@ -2612,7 +2621,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The body is too large */
+                /** @description The body is too large, or the account stores too much */
                 413: {
                     headers: {
                         [name: string]: unknown;
@@ -2639,7 +2648,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description Too many attempts, or too many concurrent transfers; wait as long as Retry-After says */
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
                 429: {
                     headers: {
                         [name: string]: unknown;
@@ -2973,7 +2982,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The body is too large */
+                /** @description The body is too large, or the account stores too much */
                 413: {
                     headers: {
                         [name: string]: unknown;
@@ -3000,7 +3009,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description Too many attempts, or too many concurrent transfers; wait as long as Retry-After says */
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
                 429: {
                     headers: {
                         [name: string]: unknown;
@@ -3443,7 +3452,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The body is too large */
+                /** @description The body is too large, or the account stores too much */
                 413: {
                     headers: {
                         [name: string]: unknown;
@@ -3470,7 +3479,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description Too many attempts, or too many concurrent transfers; wait as long as Retry-After says */
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
                 429: {
                     headers: {
                         [name: string]: unknown;
@@ -3745,6 +3754,38 @@ export interface components {
             emails: boolean;
             /** @description Whether the address is confirmed */
             verified: boolean;
+            usage: {
+                /** @description Videos, MP3s and unfinished uploads */
+                stored_bytes: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
+                /** @description Resumable uploads that have not ended */
+                unfinished_uploads: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
+                /** @description A day begins at 00:00 UTC */
+                uploaded_bytes_today: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
+                /** @description Uploads and retries */
+                conversions_today: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
+                /** @description Sound of the videos that were converted */
+                seconds_of_sound_today: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
+            };
         };
         Info: {
             /** @description Days from the end of a job until it is deleted with its files; null: they are not deleted */

@@ -28,6 +28,10 @@ interface Listener {
 /** Thrown for responses after which tus-js-client must not create a new upload. */
 class Interrupted extends Error {}
 
+/** Waiting does not help soon: a quota ends with the day, or when jobs are deleted. */
+const isOverQuota = ({ originalResponse: response }: DetailedError): boolean =>
+  !!response && refusal(response.getBody(), response.getStatus()).code.startsWith("quota_");
+
 let transferCount = 0;
 
 export class Transfer {
@@ -114,7 +118,7 @@ export class Transfer {
   private shouldRetry(error: DetailedError): boolean {
     if (!session.get()) return false;
     const status = error.originalResponse?.getStatus() ?? 0;
-    const retry = status === 0 || status >= 500 || REPEATABLE.includes(status);
+    const retry = status === 0 || status >= 500 || (REPEATABLE.includes(status) && !isOverQuota(error));
     if (retry) {
       if (status === 0 && !(error.causingError instanceof Interrupted)) {
         reachable.set(false);
