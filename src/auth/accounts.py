@@ -86,7 +86,8 @@ class Accounts:
             return None
         if user.verified:
             return Mail.about(AccountMail.EXISTS, user)
-        # Whoever registered it before did not confirm it: the last registration counts, and ends earlier links.
+        # Whoever registered it before did not confirm it: the last registration counts, and ends earlier tokens. To
+        # confirm the address, its owner must know the password, so that this cannot give it to a stranger.
         self.users.change_password(user, hashed, verified=False)
         self.states.forget(user)
         return self._mail(user.email.lower())

@@ -23,9 +23,9 @@ def blueprint(accounts: Accounts, changes: AccountChanges, logins: ConcurrencyLi
 
     @routes.post("/verify")
     def verify() -> Response:
-        link = parsed(credentials.Link)
+        proof = parsed(credentials.Verification)
         with logins.held():
-            return jsonify(email=changes.verify(link.token).email.lower())
+            return jsonify(email=changes.verify(proof.token, proof.password, replace=proof.replace).email.lower())
 
     @routes.post("/account/password")
     def change_password() -> Response:

@@ -100,6 +100,12 @@ class PasswordReset(Link):
     password: NewPassword
 
 
+class Verification(PasswordReset):
+    """`replace` makes the password that of the account, if it is another one."""
+
+    replace: bool = False
+
+
 def _sentence(location: tuple[int | str, ...], message: str) -> str:
     name = str(location[0]) if location else "body"
     return f"{name}: {message.removeprefix('Value error, ')}"

@@ -105,9 +105,9 @@ class Users:
         """False if they have been ended since the user was read."""
         return self._change("token_version = token_version + 1", seen)
 
-    def verify(self, seen: User) -> None:
-        """Marks the address as verified."""
-        self._change("verified = TRUE", seen)
+    def verify(self, seen: User) -> bool:
+        """Marks the address as verified; False if the user has changed."""
+        return self._change("verified = TRUE", seen)
 
     def delete(self, seen: User) -> bool:
         """Deletes the address and the password; False if the user has changed.

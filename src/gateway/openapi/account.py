@@ -8,6 +8,10 @@ from gateway.openapi.parts import answer, authorized, body, object_of, operation
 _TEXT = {"type": "string"}
 _NEW_PASSWORD = {"type": "string", "minLength": 8, "maxLength": 256}
 _EMAIL = {"type": "string", "format": "email"}
+_REPLACE = {
+    "type": "boolean", "default": False,
+    "description": "Store the password, if the last registration of the address had another one",
+}  # fmt: skip
 _SENT = {202: answer("`sent` is false if no email is needed", object_of({"sent": {"type": "boolean"}}))}
 _BODY = (400, 408, 411, 413, 415, 422, 429)
 _CURL = "curl -X POST -H 'Content-Type: application/json' -d"
@@ -35,20 +39,25 @@ def paths() -> dict[str, Any]:
             requestBody=body("application/json", object_of({"email": _EMAIL})),
         )},
         **_link(AccountMail.VERIFY, "Confirm the address with the link in the email",
-                {200: answer("The address", object_of({"email": _EMAIL}))}, {}),
+                {200: answer("The address", object_of({"email": _EMAIL}))},
+                {"password": _NEW_PASSWORD, "replace": _REPLACE}, (403, 409)),
         **_link(AccountMail.RESET, "Choose a new password with the link in the email; ends all tokens",
                 {204: {"description": "The password was changed"}}, {"password": _NEW_PASSWORD}),
     }  # fmt: skip
 
 
-def _link(kind: AccountMail, summary: str, answers: dict[int, Any], fields: dict[str, Any]) -> dict[str, Any]:
+def _link(
+    kind: AccountMail, summary: str, answers: dict[int, Any], fields: dict[str, Any], errors: tuple[int, ...] = ()
+) -> dict[str, Any]:
+    """A field with a default is optional."""
     page = {200: answer("A form", _TEXT, "text/html")}
     # The page sends its form to the same path.
-    path, schema = PATHS[kind], object_of({"token": _TEXT, **fields})
-    example = ", ".join(f'"{name}": "…"' for name in schema["properties"])
+    path, properties = PATHS[kind], {"token": _TEXT, **fields}
+    required = [name for name, field in properties.items() if "default" not in field]
+    schema, example = object_of(properties, required), ", ".join(f'"{name}": "…"' for name in required)
     return {path: {
         "get": operation(f"The page of the link: {summary[0].lower()}{summary[1:]}", f"curl \"$URL{path}?token=…\"",
                          page, parameters=[query("token", _TEXT)]),
-        "post": operation(summary, f"{_CURL} '{{{example}}}' $URL{path}", answers, _BODY,
+        "post": operation(summary, f"{_CURL} '{{{example}}}' $URL{path}", answers, tuple(sorted((*errors, *_BODY))),
                           requestBody=body("application/json", schema)),
     }}  # fmt: skip

@@ -62,8 +62,8 @@ class InMemoryUsers:
     def end_tokens(self, seen: User) -> bool:
         return self.change(seen, token_version=seen.token_version + 1)
 
-    def verify(self, seen: User) -> None:
-        self.change(seen, verified=True)
+    def verify(self, seen: User) -> bool:
+        return self.change(seen, verified=True)
 
     def replace_password(self, user: User, password: str) -> None:
         self.change(user, password=password)

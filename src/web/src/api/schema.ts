@@ -942,6 +942,12 @@ export interface paths {
                 content: {
                     "application/json": {
                         token: string;
+                        password: string;
+                        /**
+                         * @description Store the password, if the last registration of the address had another one
+                         * @default false
+                         */
+                        replace?: boolean;
                     };
                 };
             };
@@ -967,8 +973,26 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
+                /** @description The account may not do this; the code says why */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
                 /** @description The upload timed out: the client sent data too slowly */
                 408: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The current state does not allow the request; the error says why */
+                409: {
                     headers: {
                         [name: string]: unknown;
                     };
