@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from auth.account_states import AccountStates
+from auth.keys.repository import Keys
 from auth.passwords import Passwords
 from auth.tokens import Tokens
 from auth.users import User, Users
@@ -30,6 +31,7 @@ class AccountChanges:
     passwords: Passwords
     tokens: Tokens
     links: AccountLinks
+    keys: Keys
 
     def change_password(self, user: User, current: SecretStr, new: SecretStr) -> str:
         """Ends all tokens and returns a new one; raises Forbidden if `current` is wrong."""
@@ -50,6 +52,8 @@ class AccountChanges:
         """Raises Forbidden if the password is wrong."""
         self._check_password(user, password)
         self._require(self.users.delete(user))
+        # They ended with the account; this deletes their names.
+        self.keys.revoke_all(user.account)
         self._changed(user, "Deleted")
 
     def verify(self, token: str, password: SecretStr, *, replace: bool) -> User:

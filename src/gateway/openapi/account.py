@@ -3,7 +3,7 @@
 from typing import Any
 
 from common.domain.account_links import PATHS, AccountMail
-from gateway.openapi.parts import answer, authorized, body, object_of, operation, query
+from gateway.openapi.parts import SESSION, answer, authorized, body, object_of, operation, query
 
 _TEXT = {"type": "string"}
 _NEW_PASSWORD = {"type": "string", "minLength": 8, "maxLength": 256}
@@ -21,17 +21,18 @@ def paths() -> dict[str, Any]:
     return {
         "/account/verification": {"post": authorized(
             "Send the email again that confirms the address", "-X POST $URL/account/verification", _SENT, (429,),
+            security=SESSION,
         )},
         "/account/password": {"post": authorized(
             "Change the password; ends all tokens, and returns a new one",
             "-X POST -H 'Content-Type: application/json' -d '{\"current\": \"…\", \"new\": \"…\"}' "
             "$URL/account/password",
             {200: answer("A token", object_of({"token": _TEXT}))}, tuple(sorted((403, 409, *_BODY))),
-            requestBody=body("application/json", object_of({"current": _TEXT, "new": _NEW_PASSWORD})),
+            requestBody=body("application/json", object_of({"current": _TEXT, "new": _NEW_PASSWORD})), security=SESSION,
         )},
         "/account/sign-out": {"post": authorized(
             "Sign out everywhere: all tokens end within 10 seconds", "-X POST $URL/account/sign-out",
-            {204: {"description": "All tokens were ended"}}, (403,),
+            {204: {"description": "All tokens were ended"}}, (403,), security=SESSION,
         )},
         "/password-reset": {"post": operation(
             "Send an email with a link for a new password, if the address has an account",

@@ -17,7 +17,7 @@ ANN = "ann@example.com"
 OTHER_PASSWORD = "another long password"
 LINKS = AccountLinks(LinkSecrets(link_secret=SecretStr(LINK_SECRET)))
 
-users, app = test_contract.users, test_contract.app
+users, keys, app = test_contract.users, test_contract.keys, test_contract.app
 
 
 @pytest.fixture

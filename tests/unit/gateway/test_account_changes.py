@@ -14,6 +14,7 @@ from flask_limiter import Limiter
 from common.domain.accounts import Accounts
 from common.domain.jobs import Status
 from common.domain.owners import Owner
+from common.domain.scopes import Scope
 from common.errors import Forbidden
 from common.http import app as http
 from common.runtime.clock import now
@@ -38,10 +39,10 @@ class Identity:
         self.answer: tuple[int, Any] = (200, {})
         self.asked: list[tuple[str, Any]] = []
 
-    def account(self) -> tuple[Owner, bool]:
+    def account(self, _scope: Scope) -> tuple[Owner, bool]:
         return ME, self.verified
 
-    def owner(self) -> Owner:
+    def owner(self, _scope: Scope) -> Owner:
         if not self.verified:
             raise Forbidden("Confirm your address.", code="address_not_verified")
         return ME

@@ -157,7 +157,7 @@ export interface paths {
                         "text/plain": string;
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -166,7 +166,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -227,7 +227,7 @@ export interface paths {
                         "application/json": components["schemas"]["Account"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -236,7 +236,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -290,7 +290,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -299,7 +299,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -418,7 +418,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -427,7 +427,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -524,7 +524,7 @@ export interface paths {
                         };
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -533,7 +533,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -614,7 +614,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -623,7 +623,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -738,7 +738,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -747,7 +747,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -973,7 +973,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1206,6 +1206,285 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/account/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the API keys, oldest first */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The keys */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            keys: components["schemas"]["ApiKey"][];
+                        };
+                    };
+                };
+                /** @description The token, API key, password or link is missing, invalid or expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The account or the API key may not do this; the code says why */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description A dependency is unavailable; try again in a few seconds */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Create an API key, which is shown only in this response */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        name: string;
+                        /** @enum {unknown} */
+                        scope: "read" | "convert" | "all";
+                        /** @description null: it does not expire */
+                        expires_in_days?: number | null;
+                    };
+                };
+            };
+            responses: {
+                /** @description The key */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ApiKey"] & {
+                            key: string;
+                        };
+                    };
+                };
+                /** @description The request is malformed */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The token, API key, password or link is missing, invalid or expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The account or the API key may not do this; the code says why */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The upload timed out: the client sent data too slowly */
+                408: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The current state does not allow the request; the error says why */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The request has no Content-Length */
+                411: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The body is too large, or the account stores too much */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The type of the body is not supported */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The value of a field is invalid; the error names the field */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description A dependency is unavailable; try again in a few seconds */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/account/keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke an API key: it ends within 10 seconds */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    key_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The key was revoked */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description The request is malformed */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The token, API key, password or link is missing, invalid or expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The account or the API key may not do this; the code says why */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description It does not exist, or belongs to another user */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description A dependency is unavailable; try again in a few seconds */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/info": {
         parameters: {
             query?: never;
@@ -1386,7 +1665,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1395,7 +1674,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1527,7 +1806,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1536,7 +1815,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1638,7 +1917,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1647,7 +1926,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1714,7 +1993,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1723,7 +2002,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1782,7 +2061,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1791,7 +2070,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1864,7 +2143,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1873,7 +2152,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1958,7 +2237,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1967,7 +2246,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2058,7 +2337,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2067,7 +2346,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2206,7 +2485,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2215,7 +2494,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2288,7 +2567,7 @@ export interface paths {
                         "text/event-stream": string;
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2297,7 +2576,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2383,7 +2662,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2392,7 +2671,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2582,7 +2861,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2591,7 +2870,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2731,7 +3010,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2740,7 +3019,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2853,14 +3132,14 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content?: never;
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2943,7 +3222,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2952,7 +3231,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3328,7 +3607,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -3337,7 +3616,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3422,7 +3701,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -3431,7 +3710,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3568,7 +3847,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -3577,7 +3856,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3636,7 +3915,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -3645,7 +3924,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3722,7 +4001,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -3731,7 +4010,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3810,6 +4089,26 @@ export interface components {
                     limit: number | null;
                 };
             };
+        };
+        ApiKey: {
+            id: string;
+            name: string;
+            /** @enum {unknown} */
+            scope: "read" | "convert" | "all";
+            /** @description The first characters of the key */
+            prefix: string;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description null: it does not expire
+             */
+            expires_at: string | null;
+            /**
+             * Format: date-time
+             * @description A minute may be missing; null: never
+             */
+            last_used_at: string | null;
         };
         Info: {
             /** @description Days from the end of a job until it is deleted with its files; null: they are not deleted */
@@ -4008,6 +4307,7 @@ export interface components {
     pathItems: never;
 }
 export type Account = components['schemas']['Account'];
+export type ApiKey = components['schemas']['ApiKey'];
 export type Info = components['schemas']['Info'];
 export type Job = components['schemas']['Job'];
 export type JobPage = components['schemas']['JobPage'];
