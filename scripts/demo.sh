@@ -112,7 +112,7 @@ rm -f "$MP3"
     run 'EMAIL="demo-$(openssl rand -hex 4)@example.com"; PASSWORD="$(openssl rand -hex 12)"'
     run 'curl -sS --fail-with-body "$GATEWAY/register" -H "Content-Type: application/json" -d "{\"email\": \"$EMAIL\", \"password\": \"$PASSWORD\"}"'
     run 'LINK_TOKEN="$(python -m scripts.demo_checks token "$MAILDIR" "$EMAIL")"'
-    run 'curl -sS --fail-with-body "$GATEWAY/verify" -H "Content-Type: application/json" -d "{\"token\": \"$LINK_TOKEN\"}"'
+    run 'curl -sS --fail-with-body "$GATEWAY/verify" -H "Content-Type: application/json" -d "{\"token\": \"$LINK_TOKEN\", \"password\": \"$PASSWORD\"}"'
     run 'TOKEN="$(curl -sS --fail-with-body -X POST "$GATEWAY/login" -u "$EMAIL:$PASSWORD")"'
     run 'ANSWER="$(curl -sS --fail-with-body "$GATEWAY/upload" -H "Authorization: Bearer $TOKEN" -H "Accept: application/json" -F "file=@\"$VIDEO\"")"'
     printf '%s\n' "$ANSWER"

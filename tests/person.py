@@ -142,7 +142,7 @@ class Person:
 
     def confirms(self) -> requests.Response:
         """Uses the link in the email that confirms the address."""
-        body = {"token": self.link_token("/verify")}
+        body = {"token": self.link_token("/verify"), "password": self.password}
         return requests.post(f"{self.url}/verify", json=body, timeout=self.timeout)
 
     def email_about(self, fid: str, seconds: float = 60) -> str:

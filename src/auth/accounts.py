@@ -1,4 +1,4 @@
-"""Registration and login."""
+"""Registration, login, and who the caller of a request is."""
 
 import logging
 from collections.abc import Collection
@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from auth.account_states import AccountStates
 from auth.addresses import canonical
 from auth.credentials import Login, Registration
+from auth.keys import api_key
+from auth.keys.api_key import ApiKey
+from auth.keys.management import KeyRing, invalid_key
 from auth.passwords import Passwords
-from auth.tokens import Claims, Tokens
+from auth.tokens import Tokens
 from auth.users import TAKEN, User, Users
 from common.domain.account_links import AccountMail
+from common.domain.scopes import Scope
 from common.errors import Conflict, Forbidden, TransientError, Unauthorized
 from common.http.app import LOG_IN_AGAIN
 
@@ -19,13 +23,34 @@ log = logging.getLogger(__name__)
 DISABLED = "The operator has disabled this account."
 
 
-class Validated(Claims):
-    """The answer of `/validate`: with the current address and id of the account."""
+@dataclass(frozen=True)
+class Caller:
+    """Who has sent a valid token or key. Times are in seconds since 1970; a key need not expire."""
 
+    user: User
+    scope: Scope
+    issued_at: int
+    expires_at: int | None
+    admin: bool = False
+    """No key is an administrator's."""
+    key: ApiKey | None = None
+
+
+@dataclass(frozen=True)
+class Validated:
+    """The answer of `/validate`: the claims of the token or key, with the current address and id of the account."""
+
+    username: str
+    iat: int
+    exp: int | None
+    admin: bool
+    sub: str
+    ver: int
     since: int | None
     """When the account was created; None if a release without ids did so."""
     verified: bool
     """Whether the address is confirmed; if not, the account may only ask for the email again."""
+    scope: Scope
 
 
 @dataclass(frozen=True)
@@ -50,6 +75,7 @@ class Accounts:
     states: AccountStates
     passwords: Passwords
     tokens: Tokens
+    ring: KeyRing
     reserved: Collection[str]
     require_verification: bool
 
@@ -86,7 +112,8 @@ class Accounts:
             return None
         if user.verified:
             return Mail.about(AccountMail.EXISTS, user)
-        # Whoever registered it before did not confirm it: the last registration counts, and ends earlier links.
+        # Whoever registered it before did not confirm it: the last registration counts, and ends earlier tokens. To
+        # confirm the address, its owner must know the password, so that this cannot give it to a stranger.
         self.users.change_password(user, hashed, verified=False)
         self.states.forget(user)
         return self._mail(user.email.lower())
@@ -108,8 +135,35 @@ class Accounts:
         self.states.remember(user)
         return self.tokens.issue(user)
 
-    def authenticate(self, token: str) -> tuple[Claims, User]:
-        """The token's claims and its account; raises Unauthorized unless both are valid."""
+    def authenticate(self, credential: str, needed: Scope) -> Caller:
+        """Whose token or key this is. This is the only check of scopes, for all services.
+
+        Raises Unauthorized unless it and its account are valid, and Forbidden if its scope does not include `needed`.
+        """
+        caller = self._with_key(credential) if api_key.is_key(credential) else self._with_token(credential)
+        if not caller.scope.allows(needed):
+            raise _insufficient(needed, caller.scope)
+        if caller.key is not None:
+            self.ring.used(caller.key)
+        return caller
+
+    def validate(self, credential: str, needed: Scope) -> Validated:
+        """As `authenticate`, as the answer of `/validate`."""
+        caller = self.authenticate(credential, needed)
+        user = caller.user
+        return Validated(
+            username=user.email.lower(),
+            iat=caller.issued_at,
+            exp=caller.expires_at,
+            admin=caller.admin,
+            sub=user.account,
+            ver=user.token_version,
+            since=user.since,
+            verified=user.verified,
+            scope=caller.scope,
+        )
+
+    def _with_token(self, token: str) -> Caller:
         claims = self.tokens.claims(token)
         user = self.states.get(claims.sub, claims.username)
         if user is None or user.disabled or claims.ver != user.token_version:
@@ -117,21 +171,15 @@ class Accounts:
         # A token without an id may be of a deleted account, whose address has another account now.
         if claims.sub is None and user.since is not None and claims.iat < user.since:
             raise Unauthorized(LOG_IN_AGAIN, code="invalid_token")
-        return claims, user
+        return Caller(user, Scope.SESSION, claims.iat, claims.exp, claims.admin)
 
-    def validate(self, token: str) -> Validated:
-        """As `authenticate`, as the answer of `/validate`."""
-        claims, user = self.authenticate(token)
-        return Validated(
-            username=user.email.lower(),
-            iat=claims.iat,
-            exp=claims.exp,
-            admin=claims.admin,
-            sub=user.account,
-            ver=user.token_version,
-            since=user.since,
-            verified=user.verified,
-        )
+    def _with_key(self, credential: str) -> Caller:
+        key = self.ring.find(credential)
+        user = self.states.get(key.account, "")
+        if user is None or user.disabled:
+            raise invalid_key()
+        expires_at = int(key.expires_at.timestamp()) if key.expires_at else None
+        return Caller(user, key.scope, int(key.created_at.timestamp()), expires_at, key=key)
 
     def _replace(self, user: User, password: str) -> None:
         try:
@@ -141,3 +189,12 @@ class Accounts:
             log.warning("The new password hash of account %s was not stored: %s", user.account, error)
         else:
             log.info("Stored a new password hash of account %s", user.account)
+
+
+def _insufficient(needed: Scope, scope: Scope) -> Forbidden:
+    way = (
+        "Sign in with your password: no API key may do this."
+        if needed is Scope.SESSION
+        else f"The scope of the API key is {scope}, and this needs {needed}."
+    )
+    return Forbidden(way, code="insufficient_scope")

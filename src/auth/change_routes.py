@@ -7,6 +7,7 @@ from auth.accounts import Accounts
 from auth.changes import AccountChanges
 from auth.routes import parsed
 from auth.users import User
+from common.domain.scopes import Scope
 from common.http.app import bearer_token
 from common.runtime.concurrency_limiter import ConcurrencyLimiter
 
@@ -15,7 +16,7 @@ def blueprint(accounts: Accounts, changes: AccountChanges, logins: ConcurrencyLi
     routes = Blueprint("changes", __name__)
 
     def caller() -> User:
-        return accounts.authenticate(bearer_token())[1]
+        return accounts.authenticate(bearer_token(), Scope.SESSION).user
 
     @routes.post("/account/verification")
     def verification() -> Response:
@@ -23,9 +24,9 @@ def blueprint(accounts: Accounts, changes: AccountChanges, logins: ConcurrencyLi
 
     @routes.post("/verify")
     def verify() -> Response:
-        link = parsed(credentials.Link)
+        proof = parsed(credentials.Verification)
         with logins.held():
-            return jsonify(email=changes.verify(link.token).email.lower())
+            return jsonify(email=changes.verify(proof.token, proof.password, replace=proof.replace).email.lower())
 
     @routes.post("/account/password")
     def change_password() -> Response:

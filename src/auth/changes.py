@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from auth.account_states import AccountStates
+from auth.keys.repository import Keys
 from auth.passwords import Passwords
 from auth.tokens import Tokens
 from auth.users import User, Users
@@ -15,6 +16,10 @@ from common.errors import Conflict, Forbidden
 log = logging.getLogger(__name__)
 
 _MODIFIED = "The account was changed by another request. Try again."
+_NOT_REGISTERED_WITH = (
+    "This is not the password of the last registration of this address. Another person may have registered it after"
+    " you: then replace the password by yours."
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class AccountChanges:
     passwords: Passwords
     tokens: Tokens
     links: AccountLinks
+    keys: Keys
 
     def change_password(self, user: User, current: SecretStr, new: SecretStr) -> str:
         """Ends all tokens and returns a new one; raises Forbidden if `current` is wrong."""
@@ -46,12 +52,29 @@ class AccountChanges:
         """Raises Forbidden if the password is wrong."""
         self._check_password(user, password)
         self._require(self.users.delete(user))
+        # They ended with the account; this deletes their names.
+        self.keys.revoke_all(user.account)
         self._changed(user, "Deleted")
 
-    def verify(self, token: str) -> User:
-        """Confirms the address to which the link was sent; raises BadRequest if the link is not valid."""
+    def verify(self, token: str, password: SecretStr, *, replace: bool) -> User:
+        """Confirms the address to which the link was sent; raises BadRequest if the link is not valid.
+
+        Anyone can register the address, and the last registration decides the password. So whoever confirms proves to
+        know it: otherwise raises Forbidden, or stores the given one and ends all tokens if `replace` is set.
+        """
         user = self._linked(self.links.read(AccountMail.VERIFY, token))
-        self.users.verify(user)
+        right = self._is_right(user, password)
+        if user.verified:
+            # A second click is no error.
+            if not right:
+                raise invalid_link()
+            return user
+        if right:
+            self._require(self.users.verify(user))
+        elif replace:
+            self._require(self.users.change_password(user, self.passwords.hash(password.get_secret_value())))
+        else:
+            raise Forbidden(_NOT_REGISTERED_WITH, code="wrong_password")
         self._changed(user, "Confirmed the address of")
         return user
 
@@ -60,19 +83,25 @@ class AccountChanges:
 
         The address counts as confirmed: only its owner has the link.
         """
-        user = self._linked(self.links.read(AccountMail.RESET, token))
+        link = self.links.read(AccountMail.RESET, token)
+        user = self._linked(link)
+        if user.token_version != link.version:
+            raise invalid_link()
         if not self.users.change_password(user, self.passwords.hash(password.get_secret_value())):
             raise invalid_link()
         self._changed(user, "Reset the password of")
 
     def _linked(self, link: AccountLink) -> User:
         user = self.users.find_account(link.account)
-        if user is None or user.disabled or (user.email.lower(), user.token_version) != (link.email, link.version):
+        if user is None or user.disabled or user.email.lower() != link.email:
             raise invalid_link()
         return user
 
+    def _is_right(self, user: User, password: SecretStr) -> bool:
+        return self.passwords.check(user.password, password.get_secret_value()).right
+
     def _check_password(self, user: User, password: SecretStr) -> None:
-        if not self.passwords.check(user.password, password.get_secret_value()).right:
+        if not self._is_right(user, password):
             raise Forbidden("The password is wrong.", code="wrong_password")
 
     def _require(self, changed: bool) -> None:  # noqa: FBT001  the result of a conditional update

@@ -4,15 +4,18 @@ import base64
 import binascii
 import unicodedata
 from dataclasses import dataclass, field
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from auth.addresses import registrable
+from common.domain.scopes import Scope
 from common.errors import BadRequest, Invalid, Unauthorized
 
 # Characters. No rules for the composition (NIST SP 800-63B section 5.1.1.2); the upper bound keeps the body small.
 MIN_PASSWORD, MAX_PASSWORD = 8, 256
+# Characters. Also the width of the table's column.
+_MAX_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,27 @@ class Link(Body):
 
 class PasswordReset(Link):
     password: NewPassword
+
+
+class Verification(PasswordReset):
+    """`replace` makes the password that of the account, if it is another one."""
+
+    replace: bool = False
+
+
+def _key_name(text: str) -> str:
+    name = text.strip()
+    if not 1 <= len(name) <= _MAX_NAME or not name.isprintable():
+        raise ValueError(f"must have 1 to {_MAX_NAME} characters, and no control characters")
+    return name
+
+
+class NewKey(Body):
+    """An API key to be created; without `expires_in_days` it does not expire."""
+
+    name: Annotated[str, AfterValidator(_key_name)]
+    scope: Literal[Scope.READ, Scope.CONVERT, Scope.ALL]
+    expires_in_days: Annotated[int, Field(ge=1, le=3650)] | None = None
 
 
 def _sentence(location: tuple[int | str, ...], message: str) -> str:

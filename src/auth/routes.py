@@ -7,7 +7,8 @@ from flask import Blueprint, Response, jsonify, request
 from auth import credentials
 from auth.accounts import Accounts
 from auth.credentials import Body
-from common.errors import UnsupportedType
+from common.domain.scopes import Scope
+from common.errors import BadRequest, UnsupportedType
 from common.http.app import bearer_token
 from common.runtime.concurrency_limiter import ConcurrencyLimiter
 
@@ -33,7 +34,11 @@ def blueprint(accounts: Accounts, logins: ConcurrencyLimiter) -> Blueprint:
 
     @routes.post("/validate")
     def validate() -> Response:
-        return jsonify(accounts.validate(bearer_token()).model_dump())
+        # A service of the previous release does not say what the caller needs: keys are refused.
+        needed = request.args.get("scope", Scope.SESSION)
+        if needed not in set(Scope):
+            raise BadRequest("scope must be one of " + ", ".join(Scope))
+        return jsonify(accounts.validate(bearer_token(), Scope(needed)))
 
     return routes
 

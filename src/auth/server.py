@@ -6,7 +6,12 @@ from auth import change_routes, routes
 from auth.account_states import AccountStates
 from auth.accounts import Accounts
 from auth.changes import AccountChanges
+from auth.keys import routes as key_routes
+from auth.keys.last_use import LastUse
+from auth.keys.management import KeyRing
+from auth.keys.repository import Keys
 from auth.passwords import Passwords, too_many
+from auth.recent import Recent
 from auth.settings import AuthSettings
 from auth.tokens import Tokens
 from auth.users import Users
@@ -29,17 +34,20 @@ def create_app(settings: AuthSettings) -> Flask:
         settings.jwt_secret, settings.token_lifetime, settings.admin_emails, previous=settings.jwt_secret_previous
     )
     states = AccountStates(users)
+    keys = Keys(app, settings.api_keys_per_account)
     accounts = Accounts(
         users,
         states,
         passwords,
         tokens,
+        KeyRing(keys, Recent(), LastUse(app, keys)),
         reserved=settings.admin_emails,
         require_verification=settings.require_verification,
     )
-    changes = AccountChanges(users, states, passwords, tokens, AccountLinks(settings))
+    changes = AccountChanges(users, states, passwords, tokens, AccountLinks(settings), keys)
     health.install(app, {"mysql": users.check})
     logins = ConcurrencyLimiter(settings.logins_at_once, too_many)
     app.register_blueprint(routes.blueprint(accounts, logins))
     app.register_blueprint(change_routes.blueprint(accounts, changes, logins))
+    app.register_blueprint(key_routes.blueprint(accounts, logins))
     return app

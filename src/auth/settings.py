@@ -68,6 +68,9 @@ class AuthSettings(MySQLSettings, LinkSecrets):
     # Whether a registered address must be confirmed by the link in an email. Rows of an operator count as confirmed.
     require_verification: bool = True
 
+    # Limit of API keys that are not revoked.
+    api_keys_per_account: PositiveInt = 20
+
     # Passwords hashed at the same time; each needs 19 MiB and one processor.
     hash_concurrency: PositiveInt = 2
     # s. How long a login waits for its hash; the gateway's timeout is AUTH_TIMEOUT (8 s).

@@ -79,7 +79,7 @@ class Users:
 
     def add(self, email: str, password: str, *, verified: bool) -> None:
         """Adds a user with a hashed password; raises Conflict if the address is taken, even concurrently."""
-        with _failures():
+        with failures():
             try:
                 statement = "INSERT INTO user (email, password, verified) VALUES (%s, %s, %s)"
                 self._run(statement, email, password, verified)
@@ -89,7 +89,7 @@ class Users:
     def replace_password(self, user: User, password: str) -> None:
         """Stores another hash, unless the row was changed since `user` was read."""
         statement = "UPDATE user SET password = %s WHERE account_id = %s AND password = %s"
-        with _failures():
+        with failures():
             self._run(statement, password, user.account, user.password)
 
     def change_password(self, seen: User, password: str, *, verified: bool = True) -> bool:
@@ -105,9 +105,9 @@ class Users:
         """False if they have been ended since the user was read."""
         return self._change("token_version = token_version + 1", seen)
 
-    def verify(self, seen: User) -> None:
-        """Marks the address as verified."""
-        self._change("verified = TRUE", seen)
+    def verify(self, seen: User) -> bool:
+        """Marks the address as verified; False if the user has changed."""
+        return self._change("verified = TRUE", seen)
 
     def delete(self, seen: User) -> bool:
         """Deletes the address and the password; False if the user has changed.
@@ -123,7 +123,7 @@ class Users:
 
     def _change(self, change: str, seen: User, *values: object) -> bool:
         statement = f"UPDATE user SET {change} WHERE account_id = %s AND token_version = %s AND email = %s"  # noqa: S608
-        with _failures(), closing(self._mysql.connect) as connection, closing(connection.cursor()) as cursor:
+        with failures(), closing(self._mysql.connect) as connection, closing(connection.cursor()) as cursor:
             changed: int = cursor.execute(statement, (*values, seen.account, seen.token_version, seen.email))
         return changed == 1
 
@@ -136,7 +136,7 @@ class Users:
 
     def _read(self, statement: str, *values: object) -> Sequence[Any] | None:
         """Returns the first row; retried once if the connection is lost."""
-        with _failures():
+        with failures():
             try:
                 return self._run(statement, *values)
             except MySQLdb.Error as error:
@@ -152,7 +152,7 @@ class Users:
 
 
 @contextmanager
-def _failures() -> Iterator[None]:
+def failures() -> Iterator[None]:
     """Turns failures of the database into TransientError."""
     try:
         yield

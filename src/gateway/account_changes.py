@@ -7,6 +7,7 @@ import requests
 from flask import Blueprint, Response, jsonify
 from flask_limiter import Limiter
 
+from common.domain.scopes import Scope
 from common.http.app import bearer_token
 from common.http.identity import Identity, forwarded
 from common.http.validation import body
@@ -32,6 +33,7 @@ def blueprint(
     @routes.post("/account/verification")
     @limiter.limit(settings.register_limit)
     def verification() -> Response:
+        identity.account(Scope.SESSION)
         answer = ask("/account/verification")
         mail = answer.json()["mail"] if answer.ok else None
         if mail is not None:
@@ -41,18 +43,18 @@ def blueprint(
     @routes.post("/account/password")
     @limiter.limit(settings.login_limit)
     def change_password() -> Response:
-        identity.owner()
+        identity.owner(Scope.SESSION)
         return forwarded(ask("/account/password", body(MAX_BODY)))
 
     @routes.post("/account/sign-out")
     def sign_out() -> Response:
-        identity.owner()
+        identity.owner(Scope.SESSION)
         return forwarded(ask("/account/sign-out"))
 
     @routes.delete("/account")
     @limiter.limit(settings.login_limit)
     def delete() -> Response:
-        owner = identity.owner()
+        owner = identity.owner(Scope.SESSION)
         answer = ask("/account/delete", body(MAX_BODY))
         if answer.ok:
             deletion.delete(owner)

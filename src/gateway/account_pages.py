@@ -4,6 +4,7 @@ A link shows a form, and only the form changes something: programs that check th
 """
 
 import json
+from collections.abc import Mapping
 
 from flask import Blueprint, Response, redirect, render_template, request
 from flask_limiter import Limiter
@@ -17,8 +18,6 @@ from gateway.settings import GatewaySettings
 
 _FORM = "application/x-www-form-urlencoded"
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-# The fields of each form besides the token.
-_FIELDS = {AccountMail.VERIFY: (), AccountMail.RESET: ("password",)}
 
 
 def blueprint(settings: GatewaySettings, identity: Identity, limiter: Limiter) -> Blueprint:
@@ -27,10 +26,13 @@ def blueprint(settings: GatewaySettings, identity: Identity, limiter: Limiter) -
     def submit(kind: AccountMail) -> AnyResponse:
         if request.mimetype != _FORM:
             return forwarded(identity.ask("POST", PATHS[kind], data=body(MAX_BODY), headers=JSON, repeatable=False))
-        fields = {name: request.form.get(name, "") for name in ("token", *_FIELDS[kind])}
+        token = request.form.get("token", "")
+        fields: dict[str, object] = {"token": token, "password": request.form.get("password", "")}
+        if kind is AccountMail.VERIFY:
+            fields["replace"] = "replace" in request.form
         answer = identity.ask("POST", PATHS[kind], data=json.dumps(fields).encode(), headers=JSON, repeatable=False)
         if not answer.ok:
-            return _page(kind, fields["token"], answer.json()["error"], answer.status_code)
+            return _page(kind, token, answer.json(), answer.status_code)
         # Relative, so that it works behind any proxy.
         return redirect("/", 303)
 
@@ -55,6 +57,6 @@ def blueprint(settings: GatewaySettings, identity: Identity, limiter: Limiter) -
     return routes
 
 
-def _page(kind: AccountMail, token: str, error: str = "", status: int = 200) -> Response:
-    html = render_template("account-link.html", kind=kind.value, token=token, error=error)
+def _page(kind: AccountMail, token: str, refusal: Mapping[str, str] | None = None, status: int = 200) -> Response:
+    html = render_template("account-link.html", kind=kind.value, token=token, refusal=refusal or {})
     return Response(html, status, {"Content-Security-Policy": _POLICY}, mimetype="text/html")

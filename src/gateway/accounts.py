@@ -10,6 +10,7 @@ from flask_limiter import Limiter
 
 from common.domain.accounts import Accounts
 from common.domain.owners import Owner
+from common.domain.scopes import Scope
 from common.domain.usage import UsageRepository
 from common.errors import BadRequest, Invalid, Unauthorized, UnsupportedType
 from common.http.identity import Identity, forwarded
@@ -62,12 +63,12 @@ def blueprint(
 
     @routes.get("/account")
     def account() -> Response:
-        owner, verified = identity.account()
+        owner, verified = identity.account(Scope.READ)
         return jsonify(shown(owner, emails=accounts.chosen_emails(owner), verified=verified))
 
     @routes.patch("/account")
     def change() -> Response:
-        owner = identity.owner()
+        owner = identity.owner(Scope.ALL)
         wanted = _wanted_emails(json_object(wanted=_CHANGE))
         accounts.choose_emails(owner, wanted)
         return jsonify(shown(owner, emails=wanted, verified=True))

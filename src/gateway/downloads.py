@@ -14,6 +14,7 @@ from werkzeug.http import is_resource_modified
 from common.domain.download_links import DownloadLinks
 from common.domain.job_repository import Jobs
 from common.domain.owners import Owner
+from common.domain.scopes import Scope
 from common.errors import (
     BadRequest,
     Conflict,
@@ -49,7 +50,7 @@ def blueprint(identity: Identity, store: Store, links: DownloadLinks, transfers:
 
     def requested(fid: str, token: str | None) -> tuple[StoredFile, str]:
         """The file, and the account whose transfer this is: that of the caller, or with a link that of the file."""
-        owner = identity.owner() if token is None else None
+        owner = identity.owner(Scope.READ) if token is None else None
         mp3_fid = object_id(fid)
         if token is not None and not links.allows(token, str(mp3_fid)):
             raise Unauthorized(
@@ -62,7 +63,7 @@ def blueprint(identity: Identity, store: Store, links: DownloadLinks, transfers:
 
     @routes.get("/jobs/<fid>/link")
     def link(fid: str) -> Response:
-        owner = identity.owner()
+        owner = identity.owner(Scope.READ)
         job = store.owned(object_id(fid, "The job's id"), owner)
         if job.mp3_fid is None:
             raise Conflict(

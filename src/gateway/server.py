@@ -18,6 +18,7 @@ from gateway import (
     account_changes,
     account_pages,
     accounts,
+    api_keys,
     concurrency_limits,
     cors,
     downloads,
@@ -71,6 +72,8 @@ def create_app(settings: GatewaySettings) -> Flask:
     deletion = AccountDeletion(store, uploads, choices)
     app.register_blueprint(account_changes.blueprint(settings, identity, mails, deletion, limiter))
     app.register_blueprint(account_pages.blueprint(settings, identity, limiter))
+    app.register_blueprint(api_keys.blueprint(settings, identity, limiter))
+    api_keys.limit_wrong_keys(app, settings)
     transfers, streams = concurrency_limits.limiters(settings)
     acceptance = UploadAcceptance(store, uploads, outbox)
     app.register_blueprint(upload_routes.blueprint(settings, identity, store, acceptance, transfers, accounts=choices))

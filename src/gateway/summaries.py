@@ -4,6 +4,7 @@ import requests
 from flask import Blueprint, Response, g, request
 from flask_limiter import Limiter
 
+from common.domain.scopes import Scope
 from common.errors import BadRequest, Unavailable
 from common.http.identity import Identity, forwarded, internal_session
 from common.http.validation import body
@@ -57,7 +58,7 @@ def blueprint(
     @routes.post("/summaries")
     def create() -> Response:
         # The service verifies the token again; here the account is the key of the rate limit.
-        g.account = identity.owner().key
+        g.account = identity.owner(Scope.CONVERT).key
         return limited()
 
     @routes.get("/summaries")

@@ -75,7 +75,8 @@ class ClusterPerson(Person):
         found = eventually(
             lambda: re.search(r"/verify\?token=(\S+)", "\n".join(self.texts())), seconds=180, what="the link"
         )
-        answer = requests.post(f"{self.url}/verify", json={"token": found[1]}, timeout=self.timeout)
+        body = {"token": found[1], "password": self.password}
+        answer = requests.post(f"{self.url}/verify", json=body, timeout=self.timeout)
         assert answer.status_code == 200, answer.text
 
     def is_notified(self, mp3_fid: str) -> bool:

@@ -32,7 +32,13 @@ def test_every_example_runs(newcomer, tmp_path):
 
 def test_every_route_has_an_example():
     text = PAGE.read_text()
-    names = {"{video_fid}": "$JOB", "{summary_id}": "$SUMMARY", "{file_id}": "$MP3", "/files/$JOB": "$URL$UPLOAD"}
+    names = {
+        "{key_id}": "$KEY_ID",
+        "{video_fid}": "$JOB",
+        "{summary_id}": "$SUMMARY",
+        "{file_id}": "$MP3",
+        "/files/$JOB": "$URL$UPLOAD",
+    }
     for path in document()["paths"]:
         shown = path
         for name, example in names.items():

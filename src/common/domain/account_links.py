@@ -2,7 +2,8 @@
 
 The notification service signs a link when it sends the email, so that the link's time begins then. The auth service
 verifies it. The version of the account's tokens is in it: the link that changes a password works once, because that
-ends the version. The address is in it too: a link that was sent to another address does not work.
+ends the version. A link that confirms an address works with any version, so that a later registration of the address by
+somebody else does not end it. The address is in it too: a link that was sent to another address does not work.
 """
 
 from dataclasses import asdict, dataclass

@@ -8,6 +8,7 @@ from flask import Response
 from requests.adapters import HTTPAdapter
 
 from common.domain.owners import Owner
+from common.domain.scopes import Scope
 from common.errors import Forbidden, Unauthorized, Unavailable
 from common.http.app import LOG_IN_AGAIN, bearer_token
 from common.runtime import logs
@@ -41,12 +42,12 @@ class Identity:
         self._timeout = (settings.auth_connect_timeout, settings.auth_timeout)
         self._session = internal_session()
 
-    def owner(self) -> Owner:
-        """The account of the current request's caller.
+    def owner(self, scope: Scope) -> Owner:
+        """The account of the current request's caller, who has a token or an API key with at least this scope.
 
-        Raises Unauthorized without a valid token, and Forbidden if the address is not confirmed.
+        Raises Unauthorized without either, and Forbidden if the scope is too small or the address is not confirmed.
         """
-        owner, verified = self.account()
+        owner, verified = self.account(scope)
         if not verified:
             raise Forbidden(
                 "Confirm your email address first, with the link in the email. "
@@ -55,9 +56,14 @@ class Identity:
             )
         return owner
 
-    def account(self) -> tuple[Owner, bool]:
-        """The account of the current request's caller, and whether its address is confirmed; raises Unauthorized."""
-        answer = self.ask("POST", "/validate", headers={"Authorization": f"Bearer {bearer_token()}"})
+    def account(self, scope: Scope) -> tuple[Owner, bool]:
+        """As `owner`, and whether the address is confirmed."""
+        # The auth service compares the scopes: it is the one place that does.
+        answer = self.ask("POST", f"/validate?scope={scope}", headers={"Authorization": f"Bearer {bearer_token()}"})
+        if answer.status_code == 403:
+            raise Forbidden(answer.json()["error"], code=answer.json()["code"])
+        if answer.status_code == 401:
+            raise Unauthorized(answer.json()["error"], code=answer.json()["code"])
         if answer.status_code != 200:
             raise Unauthorized(LOG_IN_AGAIN, code="invalid_token")
         claims = answer.json()

@@ -4,10 +4,11 @@ from functools import cache
 from typing import Any
 
 from common.domain.options import ConversionOptions
-from gateway.openapi import account, tus
+from gateway.openapi import account, api_keys, tus
 from gateway.openapi.parts import (
     BEARER,
     FID,
+    SESSION,
     answer,
     authorized,
     body,
@@ -39,6 +40,14 @@ def document() -> dict[str, Any]:
             "securitySchemes": {
                 "password": {"type": "http", "scheme": "basic"},
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "api_key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "v2m_…",
+                    "description": "In place of the token. `read`: GET, but not API keys. `convert`: also uploads, "
+                    "conversions and summaries. `all`: also deletions, settings and API keys. What needs a token only "
+                    "concerns the account as a whole.",
+                },
             },
             "schemas": schemas(),
         },
@@ -80,10 +89,11 @@ def _paths() -> dict[str, Any]:
                 "Delete the account with all jobs, files and summaries",
                 "-X DELETE -H 'Content-Type: application/json' -d '{\"password\": \"…\"}' $URL/account",
                 {204: {"description": "The account was deleted"}}, (400, 403, 408, 409, 411, 413, 415, 422, 429),
-                requestBody=body("application/json", object_of({"password": _PASSWORD})),
+                requestBody=body("application/json", object_of({"password": _PASSWORD})), security=SESSION,
             ),
         },
         **account.paths(),
+        **api_keys.paths(),
         "/info": {"get": operation(
             "Get the limits of this server, without a token", "curl $URL/info",
             {200: answer("The limits", ref("Info"))},

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from common.domain.scopes import Scope
+
 ERRORS = {
     400: "The request is malformed",
-    401: "The token, password or link is missing, invalid or expired",
-    403: "The account may not do this; the code says why",
+    401: "The token, API key, password or link is missing, invalid or expired",
+    403: "The account or the API key may not do this; the code says why",
     404: "It does not exist, or belongs to another user",
     408: "The upload timed out: the client sent data too slowly",
     409: "The current state does not allow the request; the error says why",
@@ -21,7 +23,10 @@ ERRORS = {
     460: "The body does not match its checksum",
     503: "A dependency is unavailable; try again in a few seconds",
 }
-BEARER: list[dict[str, list[str]]] = [{"token": []}]
+BEARER: list[dict[str, list[str]]] = [{"token": []}, {"api_key": []}]
+# Operations that no API key may use.
+SESSION: list[dict[str, list[str]]] = [{"token": []}]
+KEY_SCOPE = {"enum": [scope.value for scope in Scope if scope is not Scope.SESSION]}
 FID = {"type": "string", "pattern": "^[0-9a-fA-F]{24}$", "description": "A file's id"}
 
 
@@ -37,7 +42,7 @@ def operation(
 def authorized(
     summary: str, curl: str, answers: dict[int, Any], errors: tuple[int, ...] = (), **more: Any
 ) -> dict[str, Any]:
-    """An operation that needs a token: it can also answer 401, and 403 if the address is not confirmed.
+    """An operation that needs a token or an API key: it can also answer 401, and 403 if it may not do this.
 
     `curl` is what follows the token in the example.
     """

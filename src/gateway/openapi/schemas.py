@@ -7,7 +7,7 @@ from common.domain.jobs import Status
 from common.domain.options import ConversionOptions
 from common.domain.summaries import Stage
 from common.errors import Failure
-from gateway.openapi.parts import FID, object_of, ref
+from gateway.openapi.parts import FID, KEY_SCOPE, object_of, ref
 
 _NULLABLE = {"type": ["string", "null"]}
 _MOMENT = {"type": "string", "format": "date-time"}
@@ -26,6 +26,7 @@ def schemas() -> dict[str, Any]:
     code = {"type": "string", "description": "Stable; programs branch on it", "examples": ["invalid_token"]}
     return {
         "Account": _account(),
+        "ApiKey": _api_key(),
         "Info": _info(),
         "Job": _job(),
         "JobPage": object_of(page),
@@ -55,6 +56,19 @@ def _account() -> dict[str, Any]:
     return object_of(
         {"email": {"type": "string"}, "emails": emails, "verified": verified, "usage": object_of(counters)}
     )
+
+
+def _api_key() -> dict[str, Any]:
+    nullable_moment = {"type": ["string", "null"], "format": "date-time"}
+    return object_of({
+        "id": {"type": "string"},
+        "name": {"type": "string"},
+        "scope": KEY_SCOPE,
+        "prefix": {"type": "string", "description": "The first characters of the key"},
+        "created_at": _MOMENT,
+        "expires_at": {**nullable_moment, "description": "null: it does not expire"},
+        "last_used_at": {**nullable_moment, "description": "A minute may be missing; null: never"},
+    })  # fmt: skip
 
 
 def _info() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from common.domain.jobs import Job
 from common.domain.options import ConversionOptions
 from common.domain.owners import Owner
 from common.domain.quotas import Amounts
+from common.domain.scopes import Scope
 from common.http import app as http
 from common.http.identity import Identity
 from common.runtime import metrics
@@ -33,7 +34,7 @@ def blueprint(
 
     @routes.post("/upload")
     def upload() -> Response:
-        owner = identity.owner()
+        owner = identity.owner(Scope.CONVERT)
         store.usage.open(owner)
         # Before the body, which may be large; what has arrived counts.
         store.usage.check(owner.key, Amounts.of_upload(request.content_length or 0), settings.quotas)

@@ -16,6 +16,7 @@ from common.domain.accounts import Accounts
 from common.domain.options import ConversionOptions
 from common.domain.owners import Owner
 from common.domain.quotas import Amounts, Quotas
+from common.domain.scopes import Scope
 from common.errors import BadRequest, Gone, NotFound, PreconditionFailed
 from common.http.identity import Identity
 from common.http.validation import object_id
@@ -80,7 +81,7 @@ class Tus:
 
     def create(self) -> Response:
         """POST: creates an upload, and stores its first bytes if the request has a body."""
-        owner = self.identity.owner()
+        owner = self.identity.owner(Scope.CONVERT)
         length = tus_headers.number_of_bytes("Upload-Length")
         if "Upload-Concat" in request.headers:
             raise BadRequest("The concatenation of uploads is not supported. Send the file as one upload.")
@@ -105,7 +106,7 @@ class Tus:
 
     def show(self, fid: str) -> Response:
         """HEAD: the offset and the metadata."""
-        upload = self._own(fid)
+        upload = self._own(fid, Scope.CONVERT)
         self._complete(upload)
         response = self._state(upload, upload.offset, 200)
         response.headers["Upload-Length"] = str(upload.length)
@@ -115,7 +116,7 @@ class Tus:
 
     def append(self, fid: str) -> Response:
         """PATCH: stores the next bytes."""
-        upload = self._own(fid)
+        upload = self._own(fid, Scope.CONVERT)
         tus_headers.check_body_type()
         offset = tus_headers.number_of_bytes("Upload-Offset")
         checksum = tus_headers.checksum()
@@ -130,7 +131,8 @@ class Tus:
 
     def terminate(self, fid: str) -> Response:
         """DELETE: ends the upload, and deletes the job that it may have become."""
-        self.resumable.terminate(self._own(fid))
+        # It may have become a job, which this deletes too.
+        self.resumable.terminate(self._own(fid, Scope.ALL))
         return Response(status=204)
 
     def _created(self, owner: Owner, filename: str, length: int, options: Mapping[str, Any], header: str) -> Upload:
@@ -150,8 +152,8 @@ class Tus:
         with self.transfers.held(upload.owner):
             return self.resumable.receive(upload, checksum)
 
-    def _own(self, fid: str) -> Upload:
-        owner = self.identity.owner()
+    def _own(self, fid: str, scope: Scope) -> Upload:
+        owner = self.identity.owner(scope)
         upload_id = object_id(fid, "The upload's id")
         upload = self.uploads.owned(upload_id, owner) or self._finished(upload_id, owner)
         if upload is None:

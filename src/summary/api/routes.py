@@ -4,6 +4,7 @@ from bson import ObjectId
 from flask import Blueprint, Response, jsonify, request, url_for
 
 from common.domain.jobs import Job
+from common.domain.scopes import Scope
 from common.domain.summaries import Summary
 from common.domain.transcripts import Transcripts
 from common.errors import BadRequest, NotFound
@@ -27,8 +28,8 @@ def blueprint(identity: Identity, requests: SummaryRequests, transcripts: Transc
     routes = Blueprint("summaries", __name__)
     settings, summaries = requests.settings, requests.summaries
 
-    def owned(summary_id: str) -> Summary:
-        owner = identity.owner()
+    def owned(summary_id: str, scope: Scope) -> Summary:
+        owner = identity.owner(scope)
         found = summaries.owned(object_id(summary_id, "The id of the summary"), owner)
         if found is None:
             raise NotFound("There is no such summary.")
@@ -36,7 +37,7 @@ def blueprint(identity: Identity, requests: SummaryRequests, transcripts: Transc
 
     @routes.post("/summaries")
     def create() -> Response:
-        owner = identity.owner()
+        owner = identity.owner(Scope.CONVERT)
         requests.check_configured()
         found, status = requests.handle(SummaryRequest.read(settings.max_text_mb), owner)
         response = jsonify(found.public())
@@ -46,7 +47,7 @@ def blueprint(identity: Identity, requests: SummaryRequests, transcripts: Transc
 
     @routes.get("/summaries")
     def index() -> Response:
-        owner = identity.owner()
+        owner = identity.owner(Scope.READ)
         limit = query_integer("limit", _DEFAULT_PAGE, 1, _MAX_PAGE)
         before, file_id = request.args.get("before"), request.args.get("file_id")
         video_fid: ObjectId | None = None
@@ -61,16 +62,16 @@ def blueprint(identity: Identity, requests: SummaryRequests, transcripts: Transc
 
     @routes.get("/summaries/<summary_id>")
     def show(summary_id: str) -> Response:
-        return jsonify(owned(summary_id).public())
+        return jsonify(owned(summary_id, Scope.READ).public())
 
     @routes.delete("/summaries/<summary_id>")
     def delete(summary_id: str) -> Response:
-        summaries.delete(owned(summary_id).id)
+        summaries.delete(owned(summary_id, Scope.ALL).id)
         return Response(status=204)
 
     @routes.get("/transcripts/<file_id>")
     def transcript(file_id: str) -> Response:
-        owner = identity.owner()
+        owner = identity.owner(Scope.READ)
         job = job_of_file(requests.jobs, object_id(file_id, "The id of the file"), owner)
         return _transcript(job, transcripts)
 

@@ -39,7 +39,7 @@ def test_a_person_registers_logs_in_and_is_recognised(client: FlaskClient, email
     assert claims.json["username"] == email
     assert claims.json["admin"] is False
     assert claims.json["exp"] - claims.json["iat"] == 24 * 3600
-    assert set(claims.json) == {"username", "iat", "exp", "admin", "sub", "ver", "since", "verified"}
+    assert set(claims.json) == {"username", "iat", "exp", "admin", "sub", "ver", "since", "verified", "scope"}
 
 
 def test_an_address_is_the_same_person_in_any_case(client: FlaskClient, email: str) -> None:

@@ -17,7 +17,7 @@ ANN = "ann@example.com"
 OTHER_PASSWORD = "another long password"
 LINKS = AccountLinks(LinkSecrets(link_secret=SecretStr(LINK_SECRET)))
 
-users, app = test_contract.users, test_contract.app
+users, keys, app = test_contract.users, test_contract.keys, test_contract.app
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def client(app: Callable[..., FlaskClient]) -> FlaskClient:
     return app(require_verification=True)
 
 
-def post(client: FlaskClient, path: str, bearer: str = "", /, **fields: str) -> Any:
+def post(client: FlaskClient, path: str, bearer: str = "", /, **fields: str | bool) -> Any:
     headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
     return client.post(path, json=fields, headers=headers)
 
@@ -33,6 +33,10 @@ def post(client: FlaskClient, path: str, bearer: str = "", /, **fields: str) -> 
 def link(mail: dict[str, Any]) -> str:
     """What the notification service sends."""
     return LINKS.sign(AccountMail(mail["kind"]), AccountLink(mail["account"], mail["username"], mail["version"]))
+
+
+def confirm(client: FlaskClient, mail: dict[str, Any], password: str = PASSWORD, **fields: bool) -> Any:
+    return post(client, "/verify", token=link(mail), password=password, **fields)
 
 
 def code(answer: Any) -> tuple[int, str]:
@@ -45,12 +49,14 @@ def test_a_registered_address_is_confirmed_by_the_link_in_the_email(client, user
     token = login(client, ANN).text
     assert validate(client, token).json["verified"] is False
 
-    assert post(client, "/verify", token=link(mail)).status_code == 200
+    assert confirm(client, mail).status_code == 200
 
     assert validate(client, token).json["verified"] is True
     assert post(client, "/account/verification", token).json == {"mail": None}
     # A second click is no error.
-    assert post(client, "/verify", token=link(mail)).json == {"email": ANN}
+    assert confirm(client, mail).json == {"email": ANN}
+    assert code(confirm(client, mail, OTHER_PASSWORD, replace=True)) == (400, "invalid_link")
+    assert login(client, ANN).status_code == 200
 
 
 def test_an_unconfirmed_account_can_get_the_email_again_and_nothing_else(client) -> None:
@@ -79,16 +85,51 @@ def test_a_registration_answers_the_same_whatever_the_address_is(client, users, 
     assert len(users.rows) == (0 if address == "reserved" else 1)
 
 
-def test_the_last_registration_of_an_unconfirmed_address_counts_and_ends_earlier_links_and_tokens(client) -> None:
-    stranger = register(client, ANN, OTHER_PASSWORD).json["mail"]
+def test_the_last_registration_of_an_unconfirmed_address_counts_and_ends_earlier_tokens(client) -> None:
+    register(client, ANN, OTHER_PASSWORD)
     token = login(client, ANN, OTHER_PASSWORD).text
     owner = register(client, ANN).json["mail"]
 
-    assert code(post(client, "/verify", token=link(stranger))) == (400, "invalid_link")
     assert validate(client, token).status_code == 401
     assert login(client, ANN, OTHER_PASSWORD).status_code == 401
-    assert post(client, "/verify", token=link(owner)).status_code == 200
+    assert confirm(client, owner).status_code == 200
     assert login(client, ANN).status_code == 200
+
+
+@pytest.mark.parametrize("opened", ["first", "last"])
+@pytest.mark.parametrize("owner_is", ["first", "last", "absent"])
+def test_no_link_confirms_the_registration_of_a_stranger(client, opened, owner_is) -> None:
+    """Only the owner of the address gets the links; the stranger's password is OTHER_PASSWORD."""
+    passwords = {"first": (PASSWORD, OTHER_PASSWORD), "last": (OTHER_PASSWORD, PASSWORD)}
+    mails = [register(client, ANN, password).json["mail"] for password in passwords.get(owner_is, (OTHER_PASSWORD,))]
+    mail = mails[0 if opened == "first" else -1]
+
+    answer = confirm(client, mail)
+
+    if owner_is == "last":
+        assert answer.status_code == 200
+    else:
+        token = login(client, ANN, OTHER_PASSWORD).text
+        assert code(answer) == (403, "wrong_password")
+        assert validate(client, token).json["verified"] is False
+        # However often strangers register the address, its owner can confirm it.
+        assert confirm(client, mail, replace=True).status_code == 200
+        assert validate(client, token).status_code == 401
+    assert validate(client, login(client, ANN).text).json["verified"] is True
+    assert login(client, ANN, OTHER_PASSWORD).status_code == 401
+
+
+def test_a_registration_during_the_confirmation_is_not_confirmed(client, users, monkeypatch) -> None:
+    mail = register(client, ANN).json["mail"]
+    verify = users.verify
+
+    def late(seen: Any) -> bool:
+        register(client, ANN, OTHER_PASSWORD)
+        return verify(seen)
+
+    monkeypatch.setattr(users, "verify", late)
+    assert code(confirm(client, mail)) == (409, "account_modified")
+    assert users.rows[0].verified is False
 
 
 def test_a_registration_does_not_change_a_confirmed_account(client, users) -> None:
@@ -139,7 +180,7 @@ def test_a_deleted_account_keeps_no_data_and_its_address_can_be_registered_again
     assert post(client, "/account/delete", token, password=PASSWORD).status_code == 204
     assert validate(client, token).status_code == login(client, ANN).status_code == 401
     assert ANN not in repr(users.rows)
-    post(client, "/verify", token=link(register(client, ANN).json["mail"]))
+    confirm(client, register(client, ANN).json["mail"])
     assert validate(client, login(client, ANN).text).json["sub"] != former
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -11,9 +12,12 @@ import pytest
 from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 
+from auth.keys import api_key
+from auth.keys.api_key import ApiKey
 from auth.server import create_app
 from auth.settings import AuthSettings
 from auth.users import User
+from common.domain.scopes import Scope
 from common.errors import Conflict, TransientError
 
 PASSWORD = "correct:horse 🐎"
@@ -62,8 +66,8 @@ class InMemoryUsers:
     def end_tokens(self, seen: User) -> bool:
         return self.change(seen, token_version=seen.token_version + 1)
 
-    def verify(self, seen: User) -> None:
-        self.change(seen, verified=True)
+    def verify(self, seen: User) -> bool:
+        return self.change(seen, verified=True)
 
     def replace_password(self, user: User, password: str) -> None:
         self.change(user, password=password)
@@ -77,14 +81,61 @@ class InMemoryUsers:
             raise TransientError("MySQL: down")
 
 
+class InMemoryKeys:
+    """The table `api_key`, without a database."""
+
+    def __init__(self, users: InMemoryUsers) -> None:
+        self.users = users
+        self.rows: list[ApiKey] = []
+        self.most = 0
+
+    def find(self, key_hash: str) -> ApiKey | None:
+        self.users.check()
+        return next((key for key in self.rows if key.key_hash == key_hash), None)
+
+    def of(self, account: str) -> list[ApiKey]:
+        self.users.check()
+        return [key for key in self.rows if key.account == account]
+
+    def add(self, user: User, key: str, *, name: str, scope: Scope, expires_at: datetime | None) -> ApiKey:
+        if len(self.of(user.account)) >= self.most:
+            raise Conflict("The account has too many keys.", code="too_many_keys")
+        hashed, shown, now = api_key.hashed(key), api_key.shown(key), api_key.now()
+        self.rows.append(ApiKey(str(uuid4()), user.account, name, scope, shown, now, expires_at, key_hash=hashed))
+        return self.rows[-1]
+
+    def revoke(self, account: str, key_id: str) -> ApiKey | None:
+        found = next((key for key in self.of(account) if key.id == key_id), None)
+        self.rows = [key for key in self.rows if key != found]
+        return found
+
+    def revoke_all(self, account: str) -> None:
+        self.users.check()
+        self.rows = [key for key in self.rows if key.account != account]
+
+    def mark_used(self, key_id: str, moment: datetime) -> None:
+        self.users.check()
+        self.rows = [replace(key, last_used_at=moment) if key.id == key_id else key for key in self.rows]
+
+
 @pytest.fixture
 def users() -> InMemoryUsers:
     return InMemoryUsers()
 
 
 @pytest.fixture
-def app(users: InMemoryUsers, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FlaskClient]:
+def keys(users: InMemoryUsers) -> InMemoryKeys:
+    return InMemoryKeys(users)
+
+
+@pytest.fixture
+def app(users: InMemoryUsers, keys: InMemoryKeys, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FlaskClient]:
+    def in_memory(_app: object, most: int) -> InMemoryKeys:
+        keys.most = most
+        return keys
+
     monkeypatch.setattr("auth.server.Users", lambda _app, _settings: users)
+    monkeypatch.setattr("auth.server.Keys", in_memory)
 
     def make(**changes: Any) -> FlaskClient:
         values = {
@@ -110,7 +161,7 @@ def login(client: FlaskClient, email: str, password: str = PASSWORD) -> Any:
 
 
 def validate(client: FlaskClient, token: str) -> Any:
-    return client.post("/validate", headers={"Authorization": f"Bearer {token}"})
+    return client.post("/validate?scope=read", headers={"Authorization": f"Bearer {token}"})
 
 
 @pytest.mark.parametrize(
@@ -267,7 +318,7 @@ def test_a_token_of_the_previous_release_is_not_valid_for_a_later_account_with_t
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The state of accounts is not cached."""
-    monkeypatch.setattr("auth.account_states.FRESH", 0.0)
+    monkeypatch.setattr("auth.recent.FRESH", 0.0)
 
 
 @pytest.mark.usefixtures("at_once")

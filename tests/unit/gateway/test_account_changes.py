@@ -14,6 +14,7 @@ from flask_limiter import Limiter
 from common.domain.accounts import Accounts
 from common.domain.jobs import Status
 from common.domain.owners import Owner
+from common.domain.scopes import Scope
 from common.errors import Forbidden
 from common.http import app as http
 from common.runtime.clock import now
@@ -38,10 +39,10 @@ class Identity:
         self.answer: tuple[int, Any] = (200, {})
         self.asked: list[tuple[str, Any]] = []
 
-    def account(self) -> tuple[Owner, bool]:
+    def account(self, _scope: Scope) -> tuple[Owner, bool]:
         return ME, self.verified
 
-    def owner(self) -> Owner:
+    def owner(self, _scope: Scope) -> Owner:
         if not self.verified:
             raise Forbidden("Confirm your address.", code="address_not_verified")
         return ME
@@ -149,7 +150,7 @@ def test_a_forgotten_password_answers_the_same_for_all_addresses(web, identity, 
     assert len(world.publisher.published) == 1
 
 
-@pytest.mark.parametrize(("path", "fields"), [("/verify", {}), ("/reset-password", {"password": "long enough"})])
+@pytest.mark.parametrize(("path", "fields"), [("/verify", {"replace": False}), ("/reset-password", {})])
 def test_the_page_of_a_link_changes_something_only_when_its_form_is_sent(web, identity, path, fields):
     page = web.get(f"{path}?token=a.b<script>")
     assert page.status_code == 200
@@ -157,15 +158,26 @@ def test_the_page_of_a_link_changes_something_only_when_its_form_is_sent(web, id
     assert 'value="a.b&lt;script&gt;"' in page.text
     assert "form-action 'self'" in page.headers["Content-Security-Policy"]
 
-    done = web.post(path, data={"token": "a.b", **fields})
+    form = {"token": "a.b", "password": "long enough"}
+    done = web.post(path, data=form)
 
     assert (done.status_code, done.headers["Location"]) == (303, "/")
-    assert identity.asked == [(path, {"token": "a.b", **fields})]
+    assert identity.asked == [(path, {**form, **fields})]
+
+
+def test_the_form_that_confirms_an_address_offers_to_replace_the_password_of_another_registration(web, identity):
+    form = {"token": "a.b", "password": "long enough"}
+    assert 'name="replace"' not in web.get("/verify?token=a.b").text
+    identity.answer = (403, {"error": "Not this password.", "code": "wrong_password"})
+    assert 'name="replace"' in web.post("/verify", data=form).text
+    identity.answer = (200, {"email": OWNER})
+    assert web.post("/verify", data={**form, "replace": "on"}).status_code == 303
+    assert identity.asked[-1] == ("/verify", {**form, "replace": True})
 
 
 def test_the_form_of_a_link_that_does_not_work_shows_the_error(web, identity):
     identity.answer = (400, {"error": "The link was used.", "code": "invalid_link"})
-    page = web.post("/verify", data={"token": "a.b"})
+    page = web.post("/verify", data={"token": "a.b", "password": "long enough"})
     assert page.status_code == 400
     assert "The link was used." in page.text
     answer = web.post("/verify", json={"token": "a.b"})

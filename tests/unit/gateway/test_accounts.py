@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 from common.domain.accounts import Accounts
 from common.domain.owners import Owner
+from common.domain.scopes import Scope
 from common.http import app as http
 from gateway import accounts
 from gateway.settings import GatewaySettings
@@ -23,11 +24,11 @@ SETTINGS = {
 
 
 class Identity:
-    def owner(self) -> Owner:
+    def owner(self, _scope: Scope) -> Owner:
         return Owner(OWNER, "an-id", datetime.now(UTC))
 
-    def account(self) -> tuple[Owner, bool]:
-        return self.owner(), True
+    def account(self, scope: Scope) -> tuple[Owner, bool]:
+        return self.owner(scope), True
 
 
 class NoMails:

@@ -10,6 +10,7 @@ from itsdangerous import TimestampSigner
 
 from common.domain.download_links import DownloadLinks
 from common.domain.owners import Owner
+from common.domain.scopes import Scope
 from common.errors import Unauthorized
 from common.http import app as http
 from common.runtime.concurrency_limiter import ConcurrencyLimiter
@@ -27,7 +28,7 @@ PROGRAMS = ["*/*", "", "application/json", "application/json, text/html", "text/
 
 
 class Identity:
-    def owner(self) -> Owner:
+    def owner(self, _scope: Scope) -> Owner:
         raise Unauthorized("This needs a token.")
 
 

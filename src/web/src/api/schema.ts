@@ -157,7 +157,7 @@ export interface paths {
                         "text/plain": string;
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -166,7 +166,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -227,7 +227,7 @@ export interface paths {
                         "application/json": components["schemas"]["Account"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -236,7 +236,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -290,7 +290,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -299,7 +299,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -418,7 +418,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -427,7 +427,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -524,7 +524,7 @@ export interface paths {
                         };
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -533,7 +533,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -614,7 +614,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -623,7 +623,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -738,7 +738,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -747,7 +747,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -942,6 +942,12 @@ export interface paths {
                 content: {
                     "application/json": {
                         token: string;
+                        password: string;
+                        /**
+                         * @description Store the password, if the last registration of the address had another one
+                         * @default false
+                         */
+                        replace?: boolean;
                     };
                 };
             };
@@ -967,8 +973,26 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
+                /** @description The account or the API key may not do this; the code says why */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
                 /** @description The upload timed out: the client sent data too slowly */
                 408: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The current state does not allow the request; the error says why */
+                409: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -1182,6 +1206,285 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/account/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the API keys, oldest first */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The keys */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            keys: components["schemas"]["ApiKey"][];
+                        };
+                    };
+                };
+                /** @description The token, API key, password or link is missing, invalid or expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The account or the API key may not do this; the code says why */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description A dependency is unavailable; try again in a few seconds */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Create an API key, which is shown only in this response */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        name: string;
+                        /** @enum {unknown} */
+                        scope: "read" | "convert" | "all";
+                        /** @description null: it does not expire */
+                        expires_in_days?: number | null;
+                    };
+                };
+            };
+            responses: {
+                /** @description The key */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ApiKey"] & {
+                            key: string;
+                        };
+                    };
+                };
+                /** @description The request is malformed */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The token, API key, password or link is missing, invalid or expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The account or the API key may not do this; the code says why */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The upload timed out: the client sent data too slowly */
+                408: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The current state does not allow the request; the error says why */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The request has no Content-Length */
+                411: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The body is too large, or the account stores too much */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The type of the body is not supported */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The value of a field is invalid; the error names the field */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description A dependency is unavailable; try again in a few seconds */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/account/keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke an API key: it ends within 10 seconds */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    key_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The key was revoked */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description The request is malformed */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The token, API key, password or link is missing, invalid or expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The account or the API key may not do this; the code says why */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description It does not exist, or belongs to another user */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description A dependency is unavailable; try again in a few seconds */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/info": {
         parameters: {
             query?: never;
@@ -1362,7 +1665,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1371,7 +1674,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1503,7 +1806,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1512,7 +1815,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1614,7 +1917,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1623,7 +1926,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1690,7 +1993,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1699,7 +2002,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1758,7 +2061,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1767,7 +2070,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1840,7 +2143,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1849,7 +2152,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1934,7 +2237,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1943,7 +2246,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2034,7 +2337,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2043,7 +2346,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2182,7 +2485,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2191,7 +2494,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2264,7 +2567,7 @@ export interface paths {
                         "text/event-stream": string;
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2273,7 +2576,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2359,7 +2662,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2368,7 +2671,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2558,7 +2861,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2567,7 +2870,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2707,7 +3010,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2716,7 +3019,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2829,14 +3132,14 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content?: never;
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2919,7 +3222,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2928,7 +3231,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3304,7 +3607,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -3313,7 +3616,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3398,7 +3701,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -3407,7 +3710,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3544,7 +3847,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -3553,7 +3856,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3612,7 +3915,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -3621,7 +3924,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3698,7 +4001,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The token, password or link is missing, invalid or expired */
+                /** @description The token, API key, password or link is missing, invalid or expired */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -3707,7 +4010,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description The account may not do this; the code says why */
+                /** @description The account or the API key may not do this; the code says why */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3786,6 +4089,26 @@ export interface components {
                     limit: number | null;
                 };
             };
+        };
+        ApiKey: {
+            id: string;
+            name: string;
+            /** @enum {unknown} */
+            scope: "read" | "convert" | "all";
+            /** @description The first characters of the key */
+            prefix: string;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description null: it does not expire
+             */
+            expires_at: string | null;
+            /**
+             * Format: date-time
+             * @description A minute may be missing; null: never
+             */
+            last_used_at: string | null;
         };
         Info: {
             /** @description Days from the end of a job until it is deleted with its files; null: they are not deleted */
@@ -3984,6 +4307,7 @@ export interface components {
     pathItems: never;
 }
 export type Account = components['schemas']['Account'];
+export type ApiKey = components['schemas']['ApiKey'];
 export type Info = components['schemas']['Info'];
 export type Job = components['schemas']['Job'];
 export type JobPage = components['schemas']['JobPage'];
