@@ -14,7 +14,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from scripts.stack import environment
+from scripts.stack import certificates, environment
 from scripts.stack.program import Program, StackError, find
 from scripts.stack.servers import server
 from scripts.stack.state import State
@@ -52,6 +52,10 @@ def _member(state: State, name: str) -> Program:
         f"--port={state.ports[name]}",
         f"--dbpath={state.folder / name}",
         f"--unixSocketPrefix={state.run}",
+        "--tlsMode=allowTLS",
+        f"--tlsCAFile={certificates.authority(state)}",
+        f"--tlsCertificateKeyFile={certificates.server(state)}",
+        "--tlsAllowConnectionsWithoutCertificates",
         "--wiredTigerCacheSizeGB=0.25",
         # Statistics for MongoDB's own support: constant disk writes, of no use here.
         "--setParameter=diagnosticDataCollectionEnabled=false",

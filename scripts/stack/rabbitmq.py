@@ -8,7 +8,7 @@ from pathlib import Path
 import pika
 import requests
 
-from scripts.stack import environment
+from scripts.stack import certificates, environment
 from scripts.stack.program import Program, find
 from scripts.stack.servers import server
 from scripts.stack.state import State
@@ -76,6 +76,13 @@ def configuration(state: State) -> str:
     names = environment.own(state)
     settings = {
         "listeners.tcp.default": f"127.0.0.1:{state.ports['rabbitmq']}",
+        "listeners.ssl.default": f"127.0.0.1:{state.ports['rabbitmq_tls']}",
+        "ssl_options.cacertfile": str(certificates.authority(state)),
+        "ssl_options.certfile": str(certificates.server(state)),
+        "ssl_options.keyfile": str(certificates.server(state)),
+        # A certificate of the client is verified if there is one.
+        "ssl_options.verify": "verify_peer",
+        "ssl_options.fail_if_no_peer_cert": "false",
         "management.tcp.ip": "127.0.0.1",
         "management.tcp.port": str(state.ports["rabbitmq_management"]),
         "default_user": names["RABBITMQ_USER"],

@@ -15,7 +15,7 @@ from gateway.settings import GatewaySettings, HousekeepingSettings
 from gateway.settings import MigrationSettings as GatewayMigrationSettings
 from notification.settings import NotificationSettings
 from summary.settings import SummarySettings
-from tests.manifests.kustomize import ROOT, Object, named
+from tests.manifests.kustomize import ROOT, Object, named, render
 from tests.manifests.pods import Pod, of_kind, pods
 from tests.manifests.quantities import quantity
 
@@ -100,8 +100,18 @@ def test_secrets_are_named_after_those_who_use_them(objects: Sequence[Object]) -
                 if "secretKeyRef" in v.get("valueFrom", {})
             }
             used |= {v["secret"]["secretName"] for v in pod.spec.get("volumes", []) if "secret" in v}
-            offenders += [f"{pod.name}: {name}" for name in used - {f"{app}-secret", f"{pod.labels['app']}-secret"}]
+            offenders += [
+                f"{pod.name}: {name}"
+                for name in used - {f"{app}-secret", f"{pod.labels['app']}-secret", "certificates"}
+            ]
     assert offenders == []
+
+
+def test_the_component_mounts_the_certificates_into_all_pods_of_the_services() -> None:
+    for pod in _ours(render(("minikube", "backup", "certificates"))):
+        for container in pod.spec["containers"]:
+            mounted = "/run/certificates" in {mount["mountPath"] for mount in container["volumeMounts"]}
+            assert mounted == (container["name"] != "nginx"), f"{pod.name}, {container['name']}"
 
 
 def test_the_converter_gets_its_secrets_as_files(objects: Sequence[Object]) -> None:

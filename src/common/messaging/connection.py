@@ -18,6 +18,7 @@ from pika.exceptions import AMQPError, NackError, UnroutableError
 from common.errors import TransientError
 from common.messaging import queue_migration, topology
 from common.messaging.topology import Consumption
+from common.runtime import tls
 from common.runtime.settings import RabbitSettings
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,9 @@ class BrokerUnavailable(TransientError):
 def connect(settings: RabbitSettings, name: str) -> pika.BlockingConnection:
     """Opens a connection that shows as `name` in the management UI, for use in one thread."""
     parameters = pika.URLParameters(settings.rabbitmq_url)
+    if settings.rabbitmq_ca_file is not None:
+        context = tls.context(settings.rabbitmq_ca_file, settings.rabbitmq_cert_file)
+        parameters.ssl_options = pika.SSLOptions(context, parameters.host)
     parameters.heartbeat = settings.rabbitmq_heartbeat
     parameters.blocked_connection_timeout = settings.rabbitmq_timeout
     parameters.socket_timeout = settings.rabbitmq_timeout
