@@ -26,7 +26,10 @@ PORTS = (
     "notification", "summary", "summary_health", "summary-worker", "provider",
 )  # fmt: skip
 SECRETS = (
-    "mysql_root", "mysql", "mysql_migrations", "mongodb", "mongodb_key", "rabbitmq", "smtp", "jwt", "link", "provider",
+    "mysql_root", "mysql", "mysql_migrations", "mongodb", "mongodb_key", "smtp", "jwt", "link", "provider",
+    "rabbitmq", "rabbitmq_manager", "rabbitmq_gateway", "rabbitmq_converter", "rabbitmq_notification",
+    "rabbitmq_summary", "mongodb_gateway", "mongodb_converter", "mongodb_notification",
+    "mongodb_summary", "mongodb_backup",
 )  # fmt: skip
 
 

@@ -50,14 +50,14 @@ def connect(settings: RabbitSettings, name: str) -> pika.BlockingConnection:
 
 
 class BrokerConnection:
-    """Connects, declares the queues, and reconnects when the connection is lost."""
+    """Connects, declares the queues of a consumer, and reconnects when the connection is lost."""
 
     def __init__(self, settings: RabbitSettings, name: str, consumption: Consumption | None = None) -> None:
-        """With a `consumption`, it also declares the consumer's queues, and migrates those of other kinds."""
+        """With a `consumption`, it declares the consumer's queues, and migrates those of other kinds."""
         self._settings = settings
         self._name = name
         self._consumption = consumption
-        self._declarations = [*topology.published(settings), *(consumption.declarations() if consumption else ())]
+        self._declarations = list(consumption.declarations()) if consumption else []
         self._connection: pika.BlockingConnection | None = None
         self._channel: BlockingChannel | None = None
         self._lock = threading.Lock()
@@ -140,7 +140,7 @@ class BrokerConnection:
                 self._waiting.discard(future)
 
     def declare(self) -> None:
-        """Redeclares the queues, after one was deleted; raises BrokerUnavailable."""
+        """Redeclares the consumer's queues, after one was deleted; raises BrokerUnavailable."""
         self.call(lambda channel: topology.declare(channel.connection, self._declarations))
 
     def renew(self) -> None:

@@ -16,8 +16,10 @@ from common.runtime import logs
 
 log = logging.getLogger(__name__)
 
-# s. RabbitMQ (seen with 3.10) does not cancel the consumers of a deleted quorum queue if one of the same name is
-# declared at once: they would wait for messages of the deleted one.
+# How often a message is published while its queue does not exist: its consumers declare it again when it was deleted.
+_ATTEMPTS = 4
+# s between them. RabbitMQ (seen with 3.10) does not cancel the consumers of a deleted quorum queue if one of the same
+# name is declared at once: they would wait for messages of the deleted one.
 _CANCELLATION = 1.0
 
 
@@ -40,16 +42,16 @@ class Publisher:
 
     def publish_raw(self, queue: str, body: bytes, headers: Mapping[str, Any] | None = None) -> None:
         """As `publish`, for a body that may be invalid (dead letters)."""
-        try:
-            self._send(queue, body, headers)
-        except UnroutableError:
-            log.warning('Redeclaring queue "%s", which was deleted', queue)
-            time.sleep(_CANCELLATION)
-            self._connection.declare()
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                log.warning('The queue "%s" does not exist; trying again', queue)
+                time.sleep(_CANCELLATION)
+                self._connection.declare()
             try:
-                self._send(queue, body, headers)
-            except UnroutableError as error:
-                raise BrokerUnavailable(f'RabbitMQ has no queue "{queue}"') from error
+                return self._send(queue, body, headers)
+            except UnroutableError:
+                continue
+        raise BrokerUnavailable(f'RabbitMQ has no queue "{queue}"')
 
     def waiting(self, queue: str) -> int:
         """How many messages of the queue are ready for delivery; raises BrokerUnavailable."""

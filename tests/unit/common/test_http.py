@@ -1,6 +1,7 @@
 """Every error is JSON with the right status, and shows no internal details."""
 
 import logging
+from typing import Any
 
 import pytest
 
@@ -192,7 +193,7 @@ def test_a_program_prefers_no_page(accept):
 
 
 def test_gunicorns_errors_have_no_queries():
-    made = logs.configuration("INFO", "text")
+    made: dict[str, Any] = logs.configuration("INFO", "text")
     assert made["loggers"]["gunicorn.error"]["filters"] == list(made["filters"])
     (without_queries,) = (each["()"]() for each in made["filters"].values())
     given = ("GET", "/download?fid=1&token=hidden", 1)
