@@ -17,7 +17,7 @@ from common.domain.jobs import CANCELLED, Status
 from common.errors import PermanentError, TransientError
 from common.messaging.connection import connect
 from common.messaging.message import DIED_AT, REASON, Message, SummaryMessage, decode, decode_summary
-from common.messaging.topology import dead_queue, queues
+from common.messaging.topology import NOT_FOUND, dead_queue, queues
 from common.runtime import logs
 from common.runtime.logs import one_line
 from common.runtime.settings import load_settings
@@ -26,8 +26,6 @@ from gateway.settings import StoreSettings
 
 # Dead letters of one queue that a command reads at most.
 _LIMIT = 10_000
-# Of AMQP: there is no such queue.
-_NOT_FOUND_CODE = 404
 _NOT_FOUND = "Dead letter not found. List them with: ./scripts/dead-letters.sh list\n"
 
 
@@ -162,7 +160,7 @@ def _messages(channel: BlockingChannel, queue: str) -> Iterator[tuple[Basic.GetO
             method, properties, body = channel.basic_get(queue)
         except ChannelClosedByBroker as error:
             # Its consumers, which declare it, have not run yet.
-            if error.reply_code == _NOT_FOUND_CODE:
+            if error.reply_code == NOT_FOUND:
                 break
             raise
         if method is None:

@@ -19,6 +19,8 @@ from pika.exceptions import ChannelClosedByBroker
 
 from common.runtime.settings import RabbitSettings
 
+# AMQP's reply codes.
+NOT_FOUND = 404
 _PRECONDITION_FAILED = 406
 # RabbitMQ 4 has "-1" for this, which 3.10 does not support.
 _UNLIMITED = 1_000_000

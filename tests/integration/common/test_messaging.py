@@ -168,6 +168,8 @@ def test_a_deleted_queue_is_redeclared_by_its_consumer_while_the_publisher_tries
 def test_a_message_for_a_queue_without_a_consumer_since_the_first_start_is_not_confirmed(publisher):
     with pytest.raises(BrokerUnavailable, match='RabbitMQ has no queue "none"'):
         publisher.publish("none", MESSAGE)
+    with pytest.raises(BrokerUnavailable, match='RabbitMQ has no queue "none"'):
+        publisher.state("none")
 
 
 LIMITED = {"dead_letter_limit": 2, "dead_letter_probe": 0.2, "retry_delays": (0.2,)}
