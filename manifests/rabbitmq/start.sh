@@ -8,6 +8,8 @@ cookie=/var/lib/rabbitmq/.erlang.cookie
 rm -f "$cookie"
 (umask 077; cat /run/secrets/cookie/cookie >"$cookie")
 
+sh /etc/rabbitmq/users.sh
+
 # Only the first node may form a cluster; new nodes wait until they can join it (docs/decisions/0016).
 first=rabbit@rabbitmq-0.rabbitmq-nodes
 if [ "$RABBITMQ_NODENAME" != "$first" ] && [ ! -e "/var/lib/rabbitmq/mnesia/$RABBITMQ_NODENAME" ]; then

@@ -15,7 +15,9 @@ from scripts.deploy.programs import DeployError, say
 _SERVERS: Mapping[str, frozenset[str]] = {
     "mysql": frozenset({"MYSQL_HOST", "MYSQL_PORT", "MYSQL_USER", "MYSQL_DB", "MYSQL_MIGRATIONS_USER"}),
     "mongodb": credentials.MONGODB,
-    "rabbitmq": frozenset({"RABBITMQ_URI", "RABBITMQ_HOST", "RABBITMQ_PORT", "RABBITMQ_USER", "RABBITMQ_VHOST"}),
+    "rabbitmq": frozenset(
+        {"RABBITMQ_URI", "RABBITMQ_HOST", "RABBITMQ_PORT", "RABBITMQ_USER", "RABBITMQ_PASSWORD", "RABBITMQ_VHOST"}
+    ),
 }
 # The names of the Ingresses whose host names they set.
 _INGRESSES = {"GATEWAY_HOST": "gateway", "RABBITMQ_MANAGER_HOST": "rabbitmq"}
@@ -36,6 +38,8 @@ def configure(dotenv: Mapping[str, str], overlay: Overlay) -> dict[str, str]:
     for service, known in services.items():
         data = overlay.data(f"{service}-configmap")
         data.update({name: values[name] for name in values if name in known and name not in given_names})
+    queues = overlay.data("rabbitmq-queues")
+    queues.update({name: values[name] for name in queues if name in values})
     given = {name: value for name, value in values.items() if name in given_names}
     if problems := problems | set(_rejected(overlay, given)):
         lines = "\n".join(f"  - {line}" for line in sorted(problems))

@@ -17,18 +17,23 @@ from scripts.deploy.programs import DeployError
 
 # Each service has its own user, unless an external MongoDB is given.
 MONGODB_SERVICES = ("gateway", "converter", "notification", "summary")
-# A backup reads, and a restore writes, what the gateway reads and writes.
-_MONGODB_ACCOUNTS = {**{name: name for name in MONGODB_SERVICES}, "backup": "gateway"}
-_MONGODB_USERS = frozenset(f"MONGODB_{name.upper()}_PASSWORD" for name in MONGODB_SERVICES)
+MONGODB_ACCOUNTS = (*MONGODB_SERVICES, "backup")
+_MONGODB_USERS = frozenset(f"MONGODB_{name.upper()}_PASSWORD" for name in MONGODB_ACCOUNTS)
+# A MongoDB outside of the cluster that an earlier release has prepared has no such account: backups use the gateway's.
+_MONGODB_BACKUP = "MONGODB_BACKUP_PASSWORD"
+# RabbitMQ's users: one of each service, and one for people.
+_RABBITMQ_MANAGER = "manager"
+_RABBITMQ_SERVICES = MONGODB_SERVICES
+_RABBITMQ_USERS = frozenset(f"RABBITMQ_{name.upper()}_PASSWORD" for name in (*_RABBITMQ_SERVICES, _RABBITMQ_MANAGER))
 # The passwords of each server.
 OF_SERVER: Mapping[str, frozenset[str]] = {
     "mysql": frozenset({"MYSQL_ROOT_PASSWORD", "MYSQL_PASSWORD", "MYSQL_MIGRATIONS_PASSWORD"}),
     "mongodb": _MONGODB_USERS | {"MONGO_INITDB_ROOT_PASSWORD"},
-    "rabbitmq": frozenset({"RABBITMQ_PASSWORD"}),
+    "rabbitmq": _RABBITMQ_USERS,
 }
-# The servers read these only on an empty volume. MongoDB's accounts are updated at each start, and the account of the
-# migrations in MySQL at each deployment.
-_SET_ONCE = OF_SERVER["mysql"] - {"MYSQL_MIGRATIONS_PASSWORD"} | OF_SERVER["rabbitmq"]
+# MySQL reads these only on an empty volume. The users of MongoDB and RabbitMQ are updated at each start, and MySQL's
+# account of the migrations at each deployment.
+_SET_ONCE = OF_SERVER["mysql"] - {"MYSQL_MIGRATIONS_PASSWORD"}
 # The account that changes the schema, which the auth service does not get.
 MIGRATIONS = "auth-migrations"
 _OF_MIGRATIONS = frozenset({"MYSQL_MIGRATIONS_USER", "MYSQL_MIGRATIONS_PASSWORD"})
@@ -45,7 +50,7 @@ MONGODB = frozenset(
 _OF_SERVERS = {
     "mysql": OF_SERVER["mysql"],
     "mongodb": OF_SERVER["mongodb"] | {_OF_MEMBERS["mongodb"]},
-    "rabbitmq": frozenset({_OF_MEMBERS["rabbitmq"]}),
+    "rabbitmq": OF_SERVER["rabbitmq"] | {_OF_MEMBERS["rabbitmq"]},
 }
 _FILE = "credentials.json"
 HOST = "host.minikube.internal"
@@ -103,7 +108,7 @@ def settle(
     Raises DeployError when a value would not match such a server's data.
     """
     settled = dict(given)
-    for name in sorted(_needed(overlay, given)):
+    for name in sorted(_needed(overlay, given, kept)):
         server = next((server for server, names in OF_SERVER.items() if name in names), None)
         has_data = name in _SET_ONCE and server in overlay.servers and server in with_data
         if name in given:
@@ -128,17 +133,17 @@ def settle(
     return settled
 
 
-def _needed(overlay: Overlay, given: Mapping[str, str]) -> set[str]:
+def _needed(overlay: Overlay, given: Mapping[str, str], kept: Mapping[str, str]) -> set[str]:
     needed = {"JWT_SECRET", "LINK_SECRET", "MYSQL_PASSWORD"}
     if overlay.on_host:
         needed.add("MYSQL_MIGRATIONS_PASSWORD")
     for server in OF_SERVER.keys() & overlay.servers:
         needed |= OF_SERVER[server]
     needed |= {name for server, name in _OF_MEMBERS.items() if server in overlay.servers}
-    if "rabbitmq" not in overlay.servers and "RABBITMQ_URI" not in given:
-        needed.add("RABBITMQ_PASSWORD")
+    if "rabbitmq" not in overlay.servers and not {"RABBITMQ_URI", "RABBITMQ_PASSWORD"} & given.keys():
+        needed |= _RABBITMQ_USERS - {f"RABBITMQ_{_RABBITMQ_MANAGER.upper()}_PASSWORD"}
     if "mongodb" not in overlay.servers and not {"MONGO_URI", "MONGODB_PASSWORD"} & given.keys():
-        needed |= _MONGODB_USERS
+        needed |= _MONGODB_USERS - ({_MONGODB_BACKUP} - kept.keys())
     return needed
 
 
@@ -149,10 +154,11 @@ def contents(settled: Mapping[str, str], overlay: Overlay) -> dict[str, dict[str
     services = {service: names for service, names in _of_services().items() if service in overlay.services}
     for owner, names in {**services, MIGRATIONS: _OF_MIGRATIONS, **servers}.items():
         found[owner] = {name: settled[name] for name in sorted(names & settled.keys())}
-        if owner in _MONGODB_ACCOUNTS and (uri := _mongo_uri(_MONGODB_ACCOUNTS[owner], settled, overlay)):
+        account = "gateway" if owner == "backup" and _MONGODB_BACKUP not in settled else owner
+        if account in MONGODB_ACCOUNTS and (uri := _mongo_uri(account, settled, overlay)):
             found[owner]["MONGO_URI"] = uri
-    if "rabbitmq" in found:
-        found["rabbitmq"]["RABBITMQ_DEFAULT_PASS"] = settled["RABBITMQ_PASSWORD"]
+        if owner in _RABBITMQ_SERVICES and not {"RABBITMQ_URI", "RABBITMQ_PASSWORD"} & settled.keys():
+            found[owner]["RABBITMQ_PASSWORD"] = settled[f"RABBITMQ_{owner.upper()}_PASSWORD"]
     return found
 
 

@@ -1,6 +1,7 @@
 """What ./deploy.sh does, step by step."""
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ _DOCKER_URL = "https://docs.docker.com/engine/install/"
 _AFTER_MIGRATIONS = {"Job", "Deployment", "CronJob", "HorizontalPodAutoscaler", "ScaledObject"}
 # In MySQL's container: manifests/mysql/migrations.sh.
 _MYSQL_ACCOUNT = "/docker-entrypoint-initdb.d/30-migrations.sh"
+# The administrator that all services of earlier releases used. rabbitmqctl exits with 67 if there is none.
+_DELETE_SHARED_USER = "rabbitmqctl delete_user video2mp3 || [ $? = 67 ]"
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,13 @@ def _apply(options: Options, overlay: Overlay, given: Mapping[str, str], cluster
     content = objects[0]["metadata"]["labels"][manifests.CONTENT]
     selector = f"{manifests.CONTENT}={content}"
     _apply_objects(cluster, [item for item in objects if item["kind"] not in _AFTER_MIGRATIONS])
-    _migrate(cluster, overlay, selector, options.timeout)
+    _migrate(cluster, overlay, selector, options.timeout, settled)
     _apply_objects(cluster, [item for item in objects if item["kind"] in _AFTER_MIGRATIONS - {"Job"}])
     say("Waiting for the rollouts...")
     rollout.wait(cluster, selector, timeout=options.timeout)
     rollout.check_dependencies(cluster)
+    if "rabbitmq" in overlay.servers:
+        cluster.run("exec", "rabbitmq-0", "--container=rabbitmq", "--", "sh", "-c", _DELETE_SHARED_USER)
     # What an earlier deployment applied and this one does not contain. Controllers copy labels to what they own.
     others = cluster.get(cluster.kinds(), f"{MANAGED_BY},{manifests.CONTENT}!={content}")
     if leftovers := [label(item) for item in others if not item["metadata"].get("ownerReferences")]:
@@ -95,7 +100,7 @@ def _apply_objects(cluster: Cluster, objects: list[Object]) -> None:
             say(f"  {line}")
 
 
-def _migrate(cluster: Cluster, overlay: Overlay, selector: str, timeout: float) -> None:
+def _migrate(cluster: Cluster, overlay: Overlay, selector: str, timeout: float, settled: Mapping[str, str]) -> None:
     """Runs the Jobs of the overlay when the servers are ready, while the services still run the previous release."""
     if not (jobs := list(overlay.of_kind("Job"))):
         return
@@ -103,8 +108,19 @@ def _migrate(cluster: Cluster, overlay: Overlay, selector: str, timeout: float) 
     rollout.wait(cluster, selector, timeout=timeout, kinds="statefulsets.apps")
     if "mysql" in overlay.servers:
         cluster.run("exec", "mysql-0", "--container=mysql", "--", "bash", _MYSQL_ACCOUNT)
+    members = {item["metadata"]["name"]: item["spec"].get("replicas", 1) for item in overlay.of_kind("StatefulSet")}
+    if members.get("mongodb", 0) > 1:
+        _update_mongodb_accounts(cluster, credentials.contents(settled, overlay)["mongodb"])
     say("Migrating the databases...")
     rollout.run_jobs(cluster, jobs, timeout=timeout)
+
+
+def _update_mongodb_accounts(cluster: Cluster, passwords: Mapping[str, str]) -> None:
+    """A single member does it when it starts."""
+    values = {**passwords, "MONGO_INITDB_ROOT_USERNAME": "root"}
+    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())
+    script = f"{exports}bash /accounts/accounts.sh update\n"
+    cluster.run("exec", "--stdin", "mongodb-0", "--container=mongodb", "--", "bash", "-s", stdin=script)
 
 
 def _refuse_fewer_nodes(overlay: Overlay, running: list[Object]) -> None:

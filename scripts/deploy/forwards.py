@@ -64,9 +64,9 @@ def start(namespace: str, ports: Mapping[str, int]) -> None:
             if service.name == "gateway":
                 _print_public_address(cluster, port)
             elif service.name == "rabbitmq":
-                print("          The user is video2mp3. To show the password:")
+                print("          The user is manager. To show the password:")
                 secret = (
-                    "get secret rabbitmq-secret --output 'jsonpath={.data.RABBITMQ_DEFAULT_PASS}' | base64 --decode"
+                    "get secret rabbitmq-secret --output 'jsonpath={.data.RABBITMQ_MANAGER_PASSWORD}' | base64 --decode"
                 )
                 print(f"          kubectl --namespace {namespace} {secret}")
     print(f"Logs: {files.FORWARDS.relative_to(files.ROOT)}/*.log. Stop with: ./start-services.sh --stop")

@@ -199,14 +199,17 @@ def _create_mongodb_accounts(network: _Network, passwords: Mapping[str, str], se
 
     Works before and after authentication is enabled, and when an earlier run ended before it initiated the set.
     """
-    sources = {name: ["127.0.0.1", *map(str, network.sources)] for name in credentials.MONGODB_SERVICES}
+    sources = {name: ["127.0.0.1", *map(str, network.sources)] for name in credentials.MONGODB_ACCOUNTS}
     sources[_ADMINISTRATOR] = ["127.0.0.1"]
+    folder = files.MANIFESTS / "mongodb"
     variables = {name: passwords[name] for name in credentials.OF_SERVER["mongodb"]}
+    variables["MONGO_INITDB_ROOT_USERNAME"] = _ADMINISTRATOR
+    variables["MONGODB_ROLES"] = (folder / "roles.json").read_text(encoding="utf-8")
     _as_administrator(
         passwords,
-        f"Object.assign(process.env, {json.dumps({**variables, 'MONGO_INITDB_ROOT_USERNAME': _ADMINISTRATOR})});\n"
+        f"Object.assign(process.env, {json.dumps(variables)});\n"
         + _INITIATE % json.dumps(set_name)
-        + (files.MANIFESTS / "mongodb" / "accounts.js").read_text(encoding="utf-8")
+        + (folder / "accounts.js").read_text(encoding="utf-8")
         + _RESTRICT % json.dumps(sources),
     )
 

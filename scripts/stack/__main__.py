@@ -167,7 +167,7 @@ def _welcome(stack: Stack, *, servers_only: bool) -> str:
     gateway = "" if servers_only else f"gateway      {names['GATEWAY_URL']}  (the page and the API)\n"
     return (
         f"{gateway}RabbitMQ     {names['RABBITMQ_MANAGEMENT_URL']}"
-        f"  user {names['RABBITMQ_USER']}  password {names['RABBITMQ_PASSWORD']}\n"
+        f"  user {names['RABBITMQ_MANAGER_USER']}  password {names['RABBITMQ_MANAGER_PASSWORD']}\n"
         f"mail         {names['MAILDIR']}\nlogs         {stack.state.logs}\nenvironment  {stack.state.path}"
     )
 

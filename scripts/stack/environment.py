@@ -30,6 +30,8 @@ SHARES = {
     "gateway.migrations": _MONGODB,
     "backup": (*_MYSQL, "MYSQL_MIGRATIONS_USER", "MYSQL_MIGRATIONS_PASSWORD", *_MONGODB),
 }
+# Whose accounts of MongoDB and RabbitMQ a program has, if it has none of its own.
+_ACCOUNTS = {"housekeeping": "gateway", "summary-worker": "summary", "gateway.migrations": "gateway"}
 # Not programs that a stack runs: for `local.sh exec`.
 COMMANDS = {"backup"}
 # What their images set (src/*/Dockerfile): memory allocation, and a thread for each transfer.
@@ -49,10 +51,9 @@ def complete(state: State) -> dict[str, str]:
 
 
 def own(state: State) -> dict[str, str]:
+    """As `complete`, without the values of `up --set`. Its accounts may do everything: they are for tests."""
     ports, secrets = state.ports, state.secrets
-    rabbitmq_password = quote(secrets["rabbitmq"], safe="")
     gateway = f"http://127.0.0.1:{ports['gateway']}"
-    members = ",".join(f"127.0.0.1:{ports[name]}" for name in state.mongodb_names)
     mail, provider = state.folder / "mailserver", state.folder / "provider"
     model = {
         "AI_SUMMARY_URL": f"http://127.0.0.1:{ports['provider']}/v1",
@@ -72,23 +73,27 @@ def own(state: State) -> dict[str, str]:
         "MYSQL_MIGRATIONS_PASSWORD": secrets["mysql_migrations"],
         "MYSQL_ROOT_USER": "root",
         "MYSQL_ROOT_PASSWORD": secrets["mysql_root"],
-        "MONGO_URI": f"mongodb://video2mp3:{quote(secrets['mongodb'], safe='')}@{members}/?authSource=admin",
+        "MONGO_URI": _mongo_uri(state, "video2mp3", secrets["mongodb"]),
         "MONGODB_HOST": "127.0.0.1",
         "MONGODB_PORT": str(ports["mongodb"]),
         "MONGODB_USER": "video2mp3",
         "MONGODB_PASSWORD": secrets["mongodb"],
-        "RABBITMQ_URI": f"amqp://video2mp3:{rabbitmq_password}@127.0.0.1:{ports['rabbitmq']}/%2F",
+        "RABBITMQ_URI": _rabbitmq_uri(state, "video2mp3", secrets["rabbitmq"]),
         "RABBITMQ_HOST": "127.0.0.1",
         "RABBITMQ_PORT": str(ports["rabbitmq"]),
         "RABBITMQ_USER": "video2mp3",
         "RABBITMQ_PASSWORD": secrets["rabbitmq"],
+        "RABBITMQ_MANAGER_USER": "manager",
+        "RABBITMQ_MANAGER_PASSWORD": secrets["rabbitmq_manager"],
         "RABBITMQ_MANAGEMENT_URL": f"http://127.0.0.1:{ports['rabbitmq_management']}",
+        "RABBITMQ_TLS_PORT": str(ports["rabbitmq_tls"]),
+        "TLS_FOLDER": str(state.folder / "certificates"),
         "SMTP_HOST": "127.0.0.1",
         "SMTP_PORT": str(ports["mailserver"]),
         "SMTP_USER": "video2mp3",
         "SMTP_PASSWORD": secrets["smtp"],
         "SMTP_SECURITY": "starttls",
-        "SMTP_CA_FILE": str(mail / "certificate.pem"),
+        "SMTP_CA_FILE": str(state.folder / "certificates" / "ca.pem"),
         "GMAIL_ADDRESS": "video2mp3@example.com",
         "MAILDIR": str(mail / "Maildir"),
         "MAIL_CONTROL": str(mail / "control.json"),
@@ -100,6 +105,24 @@ def own(state: State) -> dict[str, str]:
         "SUMMARY_QUEUE": "summary",
         "GATEWAY_URL": gateway,
         "PUBLIC_URL": gateway,
+    }
+
+
+def _mongo_uri(state: State, user: str, password: str) -> str:
+    members = ",".join(f"127.0.0.1:{state.ports[name]}" for name in state.mongodb_names)
+    return f"mongodb://{user}:{quote(password, safe='')}@{members}/?authSource=admin"
+
+
+def _rabbitmq_uri(state: State, user: str, password: str) -> str:
+    return f"amqp://{user}:{quote(password, safe='')}@127.0.0.1:{state.ports['rabbitmq']}/%2F"
+
+
+def _accounts(state: State, like: str) -> dict[str, str]:
+    """How the program logs in: with the accounts of its service, which have the same rights as in the cluster."""
+    user = _ACCOUNTS.get(like, like)
+    return {
+        "MONGO_URI": _mongo_uri(state, user, state.secrets.get(f"mongodb_{user}", "")),
+        "RABBITMQ_URI": _rabbitmq_uri(state, user, state.secrets.get(f"rabbitmq_{user}", "")),
     }
 
 
@@ -115,7 +138,7 @@ def base(state: State) -> dict[str, str]:
 
 
 def service(state: State, name: str, like: str) -> dict[str, str]:
-    everything = complete(state)
+    everything = {**own(state), **_accounts(state, like), **state.overrides}
     share = {key: everything[key] for key in SHARES[like] if key in everything}
     listen: dict[str, str] = {}
     for variable, port in listening(name, like).items():

@@ -6,6 +6,7 @@ The data of a standalone server of an earlier version become those of the first 
 import base64
 import contextlib
 import importlib.util
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +15,10 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from scripts.stack import environment
+from scripts.stack import certificates, environment
 from scripts.stack.program import Program, StackError, find
 from scripts.stack.servers import server
-from scripts.stack.state import State
+from scripts.stack.state import ROOT, State
 
 SET_NAME = "video2mp3"
 # MongoDB's error codes of these names.
@@ -52,6 +53,10 @@ def _member(state: State, name: str) -> Program:
         f"--port={state.ports[name]}",
         f"--dbpath={state.folder / name}",
         f"--unixSocketPrefix={state.run}",
+        "--tlsMode=allowTLS",
+        f"--tlsCAFile={certificates.authority(state)}",
+        f"--tlsCertificateKeyFile={certificates.server(state)}",
+        "--tlsAllowConnectionsWithoutCertificates",
         "--wiredTigerCacheSizeGB=0.25",
         # Statistics for MongoDB's own support: constant disk writes, of no use here.
         "--setParameter=diagnosticDataCollectionEnabled=false",
@@ -101,7 +106,7 @@ def _check(state: State, name: str) -> None:
             raise StackError("it is neither the primary nor a secondary yet")
         if hello["isWritablePrimary"]:
             with _account(state, name) as account:
-                account.admin.command("ping")
+                _create_accounts(state, account)
     with _client(environment.own(state)["MONGO_URI"]) as clients:
         clients.admin.command("ping")
 
@@ -135,6 +140,26 @@ def _add(state: State, name: str) -> None:
             added = {"_id": max(member["_id"] for member in members) + 1, "host": address}
             changed = {**current, "version": current["version"] + 1, "members": [*members, added]}
             clients.admin.command("replSetReconfig", changed)
+
+
+def _create_accounts(state: State, administrator: Client) -> None:
+    """Creates or updates the accounts of the services and their roles, as manifests/mongodb/accounts.js does."""
+    admin = administrator.admin
+    rights = json.loads((ROOT / "manifests" / "mongodb" / "roles.json").read_text())
+    accounts: dict[str, list[Any]] = {"backup": [{"role": "readWrite", "db": db} for db in ("videos", "mp3s")]}
+    known_roles = {role["role"] for role in admin.command("rolesInfo", 1)["roles"]}
+    for service, places in rights.items():
+        privileges = [
+            {"resource": dict(zip(("db", "collection"), place.split(".", 1), strict=True)), "actions": actions}
+            for place, actions in places.items()
+        ]
+        name = f"video2mp3-{service}"
+        admin.command("updateRole" if name in known_roles else "createRole", name, privileges=privileges, roles=[])
+        accounts[service] = [name]
+    known = {user["user"] for user in admin.command("usersInfo")["users"]}
+    for user, roles in accounts.items():
+        command = "updateUser" if user in known else "createUser"
+        admin.command(command, user, pwd=state.secrets[f"mongodb_{user}"], roles=roles)
 
 
 @contextlib.contextmanager

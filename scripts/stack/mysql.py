@@ -8,7 +8,7 @@ from pathlib import Path
 
 import MySQLdb
 
-from scripts.stack import environment
+from scripts.stack import certificates, environment
 from scripts.stack.program import Program, find, run
 from scripts.stack.servers import server
 from scripts.stack.state import State
@@ -29,6 +29,9 @@ def program(state: State) -> Program:
         f"--init-file={folder / 'init.sql'}",
         "--bind-address=127.0.0.1",
         f"--port={state.ports['mysql']}",
+        f"--ssl-ca={certificates.authority(state)}",
+        f"--ssl-cert={certificates.server(state)}",
+        f"--ssl-key={certificates.server(state)}",
         "--skip-name-resolve",
         "--character-set-server=utf8mb4",
         "--skip-log-bin",

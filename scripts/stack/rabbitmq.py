@@ -1,17 +1,19 @@
 """The stack's RabbitMQ: a private node with its own port mapper, cookie and folders, separate from other nodes."""
 
 import hashlib
+import json
 import logging
+import re
 import socket
 from pathlib import Path
 
 import pika
 import requests
 
-from scripts.stack import environment
+from scripts.stack import certificates, environment
 from scripts.stack.program import Program, find
 from scripts.stack.servers import server
-from scripts.stack.state import State
+from scripts.stack.state import ROOT, State
 
 # Debian's path of the script itself; the one on PATH changes to the user rabbitmq.
 _SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -73,13 +75,18 @@ def program(state: State) -> Program:
 
 
 def configuration(state: State) -> str:
-    names = environment.own(state)
     settings = {
         "listeners.tcp.default": f"127.0.0.1:{state.ports['rabbitmq']}",
+        "listeners.ssl.default": f"127.0.0.1:{state.ports['rabbitmq_tls']}",
+        "ssl_options.cacertfile": str(certificates.authority(state)),
+        "ssl_options.certfile": str(certificates.server(state)),
+        "ssl_options.keyfile": str(certificates.server(state)),
+        # A certificate of the client is verified if there is one.
+        "ssl_options.verify": "verify_peer",
+        "ssl_options.fail_if_no_peer_cert": "false",
         "management.tcp.ip": "127.0.0.1",
         "management.tcp.port": str(state.ports["rabbitmq_management"]),
-        "default_user": names["RABBITMQ_USER"],
-        "default_pass": names["RABBITMQ_PASSWORD"],
+        "load_definitions": str(state.folder / "rabbitmq" / "definitions.json"),
         "consumer_timeout": str(_CONSUMER_TIMEOUT),
         "log.console": "true",
         "log.console.level": "info",
@@ -92,14 +99,30 @@ def configuration(state: State) -> str:
     return "".join(f"{name} = {value}\n" for name, value in settings.items())
 
 
+def definitions(state: State) -> str:
+    """The users and permissions of the cluster, and an administrator for tests."""
+    names = environment.complete(state)
+    values = {f"{name.upper()}_PASSWORD": value for name, value in state.secrets.items()}
+    for queue in ("video", "mp3", "summary", "mail"):
+        values[f"{queue.upper()}_QUEUE"] = names.get(f"{queue.upper()}_QUEUE", queue)
+    template = (ROOT / "manifests" / "rabbitmq" / "definitions.json").read_text()
+    made = json.loads(re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], template))
+    administrator = {"name": names["RABBITMQ_USER"], "password": names["RABBITMQ_PASSWORD"], "tags": ["administrator"]}
+    everything = {"user": names["RABBITMQ_USER"], "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}
+    made["users"].append(administrator)
+    made["permissions"].append(everything)
+    return json.dumps(made)
+
+
 def _prepare(state: State) -> None:
     folder = state.folder / "rabbitmq"
     # An empty file, so that the configuration of the machine's broker is not read.
     (folder / "rabbitmq-env.conf").touch()
     (folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
-    path = folder / "rabbitmq.conf"
-    path.touch(mode=0o600)
-    path.write_text(configuration(state))
+    for name, content in (("rabbitmq.conf", configuration(state)), ("definitions.json", definitions(state))):
+        path = folder / name
+        path.touch(mode=0o600)
+        path.write_text(content)
 
 
 def _check(state: State) -> None:

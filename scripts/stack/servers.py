@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import requests
 
-from scripts.stack import environment
-from scripts.stack.program import Program, find, run
+from scripts.stack import certificates, environment
+from scripts.stack.program import Program
 from scripts.stack.state import ROOT, State
 
 
@@ -40,8 +40,9 @@ def server(
 def mailserver(state: State) -> Program:
     names = environment.own(state)
     return server(
-        state, "mailserver", _script(state, "mailserver", "mailserver.py"),
-        lambda: _check_mail(state), lambda: _make_certificate(state),
+        state, "mailserver",
+        [*_script(state, "mailserver", "mailserver.py"), f"--certificate={certificates.server(state)}"],
+        lambda: _check_mail(state), lambda: None,
         url=f"smtp://127.0.0.1:{state.ports['mailserver']}",
         variables={name: names[name] for name in ("SMTP_USER", "SMTP_PASSWORD")}, stop_seconds=5,
     )  # fmt: skip
@@ -61,24 +62,6 @@ def _script(state: State, name: str, file: str) -> list[str]:
     # -P: the folder of the script is not searched for modules.
     path, folder = ROOT / "tests" / "servers" / file, state.folder / name
     return [sys.executable, "-uP", str(path), "--folder", str(folder), "--port", str(state.ports[name])]
-
-
-def _make_certificate(state: State) -> None:
-    """At the first start; self-signed, for the loopback addresses."""
-    folder = state.folder / "mailserver"
-    certificate = folder / "certificate.pem"
-    if certificate.exists():
-        return
-    draft = certificate.with_suffix(".new")
-    command = [
-        find("openssl", package="openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-        "-nodes", "-days", "3650", "-subj", "/CN=localhost", "-keyout", str(folder / "key.pem"), "-out", str(draft),
-        "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-        # Strict verification, the default from Python 3.13 on, requires it of an authority.
-        "-addext", "keyUsage=critical,digitalSignature,keyCertSign",
-    ]  # fmt: skip
-    run(command, environment.base(state))
-    draft.rename(certificate)
 
 
 def _check_mail(state: State) -> None:

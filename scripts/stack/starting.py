@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from scripts.stack import ending, environment, ports, services, supervision
+from scripts.stack import certificates, ending, environment, ports, services, supervision
 from scripts.stack.program import Program, StackError, run
 from scripts.stack.stack import Stack
 from scripts.stack.state import State, Variant, locked, socket_folder
@@ -42,6 +42,7 @@ def bring_up(
         if mongodb_members is not None:
             _add_mongodb_members(stack.state, mongodb_members)
         stack.save()
+        certificates.make(stack.state)
         deadline = time.monotonic() + _DEADLINE
         changed = supervision.write(stack.state, stack.programs.values())
         if supervision.process(stack.state) is None:

@@ -21,12 +21,15 @@ STACKS = ROOT / ".local" / "stack"
 _SOCKET_FOLDER_LIMIT = 107 - len("/tmp/pymp-xxxxxxxx/listener-xxxxxxxx")
 
 PORTS = (
-    "mysql", "epmd", "rabbitmq", "rabbitmq_dist", "rabbitmq_management", "mongodb", "mailserver", "auth", "auth_health",
-    "gateway", "gateway-nginx", "gateway_gunicorn", "gateway_health", "converter", "notification", "summary",
-    "summary_health", "summary-worker", "provider",
+    "mysql", "epmd", "rabbitmq", "rabbitmq_tls", "rabbitmq_dist", "rabbitmq_management", "mongodb", "mailserver",
+    "auth", "auth_health", "gateway", "gateway-nginx", "gateway_gunicorn", "gateway_health", "converter",
+    "notification", "summary", "summary_health", "summary-worker", "provider",
 )  # fmt: skip
 SECRETS = (
-    "mysql_root", "mysql", "mysql_migrations", "mongodb", "mongodb_key", "rabbitmq", "smtp", "jwt", "link", "provider",
+    "mysql_root", "mysql", "mysql_migrations", "mongodb", "mongodb_key", "smtp", "jwt", "link", "provider",
+    "rabbitmq", "rabbitmq_manager", "rabbitmq_gateway", "rabbitmq_converter", "rabbitmq_notification",
+    "rabbitmq_summary", "mongodb_gateway", "mongodb_converter", "mongodb_notification",
+    "mongodb_summary", "mongodb_backup",
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The settings of the auth service."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr
@@ -31,8 +32,19 @@ class MySQLSettings(ServiceSettings):
     mysql_user: str
     mysql_password: SecretStr
     mysql_db: str = "auth"
+    # Enables TLS (`common.runtime.tls`). The second file has a client's certificate and its key.
+    mysql_ca_file: Path | None = None
+    mysql_cert_file: Path | None = None
     # s. To connect, and for each answer. Two attempts must end within the gateway's AUTH_TIMEOUT.
     mysql_timeout: Annotated[PositiveInt, Field(le=60)] = 2
+
+    @property
+    def tls_options(self) -> dict[str, object]:
+        """Arguments of MySQLdb.connect."""
+        if self.mysql_ca_file is None:
+            return {}
+        files = {"ca": self.mysql_ca_file, "cert": self.mysql_cert_file, "key": self.mysql_cert_file}
+        return {"ssl_mode": "VERIFY_IDENTITY", "ssl": {name: str(path) for name, path in files.items() if path}}
 
 
 class MigrationSettings(MySQLSettings):

@@ -61,6 +61,7 @@ class Users:
                 "read_timeout": settings.mysql_timeout,
                 "write_timeout": settings.mysql_timeout,
                 "multi_statements": False,
+                **settings.tls_options,
             },
         )
         self._mysql = MySQL(app)

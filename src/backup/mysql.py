@@ -77,10 +77,17 @@ class AccountsDatabase:
             user, password = settings.mysql_migrations_user, settings.mysql_migrations_password
         command = [
             program, "--no-defaults", "--protocol=TCP", f"--host={settings.mysql_host}",
-            f"--port={settings.mysql_port}", f"--user={user}", *arguments, settings.mysql_db,
+            f"--port={settings.mysql_port}", f"--user={user}", *self._tls(), *arguments, settings.mysql_db,
         ]  # fmt: skip
         variables = {"MYSQL_PWD": password.get_secret_value()}
         return run(command, variables, timeout=settings.backup_step_timeout, stdin=stdin, stdout=stdout)
+
+    def _tls(self) -> list[str]:
+        ca, certificate = self._settings.mysql_ca_file, self._settings.mysql_cert_file
+        if ca is None:
+            return []
+        own = [f"--ssl-cert={certificate}", f"--ssl-key={certificate}"] if certificate else []
+        return [f"--ssl-ca={ca}", "--ssl-verify-server-cert", *own]
 
 
 def dumped_rows(path: Path) -> dict[str, int]:

@@ -14,6 +14,9 @@ class BackupSettings(ServiceSettings, MongoSettings):
     mysql_user: str = "auth"
     mysql_password: SecretStr
     mysql_db: str = "auth"
+    # Enables TLS (`common.runtime.tls`). The second file has a client's certificate and its key.
+    mysql_ca_file: Path | None = None
+    mysql_cert_file: Path | None = None
     # An account that may create and drop tables, for a restore; without its password, the one above is used.
     mysql_migrations_user: str = "migrations"
     mysql_migrations_password: SecretStr | None = None

@@ -10,14 +10,14 @@ from typing import Any
 
 from pika import BasicProperties
 from pika.adapters.blocking_connection import BlockingChannel
-from pika.exceptions import AMQPError
+from pika.exceptions import AMQPError, ChannelClosedByBroker
 from pika.spec import Basic
 
 from common.domain.jobs import CANCELLED, Status
 from common.errors import PermanentError, TransientError
 from common.messaging.connection import connect
 from common.messaging.message import DIED_AT, REASON, Message, SummaryMessage, decode, decode_summary
-from common.messaging.topology import dead_queue, queues
+from common.messaging.topology import NOT_FOUND, dead_queue, queues
 from common.runtime import logs
 from common.runtime.logs import one_line
 from common.runtime.settings import load_settings
@@ -140,24 +140,32 @@ def _for_each(
     """
     found = 0
     with closing(connect(settings, "dead-letters")) as connection:
-        channel = connection.channel()
-        for number, (queue, method, properties, body) in enumerate(_messages(channel, names), start=1):
-            letter = _letter(number, queue, properties, body)
-            if not _is_selected(letter, which):
-                continue
-            found += 1
-            if command(letter):
-                channel.basic_ack(method.delivery_tag)
+        number = 0
+        for name in names:
+            channel = connection.channel()
+            for method, properties, body in _messages(channel, dead_queue(name)):
+                number += 1
+                letter = _letter(number, name, properties, body)
+                if not _is_selected(letter, which):
+                    continue
+                found += 1
+                if command(letter):
+                    channel.basic_ack(method.delivery_tag)
     return found
 
 
-def _messages(channel: BlockingChannel, names: list[str]) -> Iterator[tuple[str, Basic.GetOk, BasicProperties, bytes]]:
-    for name in names:
-        for _ in range(_LIMIT):
-            method, properties, body = channel.basic_get(dead_queue(name))
-            if method is None:
+def _messages(channel: BlockingChannel, queue: str) -> Iterator[tuple[Basic.GetOk, BasicProperties, bytes]]:
+    for _ in range(_LIMIT):
+        try:
+            method, properties, body = channel.basic_get(queue)
+        except ChannelClosedByBroker as error:
+            # Its consumers, which declare it, have not run yet.
+            if error.reply_code == NOT_FOUND:
                 break
-            yield name, method, properties, body
+            raise
+        if method is None:
+            break
+        yield method, properties, body
 
 
 def _letter(number: int, queue: str, properties: BasicProperties, body: bytes) -> DeadLetter:

@@ -13,6 +13,7 @@ from flask_limiter.util import get_remote_address
 from pymongo.errors import PyMongoError
 
 from common.http.app import error_response
+from common.storage import mongo
 from gateway.settings import GatewaySettings
 
 # s. From here on, the error says minutes.
@@ -28,7 +29,11 @@ def limiter(app: Flask, settings: GatewaySettings) -> Limiter:
         client_network,
         app=app,
         storage_uri=settings.mongo_url,
-        storage_options={"serverSelectionTimeoutMS": milliseconds, "socketTimeoutMS": milliseconds},
+        storage_options={
+            "serverSelectionTimeoutMS": milliseconds,
+            "socketTimeoutMS": milliseconds,
+            **mongo.tls_options(settings),
+        },
         # Without MongoDB each replica counts by itself, so that logins stay possible and limited.
         in_memory_fallback_enabled=True,
         headers_enabled=False,

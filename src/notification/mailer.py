@@ -8,11 +8,11 @@ import contextlib
 import functools
 import re
 import smtplib
-import ssl
 from collections.abc import Callable
 from email.message import EmailMessage
 
 from common.errors import PermanentError, TransientError
+from common.runtime import tls
 from notification.settings import NotificationSettings
 
 # 5xx codes that are not about the recipient's address (RFC 3463 and the large providers): the sender's address, a full
@@ -66,9 +66,9 @@ class Mailer:
 
     def _connect(self) -> smtplib.SMTP:
         settings = self._settings
-        context = ssl.create_default_context(cafile=settings.smtp_ca_file)
-        tls = functools.partial(smtplib.SMTP_SSL, context=context)
-        connect = tls if settings.smtp_security == "tls" else smtplib.SMTP
+        context = tls.context(settings.smtp_ca_file)
+        over_tls = functools.partial(smtplib.SMTP_SSL, context=context)
+        connect = over_tls if settings.smtp_security == "tls" else smtplib.SMTP
         server = connect(settings.smtp_host, settings.smtp_port, timeout=settings.smtp_timeout)
         try:
             if settings.smtp_security == "starttls":

@@ -55,7 +55,7 @@ def _work(number: int) -> None:
     next_upload = 0.0
     while not _STOP.exists():
         _ask("jobs", _get("/jobs"))
-        _ask("ready", _get("/readyz"))
+        _ask("alive", _get("/healthz"))
         if number == 0 and time.monotonic() >= next_upload:
             next_upload = time.monotonic() + _UPLOAD_EVERY
             _ask("upload", _upload())

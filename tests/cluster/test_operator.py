@@ -35,7 +35,7 @@ def test_one_script_deploys_everything(operator: Operator, turn: int) -> None:
 def test_the_ports_open(operator: Operator, turn: int) -> None:
     operator.start_services()
 
-    for name, path in (("gateway", "/readyz"), ("auth", "/readyz"), ("rabbitmq", "/"), ("mailpit", "/")):
+    for name, path in (("gateway", "/healthz"), ("auth", "/healthz"), ("rabbitmq", "/"), ("mailpit", "/")):
         answer = requests.get(operator.urls[name] + path, timeout=60)
         assert answer.status_code == 200, f"{name}: {answer.text}"
 

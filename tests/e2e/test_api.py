@@ -263,7 +263,7 @@ def test_unknown_methods_share_one_metric_label(stack):
     url = stack.url("gateway")
     for method in ("QWERTZ", "ASDFGH"):
         requests.request(method, f"{url}/jobs", timeout=30)
-    metrics = requests.get(f"{url}/metrics", timeout=30).text
+    metrics = requests.get(f"http://127.0.0.1:{stack.state.ports['gateway_health']}/metrics", timeout=30).text
     assert 'method="other"' in metrics
     assert "QWERTZ" not in metrics
 
@@ -498,14 +498,24 @@ def test_a_wrong_method_is_405(stack, method, path):
 def test_health_metrics_and_documentation_answer(stack):
     url = stack.url("gateway")
     assert requests.get(f"{url}/healthz", timeout=30).json() == {"status": "ok"}
-    assert requests.get(f"{url}/readyz", timeout=30).json() == {"status": "ok"}
     health = f"http://127.0.0.1:{stack.state.ports['gateway_health']}"
     up = {"mongodb": "up", "rabbitmq": "up", "auth": "up"}
     assert requests.get(f"{health}/status", timeout=30).json() == {"status": "ok", "dependencies": up}
-    assert 'video2mp3_dependency_up{dependency="rabbitmq"} 1.0' in requests.get(f"{health}/metrics", timeout=30).text
-    assert "video2mp3_http_request_seconds" in requests.get(f"{url}/metrics", timeout=30).text
+    assert requests.get(f"{health}/readyz", timeout=30).json() == {"status": "ok"}
+    metrics = requests.get(f"{health}/metrics", timeout=30).text
+    assert 'video2mp3_dependency_up{dependency="rabbitmq"} 1.0' in metrics
+    assert "video2mp3_http_request_seconds" in metrics
     assert "POST /upload" in requests.get(f"{url}/docs", timeout=30).text
     assert requests.get(f"{url}/openapi.json", timeout=30).json()["openapi"].startswith("3.1")
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/readyz", "/status", "/v1/metrics", "//metrics", "/%6detrics"])
+def test_metrics_readiness_and_dependencies_are_not_public(stack, path):
+    session = requests.Session()
+    sent = session.prepare_request(requests.Request("GET", stack.url("gateway")))
+    # As it is: requests would normalise it.
+    sent.url = stack.url("gateway") + path
+    error(session.send(sent, timeout=30), 404)
 
 
 def test_guessing_passwords_is_slowed_down(stack, maildir):

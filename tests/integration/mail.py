@@ -4,7 +4,6 @@ import contextlib
 import json
 import mailbox
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -35,16 +34,15 @@ class MailServer:
 
 
 @contextlib.contextmanager
-def running(environment: Mapping[str, str], folder: Path) -> Iterator[MailServer]:
-    """A mail server with the certificate of the stack's, and the account "me" with the password "secret"."""
-    for name in ("certificate.pem", "key.pem"):
-        shutil.copy(Path(environment["MAILDIR"]).parent / name, folder / name)
+def running(environment: Mapping[str, str], folder: Path, *options: str) -> Iterator[MailServer]:
+    """A mail server with the stack's certificate, and the account "me" with the password "secret"."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
-    command = [sys.executable, "-P", mailserver.__file__, "--folder", str(folder), "--port", str(port)]
+    certificate = f"--certificate={environment['TLS_FOLDER']}/server.pem"
+    command = [sys.executable, "-P", mailserver.__file__, "--folder", str(folder), "--port", str(port), certificate]
     variables = {**os.environ, "SMTP_USER": "me", "SMTP_PASSWORD": "secret"}
-    with subprocess.Popen(command, env=variables, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen([*command, *options], env=variables, stderr=subprocess.DEVNULL) as process:
         try:
             eventually(lambda: _listens(port), what="the mail server")
             yield MailServer(folder, port)
@@ -66,7 +64,7 @@ def settings(environment: Mapping[str, str], server: MailServer, **changes: obje
         "smtp_port": server.port,
         "smtp_user": "me",
         "smtp_password": "secret",
-        "smtp_ca_file": server.folder / "certificate.pem",
+        "smtp_ca_file": environment["SMTP_CA_FILE"],
         "smtp_timeout": 3,
         "mail_from": "noreply@example.com",
         **changes,

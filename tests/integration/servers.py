@@ -45,15 +45,16 @@ def queues(environment: Mapping[str, str]) -> Iterator[RabbitSettings]:
         retry_delays=DELAYS,
     )
     yield settings
-    connection = pika.BlockingConnection(pika.URLParameters(settings.rabbitmq_url))
-    try:
-        channel = connection.channel()
-        for queue in topology.queues(settings):
-            consumption = topology.Consumption(queue, DELAYS, settings.dead_letter_window)
-            for declaration in consumption.declarations():
-                channel.queue_delete(declaration.name)
-    finally:
-        connection.close()
+    with contextlib.closing(pika.BlockingConnection(pika.URLParameters(settings.rabbitmq_url))) as opened:
+        channel = opened.channel()
+        for declaration in declarations(settings):
+            channel.queue_delete(declaration.name)
+
+
+def declarations(settings: RabbitSettings) -> Iterator[topology.Declaration]:
+    """All queues, which their consumers would declare."""
+    for queue in topology.queues(settings):
+        yield from topology.Consumption(queue, DELAYS, settings.dead_letter_window).declarations()
 
 
 @contextlib.contextmanager
@@ -63,6 +64,7 @@ def connection(rabbit: RabbitSettings) -> Iterator[BrokerConnection]:
     made = BrokerConnection(rabbit, "test")
     thread = made.start(stop)
     eventually(lambda: _connected(made), what="the connection to RabbitMQ")
+    made.call(lambda channel: topology.declare(channel.connection, declarations(rabbit)))
     yield made
     stop.set()
     thread.join(20)

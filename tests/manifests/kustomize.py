@@ -32,7 +32,7 @@ def combinations() -> Iterator[tuple[str, ...]]:
         for count in range(len(choices) + 1):
             for chosen in itertools.combinations(choices, count):
                 yield overlay, *chosen
-        yield overlay, *policies, "backup"
+        yield overlay, *policies, "backup", "certificates"
 
 
 @functools.cache

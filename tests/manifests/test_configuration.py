@@ -1,5 +1,6 @@
 """That configuration reaches the services, fits them, and leaves a job the time that it may take."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,8 +15,9 @@ from converter.settings import ConverterSettings
 from gateway.settings import GatewaySettings, HousekeepingSettings
 from gateway.settings import MigrationSettings as GatewayMigrationSettings
 from notification.settings import NotificationSettings
+from scripts.deploy import credentials
 from summary.settings import SummarySettings
-from tests.manifests.kustomize import ROOT, Object, named
+from tests.manifests.kustomize import ROOT, Object, named, render
 from tests.manifests.pods import Pod, of_kind, pods
 from tests.manifests.quantities import quantity
 
@@ -49,6 +51,7 @@ _SECRETS: Mapping[str, Mapping[str, str]] = {
     "backup": {**_MONGO, "MYSQL_PASSWORD": "secret", "RESTIC_PASSWORD": "x" * 32},
 }
 _SERVICES_OF_JOBS = {"housekeeping": "gateway", "auth-migrations": "auth", "gateway-migrations": "gateway"}
+_OF_RABBITMQ = ("gateway", "converter", "notification", "summary")
 # What only the operator of the overlay knows.
 _OPERATOR = {
     "minikube": {},
@@ -100,8 +103,18 @@ def test_secrets_are_named_after_those_who_use_them(objects: Sequence[Object]) -
                 if "secretKeyRef" in v.get("valueFrom", {})
             }
             used |= {v["secret"]["secretName"] for v in pod.spec.get("volumes", []) if "secret" in v}
-            offenders += [f"{pod.name}: {name}" for name in used - {f"{app}-secret", f"{pod.labels['app']}-secret"}]
+            offenders += [
+                f"{pod.name}: {name}"
+                for name in used - {f"{app}-secret", f"{pod.labels['app']}-secret", "certificates"}
+            ]
     assert offenders == []
+
+
+def test_the_component_mounts_the_certificates_into_all_pods_of_the_services() -> None:
+    for pod in _ours(render(("minikube", "backup", "certificates"))):
+        for container in pod.spec["containers"]:
+            mounted = "/run/certificates" in {mount["mountPath"] for mount in container["volumeMounts"]}
+            assert mounted == (container["name"] != "nginx"), f"{pod.name}, {container['name']}"
 
 
 def test_the_converter_gets_its_secrets_as_files(objects: Sequence[Object]) -> None:
@@ -224,11 +237,37 @@ def test_emails_and_housekeeping_agree_on_how_long_files_stay(objects: Sequence[
 
 
 def test_queues_and_the_broker_are_the_same_for_all(objects: Sequence[Object]) -> None:
-    names = ("RABBITMQ_HOST", "RABBITMQ_PORT", "RABBITMQ_USER", "VIDEO_QUEUE", "MP3_QUEUE")
-    found = {
-        tuple(_data(objects, f"{service}-configmap")[name] for name in names)
-        for service in ("gateway", "converter", "notification", "summary")
-    }
+    names = ("RABBITMQ_HOST", "RABBITMQ_PORT", "VIDEO_QUEUE", "MP3_QUEUE")
+    found = {tuple(_data(objects, f"{service}-configmap")[name] for name in names) for service in _OF_RABBITMQ}
     assert len(found) == 1
     services = {named(item) for item in of_kind(objects, "Service")}
     assert f"Service/{found.pop()[0]}" in services
+
+
+def test_each_service_has_a_user_of_rabbitmq_without_a_tag_whose_queues_are_those_of_the_gateway(
+    objects: Sequence[Object],
+) -> None:
+    definitions = json.loads(_data(objects, "rabbitmq-configmap")["definitions.json"])
+    tags = {user["name"]: user["tags"] for user in definitions["users"]}
+    # For people.
+    assert tags.pop("manager") == ["monitoring"]
+    assert tags == {_data(objects, f"{service}-configmap")["RABBITMQ_USER"]: [] for service in _OF_RABBITMQ}
+    gateway = _data(objects, "gateway-configmap")
+    queues = _data(objects, "rabbitmq-queues")
+    assert {name: gateway[name] for name in queues} == queues
+    (broker,) = (pod for pod in pods(objects) if pod.labels["app"] == "rabbitmq")
+    (container,) = broker.spec["containers"]
+    placeholders = set(re.findall(r"\$\{(\w+)\}", json.dumps(definitions)))
+    assert placeholders == queues.keys() | {
+        one["name"] for one in container["env"] if one["name"].endswith("_PASSWORD")
+    }
+
+
+def test_each_service_has_an_account_of_mongodb_with_rights_and_a_password(objects: Sequence[Object]) -> None:
+    if not any(item["metadata"]["name"] == "mongodb-accounts" for item in of_kind(objects, "ConfigMap")):
+        return  # an external MongoDB
+    scripts = _data(objects, "mongodb-accounts")
+    assert set(json.loads(scripts["roles.json"])) == set(_OF_RABBITMQ)
+    assert {f"MONGODB_{name.upper()}_PASSWORD" for name in (*_OF_RABBITMQ, "backup")} <= credentials.OF_SERVER[
+        "mongodb"
+    ]

@@ -84,6 +84,8 @@ def test_production_has_tls_three_brokers_and_no_server_for_trying_out() -> None
     objects = render(("production",))
     assert {item["metadata"]["name"] for item in of_kind(objects, "StatefulSet")} == {"rabbitmq"}
     assert {"Deployment/mailpit", "Service/mailpit"} & {named(item) for item in objects} == set()
+    # RabbitMQ's management UI is not public.
+    assert [ingress["metadata"]["name"] for ingress in of_kind(objects, "Ingress")] == ["gateway"]
     for ingress in of_kind(objects, "Ingress"):
         hosts = {rule["host"] for rule in ingress["spec"]["rules"]}
         assert {host for tls in ingress["spec"]["tls"] for host in tls["hosts"]} == hosts, named(ingress)
@@ -168,10 +170,12 @@ def test_converters_are_taken_away_slowly(objects: Sequence[Object]) -> None:
         down = item["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"]
         assert down["stabilizationWindowSeconds"] >= 60, named(item)
         assert item["spec"]["triggers"][0]["metadata"]["queueName"] == "video"
-        volumes = {pod.labels["app"]: pod for pod in pods(objects)}["converter"].spec["volumes"]
         (login,) = of_kind(objects, "TriggerAuthentication")
-        names = {volume["secret"]["secretName"] for volume in volumes if "secret" in volume}
-        assert {target["name"] for target in login["spec"]["secretTargetRef"]} <= names
+        # The services' users cannot use the management API.
+        assert login["spec"]["secretTargetRef"] == [
+            {"parameter": "password", "name": "rabbitmq-secret", "key": "RABBITMQ_MANAGER_PASSWORD"}
+        ]
+        assert _one(objects, "ConfigMap/converter-queue")["data"] == {"username": "manager"}
 
 
 def test_metrics_are_read_from_ports_that_exist(objects: Sequence[Object]) -> None:

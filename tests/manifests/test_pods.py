@@ -174,6 +174,24 @@ def test_selectors_use_app_alone_and_find_their_pods(objects: Sequence[Object]) 
     assert offenders == []
 
 
+def test_no_ingress_or_service_leads_to_the_health_ports(objects: Sequence[Object]) -> None:
+    """They serve readiness, metrics and the state of the dependencies."""
+    targets = {port.get("targetPort") for item in of_kind(objects, "Service") for port in item["spec"]["ports"]}
+    assert not {target for target in targets if "health" in str(target)}
+    ports = {
+        path["backend"]["service"]["port"]["name"]
+        for item in of_kind(objects, "Ingress")
+        for rule in item["spec"]["rules"]
+        for path in rule["http"]["paths"]
+    }
+    assert ports <= {"http", "management"}
+
+
+def test_the_ingress_logs_no_queries(objects: Sequence[Object]) -> None:
+    (ingress,) = (item for item in of_kind(objects, "Ingress") if item["metadata"]["name"] == "gateway")
+    assert ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/enable-access-log"] == "false"
+
+
 def test_services_and_ingresses_lead_to_ports_that_exist(objects: Sequence[Object]) -> None:
     open_ports = {
         (pod.labels["app"], port["name"])

@@ -69,4 +69,4 @@ def test_the_example_of_an_operators_layer_is_valid_and_pulls_by_digest() -> Non
     assert images
     assert [image for image in images if "@sha256:" not in image] == []
     hosts = {rule["host"] for item in objects if item["kind"] == "Ingress" for rule in item["spec"]["rules"]}
-    assert hosts == {"video.example.com", "rabbitmq.example.com"}
+    assert hosts == {"video.example.com"}

@@ -142,7 +142,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # What the settings import.
     for module in (
         "common/__init__.py", "common/errors.py", "common/runtime/__init__.py", "common/runtime/settings.py",
-        "common/runtime/secret_files.py",
+        "common/runtime/secret_files.py", "common/runtime/tls.py",
         "common/runtime/checkpoints.py",
         "common/messaging/__init__.py", "common/messaging/retries.py", "auth/addresses.py",
         "converter/ffmpeg/__init__.py", "converter/ffmpeg/limits.py",
@@ -152,7 +152,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(_ROOT / "src" / module, project / "src" / module)
     (project / "src/Dockerfile").write_text("FROM scratch\nARG SERVICE\nCOPY common $SERVICE /app\n")
     (project / "manifests/mongodb").mkdir()
-    shutil.copy(_ROOT / "manifests/mongodb/accounts.js", project / "manifests/mongodb")
+    for name in ("accounts.js", "roles.json"):
+        shutil.copy(_ROOT / "manifests/mongodb" / name, project / "manifests/mongodb")
     shutil.copytree(_ROOT / "manifests/components/backup", project / "manifests/components/backup")
     for name in ("auth", "backup", "converter"):  # these images show all that the others would
         (project / "src" / name / "requirements.lock").touch()

@@ -69,7 +69,8 @@ def test_each_service_gets_its_port_and_the_addresses_are_printed(
     for port in ports.values():
         assert answer(port)
         assert f"http://localhost:{port}" in said
-    assert "get secret rabbitmq-secret" in said
+    assert "The user is manager" in said
+    assert "get secret rabbitmq-secret --output 'jsonpath={.data.RABBITMQ_MANAGER_PASSWORD}'" in said
     assert "video2mp3.invalid does not lead to this machine" in said
 
 

@@ -1,7 +1,8 @@
 """A real SMTP server that delivers to a Maildir, and fails on request the ways mail servers fail.
 
 A program that is run by itself; it needs only aiosmtpd. SMTP_USER and SMTP_PASSWORD are environment variables.
-STARTTLS and a login are required. `control.json` in its folder is read again for each reply:
+STARTTLS, or TLS from the start with `--implicit-tls`, and a login are required. `control.json` in its folder is read
+again for each reply:
 `{"mode": "ok" | "hang" | "4xx" | "5xx" | "refuse-auth" | "hang-after-accept", "accepted_then_drop": true | false,
 "replies": {"STARTTLS" | "AUTH" | "MAIL" | "RCPT" | "DATA" | "CONTENT" | <recipient>: "<code> <text>"}}`.
 """
@@ -117,10 +118,10 @@ class Server(SMTP):
         await super().push(status)
 
 
-async def serve(folder: Path, port: int) -> None:
+async def serve(folder: Path, port: int, certificate: Path, *, implicit_tls: bool) -> None:
     control = folder / "control.json"
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
+    tls.load_cert_chain(certificate)
     inbox = Inbox(control, folder / "Maildir")
     user, password = os.environ["SMTP_USER"].encode(), os.environ["SMTP_PASSWORD"].encode()
 
@@ -140,8 +141,10 @@ async def serve(folder: Path, port: int) -> None:
             ident="Video2MP3 development mail server",
             data_size_limit=_SIZE_LIMIT,
             enable_SMTPUTF8=True,
-            tls_context=tls,
-            require_starttls=True,
+            tls_context=None if implicit_tls else tls,
+            require_starttls=not implicit_tls,
+            # aiosmtpd knows only the TLS that it starts itself.
+            auth_require_tls=not implicit_tls,
             auth_required=True,
             authenticator=authenticate,
             loop=asyncio.get_running_loop(),
@@ -151,7 +154,7 @@ async def serve(folder: Path, port: int) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, stop.set)
-    server = await loop.create_server(session, "127.0.0.1", port)
+    server = await loop.create_server(session, "127.0.0.1", port, ssl=tls if implicit_tls else None)
     log.info("Listening on 127.0.0.1:%d", port)
     await stop.wait()
     server.close()
@@ -161,9 +164,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--certificate", type=Path, required=True, help="a file with a certificate and its key")
+    parser.add_argument("--implicit-tls", action="store_true", help="instead of STARTTLS")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    asyncio.run(serve(arguments.folder, arguments.port))
+    asyncio.run(serve(arguments.folder, arguments.port, arguments.certificate, implicit_tls=arguments.implicit_tls))
 
 
 if __name__ == "__main__":

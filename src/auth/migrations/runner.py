@@ -138,6 +138,7 @@ def _connect(settings: MigrationSettings) -> Connection:
         # A statement may rebuild a table.
         read_timeout=settings.migration_timeout + 10,
         write_timeout=settings.mysql_timeout,
+        **settings.tls_options,
         init_command=f"SET SESSION lock_wait_timeout = {_TABLE_WAIT}, innodb_lock_wait_timeout = {_TABLE_WAIT}",
     )
 

@@ -27,8 +27,8 @@ _BUG = "The request failed because of an error in the service. Quote the request
 # Far more than the length of a token (about 200 bytes).
 _MAX_TOKEN = 4096
 LOG_IN_AGAIN = "The token is not valid or has expired. Sign in again: POST /login."
-# Probes that succeed are not logged.
-_QUIET = {"/healthz", "/readyz", "/metrics"}
+# Not logged if it succeeds.
+_QUIET = {"/healthz"}
 
 
 def create_app(name: str) -> Flask:

@@ -18,6 +18,7 @@ from pika.exceptions import AMQPError, NackError, UnroutableError
 from common.errors import TransientError
 from common.messaging import queue_migration, topology
 from common.messaging.topology import Consumption
+from common.runtime import tls
 from common.runtime.settings import RabbitSettings
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,9 @@ class BrokerUnavailable(TransientError):
 def connect(settings: RabbitSettings, name: str) -> pika.BlockingConnection:
     """Opens a connection that shows as `name` in the management UI, for use in one thread."""
     parameters = pika.URLParameters(settings.rabbitmq_url)
+    if settings.rabbitmq_ca_file is not None:
+        context = tls.context(settings.rabbitmq_ca_file, settings.rabbitmq_cert_file)
+        parameters.ssl_options = pika.SSLOptions(context, parameters.host)
     parameters.heartbeat = settings.rabbitmq_heartbeat
     parameters.blocked_connection_timeout = settings.rabbitmq_timeout
     parameters.socket_timeout = settings.rabbitmq_timeout
@@ -46,14 +50,14 @@ def connect(settings: RabbitSettings, name: str) -> pika.BlockingConnection:
 
 
 class BrokerConnection:
-    """Connects, declares the queues, and reconnects when the connection is lost."""
+    """Connects, declares the queues of a consumer, and reconnects when the connection is lost."""
 
     def __init__(self, settings: RabbitSettings, name: str, consumption: Consumption | None = None) -> None:
-        """With a `consumption`, it also declares the consumer's queues, and migrates those of other kinds."""
+        """With a `consumption`, it declares the consumer's queues, and migrates those of other kinds."""
         self._settings = settings
         self._name = name
         self._consumption = consumption
-        self._declarations = [*topology.published(settings), *(consumption.declarations() if consumption else ())]
+        self._declarations = list(consumption.declarations()) if consumption else []
         self._connection: pika.BlockingConnection | None = None
         self._channel: BlockingChannel | None = None
         self._lock = threading.Lock()
@@ -136,7 +140,7 @@ class BrokerConnection:
                 self._waiting.discard(future)
 
     def declare(self) -> None:
-        """Redeclares the queues, after one was deleted; raises BrokerUnavailable."""
+        """Redeclares the consumer's queues, after one was deleted; raises BrokerUnavailable."""
         self.call(lambda channel: topology.declare(channel.connection, self._declarations))
 
     def renew(self) -> None:

@@ -1,23 +1,29 @@
 """Publishes persistent messages, mandatory and with confirms."""
 
+import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pika
-from pika.exceptions import NackError, UnroutableError
+from pika.adapters.blocking_connection import BlockingChannel
+from pika.exceptions import ChannelClosedByBroker, NackError, UnroutableError
 
 from common.messaging.connection import BrokerConnection, BrokerUnavailable
 from common.messaging.message import REQUEST, Envelope
-from common.messaging.topology import holding_queue
+from common.messaging.topology import NOT_FOUND, holding_queue
 from common.runtime import logs
 
 log = logging.getLogger(__name__)
 
-# s. RabbitMQ (seen with 3.10) does not cancel the consumers of a deleted quorum queue if one of the same name is
-# declared at once: they would wait for messages of the deleted one.
+Result = TypeVar("Result")
+
+# How often something is tried while the queue does not exist.
+_ATTEMPTS = 4
+# s between them. RabbitMQ (seen with 3.10) does not cancel the consumers of a deleted quorum queue if one of the same
+# name is declared at once: they would wait for messages of the deleted one.
 _CANCELLATION = 1.0
 
 
@@ -40,16 +46,7 @@ class Publisher:
 
     def publish_raw(self, queue: str, body: bytes, headers: Mapping[str, Any] | None = None) -> None:
         """As `publish`, for a body that may be invalid (dead letters)."""
-        try:
-            self._send(queue, body, headers)
-        except UnroutableError:
-            log.warning('Redeclaring queue "%s", which was deleted', queue)
-            time.sleep(_CANCELLATION)
-            self._connection.declare()
-            try:
-                self._send(queue, body, headers)
-            except UnroutableError as error:
-                raise BrokerUnavailable(f'RabbitMQ has no queue "{queue}"') from error
+        self._again_while_missing(queue, lambda: self._send(queue, body, headers))
 
     def waiting(self, queue: str) -> int:
         """How many messages of the queue are ready for delivery; raises BrokerUnavailable."""
@@ -57,8 +54,18 @@ class Publisher:
 
     def state(self, queue: str) -> QueueState:
         """Raises BrokerUnavailable."""
-        declared = self._connection.call(lambda channel: channel.queue_declare(queue, passive=True)).method
-        return QueueState(int(declared.message_count), int(declared.consumer_count))
+        return self._again_while_missing(queue, lambda: self._connection.call(lambda channel: _state(channel, queue)))
+
+    def _again_while_missing(self, queue: str, act: Callable[[], Result]) -> Result:
+        """Tries again if the queue does not exist: its consumers declare it again when it was deleted."""
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                log.warning('The queue "%s" does not exist; trying again', queue)
+                time.sleep(_CANCELLATION)
+                self._connection.declare()
+            with contextlib.suppress(UnroutableError):
+                return act()
+        raise BrokerUnavailable(f'RabbitMQ has no queue "{queue}"')
 
     def _send(self, queue: str, body: bytes, headers: Mapping[str, Any] | None) -> None:
         cause = logs.REQUEST.get()
@@ -73,3 +80,17 @@ class Publisher:
             self._connection.call(lambda channel: channel.basic_publish("", queue, body, properties, mandatory=True))
         except NackError as error:
             raise BrokerUnavailable(f'RabbitMQ rejected a message for "{queue}"') from error
+
+
+def _state(channel: BlockingChannel, queue: str) -> QueueState:
+    """Raises UnroutableError if the queue does not exist."""
+    # The broker closes the channel if there is no such queue.
+    own = channel.connection.channel()
+    try:
+        declared = own.queue_declare(queue, passive=True).method
+    except ChannelClosedByBroker as error:
+        if error.reply_code == NOT_FOUND:
+            raise UnroutableError([]) from error
+        raise
+    own.close()
+    return QueueState(int(declared.message_count), int(declared.consumer_count))

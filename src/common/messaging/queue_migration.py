@@ -25,11 +25,19 @@ from pika.exceptions import ChannelClosedByBroker, ConnectionClosedByBroker
 
 from common.errors import TransientError
 from common.messaging.message import DELIVERY_COUNT
-from common.messaging.topology import QUORUM, Consumption, Declaration, dead_queue, declare, holding_queue, recent_queue
+from common.messaging.topology import (
+    NOT_FOUND,
+    QUORUM,
+    Consumption,
+    Declaration,
+    dead_queue,
+    declare,
+    holding_queue,
+    recent_queue,
+)
 
 log = logging.getLogger(__name__)
 
-_NOT_FOUND = 404
 _RESOURCE_LOCKED = 405
 _PRECONDITION_FAILED = 406
 _NOT_IMPLEMENTED = 540
@@ -148,7 +156,7 @@ def _exists(connect: Connect, name: str) -> bool:
         try:
             connection.channel().queue_declare(name, passive=True)
         except ChannelClosedByBroker as error:
-            if error.reply_code != _NOT_FOUND:
+            if error.reply_code != NOT_FOUND:
                 raise
             return False
     return True

@@ -1,4 +1,7 @@
-"""Declares the queues: each with a queue of its dead letters and, for its consumer, one queue per retry delay.
+"""Declares the queues: each with a queue of its dead letters and one queue per retry delay.
+
+A queue is declared by its consumers only: RabbitMQ's users of the services that publish to it may neither configure nor
+read it (manifests/rabbitmq/definitions.json).
 
 A delayed retry waits in `<queue>.retry.<ms>`, from where it expires to `<queue>`: the delay survives any restart. All
 are quorum queues; at-least-once dead-lettering (RabbitMQ 3.10) needs `reject-publish`.
@@ -16,6 +19,8 @@ from pika.exceptions import ChannelClosedByBroker
 
 from common.runtime.settings import RabbitSettings
 
+# AMQP's reply codes.
+NOT_FOUND = 404
 _PRECONDITION_FAILED = 406
 # RabbitMQ 4 has "-1" for this, which 3.10 does not support.
 _UNLIMITED = 1_000_000
@@ -48,7 +53,10 @@ class Consumption:
             arguments = {"x-message-ttl": int(delay * 1000), **_dead_lettering_to(self.queue)}
             yield Declaration(retry_queue(self.queue, delay), arguments)
         yield Declaration(recent_queue(self.queue, self.window), {**QUORUM, "x-message-ttl": int(self.window * 1000)})
-        yield from _published(self.queue)
+        dead = dead_queue(self.queue)
+        # RabbitMQ 4 drops messages after 20 deliveries by default, and each look at a dead letter counts as one.
+        yield Declaration(dead, QUORUM)
+        yield Declaration(self.queue, {**_dead_lettering_to(dead), "x-delivery-limit": _BROKER_DELIVERY_LIMIT})
 
 
 def dead_queue(queue: str) -> str:
@@ -76,12 +84,6 @@ def queues(settings: RabbitSettings) -> tuple[str, ...]:
     return (settings.video_queue, settings.mp3_queue, *(name for name in optional if name))
 
 
-def published(settings: RabbitSettings) -> Iterator[Declaration]:
-    """The queues that each service declares, as it may publish to them."""
-    for queue in queues(settings):
-        yield from _published(queue)
-
-
 def declare(connection: BlockingConnection, declarations: Iterable[Declaration]) -> list[Declaration]:
     """Declares queues; returns those that exist with another kind or other arguments."""
     return [declaration for declaration in declarations if not _declared(connection, declaration)]
@@ -98,13 +100,6 @@ def _declared(connection: BlockingConnection, declaration: Declaration) -> bool:
         return False
     channel.close()
     return True
-
-
-def _published(queue: str) -> Iterator[Declaration]:
-    dead = dead_queue(queue)
-    # RabbitMQ 4 drops messages after 20 deliveries by default, and each look at a dead letter counts as one.
-    yield Declaration(dead, QUORUM)
-    yield Declaration(queue, {**_dead_lettering_to(dead), "x-delivery-limit": _BROKER_DELIVERY_LIMIT})
 
 
 def _dead_lettering_to(queue: str) -> dict[str, Any]:

@@ -35,6 +35,8 @@ keepalive = 75
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  gunicorn opens an unlinked file
 # The socket for remote control is not used, and a read-only container has no home directory for it.
 control_socket_disable = True
+# The services log their requests. For `--access-logfile`: without the query and the Referer, which can contain a token.
+access_log_format = "%(h)s %(m)s %(U)s %(s)s %(B)s %(L)s s"
 logconfig_dict = logs.configuration(_settings.log_level, _settings.log_format)
 
 

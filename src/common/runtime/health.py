@@ -1,4 +1,4 @@
-"""Health checks, metrics and status: routes for the HTTP services, and a health port for each process."""
+"""Health checks, metrics and status: the health port of each process, and the liveness of the HTTP services."""
 
 import socket
 import threading
@@ -16,8 +16,8 @@ DEPENDENCIES = "video2mp3.dependencies"
 
 
 def install(app: Flask, checks: Mapping[str, Check]) -> None:
-    """Adds `/healthz`, `/readyz` and `/metrics` to an HTTP service; none of them checks a dependency."""
-    app.register_blueprint(_probes(lambda: True, generate_latest))
+    """Adds `/healthz` to an HTTP service, for its clients. Readiness and metrics are on the health port only."""
+    app.register_blueprint(_liveness(lambda: True))
     app.extensions[DEPENDENCIES] = Dependencies({name: _inside(app, check) for name, check in checks.items()})
 
 
@@ -35,11 +35,13 @@ def application(dependencies: Dependencies, alive: Callable[[], bool]) -> Flask:
     """The routes of the health port: the probes, metrics with the dependencies' state, and `/status`."""
     app = Flask(__name__, static_folder=None)
 
-    def current_metrics() -> bytes:
-        dependencies.report()
-        return generate_latest()
+    app.register_blueprint(_liveness(alive))
+    app.add_url_rule("/readyz", endpoint="health.healthz")
 
-    app.register_blueprint(_probes(alive, current_metrics))
+    @app.get("/metrics")
+    def metrics() -> Response:
+        dependencies.report()
+        return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
     @app.get("/status")
     def status() -> Response:
@@ -52,8 +54,8 @@ def application(dependencies: Dependencies, alive: Callable[[], bool]) -> Flask:
     return app
 
 
-def _probes(alive: Callable[[], bool], read_metrics: Callable[[], bytes]) -> Blueprint:
-    """Liveness and readiness, which both report whether the process itself works.
+def _liveness(alive: Callable[[], bool]) -> Blueprint:
+    """Whether the process itself works, which is what readiness reports too.
 
     A process stays ready while a dependency is down: otherwise Kubernetes would take all replicas out of service at
     once, with everything that works without the dependency.
@@ -61,13 +63,8 @@ def _probes(alive: Callable[[], bool], read_metrics: Callable[[], bytes]) -> Blu
     routes = Blueprint("health", __name__)
 
     @routes.get("/healthz")
-    @routes.get("/readyz")
     def healthz() -> tuple[Response, int]:
         return (jsonify(status="ok"), 200) if alive() else (jsonify(status="stuck"), 503)
-
-    @routes.get("/metrics")
-    def metrics() -> Response:
-        return Response(read_metrics(), content_type=CONTENT_TYPE_LATEST)
 
     return routes
 

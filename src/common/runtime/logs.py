@@ -67,6 +67,15 @@ class _JsonFormatter(logging.Formatter):
         return json.dumps(event, ensure_ascii=False)
 
 
+class _WithoutQueries(logging.Filter):
+    """For gunicorn, which logs the address of a request that it could not handle: a query can contain a token."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(each.partition("?")[0] if isinstance(each, str) else each for each in record.args)
+        return True
+
+
 def _timestamp(record: logging.LogRecord) -> str:
     return iso(datetime.fromtimestamp(record.created, UTC))
 
@@ -78,6 +87,7 @@ def configuration(level: str, form: str) -> dict[str, object]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": formatter}},
+        "filters": {"without queries": {"()": _WithoutQueries}},
         "handlers": {
             "out": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"},
         },
@@ -86,7 +96,12 @@ def configuration(level: str, form: str) -> dict[str, object]:
             # pika logs each reconnect at several levels of its stack; `common.messaging.connection` logs it once.
             "pika": {"level": "CRITICAL"},
             "pymongo": {"level": "WARNING"},
-            "gunicorn.error": {"level": level, "propagate": True, "handlers": []},
+            "gunicorn.error": {
+                "level": level,
+                "propagate": True,
+                "handlers": [],
+                "filters": ["without queries"],
+            },
         },
     }
 

@@ -1,6 +1,7 @@
 """The settings that services share: one class per dependency, combined into one class per service."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from common.runtime import tls
 from common.runtime.checkpoints import Point
 from common.runtime.secret_files import SecretFiles
 
@@ -65,6 +67,9 @@ class MongoSettings(EnvironmentSettings):
     mongodb_user: str | None = None
     mongodb_password: SecretStr | None = None
     mongodb_auth_source: str = "admin"
+    # Enables TLS (`common.runtime.tls`). The second file has a client's certificate and its key.
+    mongodb_ca_file: Path | None = None
+    mongodb_cert_file: Path | None = None
     # s. A database that does not answer must not hold a request for longer than a user waits.
     mongodb_timeout: PositiveFloat = 10.0
 
@@ -97,6 +102,9 @@ class RabbitSettings(EnvironmentSettings):
     rabbitmq_user: str = "guest"
     rabbitmq_password: SecretStr | None = Field(None, validate_default=True)
     rabbitmq_vhost: str = "/"
+    # Enables TLS (`common.runtime.tls`), usually on port 5671. The second file has a client's certificate and its key.
+    rabbitmq_ca_file: Path | None = None
+    rabbitmq_cert_file: Path | None = None
     # s. RabbitMQ's default is 60; half of it detects a dead peer within a minute.
     rabbitmq_heartbeat: PositiveInt = 30
     # s. How long a connect, a declaration or a confirm may take.
@@ -220,7 +228,10 @@ def configuration_errors(error: ValidationError) -> list[str]:
 def load_settings(settings: type[Settings]) -> Settings:
     """Returns the settings, or prints every problem by the variable's name and exits with 4."""
     try:
-        return settings()
+        loaded = settings()
+        problems = list(tls.unusable_files(loaded))
+        if not problems:
+            return loaded
     except ValidationError as error:
         problems = configuration_errors(error)
     except SettingsError as error:

@@ -60,7 +60,20 @@ def connect(settings: MongoSettings) -> Client:
         waitQueueTimeoutMS=milliseconds,
         tz_aware=True,
         appname="video2mp3",
+        **tls_options(settings),
     )
+
+
+def tls_options(settings: MongoSettings) -> dict[str, Any]:
+    """Options of MongoClient, beside those of the connection string."""
+    if settings.mongodb_ca_file is None:
+        return {}
+    certificate = settings.mongodb_cert_file
+    return {
+        "tls": True,
+        "tlsCAFile": str(settings.mongodb_ca_file),
+        **({"tlsCertificateKeyFile": str(certificate)} if certificate else {}),
+    }
 
 
 @contextmanager

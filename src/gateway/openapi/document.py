@@ -164,8 +164,6 @@ def _paths() -> dict[str, Any]:
         **tus.paths(),
         **{path: {"get": operation(summary, f"curl $URL{path}", {200: content})} for path, summary, content in (
             ("/healthz", "Liveness probe", answer("The process is running", {"type": "object"})),
-            ("/readyz", "Readiness probe", answer("The process can handle requests", {"type": "object"})),
-            ("/metrics", "Metrics for Prometheus", answer("Metrics", {"type": "string"}, "text/plain")),
             ("/openapi.json", "This document", answer("OpenAPI 3.1", {"type": "object"})),
             ("/docs", "This document as a page", answer("A page", {"type": "string"}, "text/html")),
         )},

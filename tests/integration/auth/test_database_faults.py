@@ -53,7 +53,6 @@ def assert_unavailable(client: FlaskClient, user: str) -> None:
         assert answer.json["error"]
         assert int(answer.headers["Retry-After"]) > 0
     assert not up(client)
-    assert client.get("/readyz").status_code == 200
     assert client.get("/healthz").status_code == 200
 
 

@@ -90,6 +90,15 @@ def service(tmp_path_factory: pytest.TempPathFactory, database: dict[str, str]) 
         yield service
 
 
+def test_an_access_log_has_no_queries_and_no_referers(tmp_path: Path, database: dict[str, str]) -> None:
+    variables = auth_environment(database) | {"GUNICORN_CMD_ARGS": "--access-logfile -"}
+    with running(tmp_path, variables) as service:
+        headers = {"Referer": "https://video.example.com/account/reset?token=hidden"}
+        requests.get(f"{service.url}/nowhere?token=hidden", headers=headers, timeout=60)
+        eventually(lambda: "GET /nowhere 404" in service.output.read_text(), what="the line of the request")
+        assert "hidden" not in service.output.read_text()
+
+
 def test_the_deployed_service_registers_logs_in_and_validates(service: Service, email: str) -> None:
     with requests.Session() as session:
         body = {"email": email, "password": PASSWORD}

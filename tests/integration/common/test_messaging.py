@@ -155,7 +155,7 @@ def test_the_current_message_is_finished_before_the_consumer_stops(rabbit, publi
     assert taken(rabbit.video_queue) is None
 
 
-def test_a_deleted_queue_is_redeclared_by_publisher_and_consumer(rabbit, publisher, broker):
+def test_a_deleted_queue_is_redeclared_by_its_consumer_while_the_publisher_tries_again(rabbit, publisher, broker):
     handler = Recorder()
     with consuming(rabbit, handler):
         publisher.publish(rabbit.video_queue, MESSAGE)
@@ -163,6 +163,13 @@ def test_a_deleted_queue_is_redeclared_by_publisher_and_consumer(rabbit, publish
         broker.call(lambda channel: channel.queue_delete(rabbit.video_queue))
         publisher.publish(rabbit.video_queue, MESSAGE)
         eventually(lambda: len(handler.handled) == 2)
+
+
+def test_a_message_for_a_queue_without_a_consumer_since_the_first_start_is_not_confirmed(publisher):
+    with pytest.raises(BrokerUnavailable, match='RabbitMQ has no queue "none"'):
+        publisher.publish("none", MESSAGE)
+    with pytest.raises(BrokerUnavailable, match='RabbitMQ has no queue "none"'):
+        publisher.state("none")
 
 
 LIMITED = {"dead_letter_limit": 2, "dead_letter_probe": 0.2, "retry_delays": (0.2,)}

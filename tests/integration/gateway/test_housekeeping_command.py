@@ -54,7 +54,7 @@ def test_a_file_whose_job_is_lost_fails_the_run_and_is_a_metric(housekeeping, lo
     assert "--delete-held" in output
 
     def exported() -> bool:
-        metrics = requests.get(f"{stack.url('gateway')}/metrics", timeout=10).text
+        metrics = requests.get(f"http://127.0.0.1:{stack.state.ports['gateway_health']}/metrics", timeout=10).text
         return 'video2mp3_orphans_held{reason="lost"} 1.0' in metrics
 
     eventually(exported, seconds=90, what="the metric")

@@ -103,6 +103,20 @@ def test_tokens_do_not_reach_the_log(alone: Nginx, nginx: Nginx) -> None:
     assert "hidden" not in nginx.log()
 
 
+def test_errors_of_a_request_with_a_token_do_not_reach_the_log(tmp_path: Path) -> None:
+    # The kernel refuses connections to a broadcast address, which nginx reports as critical.
+    nginx = started(tmp_path, GATEWAY_ADDRESS="255.255.255.255:8000")
+    try:
+        headers = {"Referer": "https://video.example.com/account/reset?token=hidden"}
+        answer = requests.get(f"{nginx.url}/download?fid=1&token=hidden", headers=headers, timeout=30)
+        refused(answer, 502, "unavailable")
+        eventually(lambda: "GET /download 502" in nginx.log(), what="the line of the request")
+        assert "hidden" not in nginx.log()
+    finally:
+        nginx.process.terminate()
+        nginx.process.wait(30)
+
+
 def test_one_token_has_a_limit_of_downloads(nginx: Nginx) -> None:
     Echo.resume.clear()
     before = Echo.downloads

@@ -257,10 +257,9 @@ def test_only_post_is_accepted(client: FlaskClient, path: str) -> None:
     assert "POST" in answer.headers["Allow"]
 
 
-def test_probes_and_metrics_answer(client: FlaskClient) -> None:
+def test_of_the_probes_only_liveness_is_for_clients(client: FlaskClient) -> None:
     assert client.get("/healthz").json == {"status": "ok"}
-    assert client.get("/readyz").json == {"status": "ok"}
-    assert "video2mp3_http_request_seconds_bucket" in client.get("/metrics").text
+    assert [client.get(path).status_code for path in ("/readyz", "/metrics", "/status")] == [404, 404, 404]
 
 
 def test_an_outdated_hash_is_replaced_at_login(client: FlaskClient, users: InMemoryUsers) -> None:

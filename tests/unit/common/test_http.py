@@ -1,6 +1,7 @@
 """Every error is JSON with the right status, and shows no internal details."""
 
 import logging
+from typing import Any
 
 import pytest
 
@@ -189,3 +190,13 @@ def test_a_browser_prefers_a_page(accept):
 )
 def test_a_program_prefers_no_page(accept):
     assert not http.prefers_html(accept)
+
+
+def test_gunicorns_errors_have_no_queries():
+    made: dict[str, Any] = logs.configuration("INFO", "text")
+    assert made["loggers"]["gunicorn.error"]["filters"] == list(made["filters"])
+    (without_queries,) = (each["()"]() for each in made["filters"].values())
+    given = ("GET", "/download?fid=1&token=hidden", 1)
+    record = logging.LogRecord("gunicorn.error", logging.ERROR, "", 0, "Error handling %s %s %d", given, None)
+    assert without_queries.filter(record)
+    assert record.getMessage() == "Error handling GET /download 1"

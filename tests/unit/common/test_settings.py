@@ -62,3 +62,21 @@ def test_a_process_without_configuration_names_the_missing_variables_and_exits(m
     assert "MONGO_URI or MONGODB_HOST must be set" in done.stderr
     assert "RABBITMQ_URI, or RABBITMQ_HOST and RABBITMQ_PASSWORD, must be set" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_files_of_certificates_that_cannot_be_used_are_named_at_the_start(tmp_path):
+    (tmp_path / "text.pem").write_text("not a certificate")
+    files = {
+        "MONGODB_CA_FILE": tmp_path / "missing.pem", "MONGODB_CERT_FILE": tmp_path / "text.pem",
+        "RABBITMQ_CA_FILE": tmp_path / "text.pem",
+    }  # fmt: skip
+    environment = {"PYTHONPATH": "src", "PATH": "/usr/bin:/bin", "MONGO_URI": "mongodb://x", "RABBITMQ_URI": "amqp://x"}
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway.housekeeping"],
+        env=environment | {name: str(path) for name, path in files.items()},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == EXIT_CONFIGURATION
+    assert f"MONGODB_CA_FILE: {tmp_path}/missing.pem cannot be read: No such file or directory" in done.stderr
+    assert f"MONGODB_CERT_FILE: {tmp_path}/text.pem does not contain a certificate and its private key" in done.stderr
+    assert f"RABBITMQ_CA_FILE: {tmp_path}/text.pem does not contain certificates in PEM format" in done.stderr
