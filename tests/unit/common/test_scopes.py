@@ -48,14 +48,14 @@ GATEWAY = {
     "public": {
         "POST /login", "POST /register", "GET /info", "POST /password-reset", "OPTIONS /files", "OPTIONS /files/<fid>",
         "GET /verify", "POST /verify", "GET /reset-password", "POST /reset-password",
-        "GET /openapi.json", "GET /docs", "GET /healthz", "GET /readyz", "GET /metrics",
+        "GET /openapi.json", "GET /docs", "GET /healthz",
     },
 }  # fmt: skip
 SUMMARY = {
     "read": {"GET /summaries", "GET /summaries/<summary_id>", "GET /transcripts/<file_id>"},
     "convert": {"POST /summaries"},
     "all": {"DELETE /summaries/<summary_id>"},
-    "public": {"GET /healthz", "GET /readyz", "GET /metrics"},
+    "public": {"GET /healthz"},
 }
 
 
