@@ -1,5 +1,8 @@
 """`/account/keys`: forwarded to the auth service, which stores the keys; and the limit of attempts with wrong ones."""
 
+import math
+import time
+
 from flask import Blueprint, Flask, Response, request
 from flask_limiter import Limiter
 from limits import parse_many
@@ -14,9 +17,6 @@ from common.http.validation import body
 from gateway.account_changes import JSON, MAX_BODY
 from gateway.rate_limits import client_network
 from gateway.settings import GatewaySettings
-
-# s. Attempts are counted by the minute.
-_RETRY_AFTER = 60
 
 
 def blueprint(settings: GatewaySettings, identity: Identity, limiter: Limiter) -> Blueprint:
@@ -64,11 +64,14 @@ def limit_wrong_keys(app: Flask, settings: GatewaySettings) -> None:
 
     @app.before_request
     def check() -> None:
-        if has_key() and not all(attempts.test(limit, client_network()) for limit in limits):
+        network = client_network()
+        reached = [limit for limit in limits if not attempts.test(limit, network)] if has_key() else []
+        if reached:
+            ends = max(attempts.get_window_stats(limit, network).reset_time for limit in reached)
             raise TooManyRequests(
-                "Too many requests with invalid API keys came from your network. Wait a minute and try again.",
+                "Too many requests with invalid API keys came from your network. Wait and try again.",
                 code="too_many_attempts",
-                headers={"Retry-After": str(_RETRY_AFTER)},
+                headers={"Retry-After": str(max(1, math.ceil(ends - time.time())))},
             )
 
     @app.after_request

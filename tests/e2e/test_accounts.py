@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import MySQLdb
@@ -14,6 +15,7 @@ from tests import media
 from tests.person import Person
 from tests.waiting import eventually
 
+TUS = {"Tus-Resumable": "1.0.0"}
 # s. The longest time for which a replica may accept a token after it was ended.
 REVOCATION = 10
 
@@ -41,9 +43,9 @@ def ends_token(person: Person) -> Iterator[None]:
     eventually(lambda: refused(person), seconds=REVOCATION, what="the end of the token")
 
 
-def refused(person: Person) -> bool:
+def refused(person: Person, ended: tuple[int, str] = (401, "invalid_token")) -> bool:
     answer = person.request("GET", "/jobs")
-    return answer.status_code == 401 and bool(answer.json()["code"] == "invalid_token")
+    return answer.status_code == ended[0] and bool(answer.json()["code"] == ended[1])
 
 
 def unfinished_upload(person: Person) -> str:
@@ -156,6 +158,57 @@ def test_a_forgotten_password_is_replaced_with_the_link_in_the_email(newcomer):
     assert code(requests.post(f"{someone.url}/reset-password", json=body, timeout=60)) == (400, "invalid_link")
     someone.password = body["password"]
     someone.login()
+
+
+def with_key(person: Person, scope: str) -> tuple[Person, str]:
+    """The person with a new key in place of the token, and the key's id."""
+    answer = person.request("POST", "/account/keys", json={"name": scope, "scope": scope})
+    assert answer.status_code == 201, answer.text
+    return replace(person, token=answer.json()["key"]), answer.json()["id"]
+
+
+def test_a_key_works_wherever_a_token_does_as_far_as_its_scope_allows(newcomer):
+    owner = newcomer().joins()
+    (reader, _), (converter, _), (manager, _) = (with_key(owner, scope) for scope in ("read", "convert", "all"))
+    too_small = (403, "insufficient_scope")
+    assert code(reader.upload(media.make("mp4"))) == too_small
+    assert code(reader.request("POST", "/files", headers=TUS)) == code(reader.orders(text="A text.")) == too_small
+    job = converter.converts(media.make("mp4"))
+    fid = job["video_fid"]
+    upload = unfinished_upload(converter)
+    assert converter.request("HEAD", upload, headers=TUS).status_code == 200
+    assert reader.download(job["mp3_fid"]).content == owner.download(job["mp3_fid"]).content
+    assert "event: job" in reader.request("GET", f"/jobs/{fid}/events").text
+    # The summary service checks the key itself.
+    assert reader.request("GET", f"/summaries?file_id={fid}").status_code == 200
+    assert code(converter.request("DELETE", "/summaries/" + "0" * 24)) == too_small
+    assert code(converter.request("DELETE", f"/jobs/{fid}")) == too_small
+    assert code(reader.request("GET", "/account/keys")) == too_small
+    for method, path in (("POST", "/account/sign-out"), ("DELETE", "/account")):
+        assert code(manager.request(method, path, json={"password": owner.password})) == too_small
+    assert manager.request("DELETE", f"/jobs/{fid}").status_code == 204
+
+
+def test_a_key_ends_when_it_is_revoked_or_its_account_ends_and_not_when_all_tokens_do(newcomer):
+    owner = newcomer().joins()
+    (script, key_id), (other, _) = with_key(owner, "read"), with_key(owner, "read")
+    stranger = newcomer().joins()
+    assert code(stranger.request("DELETE", f"/account/keys/{key_id}")) == (404, "not_found")
+    assert script.request("GET", "/jobs").status_code == other.request("GET", "/jobs").status_code == 200
+
+    def used() -> bool:
+        return all(key["last_used_at"] for key in owner.request("GET", "/account/keys").json()["keys"])
+
+    eventually(used, what="the last use of the keys")
+    assert owner.request("DELETE", f"/account/keys/{key_id}").status_code == 204
+    ended = (401, "invalid_key")
+    eventually(lambda: refused(script, ended), seconds=REVOCATION, what="the end of the key")
+    with ends_token(owner):
+        assert owner.request("POST", "/account/sign-out").status_code == 204
+    assert other.request("GET", "/jobs").status_code == 200
+    assert owner.login().request("DELETE", "/account", json={"password": owner.password}).status_code == 204
+    eventually(lambda: refused(other, ended), seconds=REVOCATION, what="the end of the account's keys")
+    assert refused(replace(other, token="v2m_" + "0" * 64), ended)
 
 
 def test_a_deleted_account_leaves_nothing_and_its_address_can_be_registered_again(newcomer, environment):

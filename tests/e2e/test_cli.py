@@ -63,7 +63,18 @@ def signed_in(cli: Cli, person: Person) -> Cli:
 
 def test_the_help_lists_the_commands_and_exit_codes(cli: Cli):
     text = cli("--help").stdout
-    for word in ("login", "convert", "summarise", "jobs", "download", "cancel", "retry", "delete", "Exit codes"):
+    for word in (
+        "login",
+        "keys",
+        "convert",
+        "summarise",
+        "jobs",
+        "download",
+        "cancel",
+        "retry",
+        "delete",
+        "Exit codes",
+    ):
         assert word in text
     assert "--bitrate" in cli("convert", "--help").stdout
 
@@ -86,6 +97,29 @@ def test_the_token_is_readable_by_its_owner_only(signed_in: Cli, person: Person,
     file = tmp_path / "config" / "account.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert person.password not in file.read_text()
+
+
+def test_a_key_signs_in_converts_and_ends_when_it_is_revoked(signed_in: Cli, process: dict[str, Any], tmp_path: Path):
+    key = signed_in("keys", "create", "laptop", "--scope", "convert").stdout.strip()
+    (key_id,) = (row["id"] for row in json.loads(signed_in("keys", "list", "--json").stdout))
+    server = json.loads((tmp_path / "config" / "account.json").read_text())["server"]
+    with_token = process["env"]
+    with_key = {**with_token, "VIDEO2MP3_CONFIG": str(tmp_path / "laptop"), "VIDEO2MP3_KEY": key}
+    process["env"] = with_key
+    signed_in("--server", server, "login", "--key")
+    assert stat.S_IMODE((tmp_path / "laptop" / "account.json").stat().st_mode) == 0o600
+    signed_in("convert", str(media.make("mp4")), "-o", "music")
+    (job,) = json.loads(signed_in("jobs", "--json").stdout)
+    assert "scope" in signed_in("delete", job["video_fid"], code=5).stderr
+    process["env"] = with_token
+    signed_in("keys", "revoke", key_id)
+    process["env"] = with_key
+
+    def refused() -> bool:
+        done = subprocess.run([*COMMAND, "jobs"], capture_output=True, timeout=60, check=False, **process)
+        return done.returncode == 3 and "API key" in done.stderr
+
+    eventually(refused, seconds=20, what="the end of the key")
 
 
 def test_a_folder_is_converted_and_each_mp3_is_next_to_its_video(signed_in: Cli, tmp_path: Path):

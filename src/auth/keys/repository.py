@@ -18,6 +18,7 @@ from common.errors import Conflict
 # s between two writes of `last_used_at`.
 USE_INTERVAL = 60
 
+_SCOPES = frozenset({Scope.READ, Scope.CONVERT, Scope.ALL})
 _COLUMNS = "id, account_id, name, scope, prefix, created_at, expires_at, last_used_at, key_hash"
 
 
@@ -104,7 +105,7 @@ class Keys:
         with self._cursor() as cursor:
             order = "ORDER BY created_at, id"
             cursor.execute(f"SELECT {_COLUMNS} FROM api_key WHERE {condition} {order}", values)  # noqa: S608  constants
-            return [_read(row) for row in cursor.fetchall()]
+            return [key for key in map(_read, cursor.fetchall()) if key]
 
     @contextmanager
     def _cursor(self) -> Iterator[Any]:
@@ -112,8 +113,11 @@ class Keys:
             yield cursor
 
 
-def _read(row: Sequence[Any]) -> ApiKey:
+def _read(row: Sequence[Any]) -> ApiKey | None:
     key_id, account, name, scope, prefix, *moments, key_hash = row
+    # A newer release may have other scopes: their keys do not work here.
+    if scope not in _SCOPES:
+        return None
     created_at, expires_at, last_used_at = (moment and moment.replace(tzinfo=UTC) for moment in moments)
     return ApiKey(key_id, account, name, Scope(scope), prefix, created_at, expires_at, last_used_at, key_hash)
 

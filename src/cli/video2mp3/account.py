@@ -1,4 +1,4 @@
-"""Stores the address of the server and the token in a file that only its owner can read."""
+"""Stores the address of the server and the token or API key in a file that only its owner can read."""
 
 import ipaddress
 import os
@@ -20,6 +20,7 @@ class Account:
     server: str
     email: str
     token: str
+    """Or an API key."""
 
 
 def address(server: str) -> str:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
+from urllib.parse import quote
 
 import requests
 
@@ -12,6 +13,7 @@ from video2mp3.http_client import Retries, checked, error_in, pause, send
 
 Job = dict[str, Any]
 Summary = dict[str, Any]
+Key = dict[str, Any]
 OnWait = Callable[[CliError], None]
 
 # s between two requests for a job or a summary.
@@ -45,6 +47,23 @@ class Api:
     ) -> requests.Response:
         """The successful response to one request; raises CliError for any other."""
         return checked(send(method, self.account.server + path, headers={**self._headers, **(headers or {})}, **more))
+
+    def email(self) -> str:
+        """The address of the account."""
+        return str(self._json("GET", "/account")["email"])
+
+    def keys(self) -> list[Key]:
+        """The API keys of the account, oldest first."""
+        return list(self._json("GET", "/account/keys")["keys"])
+
+    def create_key(self, name: str, scope: str, expires_in_days: int | None) -> Key:
+        """Returns the new API key, with the secret as `key`."""
+        new = {"name": name, "scope": scope, "expires_in_days": expires_in_days}
+        return self._json("POST", "/account/keys", json=new)
+
+    def revoke_key(self, key_id: str) -> None:
+        """Raises Missing if the account has no such API key."""
+        self.request("DELETE", f"/account/keys/{quote(key_id, safe='')}")
 
     def jobs(self, most: int) -> Iterator[Job]:
         """Yields at most `most` jobs, newest first."""

@@ -23,6 +23,7 @@ _LONGEST_DELAY = 15.0
 _BUSY = {408, 423, 429}
 _BUSY_CODES = {"offset_mismatch"}
 EXPIRED = "Your session has expired. Run: video2mp3 login"
+KEY_ENDED = "The API key is not valid, has expired or was revoked. Run: video2mp3 login"
 
 
 def send(method: str, url: str, **more: Any) -> requests.Response:
@@ -36,6 +37,8 @@ def send(method: str, url: str, **more: Any) -> requests.Response:
 def checked(answer: requests.Response) -> requests.Response:
     """The response if it is a success; raises the error in it otherwise."""
     if answer.status_code == 401:
+        if error_in(answer).code == "invalid_key":
+            raise NotSignedIn(KEY_ENDED, "invalid_key")
         raise NotSignedIn(EXPIRED, "invalid_token")
     if answer.status_code >= 400:
         raise error_in(answer)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from video2mp3 import __version__, account
+from video2mp3.commands import keys
 from video2mp3.commands.accounts import login, logout
 from video2mp3.commands.convert import convert
 from video2mp3.commands.jobs import cancel, delete, download, jobs, retry
@@ -21,7 +22,7 @@ app = typer.Typer(
     name="video2mp3",
     help="""Convert videos to MP3 with a Video2MP3 server.
 
-    Sign in once, then convert files or folders:
+    Sign in with your password, or with an API key (login --key), then convert files or folders:
 
         video2mp3 --server https://mp3.example.com login
 
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 for command in (login, logout, convert, summarise, jobs, download, cancel, retry, delete):
     app.command()(command)
+app.add_typer(keys.app, name="keys")
 
 
 def _print_version(wanted: bool) -> None:

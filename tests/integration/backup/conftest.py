@@ -15,6 +15,8 @@ from bson import ObjectId
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
+from auth.migrations import files, runner
+from auth.settings import MigrationSettings
 from common.domain.jobs import Status
 from common.storage import mongo
 from gateway.jobs.store import Store
@@ -95,6 +97,18 @@ class Accounts:
     def add(self, email: str) -> None:
         self.execute(f"INSERT INTO {self.environment['MYSQL_DB']}.user (email, password) VALUES (%s, 'x')", email)
 
+    def add_key(self, key_hash: str) -> None:
+        """For every account."""
+        self.execute(
+            f"INSERT INTO {self.environment['MYSQL_DB']}.api_key"
+            " (id, account_id, key_hash, prefix, name, scope, created_at)"
+            f" SELECT UUID(), account_id, %s, 'v2m_', 'a key', 'read', NOW() FROM {self.environment['MYSQL_DB']}.user",
+            key_hash,
+        )
+
+    def keys(self) -> list[object]:
+        return [row[0] for row in self.execute(f"SELECT key_hash FROM {self.environment['MYSQL_DB']}.api_key")]
+
     def emails(self) -> list[object]:
         return [row[0] for row in self.execute(f"SELECT email FROM {self.environment['MYSQL_DB']}.user ORDER BY id")]
 
@@ -116,10 +130,8 @@ def accounts(environment: dict[str, str]) -> Iterator[Accounts]:
         }
     )
     made.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-    made.execute(
-        f"CREATE TABLE {name}.user (id INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,"
-        " email VARCHAR(254) NOT NULL UNIQUE, password VARCHAR(255) NOT NULL) ENGINE = InnoDB"
-    )
+    settings = {key.lower(): value for key, value in made.environment.items()}
+    runner.run(MigrationSettings(**settings), files.load())  # type: ignore[arg-type]
     yield made
     made.execute(f"DROP DATABASE {name}")
 

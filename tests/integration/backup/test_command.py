@@ -21,6 +21,7 @@ def test_a_restored_backup_has_the_same_accounts_records_indexes_and_files(
     backup: Command, mongo_client: mongo.Client, accounts: Accounts, stored: Contents
 ) -> None:
     before = snapshot(mongo_client)
+    accounts.add_key("0" * 64)
     output = backup.run("create")
     assert "1 accounts, 1 jobs, 2 files of 0.4 MB" in output
     _empty(mongo_client, accounts)
@@ -29,6 +30,7 @@ def test_a_restored_backup_has_the_same_accounts_records_indexes_and_files(
 
     assert snapshot(mongo_client) == before
     assert accounts.emails() == ["first@example.com"]
+    assert accounts.keys() == ["0" * 64]
 
 
 def test_a_second_backup_copies_new_files_only_and_replaces_the_first_of_the_day(
@@ -84,7 +86,7 @@ def test_databases_that_are_not_empty_are_replaced_only_with_force(
     assert snapshot(mongo_client) == before
     assert accounts.emails() == ["first@example.com"]
     tables = accounts.execute(f"SHOW TABLES IN {accounts.environment['MYSQL_DB']}")
-    assert tables == [("user",)]
+    assert tables == [("api_key",), ("schema_migrations",), ("user",)]
 
 
 def test_a_file_that_is_damaged_in_the_database_does_not_prevent_a_backup_of_the_others(

@@ -137,8 +137,10 @@ def test_the_version_is_printed():
 
 
 def test_the_help_of_each_command_has_an_example():
-    for name in get_command(app).commands:
-        shown = CliRunner().invoke(app, [name, "--help"]).stdout
+    command = get_command(app)
+    names = [[name] for name in command.commands] + [["keys", name] for name in command.commands["keys"].commands]
+    for *group, name in names:
+        shown = CliRunner().invoke(app, [*group, name, "--help"]).stdout
         example = shown.partition("Example")[2].partition("\u256d")[0]
         assert "video2mp3 " in example, name
         assert f" {name}" in example, name
