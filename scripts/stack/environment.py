@@ -144,12 +144,15 @@ def service(state: State, name: str, like: str) -> dict[str, str]:
     for variable, port in listening(name, like).items():
         listen |= {variable: str(state.ports[port]), variable.replace("PORT", "HOST"): "127.0.0.1"}
     variant = state.variants.get(name)
+    # Redirects lead to the gateway that has sent them.
+    public = {"PUBLIC_URL": f"http://127.0.0.1:{state.ports[name]}"} if variant and like == "gateway" else {}
     return {
         **base(state),
         "PYTHONPATH": str(ROOT / "src"),
         "PYTHONUNBUFFERED": "1",
         "LOG_FORMAT": "text",
         **share,
+        **public,
         **listen,
         **IMAGES.get(like, {}),
         **(_coverage() if state.coverage else {}),

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from auth.account_states import AccountStates
 from auth.keys.repository import Keys
 from auth.passwords import Passwords
+from auth.sso.identities import Identities
 from auth.tokens import Tokens
 from auth.users import User, Users
 from common.domain.account_links import AccountLink, AccountLinks, AccountMail, invalid_link
@@ -32,6 +33,7 @@ class AccountChanges:
     tokens: Tokens
     links: AccountLinks
     keys: Keys
+    identities: Identities
 
     def change_password(self, user: User, current: SecretStr, new: SecretStr) -> str:
         """Ends all tokens and returns a new one; raises Forbidden if `current` is wrong."""
@@ -51,6 +53,8 @@ class AccountChanges:
     def delete(self, user: User, password: SecretStr) -> None:
         """Raises Forbidden if the password is wrong."""
         self._check_password(user, password)
+        # First: if the rest fails, the owner still has the password to delete the account.
+        self.identities.forget(user.account)
         self._require(self.users.delete(user))
         # They ended with the account; this deletes their names.
         self.keys.revoke_all(user.account)
@@ -101,6 +105,12 @@ class AccountChanges:
         return self.passwords.check(user.password, password.get_secret_value()).right
 
     def _check_password(self, user: User, password: SecretStr) -> None:
+        if not user.password:
+            raise Forbidden(
+                "This account has no password yet, because its owner uses single sign-on. Choose one first, with the "
+                "link in the email for a forgotten password: POST /password-reset.",
+                code="no_password",
+            )
         if not self._is_right(user, password):
             raise Forbidden("The password is wrong.", code="wrong_password")
 

@@ -13,6 +13,11 @@ from auth.keys.repository import Keys
 from auth.passwords import Passwords, too_many
 from auth.recent import Recent
 from auth.settings import AuthSettings
+from auth.sso import routes as sso_routes
+from auth.sso.identities import Identities
+from auth.sso.provider import Provider
+from auth.sso.sign_in import Rules, SingleSignOn
+from auth.sso.transactions import Transactions
 from auth.tokens import Tokens
 from auth.users import Users
 from common.domain.account_links import AccountLinks
@@ -44,10 +49,15 @@ def create_app(settings: AuthSettings) -> Flask:
         reserved=settings.admin_emails,
         require_verification=settings.require_verification,
     )
-    changes = AccountChanges(users, states, passwords, tokens, AccountLinks(settings), keys)
+    identities = Identities(app)
+    changes = AccountChanges(users, states, passwords, tokens, AccountLinks(settings), keys, identities)
     health.install(app, {"mysql": users.check})
     logins = ConcurrencyLimiter(settings.logins_at_once, too_many)
     app.register_blueprint(routes.blueprint(accounts, logins))
     app.register_blueprint(change_routes.blueprint(accounts, changes, logins))
     app.register_blueprint(key_routes.blueprint(accounts, logins))
+    rules = Rules(settings.oidc_link_accounts, settings.oidc_allowed_domains)
+    sign_on = SingleSignOn(Provider.configured(settings), Transactions(settings), identities, accounts, keys, rules)
+    at_once = ConcurrencyLimiter(settings.oidc_at_once, too_many)
+    app.register_blueprint(sso_routes.blueprint(sign_on, at_once, logins))
     return app

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr
 
 from auth.addresses import canonical
+from auth.sso.settings import OidcSettings
 from common.runtime.settings import LinkSecrets, Names, Port, ServiceSettings
 
 # RFC 7518 section 3.2: a key for HMAC-SHA256 is at least as long as its output.
@@ -66,7 +67,7 @@ class MigrationSettings(MySQLSettings):
         return (self.mysql_migrations_password or self.mysql_password).get_secret_value()
 
 
-class AuthSettings(MySQLSettings, LinkSecrets):
+class AuthSettings(MySQLSettings, LinkSecrets, OidcSettings):
     """The auth service; HOST, PORT and the number of threads are in `common.runtime.settings.ServerSettings`."""
 
     jwt_secret: Annotated[SecretStr, AfterValidator(_long_enough)]

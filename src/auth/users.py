@@ -20,12 +20,15 @@ TAKEN = "This email address is already registered. Sign in, or use another addre
 _LOST = {CR.SERVER_GONE_ERROR, CR.SERVER_LOST, CR.SERVER_LOST_EXTENDED, ER.SERVER_SHUTDOWN, 1927, 4031}
 
 
+# Begins the address of a deleted account, which nobody can register.
+DELETED = "deleted:"
+
 _COLUMNS = "account_id, email, password, token_version, verified, disabled, UNIX_TIMESTAMP(created_at)"
 
 
 @dataclass(frozen=True)
 class User:
-    """One row; `password` is a hash, or plain text that an operator inserted."""
+    """One row; `password` is a hash, plain text that an operator inserted, or empty: then no password is right."""
 
     account: str
     """The id, which is never used again."""
@@ -115,7 +118,7 @@ class Users:
 
         A row without data is left, because the service's account may not delete rows in existing installations.
         """
-        change = "email = CONCAT('deleted:', account_id), password = '', disabled = TRUE"
+        change = f"email = CONCAT('{DELETED}', account_id), password = '', disabled = TRUE"
         return self._change(f"{change}, token_version = token_version + 1", seen)
 
     def check(self) -> None:

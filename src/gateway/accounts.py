@@ -95,6 +95,7 @@ def blueprint(
             retention_days=settings.retention_days or None,
             max_upload_bytes=settings.max_upload_mb * MEGABYTE,
             link_lifetime_seconds=settings.link_lifetime,
+            single_sign_on=settings.single_sign_on,
         )
 
     return routes

@@ -23,6 +23,7 @@ from gateway import (
     cors,
     downloads,
     rate_limits,
+    single_sign_on,
     summaries,
 )
 from gateway.account_deletion import AccountDeletion
@@ -74,6 +75,7 @@ def create_app(settings: GatewaySettings) -> Flask:
     app.register_blueprint(account_pages.blueprint(settings, identity, limiter))
     app.register_blueprint(api_keys.blueprint(settings, identity, limiter))
     api_keys.limit_wrong_keys(app, settings)
+    app.register_blueprint(single_sign_on.blueprint(settings, identity, limiter))
     transfers, streams = concurrency_limits.limiters(settings)
     acceptance = UploadAcceptance(store, uploads, outbox)
     app.register_blueprint(upload_routes.blueprint(settings, identity, store, acceptance, transfers, accounts=choices))

@@ -23,6 +23,7 @@ from common.runtime.settings import (
     RetentionSettings,
     ServiceSettings,
 )
+from common.runtime.single_sign_on import SingleSignOnSettings, host
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?")
 
@@ -64,7 +65,9 @@ class QuotaSettings(EnvironmentSettings):
         )
 
 
-class GatewaySettings(StoreSettings, QuotaSettings, LinkSettings, LoginServiceSettings):
+class GatewaySettings(StoreSettings, QuotaSettings, LinkSettings, LoginServiceSettings, SingleSignOnSettings):
+    # What the page calls the provider: "Sign in with …". By default the host name of OIDC_ISSUER.
+    oidc_name: str | None = Field(None, max_length=60)
     # None disables summaries.
     summary_svc_address: str | None = Field(None, pattern=r"^[\w.:\[\]-]+$")
     # s. Must exceed the summary service's AI_SUMMARY_TIMEOUT, as a short text is summarised within its request.
@@ -118,6 +121,11 @@ class GatewaySettings(StoreSettings, QuotaSettings, LinkSettings, LoginServiceSe
         if most is not None and most >= threads:
             raise ValueError(f"must be less than WEB_THREADS ({threads}), or no thread is left for uploads")
         return most
+
+    @property
+    def single_sign_on(self) -> str | None:
+        """The name of the provider, None without single sign-on."""
+        return (self.oidc_name or host(self.oidc_issuer)) if self.oidc_issuer else None
 
     @property
     def followers(self) -> int:

@@ -85,6 +85,14 @@ def test_only_mail_and_summaries_leave_the_cluster(request: pytest.FixtureReques
         assert found == (OUTSIDE if inside else EXTERNAL), address
 
 
+def test_the_auth_service_reaches_a_provider_of_single_sign_on_only_with_the_component() -> None:
+    elsewhere = Peer(address="203.0.113.7")
+    without = render(("minikube", "network-policies"))
+    with_component = render(("minikube", "network-policies", "single-sign-on"))
+    reached = [[p for p in _PORTS if reaches(each, _pod("auth"), elsewhere, p)] for each in (without, with_component)]
+    assert reached == [[], [443]]
+
+
 def test_others_reach_what_is_for_them(request: pytest.FixtureRequest, policies: Sequence[Object]) -> None:
     found = {
         (namespace, app, port)

@@ -81,6 +81,10 @@ def _info() -> dict[str, Any]:
         "link_lifetime_seconds": {
             "type": "integer", "minimum": 1, "description": "How long a download link works"
         },
+        "single_sign_on": {
+            "type": ["string", "null"],
+            "description": "The name of the single sign-on provider (GET /oidc/login); null: there is none",
+        },
     })  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import { AccountPage } from "./account/AccountPage";
 import { RegisterPage } from "./account/RegisterPage";
 import { SignInPage } from "./account/SignInPage";
 import { SignedIn } from "./account/SignedIn";
+import { SingleSignOnPage } from "./account/SingleSignOnPage";
 import { client } from "./api/queries";
 import { HomePage } from "./jobs/HomePage";
 import { JobPage } from "./jobs/JobPage";
@@ -47,6 +48,7 @@ const router = createBrowserRouter([
       },
       { path: "/app/sign-in", element: <SignInPage /> },
       { path: "/app/register", element: <RegisterPage /> },
+      { path: "/app/single-sign-on", element: <SingleSignOnPage /> },
       { path: "/app", element: <Home /> },
       { path: "*", element: <NotFoundPage /> },
     ],

@@ -16,6 +16,7 @@ from auth.keys import api_key
 from auth.keys.api_key import ApiKey
 from auth.server import create_app
 from auth.settings import AuthSettings
+from auth.sso.provider import Person
 from auth.users import User
 from common.domain.scopes import Scope
 from common.errors import Conflict, TransientError
@@ -118,6 +119,31 @@ class InMemoryKeys:
         self.rows = [replace(key, last_used_at=moment) if key.id == key_id else key for key in self.rows]
 
 
+class InMemoryIdentities:
+    """The table `identity`, without a database."""
+
+    def __init__(self) -> None:
+        self.accounts: dict[Person, str] = {}
+        self.codes: dict[str, str] = {}
+
+    def account(self, person: Person) -> str | None:
+        return self.accounts.get(replace(person, email=None))
+
+    def connect(self, person: Person, account: str) -> None:
+        self.accounts[replace(person, email=None)] = account
+
+    def issue_code(self, person: Person) -> str:
+        code = uuid4().hex
+        self.codes[code] = self.accounts[replace(person, email=None)]
+        return code
+
+    def redeem(self, code: str) -> str | None:
+        return self.codes.pop(code, None)
+
+    def forget(self, account: str) -> None:
+        self.accounts = {person: each for person, each in self.accounts.items() if each != account}
+
+
 @pytest.fixture
 def users() -> InMemoryUsers:
     return InMemoryUsers()
@@ -136,6 +162,7 @@ def app(users: InMemoryUsers, keys: InMemoryKeys, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("auth.server.Users", lambda _app, _settings: users)
     monkeypatch.setattr("auth.server.Keys", in_memory)
+    monkeypatch.setattr("auth.server.Identities", lambda _app: InMemoryIdentities())
 
     def make(**changes: Any) -> FlaskClient:
         values = {

@@ -77,3 +77,59 @@ def test_no_secret_shows_in_the_settings() -> None:
 
     assert "a database password" not in shown
     assert "s" * 32 not in shown
+
+
+SINGLE_SIGN_ON = {"OIDC_ISSUER": "https://accounts.example.com/", "OIDC_CLIENT_ID": "id", "OIDC_CLIENT_SECRET": "word"}
+
+
+def test_single_sign_on_needs_three_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SINGLE_SIGN_ON.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings(AuthSettings)
+    assert settings.oidc_issuer == "https://accounts.example.com/"
+    assert settings.oidc_scopes == ("openid", "email")
+    assert settings.oidc_link_accounts is False
+
+
+@pytest.mark.parametrize("missing", SINGLE_SIGN_ON)
+def test_single_sign_on_is_configured_completely_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], missing: str
+) -> None:
+    for name, value in SINGLE_SIGN_ON.items():
+        if name != missing:
+            monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit):
+        load_settings(AuthSettings)
+    assert f"single sign-on also needs {missing}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "accounts.example.com",
+        "http://accounts.example.com",
+        "http://localhost.example.com",
+        "https://accounts.example.com?a=b",
+        "https://accounts.example.com#a",
+        "https://user@accounts.example.com",
+        "https://",
+        "https://[",
+        "file:///etc/passwd",
+        "https://accounts.example.com/" + "x" * 255,
+    ],
+)
+def test_an_issuer_is_a_protected_address(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], issuer: str
+) -> None:
+    for name, value in {**SINGLE_SIGN_ON, "OIDC_ISSUER": issuer}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit):
+        load_settings(AuthSettings)
+    assert "OIDC_ISSUER: must be the provider's issuer" in capsys.readouterr().err
+
+
+def test_the_scope_openid_is_required(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("OIDC_SCOPES", "email profile")
+    with pytest.raises(SystemExit):
+        load_settings(AuthSettings)
+    assert "OIDC_SCOPES: must contain openid" in capsys.readouterr().err

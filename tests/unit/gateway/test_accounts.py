@@ -111,6 +111,7 @@ def test_the_limits_are_the_operators_settings(repository, days, shown):
     answer = client(repository, retention_days=days, max_upload_mb=5, link_lifetime=60).get("/info")
     assert answer.get_json() == {
         "retention_days": shown, "max_upload_bytes": 5 * 1024 * 1024, "link_lifetime_seconds": 60,
+        "single_sign_on": None,
     }  # fmt: skip
 
 

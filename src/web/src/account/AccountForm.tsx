@@ -6,6 +6,7 @@ import { type FormEvent, type ReactNode, useState } from "react";
 import { Link, useLocation, useNavigate } from "react-router";
 import { client } from "../api/queries";
 import { Introduction } from "./Introduction";
+import { SingleSignOn, SingleSignOnAlert } from "./SingleSignOn";
 import { signIn } from "./session";
 
 interface Props {
@@ -53,6 +54,7 @@ export function AccountForm({ title, button, newPassword, notice, other, submit 
         {title}
       </Title>
       <Introduction />
+      <SingleSignOnAlert />
       <form onSubmit={send}>
         <Stack>
           {notice}
@@ -96,6 +98,7 @@ export function AccountForm({ title, button, newPassword, notice, other, submit 
           </Text>
         </Stack>
       </form>
+      <SingleSignOn from={arrival.from} />
     </Paper>
   );
 }

@@ -1,0 +1,1 @@
+"""Single sign-on with OpenID Connect: authorisation code with PKCE (docs/decisions/0040)."""

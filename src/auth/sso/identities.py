@@ -1,0 +1,86 @@
+"""The table `identity`: which of the provider's users signs in to which account, and codes that a page exchanges."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
+
+from flask import Flask
+from flask_mysqldb import MySQL
+
+from auth.sso.provider import Person
+from auth.users import failures
+
+# s. From the redirect to the page until the page asks for the token.
+CODE_LIFETIME = 60
+
+
+class Identities:
+    """Runs statements inside an application context; every method raises TransientError if the database fails.
+
+    Rows are never deleted: the service's account may only read, insert and update rows.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._mysql = MySQL(app)
+
+    def account(self, person: Person) -> str | None:
+        """The id of the account to which the person signs in."""
+        statement = "SELECT account_id FROM identity WHERE issuer = %s AND subject = %s"
+        return self._first(statement, *_key(person))
+
+    def connect(self, person: Person, account: str) -> None:
+        """Makes the person sign in to this account, and to no other one."""
+        self._run(
+            "INSERT INTO identity (issuer, subject, account_id) VALUES (%s, %s, %s)"
+            " ON DUPLICATE KEY UPDATE account_id = VALUES(account_id)",
+            *_key(person),
+            account,
+        )
+
+    def issue_code(self, person: Person) -> str:
+        """A code for one token, which ends an earlier one of the person; its hash is stored."""
+        code = secrets.token_urlsafe(32)
+        self._run(
+            "UPDATE identity SET code = %s, code_expires_at = UTC_TIMESTAMP() + INTERVAL %s SECOND"
+            " WHERE issuer = %s AND subject = %s",
+            _hashed(code),
+            CODE_LIFETIME,
+            *_key(person),
+        )
+        return code
+
+    def redeem(self, code: str) -> str | None:
+        """The account of a code, once; None if it was used, has expired, or was never issued."""
+        valid = "code = %s AND code_expires_at > UTC_TIMESTAMP()"
+        account = self._first(f"SELECT account_id FROM identity WHERE {valid}", _hashed(code))  # noqa: S608  a constant
+        # Of two requests at the same time, one changes the row.
+        if account is None or not self._run(f"UPDATE identity SET code = NULL WHERE {valid}", _hashed(code)):  # noqa: S608
+            return None
+        return account
+
+    def forget(self, account: str) -> None:
+        """Removes whom the provider knows from the rows of an account."""
+        self._run(
+            "UPDATE identity SET subject = CONCAT('deleted:', UUID()), code = NULL WHERE account_id = %s", account
+        )
+
+    def _first(self, statement: str, *values: object) -> str | None:
+        with failures(), closing(self._mysql.connect) as connection, closing(connection.cursor()) as cursor:
+            cursor.execute(statement, values)
+            row: Sequence[Any] | None = cursor.fetchone()
+            return str(row[0]) if row else None
+
+    def _run(self, statement: str, *values: object) -> int:
+        with failures(), closing(self._mysql.connect) as connection, closing(connection.cursor()) as cursor:
+            return int(cursor.execute(statement, values))
+
+
+def _key(person: Person) -> tuple[bytes, bytes]:
+    # The columns are binary, because subjects are compared exactly.
+    return person.issuer.encode(), person.subject.encode()
+
+
+def _hashed(code: str) -> str:
+    return hashlib.sha256(code.encode()).hexdigest()
