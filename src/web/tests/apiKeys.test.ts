@@ -24,7 +24,7 @@ const KEY: ApiKey = {
 };
 
 test("keys are listed, created and revoked by the routes of the API", async () => {
-  fetched.mockImplementation(async () => new Response(JSON.stringify({ keys: [KEY] })));
+  fetched.mockImplementation(() => Promise.resolve(new Response(JSON.stringify({ keys: [KEY] }))));
   expect(await keysQuery.queryFn()).toEqual([KEY]);
   await createKey({ name: "backup", scope: "read", expires_in_days: null });
   await revokeKey(KEY.id);

@@ -48,7 +48,7 @@ GATEWAY = {
     "public": {
         "POST /login", "POST /register", "GET /info", "POST /password-reset", "OPTIONS /files", "OPTIONS /files/<fid>",
         "GET /verify", "POST /verify", "GET /reset-password", "POST /reset-password",
-        "GET /openapi.json", "GET /docs", "GET /healthz",
+        "GET /oidc/login", "GET /oidc/callback", "POST /oidc/token", "GET /openapi.json", "GET /docs", "GET /healthz",
     },
 }  # fmt: skip
 SUMMARY = {

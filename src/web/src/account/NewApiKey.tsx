@@ -2,7 +2,7 @@
 import { Button, CopyButton, Group, Modal, NativeSelect, Radio, Stack, Text, TextInput } from "@mantine/core";
 import { IconCheck, IconCopy } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
-import { type FormEvent } from "react";
+import type { FormEvent } from "react";
 import { createKey, type CreatedKey, KEYS, type Scope } from "../api/keys";
 import { client } from "../api/queries";
 import { ErrorAlert } from "../shell/ErrorAlert";
