@@ -141,6 +141,6 @@ def test_a_setting_that_is_not_saved_is_reset_with_the_reason(owner):
 
 def test_the_account_page_signs_out(owner):
     owner.opens("/app/account")
-    owner.page.get_by_role("main").get_by_role("button", name="Sign out").click()
+    owner.page.get_by_role("main").get_by_role("button", name="Sign out", exact=True).click()
     expect(owner.page.get_by_role("button", name="Sign in")).to_be_visible()
     assert owner.page.evaluate("localStorage.length") == 0
