@@ -20,6 +20,8 @@ TAKEN = "This email address is already registered. Sign in, or use another addre
 _LOST = {CR.SERVER_GONE_ERROR, CR.SERVER_LOST, CR.SERVER_LOST_EXTENDED, ER.SERVER_SHUTDOWN, 1927, 4031}
 
 
+# Before the account's id, in place of the address of a deleted account.
+_DELETED = "deleted:"
 _COLUMNS = "account_id, email, password, token_version, verified, disabled, UNIX_TIMESTAMP(created_at)"
 
 
@@ -38,6 +40,10 @@ class User:
     """By an operator."""
     since: int | None = None
     """Seconds since 1970; None if a release without ids created the account."""
+
+    @property
+    def deleted(self) -> bool:
+        return self.email == f"{_DELETED}{self.account}"
 
 
 class Users:
@@ -115,7 +121,7 @@ class Users:
 
         A row without data is left, because the service's account may not delete rows in existing installations.
         """
-        change = "email = CONCAT('deleted:', account_id), password = '', disabled = TRUE"
+        change = f"email = CONCAT('{_DELETED}', account_id), password = '', disabled = TRUE"
         return self._change(f"{change}, token_version = token_version + 1", seen)
 
     def check(self) -> None:

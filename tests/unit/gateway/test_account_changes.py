@@ -15,7 +15,7 @@ from common.domain.accounts import Accounts
 from common.domain.jobs import Status
 from common.domain.owners import Owner
 from common.domain.scopes import Scope
-from common.errors import Forbidden
+from common.errors import Forbidden, Unavailable
 from common.http import app as http
 from common.runtime.clock import now
 from gateway import account_changes, account_pages, accounts, rate_limits
@@ -231,6 +231,55 @@ def test_housekeeping_deletes_the_files_of_a_deleted_account_once(world, deletio
     deletion.accounts.mark_cleaned(deleted, now() - timedelta(days=1))
     ((_, cleaned_at),) = deletion.accounts.deleted()
     assert list(deletion.store.jobs.deleted_of(deleted, cleaned_at)) == []
+
+
+def asked(deletion: AccountDeletion, *, deleted: bool) -> int:
+    return deletion.resolve(lambda account: {"my-id": deleted}[account], timedelta(seconds=-1))
+
+
+def test_a_deletion_that_was_interrupted_is_completed(web, world, deletion, identity, monkeypatch):
+    mine, theirs = job_of(world, ME), job_of(world, OTHER)
+    identity.answer = (204, None)
+    # The auth service has deleted the account, and the gateway ends before it does its part.
+    monkeypatch.setattr(AccountDeletion, "delete", lambda *_: 1 / 0)
+    assert web.delete("/account", headers=TOKEN, json={"password": "right"}).status_code == 500
+    assert list(deletion.accounts.deleted()) == []
+    assert deletion.resolve(lambda _: True) == 0  # the request may still be in progress
+
+    assert asked(deletion, deleted=True) == 1
+    assert deletion.continue_all() == 1
+
+    assert world.reloaded(mine).status is Status.DELETED
+    assert set(world.videos.files) == {theirs}
+    assert asked(deletion, deleted=True) == 0
+
+
+def test_a_deletion_that_did_not_happen_is_forgotten(web, world, deletion, identity):
+    mine = job_of(world, ME)
+    deletion.accounts.choose_emails(ME, wanted=False)
+    identity.answer = (403, {"error": "The password is wrong.", "code": "wrong_password"})
+    web.delete("/account", headers=TOKEN, json={"password": "wrong"})
+    assert asked(deletion, deleted=False) == 0
+    assert asked(deletion, deleted=True) == 0
+    assert deletion.continue_all() == 0
+    assert world.reloaded(mine).status is Status.COMPLETED
+    assert not deletion.accounts.wants_emails("my-id")
+
+
+def test_a_request_that_was_repeated_is_not_forgotten(world, deletion):
+    deletion.request(ME)
+    ((owner, requested_at),) = deletion.accounts.undecided(now() + timedelta(seconds=1))
+    deletion.accounts.withdraw_deletion(owner, requested_at - timedelta(seconds=1))
+    assert asked(deletion, deleted=True) == 1
+
+
+def test_interrupted_deletions_wait_for_the_auth_service(world, deletion):
+    def unavailable(_account: str) -> bool:
+        raise Unavailable("The auth service is unavailable.")
+
+    deletion.request(ME)
+    assert deletion.resolve(unavailable, timedelta(seconds=-1)) == 0
+    assert asked(deletion, deleted=True) == 1
 
 
 def test_a_wrong_password_deletes_nothing(web, world, deletion, identity):
