@@ -4,7 +4,7 @@ import { leave } from "../src/account/leave";
 import { nextReset, usageRows } from "../src/account/quotas";
 import { waitAfter } from "../src/account/resend";
 import { session, signIn } from "../src/account/session";
-import { ACCOUNT, accountQuery, changePassword, deleteAccount } from "../src/api/accounts";
+import { ACCOUNT, accountQuery, changePassword, deleteAccount, getExportLink } from "../src/api/accounts";
 import { ask, refusal, Refused, Unreachable } from "../src/api/http";
 import { client } from "../src/api/queries";
 import { token } from "./tokens";
@@ -14,6 +14,7 @@ const fetched = vi.fn<typeof fetch>();
 beforeEach(() => {
   fetched.mockReset();
   vi.stubGlobal("fetch", fetched);
+  vi.stubGlobal("location", { origin: "https://mp3.example.com" });
   signIn(token("you@example.com"));
   client.clear();
 });
@@ -92,6 +93,11 @@ test.each([
   ["", false],
 ])("%o confirms the deletion of you@example.com: %s", (typed, same) => {
   expect(isSameAddress(typed, "you@example.com")).toBe(same);
+});
+
+test("the archive is downloaded from the server of this page, by whatever name it is reached", async () => {
+  respond(200, { url: "http://video2mp3.com/v1/account/export?token=a.b" });
+  expect(await getExportLink()).toBe("/account/export?token=a.b");
 });
 
 describe("usage", () => {

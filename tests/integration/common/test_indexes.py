@@ -148,6 +148,7 @@ def use_files(store: Store, fid: ObjectId) -> None:
     assert writer.confirmed == 1
     store.videos.resume(writer.id, 1, "name", "video/*", {}).leave()
     assert store.videos.accept(writer.id)
+    assert store.videos.is_complete(file)
     store.mp3s.ids_of_video(fid)
     store.delete(fid)
 

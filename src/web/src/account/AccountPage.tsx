@@ -3,6 +3,7 @@ import { Anchor, Stack, Title } from "@mantine/core";
 import { IconArrowLeft } from "@tabler/icons-react";
 import { Link } from "react-router";
 import { useTitle } from "../title";
+import { DataExport } from "./DataExport";
 import { DeleteAccount } from "./DeleteAccount";
 import { Password } from "./Password";
 import { Profile } from "./Profile";
@@ -23,6 +24,7 @@ export function AccountPage() {
       <Usage />
       <Password />
       <Sessions />
+      <DataExport />
       <DeleteAccount />
     </Stack>
   );

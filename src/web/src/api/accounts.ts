@@ -1,6 +1,7 @@
 // The routes of the API for registering, signing in, and for what a user sees and changes in an account.
 import { ask, askJson } from "./http";
-import type { Account } from "./schema";
+import { local } from "./links";
+import type { Account, Link } from "./schema";
 
 export const ACCOUNT = ["account"] as const;
 
@@ -51,3 +52,7 @@ export const changePassword = async (change: PasswordChange): Promise<string> =>
 export const signOutEverywhere = (): Promise<Response> => ask("/account/sign-out", { method: "POST" });
 
 export const deleteAccount = (password: string): Promise<Response> => ask("/account", json("DELETE", { password }));
+
+/** The address from which the browser downloads the archive of all data; it works for a minute. */
+export const getExportLink = async (): Promise<string> =>
+  local((await askJson<Link>("/account/export/link")).url, "/account/export");
