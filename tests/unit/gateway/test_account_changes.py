@@ -150,8 +150,14 @@ def test_a_forgotten_password_answers_the_same_for_all_addresses(web, identity, 
     assert len(world.publisher.published) == 1
 
 
-@pytest.mark.parametrize(("path", "fields"), [("/verify", {"replace": False}), ("/reset-password", {})])
-def test_the_page_of_a_link_changes_something_only_when_its_form_is_sent(web, identity, path, fields):
+@pytest.mark.parametrize(
+    ("path", "fields", "place"),
+    [
+        ("/verify", {"replace": False}, "/?account=confirmed"),
+        ("/reset-password", {}, "/app/sign-in?account=new-password"),
+    ],
+)
+def test_the_page_of_a_link_changes_something_only_when_its_form_is_sent(web, identity, path, fields, place):
     page = web.get(f"{path}?token=a.b<script>")
     assert page.status_code == 200
     assert identity.asked == []
@@ -161,7 +167,7 @@ def test_the_page_of_a_link_changes_something_only_when_its_form_is_sent(web, id
     form = {"token": "a.b", "password": "long enough"}
     done = web.post(path, data=form)
 
-    assert (done.status_code, done.headers["Location"]) == (303, "/")
+    assert (done.status_code, done.headers["Location"]) == (303, place)
     assert identity.asked == [(path, {**form, **fields})]
 
 
@@ -175,11 +181,29 @@ def test_the_form_that_confirms_an_address_offers_to_replace_the_password_of_ano
     assert identity.asked[-1] == ("/verify", {**form, "replace": True})
 
 
-def test_the_form_of_a_link_that_does_not_work_shows_the_error(web, identity):
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [("/verify", "have the email sent again"), ("/reset-password", 'href="/app/forgotten-password"')],
+)
+def test_the_page_of_a_link_that_does_not_work_shows_the_error_and_what_to_do(web, identity, path, place):
     identity.answer = (400, {"error": "The link was used.", "code": "invalid_link"})
-    page = web.post("/verify", data={"token": "a.b", "password": "long enough"})
+    page = web.post(path, data={"token": "a.b", "password": "long enough"})
     assert page.status_code == 400
     assert "The link was used." in page.text
+    assert place in page.text
+    assert "<form" not in page.text
+
+
+def test_the_page_of_a_link_keeps_its_form_after_an_invalid_password(web, identity):
+    identity.answer = (422, {"error": "The password is too short.", "code": "invalid"})
+    page = web.post("/reset-password", data={"token": "a.b", "password": "short"})
+    assert page.status_code == 422
+    assert "The password is too short." in page.text
+    assert 'value="a.b"' in page.text
+
+
+def test_a_program_gets_the_error_of_a_link_that_does_not_work(web, identity):
+    identity.answer = (400, {"error": "The link was used.", "code": "invalid_link"})
     answer = web.post("/verify", json={"token": "a.b"})
     assert (answer.status_code, answer.get_json()["code"]) == (400, "invalid_link")
 

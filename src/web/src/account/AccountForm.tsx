@@ -43,7 +43,7 @@ export function AccountForm({ title, button, newPassword, notice, help, other, s
       client.clear();
       signIn(token);
       // So that the first page is the right one for an account whose address is not confirmed.
-      await client.prefetchQuery(accountQuery);
+      await client.prefetchQuery({ ...accountQuery, retry: false });
       void navigate(arrival.from ?? "/", { replace: true });
     },
   });

@@ -1,14 +1,13 @@
 // Shown in place of every page until the address of the account is confirmed.
-import { Anchor, Button, Group, Paper, Stack, Text, Title } from "@mantine/core";
-import { IconMail } from "@tabler/icons-react";
+import { Anchor, Paper, Stack, Text, Title } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
 import { sendConfirmation } from "../api/accounts";
-import { duration } from "../format";
 import { ErrorAlert } from "../shell/ErrorAlert";
 import { useTitle } from "../title";
 import { leave } from "./leave";
 import { useCountdown, waitAfter } from "./resend";
+import { SendButton } from "./SendButton";
 
 export function ConfirmAddress({ email }: { email: string }) {
   useTitle("Confirm your email address");
@@ -42,18 +41,13 @@ export function ConfirmAddress({ email }: { email: string }) {
         <Text size="sm" role="status" className="status">
           {again.isSuccess && "The email was sent again."}
         </Text>
-        <Group>
-          <Button
-            leftSection={<IconMail size={16} />}
-            loading={again.isPending}
-            // Unlike a disabled button, it keeps the focus.
-            data-disabled={left > 0 || undefined}
-            aria-disabled={left > 0}
-            onClick={() => left === 0 && again.mutate()}
-          >
-            {left > 0 ? `Send again in ${duration(left)}` : "Send the email again"}
-          </Button>
-        </Group>
+        <SendButton
+          text="Send the email again"
+          left={left}
+          loading={again.isPending}
+          onClick={() => left === 0 && again.mutate()}
+          className="start"
+        />
         <Text size="sm">
           Is this the wrong address?{" "}
           <Anchor component="button" type="button" size="sm" underline="always" onClick={() => other.mutate()}>

@@ -1,5 +1,5 @@
 // Has a link for a new password sent. The answer is the same whether the address has an account or not.
-import { Alert, Anchor, Button, Paper, Stack, Text, TextInput, Title } from "@mantine/core";
+import { Alert, Anchor, Paper, Stack, Text, TextInput, Title } from "@mantine/core";
 import { IconMail } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
@@ -8,16 +8,22 @@ import { sendPasswordLink } from "../api/accounts";
 import { ErrorAlert } from "../shell/ErrorAlert";
 import { useTitle } from "../title";
 import { useArrival } from "./AccountForm";
+import { useCountdown, waitAfter } from "./resend";
+import { SendButton } from "./SendButton";
 
 export function ForgottenPasswordPage() {
   useTitle("Forgotten password");
   const arrival = useArrival();
   const [email, setEmail] = useState(arrival.email ?? "");
-  const request = useMutation({ mutationFn: sendPasswordLink });
+  const { left, wait } = useCountdown();
+  const request = useMutation({
+    mutationFn: sendPasswordLink,
+    onSettled: (_sent, error) => wait(waitAfter(error)),
+  });
 
   function send(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
-    request.mutate(email.trim());
+    if (left === 0) request.mutate(email.trim());
   }
 
   return (
@@ -41,6 +47,7 @@ export function ForgottenPasswordPage() {
             onChange={(event) => {
               setEmail(event.currentTarget.value);
               request.reset();
+              wait(0);
             }}
           />
           <ErrorAlert title="The email was not sent" error={request.error} />
@@ -52,9 +59,13 @@ export function ForgottenPasswordPage() {
               </Alert>
             )}
           </div>
-          <Button type="submit" size="md" loading={request.isPending} disabled={request.isSuccess}>
-            Send the link
-          </Button>
+          <SendButton
+            type="submit"
+            text={request.isSuccess ? "Send the link again" : "Send the link"}
+            left={left}
+            size="md"
+            loading={request.isPending}
+          />
           <Text size="sm">
             <Anchor component={Link} to="/app/sign-in" state={{ ...arrival, email }} underline="always" className="touch">
               Back to the sign-in page

@@ -2,12 +2,12 @@
 import { Group, Progress, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { accountQuery } from "../api/accounts";
-import { nextReset, type Usage as Counters, usageRows } from "./quotas";
+import { nextReset, usageRows } from "./quotas";
 import { Section } from "./Section";
 
 export function Usage() {
   const { data, dataUpdatedAt } = useQuery(accountQuery);
-  const usage = (data as { usage?: Counters } | undefined)?.usage;
+  const usage = data?.usage;
   if (!usage) return null;
   return (
     <Section title="Usage">

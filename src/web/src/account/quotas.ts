@@ -1,26 +1,20 @@
 // The usage of an account, as texts and bars.
+import type { Account } from "../api/schema";
 import { bytes, dateLanguage, duration } from "../format";
 
-interface Counter {
-  used: number;
-  /** null: there is no limit. */
-  limit: number | null;
-}
-
-export type Usage = Record<Name, Counter>;
-
-type Name = keyof typeof LABELS;
+type Usage = Account["usage"];
+type Name = keyof Usage;
 
 const count = (value: number): string => new Intl.NumberFormat("en").format(value);
 const seconds = (value: number): string => (value === 0 ? "0 min" : duration(value));
 
-const LABELS = {
-  stored_bytes: ["Stored videos and MP3s", bytes],
+const LABELS: Record<Name, [label: string, format: (value: number) => string]> = {
+  stored_bytes: ["Stored files", bytes],
   unfinished_uploads: ["Unfinished uploads", count],
   uploaded_bytes_today: ["Uploaded today", bytes],
   conversions_today: ["Conversions today", count],
-  seconds_of_sound_today: ["Converted today", seconds],
-} as const;
+  seconds_of_sound_today: ["Audio converted today", seconds],
+};
 
 // Per cent, from which a bar shows that the quota is nearly used up.
 const HIGH = 80;

@@ -819,7 +819,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description Too many attempts, or too many concurrent transfers; wait as long as Retry-After says */
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
                 429: {
                     headers: {
                         [name: string]: unknown;
