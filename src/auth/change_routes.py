@@ -48,6 +48,11 @@ def blueprint(accounts: Accounts, changes: AccountChanges, logins: ConcurrencyLi
             changes.delete(user, confirmation.password)
         return Response(status=204)
 
+    @routes.get("/accounts/<account>")
+    def state(account: str) -> Response:
+        # For housekeeping: a deletion may have been interrupted after this service had done its part.
+        return jsonify(deleted=changes.is_deleted(account))
+
     @routes.post("/password-reset")
     def password_reset() -> Response:
         address = parsed(credentials.Address)

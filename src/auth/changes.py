@@ -60,6 +60,11 @@ class AccountChanges:
         self.keys.revoke_all(user.account)
         self._changed(user, "Deleted")
 
+    def is_deleted(self, account: str) -> bool:
+        """Whether its owner has deleted the account. A missing row proves nothing: a backup may have been restored."""
+        user = self.users.find_account(account)
+        return user is not None and user.deleted
+
     def verify(self, token: str, password: SecretStr, *, replace: bool) -> User:
         """Confirms the address to which the link was sent; raises BadRequest if the link is not valid.
 

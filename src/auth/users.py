@@ -20,9 +20,8 @@ TAKEN = "This email address is already registered. Sign in, or use another addre
 _LOST = {CR.SERVER_GONE_ERROR, CR.SERVER_LOST, CR.SERVER_LOST_EXTENDED, ER.SERVER_SHUTDOWN, 1927, 4031}
 
 
-# Begins the address of a deleted account, which nobody can register.
+# Before the account's id, in place of the address of a deleted account. Nobody can register such an address.
 DELETED = "deleted:"
-
 _COLUMNS = "account_id, email, password, token_version, verified, disabled, UNIX_TIMESTAMP(created_at)"
 
 
@@ -41,6 +40,10 @@ class User:
     """By an operator."""
     since: int | None = None
     """Seconds since 1970; None if a release without ids created the account."""
+
+    @property
+    def deleted(self) -> bool:
+        return self.email == f"{DELETED}{self.account}"
 
 
 class Users:

@@ -54,8 +54,9 @@ def blueprint(
     @routes.delete("/account")
     @limiter.limit(settings.login_limit)
     def delete() -> Response:
-        owner = identity.owner(Scope.SESSION)
-        answer = ask("/account/delete", body(MAX_BODY))
+        owner, confirmation = identity.owner(Scope.SESSION), body(MAX_BODY)
+        deletion.request(owner)
+        answer = ask("/account/delete", confirmation)
         if answer.ok:
             deletion.delete(owner)
         return forwarded(answer)

@@ -1,19 +1,26 @@
 """Deletes what belongs to a deleted account: at once what its owner and the holders of links see, the rest later."""
 
+import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from common.domain.accounts import Accounts
 from common.domain.owners import Owner
+from common.errors import Unavailable
 from common.runtime.clock import now
 from gateway.jobs.store import Store
 from gateway.uploads.repository import UploadRepository
+
+log = logging.getLogger(__name__)
 
 # s. How long a request deletes files; housekeeping continues.
 _IN_REQUEST = 5.0
 # The clocks of MongoDB, which dates the deletion of a job, and of this process may differ by less.
 _OVERLAP = timedelta(minutes=5)
+# Longer than the request that deletes an account: until then, its process decides.
+_UNDECIDED = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,29 @@ class AccountDeletion:
     store: Store
     uploads: UploadRepository
     accounts: Accounts
+
+    def request(self, owner: Owner) -> None:
+        """Call it before the auth service is asked, so that housekeeping finds out what an interrupted request did."""
+        self.accounts.request_deletion(owner)
+
+    def resolve(self, is_deleted: Callable[[str], bool], undecided: timedelta = _UNDECIDED) -> int:
+        """Completes the deletions that were interrupted after the auth service had deleted the account.
+
+        `is_deleted` asks that service about an account's id, and may raise Unavailable: then the others are left for
+        the next run. Returns how many it completed. Raises StorageUnavailable.
+        """
+        count = 0
+        try:
+            for owner, requested_at in self.accounts.undecided(now() - undecided):
+                if is_deleted(owner.key):
+                    log.warning("The deletion of account %s was interrupted and is completed", owner.key)
+                    self.accounts.mark_deleted(owner)
+                    count += 1
+                else:
+                    self.accounts.withdraw_deletion(owner, requested_at)
+        except Unavailable as error:
+            log.warning("Interrupted deletions of accounts are completed later: %s", error)
+        return count
 
     def delete(self, owner: Owner) -> None:
         # First, so that housekeeping continues after an interruption.

@@ -17,7 +17,12 @@ from gateway.account_changes import JSON, MAX_BODY
 from gateway.settings import GatewaySettings
 
 _FORM = "application/x-www-form-urlencoded"
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
+# The addresses of the web page that say what was done. Without a host, so that they work behind any proxy.
+_DONE = {AccountMail.VERIFY: "/?account=confirmed", AccountMail.RESET: "/app/sign-in?account=new-password"}
 
 
 def blueprint(settings: GatewaySettings, identity: Identity, limiter: Limiter) -> Blueprint:
@@ -33,8 +38,7 @@ def blueprint(settings: GatewaySettings, identity: Identity, limiter: Limiter) -
         answer = identity.ask("POST", PATHS[kind], data=json.dumps(fields).encode(), headers=JSON, repeatable=False)
         if not answer.ok:
             return _page(kind, token, answer.json(), answer.status_code)
-        # Relative, so that it works behind any proxy.
-        return redirect("/", 303)
+        return redirect(_DONE[kind], 303)
 
     @routes.get(PATHS[AccountMail.VERIFY])
     def verify_page() -> Response:

@@ -28,6 +28,8 @@ from gateway import (
 )
 from gateway.account_deletion import AccountDeletion
 from gateway.account_mail import AccountMails
+from gateway.export import routes as export_routes
+from gateway.export.links import ExportLinks
 from gateway.housekeeping.repository import HousekeepingRepository
 from gateway.housekeeping.runner import export_report, publish_turns
 from gateway.jobs import routes as job_routes
@@ -88,6 +90,7 @@ def create_app(settings: GatewaySettings) -> Flask:
     followers = Followers(settings, store.jobs, feed, streams)
     app.register_blueprint(job_routes.blueprint(identity, store, outbox, followers, settings.quotas))
     app.register_blueprint(downloads.blueprint(identity, store, DownloadLinks(settings), transfers))
+    app.register_blueprint(export_routes.blueprint(identity, store, ExportLinks(settings), transfers))
     app.register_blueprint(summaries.blueprint(settings, identity, limiter, transfers))
     app.register_blueprint(openapi_routes.blueprint())
     mongo.create_indexes(store.ensure_indexes, uploads.ensure_indexes, choices.ensure_indexes)

@@ -143,7 +143,7 @@ class GatewaySettings(StoreSettings, QuotaSettings, LinkSettings, LoginServiceSe
         return max(1, self.web_threads - -(-self.web_threads // 8))
 
 
-class HousekeepingSettings(StoreSettings, RetentionSettings):
+class HousekeepingSettings(StoreSettings, RetentionSettings, LoginServiceSettings):
     # s. The age at which a file or chunk without a job is suspected, and the time for which it must have been suspected
     # before it is deleted: it may belong to an upload in progress (6 hours are 2 GiB at 100 kB/s). Twice this time must
     # be less than the 7 days for which the tombstone of a deleted job is kept.

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import MySQLdb
 import pytest
 from bson import ObjectId
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
@@ -15,6 +16,7 @@ from common.storage import mongo
 from scripts.stack import Stack
 from tests.browser.visitor import Visitor
 from tests.person import Person
+from tests.waiting import eventually
 
 _CHROMIUM = "/usr/bin/chromium"
 # CI runs as root in a container, where the sandbox does not work. The other flags stop traffic to the Internet.
@@ -108,6 +110,23 @@ def many_jobs(environment: dict[str, str]) -> Callable[[str, int], None]:
                 jobs.update(fid, {}, {"status": "failed", "error": "", "error_code": "cancelled", **ended})
 
     return record
+
+
+@pytest.fixture
+def unconfirmed(person: Person, environment: dict[str, str]) -> Person:
+    """A user whose address is not confirmed, which the tests' stack does not require."""
+    with MySQLdb.connect(
+        host=environment["MYSQL_HOST"],
+        port=int(environment["MYSQL_PORT"]),
+        user="root",
+        password=environment["MYSQL_ROOT_PASSWORD"],
+        database=environment["MYSQL_DB"],
+        connect_timeout=10,
+        autocommit=True,
+    ) as connection:
+        connection.cursor().execute("UPDATE user SET verified = FALSE WHERE email = %s", [person.email])
+    eventually(lambda: person.request("GET", "/jobs").status_code == 403, what="the new state of the account")
+    return person
 
 
 @pytest.fixture

@@ -1,10 +1,13 @@
 """Signing in, the account, and what is shown to somebody whom an invalid address has led to the page."""
 
+import zipfile
+
 import pytest
 import requests
 from playwright.sync_api import expect
 
 from tests import media
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -141,6 +144,88 @@ def test_a_setting_that_is_not_saved_is_reset_with_the_reason(owner):
 
 def test_the_account_page_signs_out(owner):
     owner.opens("/app/account")
-    owner.page.get_by_role("main").get_by_role("button", name="Sign out").click()
+    owner.page.get_by_role("main").get_by_role("button", name="Sign out", exact=True).click()
     expect(owner.page.get_by_role("button", name="Sign in")).to_be_visible()
     assert owner.page.evaluate("localStorage.length") == 0
+
+
+def test_an_address_is_confirmed_in_another_tab(visitor, unconfirmed):
+    visitor.opens("/")
+    visitor.signs_in(unconfirmed.email, unconfirmed.password)
+    page = visitor.page
+    expect(page.get_by_role("heading", name="Confirm your email address")).to_be_visible()
+    expect(page.get_by_role("main")).to_contain_text(unconfirmed.email)
+    page.get_by_role("button", name="Send the email again").press("Enter")
+    expect(page.get_by_text("The email was sent again.")).to_be_visible()
+    expect(page.get_by_role("button", name="Send again in")).to_be_focused()
+
+    other = page.context.new_page()
+    other.goto(f"/verify?token={unconfirmed.link_token('/verify')}")
+    other.get_by_label("The password that you chose").fill(unconfirmed.password)
+    other.keyboard.press("Enter")
+    expect(other.get_by_text("Your email address is confirmed")).to_be_visible()
+    expect(other.get_by_text("No MP3s yet")).to_be_visible()
+    page.bring_to_front()
+    expect(page.get_by_text("Your email address is confirmed")).to_be_visible()
+    expect(page.get_by_text("No MP3s yet")).to_be_visible()
+
+
+def test_a_forgotten_password_is_replaced_and_changed_and_ends_other_sessions(visit, person):
+    visitor, elsewhere = visit(), visit()
+    elsewhere.is_signed_in(person.token)
+    elsewhere.opens("/app/account")
+    page = visitor.page
+    visitor.opens("/")
+    page.get_by_label("Email").fill(person.email)
+    page.get_by_role("link", name="Forgot your password?").click()
+    expect(page.get_by_label("Email")).to_have_value(person.email)
+    page.get_by_label("Email").press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("a link was sent to it")
+
+    visitor.opens(f"/reset-password?token={person.link_token('/reset-password')}")
+    page.get_by_label("New password").fill("another long password")
+    page.get_by_role("button", name="Change the password").click()
+    expect(page.get_by_text("Your password was changed")).to_be_visible()
+    visitor.signs_in(person.email, "another long password")
+    expect(page.get_by_text("No MP3s yet")).to_be_visible()
+    # Auth notices it within seconds.
+    eventually(lambda: person.request("GET", "/jobs").status_code == 401)
+    elsewhere.page.get_by_role("switch").click()
+    expect(elsewhere.page.get_by_text("Your session has expired")).to_be_visible()
+
+    visitor.opens("/app/account")
+    for current, shown in (("wrong", "The password is wrong."), ("another long password", "Password changed")):
+        page.get_by_label("Current password").fill(current)
+        page.get_by_label("New password").fill("a third long password")
+        page.get_by_role("button", name="Change the password").click()
+        expect(page.get_by_text(shown)).to_be_visible()
+    page.get_by_role("button", name="Sign out everywhere").click()
+    expect(page.get_by_text("You were signed out everywhere")).to_be_visible()
+    visitor.signs_in(person.email, "a third long password")
+    expect(page.get_by_role("heading", name="Account")).to_be_visible()
+
+
+def test_all_data_is_downloaded_and_deleted(owner, person, tmp_path):
+    person.converts(media.make("mp4"), "talk.mp4")
+    page = owner.page
+    owner.opens("/app/account")
+    expect(page.get_by_text("Conversions today")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download your data").click()
+    download.value.save_as(tmp_path / "export.zip")
+    with zipfile.ZipFile(tmp_path / "export.zip") as archive:
+        assert sorted(archive.namelist()) == ["account.json", "mp3s/talk.mp3"]
+
+    page.get_by_role("button", name="Delete the account").click()
+    dialog = page.get_by_role("dialog")
+    confirm = dialog.get_by_role("button", name="Delete the account")
+    expect(dialog.get_by_label("Your email address")).to_be_focused()
+    page.keyboard.type("another@example.com")
+    expect(confirm).to_be_disabled()
+    dialog.get_by_label("Your email address").fill(person.email.upper())
+    for password, shown in (("wrong", "The password is wrong."), (person.password, "Your account was deleted")):
+        dialog.get_by_label("Password", exact=True).fill(password)
+        page.keyboard.press("Enter")
+        expect(page.get_by_text(shown)).to_be_visible()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    eventually(lambda: person.request("GET", "/account").status_code == 401)

@@ -28,6 +28,26 @@ def test_signing_in_and_registering(window):
     window.page.get_by_role("link", name="Create one").click()
     expect(window.page.get_by_role("heading", name="Create an account")).to_be_visible()
     window.shows("register")
+    window.opens("/app/forgotten-password")
+    window.page.get_by_label("Email").fill("you@example.com")
+    window.page.get_by_role("button", name="Send the link").click()
+    expect(window.page.get_by_text("Check your email")).to_be_visible()
+    window.shows("forgotten-password")
+    for path, name in (("/reset-password", "Change the password"), ("/verify", "Confirm")):
+        window.opens(f"{path}?token=none")
+        expect(window.page.get_by_role("button", name=name)).to_be_visible()
+        window.shows(path[1:])
+    window.page.get_by_label("The password that you chose").fill("correct horse")
+    window.page.get_by_role("button", name="Confirm").click()
+    expect(window.page.get_by_role("alert")).to_be_visible()
+    window.shows("verify-invalid")
+
+
+def test_the_confirmation_of_the_address(window, unconfirmed):
+    window.is_signed_in(unconfirmed.token)
+    window.opens("/")
+    expect(window.page.get_by_role("heading", name="Confirm your email address")).to_be_visible()
+    window.shows("confirm-address")
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +134,13 @@ def test_the_account_and_the_dead_ends(window, busy):
     window.shows("not-found")
     window.is_signed_in(busy.token)
     window.opens("/app/account")
-    expect(page.get_by_role("switch")).to_be_visible()
+    expect(page.get_by_text("Conversions today")).to_be_visible()
     window.shows("account")
+    page.get_by_role("button", name="Delete the account").click()
+    expect(page.get_by_role("dialog").get_by_label("Your email address")).to_be_visible()
+    window.shows("delete-account")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
     window.opens("/app/jobs/0123456789abcdef01234567")
     expect(page.get_by_role("heading", name="MP3 not found")).to_be_visible()
     window.shows("job-not-found")

@@ -1,15 +1,24 @@
 """Accounts: what belongs to them, and what ends their tokens."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
+import jwt
 import MySQLdb
 import pytest
 import requests
 from pymongo import MongoClient
 
+from common.domain.accounts import Accounts
+from common.domain.owners import Owner
+from common.runtime.clock import now
+from common.runtime.settings import MongoSettings
 from common.storage import mongo
 from tests import media
 from tests.person import Person
@@ -230,3 +239,28 @@ def test_a_deleted_account_leaves_nothing_and_its_address_can_be_registered_agai
     assert set(answers(stranger, job, upload).values()) == {404}
     assert stranger.request("GET", "/jobs").json()["jobs"] == []
     assert stranger.converts(media.make("mp4"))["mp3_fid"]
+
+
+def test_a_deletion_that_ended_after_the_auth_service_had_done_its_part_is_completed(newcomer, stack, environment):
+    owner = newcomer().joins()
+    owner.converts(media.make("mp4"))
+    account = jwt.decode(owner.token, options={"verify_signature": False})["sub"]
+    with mongo.connect(MongoSettings(mongo_uri=environment["MONGO_URI"])) as client:
+        # What the gateway does until it is killed, long ago.
+        Accounts(client[mongo.VIDEOS]).request_deletion(Owner(owner.email, account))
+        past = {"deletion.requested_at": now() - timedelta(hours=1)}
+        client[mongo.VIDEOS]["accounts"].update_one({"_id": account}, {"$set": past})
+        headers = {"Authorization": f"Bearer {owner.token}"}
+        deleted = f"http://{environment['AUTH_SVC_ADDRESS']}/account/delete"
+        assert requests.post(deleted, json={"password": owner.password}, headers=headers, timeout=60).status_code == 204
+
+        def files() -> int:
+            owned = {"metadata.username": owner.email}
+            return sum(client[name]["fs.files"].count_documents(owned) for name in (mongo.VIDEOS, mongo.MP3S))
+
+        assert files() == 2
+        variables = {**os.environ, **stack.program("housekeeping").environment}
+        command = [sys.executable, "-m", "gateway.housekeeping"]
+        # Its exit code is also about the files of other tests.
+        subprocess.run(command, env=variables, check=False, timeout=120)
+        assert files() == 0

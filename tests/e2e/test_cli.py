@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -73,6 +74,7 @@ def test_the_help_lists_the_commands_and_exit_codes(cli: Cli):
         "cancel",
         "retry",
         "delete",
+        "export",
         "Exit codes",
     ):
         assert word in text
@@ -134,6 +136,16 @@ def test_a_folder_is_converted_and_each_mp3_is_next_to_its_video(signed_in: Cli,
         mp3 = MP3(tmp_path / "work" / name)
         assert (mp3.info.bitrate, str(mp3["TIT2"])) == (128_000, "Ünï")
         assert mp3.info.length == pytest.approx(2, abs=0.1)
+
+
+def test_everything_is_exported(signed_in: Cli, person: Person, tmp_path: Path):
+    job = person.converts(media.make("mp4"), "talk.mp4")
+    assert signed_in("export", "all.zip").stdout == "all.zip\n"
+    with zipfile.ZipFile(tmp_path / "work" / "all.zip") as archive:
+        assert archive.testzip() is None
+        assert archive.read("mp3s/talk.mp3") == person.download(job["mp3_fid"]).content
+        assert [each["video_fid"] for each in json.loads(archive.read("account.json"))["jobs"]] == [job["video_fid"]]
+    assert "--force" in signed_in("export", "all.zip", code=1).stderr
 
 
 def test_the_result_is_printed_and_listed(signed_in: Cli):

@@ -11,7 +11,12 @@ import psutil
 import pytest
 import requests
 import urllib3
+from bson import ObjectId
 
+from common.domain.job_repository import Jobs
+from common.runtime.settings import MongoSettings
+from common.storage import mongo
+from common.storage.bucket import Bucket
 from tests import invariant, media
 from tests.faults.breaking import RECOVERY, housekeeping, uploading
 from tests.faults.test_workers import LONG, completes
@@ -285,6 +290,26 @@ def test_a_gateway_that_is_killed_during_an_upload_leaves_no_chunks(person, faul
     faults.kill("gateway")
     upload.result(RECOVERY)
     stack.wait_ready("gateway", RECOVERY)
+
+
+def test_a_gateway_that_is_killed_during_an_export_ends_it_with_an_error(person, faults, stack, environment):
+    job = person.converts(media.make("mp4"))
+    # More than the buffers between the gateway and the client hold.
+    with mongo.connect(MongoSettings(mongo_uri=environment["MONGO_URI"])) as client:
+        fid = ObjectId(job["video_fid"])
+        with Bucket(client[mongo.MP3S]).create("long.mp3", "audio/mpeg", {"video_fid": fid}) as writer:
+            writer.write(bytes(64_000_000))
+            Jobs(client[mongo.VIDEOS]).update(fid, {}, {"mp3_fid": writer.finish()})
+    answer = person.request("GET", "/account/export", stream=True)
+    assert answer.raw.read(100_000).startswith(b"PK")
+    for child in psutil.Process(stack.pid("gateway")).children(recursive=True):
+        child.kill()
+    faults.kill("gateway")
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        for _ in answer.iter_content(1_000_000):
+            pass
+    stack.wait_ready("gateway", RECOVERY)
+    assert person.request("DELETE", f"/jobs/{fid}").status_code == 204
 
 
 def test_an_nginx_that_is_killed_during_an_upload_leaves_no_chunks(person, faults, stack):

@@ -7,6 +7,7 @@ _OF_MONGODB_AND_RABBITMQ = ("gateway", "housekeeping", "converter", "notificatio
 INSIDE = {
     ("gateway", "auth", 5000),
     ("gateway", "summary", 5002),
+    ("housekeeping", "auth", 5000),
     ("summary", "auth", 5000),
     ("auth", "mysql", 3306),
     ("auth-migrations", "mysql", 3306),

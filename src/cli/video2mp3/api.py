@@ -112,7 +112,11 @@ class Api:
 
     def download(self, mp3_fid: str, file: BinaryIO, on_wait: OnWait = lambda _: None) -> None:
         """Writes the MP3; begins again when the connection is lost."""
-        Retries(self.stop, on_wait).until_success(lambda: self._download(mp3_fid, file))
+        Retries(self.stop, on_wait).until_success(lambda: self._download(f"/download?fid={mp3_fid}", file))
+
+    def export(self, file: BinaryIO) -> None:
+        """Writes the archive of all data; raises Unreachable if the connection is lost before its end."""
+        self._download("/account/export", file)
 
     def _json(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         answer = self.request(method, path, **more)
@@ -124,11 +128,11 @@ class Api:
             raise Unreachable(text, "unreachable") from error
         return found
 
-    def _download(self, mp3_fid: str, file: BinaryIO) -> None:
+    def _download(self, path: str, file: BinaryIO) -> None:
         file.seek(0)
         file.truncate()
         try:
-            with self.request("GET", f"/download?fid={mp3_fid}", stream=True) as answer:
+            with self.request("GET", path, stream=True) as answer:
                 for data in answer.iter_content(256 * 1024):
                     pause(self.stop, 0)
                     file.write(data)

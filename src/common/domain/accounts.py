@@ -25,6 +25,7 @@ class Accounts:
         """Creates the indexes for deleted accounts."""
         with failures():
             self.collection.create_index([("deleted_at", 1)], sparse=True)
+            self.collection.create_index([("deletion.requested_at", 1)], sparse=True)
             self.collection.create_index([("expires_at", 1)], expireAfterSeconds=0)
 
     def wants_emails(self, account: str) -> bool:
@@ -59,6 +60,35 @@ class Accounts:
         record = {"emails": _wants_emails(earlier), "updated_at": now()}
         with failures():
             self.collection.update_one({"_id": owner.account}, {"$setOnInsert": record}, upsert=True)
+
+    def request_deletion(self, owner: Owner) -> None:
+        """Records that the auth service is asked to delete the account, before it is asked: see `undecided`.
+
+        Does nothing for an account that is deleted already, or whose id is not known.
+        """
+        if owner.account is None:
+            return
+        self.adopt(owner)
+        known = {"_id": owner.account, "deleted_at": {"$exists": False}}
+        request = {"username": owner.username, "since": owner.since, "requested_at": now()}
+        with failures():
+            self.collection.update_one(known, {"$set": {"deletion": request}})
+
+    def undecided(self, before: datetime) -> Iterator[tuple[Owner, datetime]]:
+        """The accounts whose deletion was requested before that time and not marked, each with the time of the request.
+
+        The auth service may have deleted the account or not: the password was wrong, or a process was interrupted.
+        """
+        with failures():
+            for row in self.collection.find({"deletion.requested_at": {"$lt": before}}):
+                request = row["deletion"]
+                yield Owner(request["username"], row["_id"], request["since"]), request["requested_at"]
+
+    def withdraw_deletion(self, owner: Owner, requested_at: datetime) -> None:
+        """Forgets a request for a deletion that did not happen, unless it was repeated since."""
+        known = {"_id": owner.key, "deletion.requested_at": requested_at}
+        with failures():
+            self.collection.update_one(known, {"$unset": {"deletion": ""}})
 
     def mark_deleted(self, owner: Owner) -> None:
         """Records that everything of the account is to be deleted."""

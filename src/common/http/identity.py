@@ -72,6 +72,14 @@ class Identity:
         created = datetime.fromtimestamp(since, UTC) if since is not None else None
         return Owner(claims["username"], claims.get("sub"), created), claims.get("verified", True)
 
+    def is_deleted(self, account: str) -> bool:
+        """Whether the account with this id was deleted."""
+        answer = self.ask("GET", f"/accounts/{account}")
+        if answer.status_code != 200:
+            # A replica of the previous release, during an update.
+            raise Unavailable("The auth service does not say whether the account was deleted.")
+        return bool(answer.json()["deleted"])
+
     def check(self) -> None:
         """Raises Unavailable unless the service answers."""
         self.ask("GET", "/healthz")

@@ -140,6 +140,12 @@ class Bucket:
             rows = self._files.find({"_id": {"$in": list(file_ids)}}, {"length": 1})
             return {row["_id"]: int(row["length"]) for row in rows}
 
+    def is_complete(self, file: StoredFile) -> bool:
+        """Whether all chunks of the file are stored; their content is not read."""
+        with failures():
+            stored = self._chunks.count_documents({"files_id": file.id}, hint=[("files_id", 1), ("n", 1)])
+        return stored == -(-file.length // file.chunk_size)
+
     def read(self, file: StoredFile, start: int = 0, stop: int | None = None) -> Generator[bytes]:
         """Yields the bytes from `start` to `stop` (exclusive, default the end), one chunk at a time.
 

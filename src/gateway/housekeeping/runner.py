@@ -9,6 +9,7 @@ from common.domain.accounts import Accounts
 from common.domain.job_repository import Jobs
 from common.domain.outbox import Outbox
 from common.errors import TransientError
+from common.http.identity import Identity
 from common.runtime import metrics
 from common.storage.mongo import Db
 from gateway.account_deletion import AccountDeletion
@@ -44,6 +45,7 @@ class Housekeeping:
         self.orphans = OrphanCleanup(settings, store, uploads)
         self.usage_count = UsageCount(store, uploads)
         self._accounts = Accounts(db)
+        self._identity = Identity(settings)
         self._deletion = AccountDeletion(store, uploads, self._accounts)
 
     def prepare(self) -> None:
@@ -56,6 +58,7 @@ class Housekeeping:
     def run(self) -> dict[str, int]:
         """Runs every pass once; returns how much each one did. Raises StorageUnavailable."""
         done = {
+            "interrupted deletions of accounts": self._deletion.resolve(self._identity.is_deleted),
             "of deleted accounts": self._deletion.continue_all(),
             "expired": self.retention.delete_expired_jobs(),
             "completed": self.recovery.complete_uploads(),

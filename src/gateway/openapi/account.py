@@ -3,7 +3,7 @@
 from typing import Any
 
 from common.domain.account_links import PATHS, AccountMail
-from gateway.openapi.parts import SESSION, answer, authorized, body, object_of, operation, query
+from gateway.openapi.parts import BEARER, SESSION, answer, authorized, body, object_of, operation, query, ref
 
 _TEXT = {"type": "string"}
 _NEW_PASSWORD = {"type": "string", "minLength": 8, "maxLength": 256}
@@ -33,6 +33,17 @@ def paths() -> dict[str, Any]:
         "/account/sign-out": {"post": authorized(
             "Sign out everywhere: all tokens end within 10 seconds", "-X POST $URL/account/sign-out",
             {204: {"description": "All tokens were ended"}}, (403,), security=SESSION,
+        )},
+        "/account/export": {"get": authorized(
+            "Get a ZIP archive of all MP3s and transcripts; account.json in it lists the jobs and summaries",
+            "$URL/account/export -o export.zip",
+            {200: answer("The archive", {"type": "string", "format": "binary"}, "application/zip")}, (429,),
+            security=[*BEARER, {}],
+            parameters=[query("token", {"type": "string", "description": "The signed token of a link"})],
+        )},
+        "/account/export/link": {"get": authorized(
+            "Get a link to the archive that works without a token, for a minute", "$URL/account/export/link",
+            {200: answer("The link", ref("Link"))},
         )},
         "/password-reset": {"post": operation(
             "Send an email with a link for a new password, if the address has an account",

@@ -11,6 +11,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { createBrowserRouter, Navigate, RouterProvider, useLocation } from "react-router";
 import { AccountPage } from "./account/AccountPage";
+import { ForgottenPasswordPage } from "./account/ForgottenPasswordPage";
 import { RegisterPage } from "./account/RegisterPage";
 import { SignInPage } from "./account/SignInPage";
 import { SignedIn } from "./account/SignedIn";
@@ -49,6 +50,7 @@ const router = createBrowserRouter([
       { path: "/app/sign-in", element: <SignInPage /> },
       { path: "/app/register", element: <RegisterPage /> },
       { path: "/app/single-sign-on", element: <SingleSignOnPage /> },
+      { path: "/app/forgotten-password", element: <ForgottenPasswordPage /> },
       { path: "/app", element: <Home /> },
       { path: "*", element: <NotFoundPage /> },
     ],

@@ -148,6 +148,7 @@ def use_files(store: Store, fid: ObjectId) -> None:
     assert writer.confirmed == 1
     store.videos.resume(writer.id, 1, "name", "video/*", {}).leave()
     assert store.videos.accept(writer.id)
+    assert store.videos.is_complete(file)
     store.mp3s.ids_of_video(fid)
     store.delete(fid)
 
@@ -170,6 +171,8 @@ def use_account(deletion: AccountDeletion) -> None:
     accounts.ensure_indexes()
     accounts.choose_emails(Owner(OWNER), wanted=False)
     assert not accounts.chosen_emails(Owner(OWNER, "an-id"))
+    deletion.request(Owner(OWNER, "an-id"))
+    assert deletion.resolve(lambda _account: False, timedelta(seconds=-1)) == 0
     deletion.delete(Owner("deleted@example.com", "deleted-id", now()))
     assert [owner.account for owner, _ in accounts.deleted()] == ["deleted-id"]
 
@@ -200,6 +203,7 @@ def keep_house(environment: Mapping[str, str], rabbit: Any, store: Store, publis
     settings = HousekeepingSettings(
         mongo_uri=environment["MONGO_URI"],
         rabbitmq_uri=environment["RABBITMQ_URI"],
+        auth_svc_address=environment["AUTH_SVC_ADDRESS"],
         video_queue=rabbit.video_queue,
         mp3_queue=rabbit.mp3_queue,
     )

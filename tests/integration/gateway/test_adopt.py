@@ -123,8 +123,8 @@ def test_adopted_files_are_kept_by_housekeeping_and_deleted_with_their_job(store
     put(other_db, "talk.mp3", video_fid=fid)
     kept = put(db, "other.mp4")
     adopt()
-    values = {"mongo_uri": environment["MONGO_URI"], "rabbitmq_uri": environment["RABBITMQ_URI"], "orphan_grace": 0}
-    cleanup = OrphanCleanup(HousekeepingSettings(**values), store, UploadRepository(db, 60))
+    addresses = {name.lower(): environment[name] for name in ("MONGO_URI", "RABBITMQ_URI", "AUTH_SVC_ADDRESS")}
+    cleanup = OrphanCleanup(HousekeepingSettings(**addresses, orphan_grace=0), store, UploadRepository(db, 60))
     assert [cleanup.run().files for _ in range(3)] == [0, 0, 0]
     store.delete(fid)
     assert [file["_id"] for file in seen(db) + seen(other_db)] == [kept]

@@ -23,6 +23,7 @@ def housekeeping(environment, db, store, rabbit, publisher) -> Housekeeping:
     settings = HousekeepingSettings(
         mongo_uri=environment["MONGO_URI"],
         rabbitmq_uri=environment["RABBITMQ_URI"],
+        auth_svc_address=environment["AUTH_SVC_ADDRESS"],
         summary_queue=rabbit.summary_queue,
         publish_grace=0,
     )

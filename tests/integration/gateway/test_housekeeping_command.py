@@ -19,7 +19,7 @@ from tests.waiting import eventually
 @pytest.fixture
 def housekeeping(environment) -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        variables = {key: environment[key] for key in ("MONGO_URI", "RABBITMQ_URI")}
+        variables = {key: environment[key] for key in ("MONGO_URI", "RABBITMQ_URI", "AUTH_SVC_ADDRESS")}
         return subprocess.run(
             [sys.executable, "-m", "gateway.housekeeping", *arguments],
             # Without a grace, it would suspect the uploads of other tests.

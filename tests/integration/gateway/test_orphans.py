@@ -29,8 +29,8 @@ YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 @pytest.fixture
 def cleanup(environment, store, db) -> Callable[..., OrphanCleanup]:
     def make(**changes: object) -> OrphanCleanup:
-        values = {"mongo_uri": environment["MONGO_URI"], "rabbitmq_uri": environment["RABBITMQ_URI"]}
-        settings = HousekeepingSettings(**{**values, "orphan_grace": 0, **changes})
+        addresses = {name.lower(): environment[name] for name in ("MONGO_URI", "RABBITMQ_URI", "AUTH_SVC_ADDRESS")}
+        settings = HousekeepingSettings(**{**addresses, "orphan_grace": 0, **changes})
         return OrphanCleanup(settings, store, UploadRepository(db, 3600))
 
     return make

@@ -32,6 +32,7 @@ def housekeeping(environment, db, store, rabbit, publisher) -> Housekeeping:
     settings = HousekeepingSettings(
         mongo_uri=environment["MONGO_URI"],
         rabbitmq_uri=environment["RABBITMQ_URI"],
+        auth_svc_address=environment["AUTH_SVC_ADDRESS"],
         publish_grace=0,
         orphan_grace=0,
         upload_lifetime=3600,

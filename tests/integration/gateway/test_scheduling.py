@@ -28,7 +28,10 @@ def outbox(store, rabbit, publisher) -> Outbox:
 @pytest.fixture
 def recovery(store, db, environment, rabbit, outbox) -> Recovery:
     settings = HousekeepingSettings(
-        mongo_uri=environment["MONGO_URI"], rabbitmq_uri=environment["RABBITMQ_URI"], video_queue=rabbit.video_queue
+        mongo_uri=environment["MONGO_URI"],
+        rabbitmq_uri=environment["RABBITMQ_URI"],
+        auth_svc_address=environment["AUTH_SVC_ADDRESS"],
+        video_queue=rabbit.video_queue,
     )
     return Housekeeping(settings, db, store, outbox).recovery
 

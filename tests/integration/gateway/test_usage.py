@@ -32,7 +32,8 @@ def usage(store) -> UsageRepository:
 
 @pytest.fixture
 def housekeeping(environment, db, store, rabbit, publisher) -> Housekeeping:
-    settings = HousekeepingSettings(mongo_uri=environment["MONGO_URI"], rabbitmq_uri=environment["RABBITMQ_URI"])
+    addresses = {name.lower(): environment[name] for name in ("MONGO_URI", "RABBITMQ_URI", "AUTH_SVC_ADDRESS")}
+    settings = HousekeepingSettings(**addresses)
     return Housekeeping(settings, db, store, Outbox(rabbit, store.jobs, store.summaries, publisher))
 
 

@@ -295,7 +295,8 @@ def test_while_an_email_waits_for_its_retry_housekeeping_publishes_no_second_not
 
 
 def values(settings: NotificationSettings) -> dict[str, object]:
-    return {"mongo_uri": settings.mongo_uri, "rabbitmq_uri": settings.rabbitmq_uri}
+    addresses = {"mongo_uri": settings.mongo_uri, "rabbitmq_uri": settings.rabbitmq_uri}
+    return {**addresses, "auth_svc_address": "127.0.0.1:9"}
 
 
 def test_an_email_that_was_not_sent_does_not_count(store, settings, mail_server):

@@ -27,7 +27,7 @@ SETTINGS: dict[str, Any] = {
 GATEWAY = {
     "read": {
         "GET /account", "GET /jobs", "GET /jobs/<fid>", "GET /jobs/<fid>/events", "GET /jobs/events",
-        "GET /jobs/<fid>/link", "GET /download",
+        "GET /jobs/<fid>/link", "GET /download", "GET /account/export", "GET /account/export/link",
     },
     "convert": {
         "POST /upload", "POST /files", "HEAD /files/<fid>", "PATCH /files/<fid>", "POST /files/<fid>",

@@ -394,6 +394,7 @@ def settings(**changes: object) -> HousekeepingSettings:
     values: dict[str, Any] = {
         "mongo_uri": "mongodb://127.0.0.1",
         "rabbitmq_uri": "amqp://127.0.0.1",
+        "auth_svc_address": "127.0.0.1:9",
         "summary_queue": "summary",
         "publish_grace": 0,
         "orphan_grace": 0,

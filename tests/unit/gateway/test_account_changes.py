@@ -15,7 +15,7 @@ from common.domain.accounts import Accounts
 from common.domain.jobs import Status
 from common.domain.owners import Owner
 from common.domain.scopes import Scope
-from common.errors import Forbidden
+from common.errors import Forbidden, Unavailable
 from common.http import app as http
 from common.runtime.clock import now
 from gateway import account_changes, account_pages, accounts, rate_limits
@@ -150,8 +150,14 @@ def test_a_forgotten_password_answers_the_same_for_all_addresses(web, identity, 
     assert len(world.publisher.published) == 1
 
 
-@pytest.mark.parametrize(("path", "fields"), [("/verify", {"replace": False}), ("/reset-password", {})])
-def test_the_page_of_a_link_changes_something_only_when_its_form_is_sent(web, identity, path, fields):
+@pytest.mark.parametrize(
+    ("path", "fields", "place"),
+    [
+        ("/verify", {"replace": False}, "/?account=confirmed"),
+        ("/reset-password", {}, "/app/sign-in?account=new-password"),
+    ],
+)
+def test_the_page_of_a_link_changes_something_only_when_its_form_is_sent(web, identity, path, fields, place):
     page = web.get(f"{path}?token=a.b<script>")
     assert page.status_code == 200
     assert identity.asked == []
@@ -161,7 +167,7 @@ def test_the_page_of_a_link_changes_something_only_when_its_form_is_sent(web, id
     form = {"token": "a.b", "password": "long enough"}
     done = web.post(path, data=form)
 
-    assert (done.status_code, done.headers["Location"]) == (303, "/")
+    assert (done.status_code, done.headers["Location"]) == (303, place)
     assert identity.asked == [(path, {**form, **fields})]
 
 
@@ -175,11 +181,29 @@ def test_the_form_that_confirms_an_address_offers_to_replace_the_password_of_ano
     assert identity.asked[-1] == ("/verify", {**form, "replace": True})
 
 
-def test_the_form_of_a_link_that_does_not_work_shows_the_error(web, identity):
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [("/verify", "have the email sent again"), ("/reset-password", 'href="/app/forgotten-password"')],
+)
+def test_the_page_of_a_link_that_does_not_work_shows_the_error_and_what_to_do(web, identity, path, place):
     identity.answer = (400, {"error": "The link was used.", "code": "invalid_link"})
-    page = web.post("/verify", data={"token": "a.b", "password": "long enough"})
+    page = web.post(path, data={"token": "a.b", "password": "long enough"})
     assert page.status_code == 400
     assert "The link was used." in page.text
+    assert place in page.text
+    assert "<form" not in page.text
+
+
+def test_the_page_of_a_link_keeps_its_form_after_an_invalid_password(web, identity):
+    identity.answer = (422, {"error": "The password is too short.", "code": "invalid"})
+    page = web.post("/reset-password", data={"token": "a.b", "password": "short"})
+    assert page.status_code == 422
+    assert "The password is too short." in page.text
+    assert 'value="a.b"' in page.text
+
+
+def test_a_program_gets_the_error_of_a_link_that_does_not_work(web, identity):
+    identity.answer = (400, {"error": "The link was used.", "code": "invalid_link"})
     answer = web.post("/verify", json={"token": "a.b"})
     assert (answer.status_code, answer.get_json()["code"]) == (400, "invalid_link")
 
@@ -231,6 +255,55 @@ def test_housekeeping_deletes_the_files_of_a_deleted_account_once(world, deletio
     deletion.accounts.mark_cleaned(deleted, now() - timedelta(days=1))
     ((_, cleaned_at),) = deletion.accounts.deleted()
     assert list(deletion.store.jobs.deleted_of(deleted, cleaned_at)) == []
+
+
+def asked(deletion: AccountDeletion, *, deleted: bool) -> int:
+    return deletion.resolve(lambda account: {"my-id": deleted}[account], timedelta(seconds=-1))
+
+
+def test_a_deletion_that_was_interrupted_is_completed(web, world, deletion, identity, monkeypatch):
+    mine, theirs = job_of(world, ME), job_of(world, OTHER)
+    identity.answer = (204, None)
+    # The auth service has deleted the account, and the gateway ends before it does its part.
+    monkeypatch.setattr(AccountDeletion, "delete", lambda *_: 1 / 0)
+    assert web.delete("/account", headers=TOKEN, json={"password": "right"}).status_code == 500
+    assert list(deletion.accounts.deleted()) == []
+    assert deletion.resolve(lambda _: True) == 0  # the request may still be in progress
+
+    assert asked(deletion, deleted=True) == 1
+    assert deletion.continue_all() == 1
+
+    assert world.reloaded(mine).status is Status.DELETED
+    assert set(world.videos.files) == {theirs}
+    assert asked(deletion, deleted=True) == 0
+
+
+def test_a_deletion_that_did_not_happen_is_forgotten(web, world, deletion, identity):
+    mine = job_of(world, ME)
+    deletion.accounts.choose_emails(ME, wanted=False)
+    identity.answer = (403, {"error": "The password is wrong.", "code": "wrong_password"})
+    web.delete("/account", headers=TOKEN, json={"password": "wrong"})
+    assert asked(deletion, deleted=False) == 0
+    assert asked(deletion, deleted=True) == 0
+    assert deletion.continue_all() == 0
+    assert world.reloaded(mine).status is Status.COMPLETED
+    assert not deletion.accounts.wants_emails("my-id")
+
+
+def test_a_request_that_was_repeated_is_not_forgotten(world, deletion):
+    deletion.request(ME)
+    ((owner, requested_at),) = deletion.accounts.undecided(now() + timedelta(seconds=1))
+    deletion.accounts.withdraw_deletion(owner, requested_at - timedelta(seconds=1))
+    assert asked(deletion, deleted=True) == 1
+
+
+def test_interrupted_deletions_wait_for_the_auth_service(world, deletion):
+    def unavailable(_account: str) -> bool:
+        raise Unavailable("The auth service is unavailable.")
+
+    deletion.request(ME)
+    assert deletion.resolve(unavailable, timedelta(seconds=-1)) == 0
+    assert asked(deletion, deleted=True) == 1
 
 
 def test_a_wrong_password_deletes_nothing(web, world, deletion, identity):

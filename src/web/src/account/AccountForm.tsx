@@ -1,12 +1,14 @@
 // The form for signing in and for registering.
-import { Alert, Anchor, Button, Paper, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
-import { IconAlertCircle } from "@tabler/icons-react";
+import { Anchor, Button, Paper, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { Link, useLocation, useNavigate } from "react-router";
+import { accountQuery } from "../api/accounts";
 import { client } from "../api/queries";
+import { ErrorAlert } from "../shell/ErrorAlert";
 import { Introduction } from "./Introduction";
 import { SingleSignOn, SingleSignOnAlert } from "./SingleSignOn";
+import { PasswordField } from "./PasswordField";
 import { signIn } from "./session";
 
 interface Props {
@@ -14,6 +16,8 @@ interface Props {
   button: string;
   newPassword: boolean;
   notice?: ReactNode;
+  /** Below the button: other ways to sign in, or what to do without the password. */
+  help?: (arrival: Arrival) => ReactNode;
   /** The link to the other form. */
   other: { question: string; link: string; path: string };
   /** Returns the token. */
@@ -30,15 +34,17 @@ export interface Arrival {
 
 export const useArrival = (): Arrival => (useLocation().state as Arrival | null) ?? {};
 
-export function AccountForm({ title, button, newPassword, notice, other, submit }: Props) {
+export function AccountForm({ title, button, newPassword, notice, help, other, submit }: Props) {
   const navigate = useNavigate();
   const arrival = useArrival();
   const [email, setEmail] = useState(arrival.email ?? "");
   const attempt = useMutation({
     mutationFn: (password: string) => submit(email.trim(), password),
-    onSuccess: (token) => {
+    onSuccess: async (token) => {
       client.clear();
       signIn(token);
+      // So that the first page is the right one for an account whose address is not confirmed.
+      await client.prefetchQuery({ ...accountQuery, retry: false });
       void navigate(arrival.from ?? "/", { replace: true });
     },
   });
@@ -70,26 +76,12 @@ export function AccountForm({ title, button, newPassword, notice, other, submit 
             value={email}
             onChange={(event) => setEmail(event.currentTarget.value)}
           />
-          <PasswordInput
-            label="Password"
-            name="password"
-            description={newPassword ? "At least 8 characters" : undefined}
-            autoComplete={newPassword ? "new-password" : "current-password"}
-            minLength={newPassword ? 8 : undefined}
-            visibilityToggleButtonProps={{ "aria-label": "Show or hide password" }}
-            required
-            withAsterisk={false}
-            autoFocus={!!arrival.email}
-            size="md"
-          />
-          {attempt.isError && (
-            <Alert color="red" role="alert" icon={<IconAlertCircle />}>
-              {attempt.error.message}
-            </Alert>
-          )}
+          <PasswordField fresh={newPassword} autoFocus={!!arrival.email} size="md" />
+          <ErrorAlert error={attempt.error} />
           <Button type="submit" size="md" loading={attempt.isPending}>
             {button}
           </Button>
+          {help?.({ ...arrival, email })}
           <Text size="sm">
             {other.question}{" "}
             <Anchor component={Link} to={other.path} state={{ ...arrival, email }} underline="always" className="touch">

@@ -4,8 +4,10 @@ import { client } from "../api/queries";
 import { flush } from "../jobs/pending";
 import { signOut } from "./session";
 
-export async function leave(): Promise<void> {
+/** `last` is the last request with the token; if it fails, nobody is signed out. */
+export async function leave(last?: () => Promise<unknown>): Promise<void> {
   const left = await flush();
+  await last?.();
   signOut();
   client.clear();
   if (left === 0) return;

@@ -1,5 +1,6 @@
 // Requests to the gateway, with the token, a timeout, and errors as exceptions.
 import { expire, session } from "../account/session";
+import { Store } from "../store";
 import { isFromProxy, reachable } from "./connection";
 
 // ms. Longer than the gateway's own timeouts for its dependencies.
@@ -11,6 +12,8 @@ export class Refused extends Error {
     readonly status: number,
     readonly code: string,
     message: string,
+    /** s */
+    readonly retryAfter = 0,
   ) {
     super(message);
   }
@@ -22,6 +25,9 @@ export class Unreachable extends Error {
     super("The server can't be reached. Check your connection. This page keeps trying to reconnect.");
   }
 }
+
+/** The last rejected request. */
+export const rejected = new Store<Refused | null>(null);
 
 export async function ask(path: string, init: RequestInit = {}): Promise<Response> {
   const token = session.get()?.token;
@@ -44,7 +50,10 @@ export async function ask(path: string, init: RequestInit = {}): Promise<Respons
   reachable.set(true);
   if (response.ok) return response;
   if (response.status === 401 && headers.get("Authorization")?.startsWith("Bearer ")) expire(token);
-  throw refusal(await response.text().catch(() => ""), response.status);
+  const body = await response.text().catch(() => "");
+  const error = refusal(body, response.status, Number(response.headers.get("Retry-After")) || 0);
+  rejected.set(error);
+  throw error;
 }
 
 export async function askJson<Body>(path: string, init?: RequestInit): Promise<Body> {
@@ -52,11 +61,12 @@ export async function askJson<Body>(path: string, init?: RequestInit): Promise<B
 }
 
 /** The error in the body of a response: the gateway's, or a general one when a proxy has answered. */
-export function refusal(body: string, status: number): Refused {
+export function refusal(body: string, status: number, retryAfter = 0): Refused {
   try {
     const parsed: unknown = JSON.parse(body);
     if (typeof parsed === "object" && parsed && "error" in parsed) {
-      return new Refused(status, "code" in parsed ? String(parsed.code) : "failed", String(parsed.error));
+      const code = "code" in parsed ? String(parsed.code) : "failed";
+      return new Refused(status, code, String(parsed.error), retryAfter);
     }
   } catch {
     // Not JSON.
@@ -65,5 +75,5 @@ export function refusal(body: string, status: number): Refused {
     status >= 500
       ? "The server is not available right now. Try again in a moment."
       : `The server rejected the request (${status}).`;
-  return new Refused(status, "failed", message);
+  return new Refused(status, "failed", message, retryAfter);
 }

@@ -1,5 +1,6 @@
 // The routes of the API for jobs.
 import { ask, askJson } from "./http";
+import { local } from "./links";
 import type { ConversionOptions, Job, JobPage, Link } from "./schema";
 
 /** The chosen options as the form holds them; the server's default applies to those that are absent. */
@@ -33,11 +34,7 @@ export const deleteJob = (fid: string, keepalive = false): Promise<Response> =>
 /** The public address that plays and downloads the MP3 without a token; it expires after some days. */
 export const getLink = async (fid: string): Promise<string> => (await askJson<Link>(`/jobs/${fid}/link`)).url;
 
-/** The same address on the server of this page, which may be reached by another name than the public one. */
-export async function getLocalLink(fid: string): Promise<string> {
-  const { pathname, search } = new URL(await getLink(fid), location.origin);
-  return pathname.slice(pathname.lastIndexOf("/")) + search;
-}
+export const getLocalLink = async (fid: string): Promise<string> => local(await getLink(fid), "/download");
 
 const BOOLEANS = new Set(["normalize", "reencode"]);
 const NUMBERS = new Set(["bitrate", "quality", "sample_rate", "track"]);

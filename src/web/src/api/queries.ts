@@ -1,6 +1,7 @@
 // The cache of jobs: loaded in pages, updated by events from the server.
 import { hashKey, type InfiniteData, QueryClient } from "@tanstack/react-query";
-import { Refused } from "./http";
+import { ACCOUNT, UNCONFIRMED } from "./accounts";
+import { Refused, rejected } from "./http";
 import { forgetJob, trackJob } from "./running";
 import type { Job, JobPage } from "./schema";
 
@@ -21,6 +22,11 @@ export const client = new QueryClient({
     },
     mutations: { networkMode: "always" },
   },
+});
+
+// The page of an account whose address is not confirmed asks for that, whichever request was rejected.
+rejected.subscribe(() => {
+  if (rejected.get()?.code === UNCONFIRMED) void client.invalidateQueries({ queryKey: ACCOUNT });
 });
 
 type Pages = InfiniteData<JobPage, string>;

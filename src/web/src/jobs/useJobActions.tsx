@@ -2,6 +2,7 @@
 import { IconAdjustments, IconDownload, IconPlayerPlay, IconPlayerStop, IconRefresh, IconX } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
 import { cancelJob, getLocalLink, hasEnded, type Options, retryJob } from "../api/jobs";
+import { startDownload } from "../api/links";
 import { client, JOBS, putJob } from "../api/queries";
 import type { Job } from "../api/schema";
 import type { Action } from "../shell/Action";
@@ -87,12 +88,4 @@ function useRequests(job: Job) {
     onError: showError("The video could not be converted again"),
   });
   return { download, cancel, retry };
-}
-
-/** The response is an attachment: the browser saves it and does not leave the page. */
-function startDownload(link: string): void {
-  const anchor = document.createElement("a");
-  anchor.href = link;
-  anchor.download = "";
-  anchor.click();
 }

@@ -1,0 +1,1 @@
+"""All data of an account as one ZIP archive: `GET /account/export`."""
