@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import MySQLdb
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -48,3 +49,22 @@ def newcomer(stack: Stack, maildir: Path) -> Callable[[], Person]:
 def person(newcomer: Callable[[], Person]) -> Person:
     """A user who has registered and logged in."""
     return newcomer().joins()
+
+
+@pytest.fixture
+def administrator(newcomer: Callable[[], Person], environment: dict[str, str]) -> Person:
+    """The user of ADMIN_EMAILS (tests/settings.env), who is signed in; an operator has inserted the row."""
+    someone = newcomer()
+    someone.email, someone.password = "administrator@example.com", "the password of the administrator"
+    with MySQLdb.connect(
+        host=environment["MYSQL_HOST"],
+        port=int(environment["MYSQL_PORT"]),
+        user=environment["MYSQL_USER"],
+        password=environment["MYSQL_PASSWORD"],
+        database=environment["MYSQL_DB"],
+        connect_timeout=10,
+        autocommit=True,
+    ) as connection:
+        statement = "INSERT IGNORE INTO user (email, password) VALUES (%s, %s)"
+        connection.cursor().execute(statement, [someone.email, someone.password])
+    return someone.login()

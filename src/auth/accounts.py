@@ -16,7 +16,7 @@ from auth.users import TAKEN, User, Users
 from common.domain.account_links import AccountMail
 from common.domain.scopes import Scope
 from common.errors import Conflict, Forbidden, TransientError, Unauthorized
-from common.http.app import LOG_IN_AGAIN
+from common.http.app import ADMINISTRATORS_ONLY, LOG_IN_AGAIN
 
 log = logging.getLogger(__name__)
 
@@ -147,6 +147,13 @@ class Accounts:
             self.ring.used(caller.key)
         return caller
 
+    def administrator(self, credential: str) -> User:
+        """Whose token this is; raises as `authenticate`, and Forbidden unless the account is an administrator's."""
+        caller = self.authenticate(credential, Scope.SESSION)
+        if not (caller.admin and caller.user.verified):
+            raise Forbidden(ADMINISTRATORS_ONLY, code="administrators_only")
+        return caller.user
+
     def validate(self, credential: str, needed: Scope) -> Validated:
         """As `authenticate`, as the answer of `/validate`."""
         caller = self.authenticate(credential, needed)
@@ -171,7 +178,9 @@ class Accounts:
         # A token without an id may be of a deleted account, whose address has another account now.
         if claims.sub is None and user.since is not None and claims.iat < user.since:
             raise Unauthorized(LOG_IN_AGAIN, code="invalid_token")
-        return Caller(user, Scope.SESSION, claims.iat, claims.exp, claims.admin)
+        # An address that is no longer in ADMIN_EMAILS is not an administrator's, whatever its tokens say.
+        admin = claims.admin and user.email.lower() in self.reserved
+        return Caller(user, Scope.SESSION, claims.iat, claims.exp, admin)
 
     def _with_key(self, credential: str) -> Caller:
         key = self.ring.find(credential)

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from auth import change_routes, routes
+from auth import administration, change_routes, routes
 from auth.account_states import AccountStates
 from auth.accounts import Accounts
 from auth.changes import AccountChanges
@@ -60,4 +60,5 @@ def create_app(settings: AuthSettings) -> Flask:
     sign_on = SingleSignOn(Provider.configured(settings), Transactions(settings), identities, accounts, keys, rules)
     at_once = ConcurrencyLimiter(settings.oidc_at_once, too_many)
     app.register_blueprint(sso_routes.blueprint(sign_on, at_once, logins))
+    app.register_blueprint(administration.blueprint(accounts, logins))
     return app

@@ -1,5 +1,6 @@
 """The table `user` in MySQL or MariaDB: one short connection per statement, with timeouts."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -124,25 +125,58 @@ class Users:
         change = f"email = CONCAT('{DELETED}', account_id), password = '', disabled = TRUE"
         return self._change(f"{change}, token_version = token_version + 1", seen)
 
+    def page(self, prefix: str, after: str, limit: int) -> list[User]:
+        """At most `limit` accounts whose address begins so and comes after this one, in the order of addresses.
+
+        What it costs does not depend on the number of accounts. Without the hint, the server may read and sort all.
+        """
+        pattern = re.sub(r"([|%_])", r"|\1", prefix) + "%"
+        # The rows of deleted accounts are a range of the index, which two ranges leave out: ";" follows ":".
+        outside = "(email < %s OR email >= %s)"
+        where = f"email LIKE %s ESCAPE '|' AND email > %s AND {outside}"
+        statement = f"SELECT {_COLUMNS} FROM user FORCE INDEX (email) WHERE {where} ORDER BY email LIMIT %s"  # noqa: S608
+        values = (pattern, after, DELETED, DELETED.replace(":", ";"), limit)
+        return [_user(row) for row in self._read_all(statement, *values)]
+
+    def set_disabled(self, seen: User, administrator: User, *, disabled: bool) -> bool:
+        """Also ends its tokens; False if the account or the administrator's has changed since they were read.
+
+        Of two administrators who disable each other at the same time, one succeeds: the statement locks both rows.
+        """
+        statement = """
+            UPDATE user JOIN user AS administrator ON administrator.account_id = %s
+                AND NOT administrator.disabled AND administrator.token_version = %s
+            SET user.disabled = %s, user.token_version = user.token_version + 1
+            WHERE user.account_id = %s AND user.token_version = %s AND user.email = %s AND user.disabled <> %s
+        """
+        caller = (administrator.account, administrator.token_version)
+        values = (*caller, disabled, seen.account, seen.token_version, seen.email, disabled)
+        return self._execute(statement, *values) == 1
+
     def check(self) -> None:
         """Raises TransientError unless the database answers and has its table."""
         self._read("SELECT 1 FROM user LIMIT 1")
 
     def _change(self, change: str, seen: User, *values: object) -> bool:
         statement = f"UPDATE user SET {change} WHERE account_id = %s AND token_version = %s AND email = %s"  # noqa: S608
-        with failures(), closing(self._mysql.connect) as connection, closing(connection.cursor()) as cursor:
-            changed: int = cursor.execute(statement, (*values, seen.account, seen.token_version, seen.email))
-        return changed == 1
+        return self._execute(statement, *values, seen.account, seen.token_version, seen.email) == 1
 
     def _find(self, column: str, value: str) -> User | None:
         row = self._read(f"SELECT {_COLUMNS} FROM user WHERE {column} = %s", value)  # noqa: S608  constants
-        if row is None:
-            return None
-        account, email, password, token_version, verified, disabled, since = row
-        return User(account, email, password, token_version, bool(verified), bool(disabled), since)
+        return None if row is None else _user(row)
+
+    def _execute(self, statement: str, *values: object) -> int:
+        """Returns the number of changed rows."""
+        with failures(), closing(self._mysql.connect) as connection, closing(connection.cursor()) as cursor:
+            changed: int = cursor.execute(statement, values)
+        return changed
 
     def _read(self, statement: str, *values: object) -> Sequence[Any] | None:
-        """Returns the first row; retried once if the connection is lost."""
+        """Returns the first row."""
+        return next(iter(self._read_all(statement, *values)), None)
+
+    def _read_all(self, statement: str, *values: object) -> Sequence[Sequence[Any]]:
+        """Returns the rows; retried once if the connection is lost."""
         with failures():
             try:
                 return self._run(statement, *values)
@@ -151,11 +185,16 @@ class Users:
                     raise
             return self._run(statement, *values)
 
-    def _run(self, statement: str, *values: object) -> Sequence[Any] | None:
+    def _run(self, statement: str, *values: object) -> Sequence[Sequence[Any]]:
         with closing(self._mysql.connect) as connection, closing(connection.cursor()) as cursor:
             cursor.execute(statement, values)
-            row: Sequence[Any] | None = cursor.fetchone()
-            return row
+            rows: Sequence[Sequence[Any]] = cursor.fetchall()
+            return rows
+
+
+def _user(row: Sequence[Any]) -> User:
+    account, email, password, token_version, verified, disabled, since = row
+    return User(account, email, password, token_version, bool(verified), bool(disabled), since)
 
 
 @contextmanager

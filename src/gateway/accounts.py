@@ -10,6 +10,7 @@ from flask_limiter import Limiter
 
 from common.domain.accounts import Accounts
 from common.domain.owners import Owner
+from common.domain.quotas import Amounts, Quotas
 from common.domain.scopes import Scope
 from common.domain.usage import UsageRepository
 from common.errors import BadRequest, Invalid, Unauthorized, UnsupportedType
@@ -80,13 +81,7 @@ def blueprint(
             "email": owner.username,
             "emails": emails,
             "verified": verified,
-            "usage": {
-                "stored_bytes": {"used": used.stored, "limit": quotas.stored},
-                "unfinished_uploads": {"used": used.unfinished, "limit": quotas.unfinished},
-                "uploaded_bytes_today": {"used": used.uploaded, "limit": quotas.uploaded},
-                "conversions_today": {"used": used.conversions, "limit": quotas.conversions},
-                "seconds_of_sound_today": {"used": round(used.seconds), "limit": quotas.seconds},
-            },
+            "usage": shown_usage(used, quotas),
         }
 
     @routes.get("/info")
@@ -99,6 +94,16 @@ def blueprint(
         )
 
     return routes
+
+
+def shown_usage(used: Amounts, quotas: Quotas) -> dict[str, object]:
+    return {
+        "stored_bytes": {"used": used.stored, "limit": quotas.stored},
+        "unfinished_uploads": {"used": used.unfinished, "limit": quotas.unfinished},
+        "uploaded_bytes_today": {"used": used.uploaded, "limit": quotas.uploaded},
+        "conversions_today": {"used": used.conversions, "limit": quotas.conversions},
+        "seconds_of_sound_today": {"used": round(used.seconds), "limit": quotas.seconds},
+    }
 
 
 def _wanted_emails(fields: Mapping[str, object] | None) -> bool:

@@ -10,6 +10,7 @@ from common.domain.outbox import Outbox
 from common.messaging.connection import BrokerConnection, BrokerUnavailable
 from common.messaging.publisher import Publisher
 from common.storage import mongo
+from gateway.administration.audit import AuditLog
 from gateway.jobs.store import Store
 from gateway.settings import StoreSettings
 
@@ -23,6 +24,7 @@ class Tools:
     outbox: Outbox
     publisher: Publisher
     connection: BrokerConnection
+    audit: AuditLog
 
 
 @contextlib.contextmanager
@@ -37,7 +39,7 @@ def tools(settings: StoreSettings, name: str) -> Iterator[Tools]:
         store = Store.in_databases(db, client[mongo.MP3S])
         outbox = Outbox(settings, store.jobs, store.summaries, publisher)
         try:
-            yield Tools(settings, db, store, outbox, publisher, connection)
+            yield Tools(settings, db, store, outbox, publisher, connection, AuditLog(db))
         finally:
             stop.set()
             thread.join(timeout=settings.rabbitmq_timeout)

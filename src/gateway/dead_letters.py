@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from common.messaging.topology import NOT_FOUND, dead_queue, queues
 from common.runtime import logs
 from common.runtime.logs import one_line
 from common.runtime.settings import load_settings
+from gateway.administration.audit import Act, Actor, Entry, Target
 from gateway.command import Tools, tools, wait_for_broker
 from gateway.settings import StoreSettings
 
@@ -67,25 +68,38 @@ class Commands:
     def replay(self, letter: DeadLetter) -> bool:
         """Queues a failed job or summary again, and publishes its message."""
         if letter.queue == self.opened.settings.mail_queue:
-            self.opened.publisher.publish_raw(letter.queue, letter.body.encode())
+            with self._recording(Act.REPLAY, letter):
+                self.opened.publisher.publish_raw(letter.queue, letter.body.encode())
             print(f"{letter.number:>4}  replayed")
             return True
         message, record = self._target(letter)
         if message is None or record is None:
             print(f"{letter.number:>4}  not replayed: its job no longer exists; remove it with drop")
             return False
-        if letter.queue == self.opened.settings.summary_queue:
-            self.opened.store.summaries.reopen(message.subject)
-        elif letter.queue == self.opened.settings.video_queue:
-            # Not a job that its owner has cancelled.
-            self.opened.store.jobs.reopen(message.subject, where={"error": {"$ne": CANCELLED}})
-        self.opened.publisher.publish(letter.queue, message)
+        with self._recording(Act.REPLAY, letter, message):
+            if letter.queue == self.opened.settings.summary_queue:
+                self.opened.store.summaries.reopen(message.subject)
+            elif letter.queue == self.opened.settings.video_queue:
+                # Not a job that its owner has cancelled.
+                self.opened.store.jobs.reopen(message.subject, where={"error": {"$ne": CANCELLED}})
+            self.opened.publisher.publish(letter.queue, message)
         print(f"{letter.number:>4}  replayed: {message.subject} {one_line(record['filename'] or '')}")
         return True
 
     def drop(self, letter: DeadLetter) -> bool:
-        print(f"{letter.number:>4}  dropped: {one_line(letter.body[:120])}")
+        with self._recording(Act.DROP, letter, self._target(letter)[0]):
+            print(f"{letter.number:>4}  dropped: {one_line(letter.body[:120])}")
         return True
+
+    def _recording(
+        self, act: Act, letter: DeadLetter, message: Message | SummaryMessage | None = None
+    ) -> AbstractContextManager[None]:
+        target = Target(
+            email=message.username if message else None,
+            subject=str(message.subject) if message else None,
+            queue=letter.queue,
+        )
+        return self.opened.audit.recording(Entry(Actor(command="dead-letters"), act, target))
 
     def _target(self, letter: DeadLetter) -> tuple[Message | SummaryMessage | None, Mapping[str, Any] | None]:
         """The message, unless it is invalid; its job or summary as the API shows it, unless it no longer exists."""

@@ -30,6 +30,11 @@ from gateway.account_deletion import AccountDeletion
 from gateway.account_mail import AccountMails
 from gateway.export import routes as export_routes
 from gateway.export.links import ExportLinks
+from gateway.administration import routes as administration
+from gateway.administration.accounts import AccountAdministration
+from gateway.administration.audit import AuditLog
+from gateway.administration.directory import Directory
+from gateway.administration.status import SystemStatus
 from gateway.housekeeping.repository import HousekeepingRepository
 from gateway.housekeeping.runner import export_report, publish_turns
 from gateway.jobs import routes as job_routes
@@ -93,8 +98,11 @@ def create_app(settings: GatewaySettings) -> Flask:
     app.register_blueprint(export_routes.blueprint(identity, store, ExportLinks(settings), transfers))
     app.register_blueprint(summaries.blueprint(settings, identity, limiter, transfers))
     app.register_blueprint(openapi_routes.blueprint())
-    mongo.create_indexes(store.ensure_indexes, uploads.ensure_indexes, choices.ensure_indexes)
-    repository = HousekeepingRepository(db)
+    repository, audit = HousekeepingRepository(db), AuditLog(db)
+    changes = AccountAdministration(Directory(identity), store.usage, audit, settings.quotas)
+    status = SystemStatus(settings, publisher, store.jobs, repository)
+    app.register_blueprint(administration.blueprint(identity, changes, audit, status))
+    mongo.create_indexes(store.ensure_indexes, uploads.ensure_indexes, choices.ensure_indexes, audit.ensure_indexes)
     threading.Thread(
         target=export_report, args=(repository, store.jobs), name="housekeeping-report", daemon=True
     ).start()

@@ -216,6 +216,18 @@ class Jobs:
         with failures():
             return self.collection.count_documents({"status": Status.CONVERTING.value}, limit=limit)
 
+    def count(self, status: Status, limit: int) -> int:
+        """How many jobs are in this state, at most `limit`."""
+        with failures():
+            return self.collection.count_documents({"status": status.value}, limit=limit)
+
+    def oldest_queued(self) -> datetime | None:
+        """Since when the queued job has not changed that waits for longest, for its turn or a converter."""
+        query = {"status": Status.QUEUED.value}
+        with failures():
+            row = next(iter(self.collection.find(query, {"updated_at": 1}).sort("updated_at", 1).limit(1)), None)
+        return row["updated_at"] if row else None
+
     def count_waiting(self, limit: int) -> int:
         """How many jobs wait for their turn, at most `limit`."""
         with failures():

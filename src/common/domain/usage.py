@@ -4,7 +4,7 @@ Each act changes the counters in one update, with the condition that no quota is
 several replicas cannot exceed one together. Days are days of UTC, by MongoDB's clock.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -100,6 +100,25 @@ class UsageRepository:
                 amounts[name] = {"$cond": [{"$eq": [day, _TODAY]}, amounts[name], 0]}
         with failures():
             self.collection.update_one({"_id": owner}, [{"$set": _added(amounts)}])
+
+    def of_accounts(self, owners: Sequence[str]) -> dict[str, tuple[Amounts, Document]]:
+        """What each of these accounts has used, and its own quotas as they are stored (empty if it has none)."""
+        stages = [{"$match": {"_id": {"$in": list(owners)}}}, {"$project": {**_current(), "quotas": 1}}]
+        with failures():
+            found = {row["_id"]: row for row in self.collection.aggregate(stages)}
+        rows = {owner: found.get(owner, {}) for owner in owners}
+        return {
+            owner: (Amounts(**{name: row[name] for name in _NAMES if name in row}), row.get("quotas") or {})
+            for owner, row in rows.items()
+        }
+
+    def set_quotas(self, owner: str, seen: Mapping[str, Any], quotas: Mapping[str, Any]) -> bool:
+        """Replaces the account's own quotas; False if they have changed since they were `seen`."""
+        change = {"$set": {"quotas": dict(quotas)}} if quotas else {"$unset": {"quotas": ""}}
+        where = {"_id": owner, "quotas": dict(seen) if seen else {"$in": [None, {}]}}
+        with failures():
+            self.collection.update_one({"_id": owner}, {"$setOnInsert": {"changes": 0}}, upsert=True)
+            return self.collection.update_one(where, change).matched_count == 1
 
     def delete(self, *owners: str) -> None:
         """For deleted accounts."""

@@ -27,6 +27,7 @@ _BUG = "The request failed because of an error in the service. Quote the request
 # Far more than the length of a token (about 200 bytes).
 _MAX_TOKEN = 4096
 LOG_IN_AGAIN = "The token is not valid or has expired. Sign in again: POST /login."
+ADMINISTRATORS_ONLY = "Only administrators may do this: an operator names them in ADMIN_EMAILS."
 # Not logged if it succeeds.
 _QUIET = {"/healthz"}
 

@@ -1,7 +1,9 @@
 """Who sends a request: the client of the auth service, which validates tokens."""
 
 import functools
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import requests
 from flask import Response
@@ -10,7 +12,7 @@ from requests.adapters import HTTPAdapter
 from common.domain.owners import Owner
 from common.domain.scopes import Scope
 from common.errors import Forbidden, Unauthorized, Unavailable
-from common.http.app import LOG_IN_AGAIN, bearer_token
+from common.http.app import ADMINISTRATORS_ONLY, LOG_IN_AGAIN, bearer_token
 from common.runtime import logs
 from common.runtime.settings import LoginServiceSettings
 
@@ -58,6 +60,20 @@ class Identity:
 
     def account(self, scope: Scope) -> tuple[Owner, bool]:
         """As `owner`, and whether the address is confirmed."""
+        claims = self._claims(scope)
+        return _owner(claims), claims.get("verified", True)
+
+    def administrator(self) -> Owner:
+        """The account of the current request's caller; raises Forbidden unless it is an administrator's.
+
+        An API key never is.
+        """
+        claims = self._claims(Scope.SESSION)
+        if not (claims["admin"] and claims.get("verified", True)):
+            raise Forbidden(ADMINISTRATORS_ONLY, code="administrators_only")
+        return _owner(claims)
+
+    def _claims(self, scope: Scope) -> dict[str, Any]:
         # The auth service compares the scopes: it is the one place that does.
         answer = self.ask("POST", f"/validate?scope={scope}", headers={"Authorization": f"Bearer {bearer_token()}"})
         if answer.status_code == 403:
@@ -66,11 +82,8 @@ class Identity:
             raise Unauthorized(answer.json()["error"], code=answer.json()["code"])
         if answer.status_code != 200:
             raise Unauthorized(LOG_IN_AGAIN, code="invalid_token")
-        claims = answer.json()
-        # A replica of the previous release, during an update, knows the address only.
-        since = claims.get("since")
-        created = datetime.fromtimestamp(since, UTC) if since is not None else None
-        return Owner(claims["username"], claims.get("sub"), created), claims.get("verified", True)
+        claims: dict[str, Any] = answer.json()
+        return claims
 
     def is_deleted(self, account: str) -> bool:
         """Whether the account with this id was deleted."""
@@ -116,3 +129,10 @@ class Identity:
         if response.status_code >= 500:
             raise unavailable
         return response
+
+
+def _owner(claims: Mapping[str, Any]) -> Owner:
+    # A replica of the previous release, during an update, knows the address only.
+    since = claims.get("since")
+    created = datetime.fromtimestamp(since, UTC) if since is not None else None
+    return Owner(claims["username"], claims.get("sub"), created)

@@ -56,6 +56,10 @@ class Publisher:
         """Raises BrokerUnavailable."""
         return self._again_while_missing(queue, lambda: self._connection.call(lambda channel: _state(channel, queue)))
 
+    def known_state(self, queue: str) -> QueueState | None:
+        """As `state`, at once: None if the queue does not exist, or if this user may not count its messages."""
+        return self._connection.call(lambda channel: _known_state(channel, queue))
+
     def _again_while_missing(self, queue: str, act: Callable[[], Result]) -> Result:
         """Tries again if the queue does not exist: its consumers declare it again when it was deleted."""
         for attempt in range(_ATTEMPTS):
@@ -94,3 +98,10 @@ def _state(channel: BlockingChannel, queue: str) -> QueueState:
         raise
     own.close()
     return QueueState(int(declared.message_count), int(declared.consumer_count))
+
+
+def _known_state(channel: BlockingChannel, queue: str) -> QueueState | None:
+    try:
+        return _state(channel, queue)
+    except (UnroutableError, ChannelClosedByBroker):
+        return None

@@ -7,6 +7,7 @@ beside the services.
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from bson import ObjectId
@@ -16,6 +17,7 @@ from common.runtime import logs
 from common.runtime.logs import one_line
 from common.runtime.settings import load_settings
 from common.storage.adoption import FoundFile
+from gateway.administration.audit import Act, Actor, Entry, Target
 from gateway.command import tools
 from gateway.jobs.store import Store
 from gateway.settings import StoreSettings
@@ -132,8 +134,10 @@ def main(arguments: list[str] | None = None) -> int:
             opened.store.ensure_indexes()
             user = options.user and options.user.strip().lower()
             adoptions = Adoptions(opened.store, user, account=options.account, dry_run=options.dry_run)
-            for line in adoptions.run():
-                print(line)
+            entry = Entry(Actor(command="adopt"), Act.ADOPT, Target(account=options.account, email=user))
+            with nullcontext() if options.dry_run else opened.audit.recording(entry):
+                for line in adoptions.run():
+                    print(line)
     except TransientError as error:
         sys.stderr.write(f"adopt: {error}. Run it again when MongoDB is available; it continues where it stopped.\n")
         return 1

@@ -8,6 +8,7 @@ from common.errors import TransientError
 from common.runtime import logs
 from common.runtime.settings import load_settings
 from common.storage import mongo
+from gateway.administration.audit import AuditLog
 from gateway.jobs.store import Store
 from gateway.migrations import runner
 from gateway.migrations.records import MigrationRecords
@@ -29,6 +30,7 @@ def main() -> int:
             with pymongo.timeout(settings.migration_timeout):
                 store.ensure_indexes()
                 UploadRepository(db, lifetime=0).ensure_indexes()
+                AuditLog(db).ensure_indexes()
             if not runner.run(store, MigrationRecords(db), timeout=settings.migration_timeout):
                 log.info("MongoDB is up to date")
     except TransientError as error:

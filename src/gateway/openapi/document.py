@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 from common.domain.options import ConversionOptions
-from gateway.openapi import account, api_keys, single_sign_on, tus
+from gateway.openapi import account, admin, api_keys, single_sign_on, tus
 from gateway.openapi.parts import (
     BEARER,
     FID,
@@ -95,6 +95,7 @@ def _paths() -> dict[str, Any]:
         **account.paths(),
         **api_keys.paths(),
         **single_sign_on.paths(),
+        **admin.paths(),
         "/info": {"get": operation(
             "Get the limits of this server, without a token", "curl $URL/info",
             {200: answer("The limits", ref("Info"))},

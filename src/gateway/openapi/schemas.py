@@ -7,6 +7,7 @@ from common.domain.jobs import Status
 from common.domain.options import ConversionOptions
 from common.domain.summaries import Stage
 from common.errors import Failure
+from gateway.openapi import admin
 from gateway.openapi.parts import FID, KEY_SCOPE, object_of, ref
 
 _NULLABLE = {"type": ["string", "null"]}
@@ -27,6 +28,7 @@ def schemas() -> dict[str, Any]:
     return {
         "Account": _account(),
         "ApiKey": _api_key(),
+        **admin.schemas(_usage()),
         "Info": _info(),
         "Job": _job(),
         "JobPage": object_of(page),
@@ -42,6 +44,10 @@ def schemas() -> dict[str, Any]:
 def _account() -> dict[str, Any]:
     emails = {"type": "boolean", "description": "Whether emails about ended jobs are sent"}
     verified = {"type": "boolean", "description": "Whether the address is confirmed"}
+    return object_of({"email": {"type": "string"}, "emails": emails, "verified": verified, "usage": _usage()})
+
+
+def _usage() -> dict[str, Any]:
     used = {"type": "integer", "minimum": 0}
     limit = {"type": ["integer", "null"], "minimum": 0, "description": "null: no limit"}
     usage = {
@@ -52,10 +58,7 @@ def _account() -> dict[str, Any]:
         "seconds_of_sound_today": "Sound of the videos that were converted",
     }
     counter = object_of({"used": used, "limit": limit})
-    counters = {name: {**counter, "description": text} for name, text in usage.items()}
-    return object_of(
-        {"email": {"type": "string"}, "emails": emails, "verified": verified, "usage": object_of(counters)}
-    )
+    return object_of({name: {**counter, "description": text} for name, text in usage.items()})
 
 
 def _api_key() -> dict[str, Any]:

@@ -22,6 +22,7 @@ from common.domain.usage import UsageRepository
 from common.runtime.clock import now
 from converter.job_lease import JobLeases
 from gateway.account_deletion import AccountDeletion
+from gateway.administration.audit import Act, Actor, AuditLog, Entry, Target
 from gateway.housekeeping.runner import Housekeeping
 from gateway.jobs.store import Store
 from gateway.settings import HousekeepingSettings
@@ -86,13 +87,14 @@ def test_every_query_is_answered_by_an_index(client, store, recorder, rabbit, pu
     interrupt_uploads(uploads)
     use_account(AccountDeletion(store, uploads, Accounts(store.jobs.collection.database)))
     use_quotas(store.usage, store.jobs, uploads)
+    administrate(store, AuditLog(store.jobs.collection.database))
     keep_house(environment, rabbit, store, publisher)
     recorder.on = False
 
     asked = {collection(command) for _, command in recorder.commands}
     assert asked == {
         "jobs", "uploads", "fs.files", "fs.chunks", "summaries", "transcripts", "orphaned_chunks", "housekeeping",
-        "accounts", "email_windows", "usage",
+        "accounts", "email_windows", "usage", "audit", "audit_outcomes",
     }  # fmt: skip
     assert {next(iter(command)) for _, command in recorder.commands} == QUERIES
     for database, command in recorder.commands:
@@ -187,6 +189,17 @@ def use_quotas(usage: UsageRepository, jobs: Jobs, uploads: UploadRepository) ->
     usage.check(OWNER, Amounts(stored=10), quotas)
     usage.to_recount(10)
     usage.recount({"_id": OWNER, "changes": 3}, jobs.stored(OWNER), uploads.reserved(OWNER)[1])
+
+
+def administrate(store: Store, audit: AuditLog) -> None:
+    audit.ensure_indexes()
+    entry = Entry(Actor(account="admin-id"), Act.SET_QUOTAS, Target(account="an-id"))
+    with audit.recording(entry):
+        assert store.usage.set_quotas("an-id", store.usage.of_accounts(["an-id"])["an-id"][1], {"stored": 5})
+    assert audit.page(10)[0]["outcome"] == "done"
+    assert len(audit.page(10, ObjectId(), "an-id")) == 1
+    store.jobs.count(Status.QUEUED, 10)
+    store.jobs.oldest_queued()
 
 
 def send_emails(jobs: Jobs, job: Job) -> None:

@@ -25,7 +25,7 @@ SERVICES = tuple(CONSUMED)
 # For ./scripts/dead-letters.sh.
 DEAD = [f"{name}.dead" for name in QUEUES]
 # RabbitMQ 4.3 requires the permission to configure a queue of whoever asks for its number of messages.
-COUNTED = {"gateway": {"video"}}
+COUNTED = {"gateway": {"video", *DEAD}}
 
 
 def variables(stack: Stack, service: str) -> dict[str, str]:
@@ -115,7 +115,8 @@ def test_people_see_the_queues_and_change_nothing(stack: Stack) -> None:
 _UNAUTHORIZED = 13
 COLLECTIONS = (
     "videos.jobs", "videos.accounts", "videos.summaries", "videos.transcripts", "videos.uploads", "videos.migrations",
-    "videos.email_windows", "videos.usage", "videos.fs.files", "videos.fs.chunks", "mp3s.fs.files", "mp3s.fs.chunks",
+    "videos.email_windows", "videos.usage", "videos.audit", "videos.audit_outcomes",
+    "videos.fs.files", "videos.fs.chunks", "mp3s.fs.files", "mp3s.fs.chunks",
     "limits.counters",
 )  # fmt: skip
 # The collections that a service can read, and those of them that it can change.

@@ -14,6 +14,7 @@ from common.domain.summaries import Stage, Summaries
 from common.messaging.message import DIED_AT, REASON, Message, SummaryMessage
 from common.messaging.topology import dead_queue
 from common.storage import mongo
+from gateway.administration.audit import AuditLog
 
 OWNER = "owner@example.com"
 
@@ -95,11 +96,14 @@ def test_a_letter_can_be_dropped(command, failed, rabbit, taken):
     assert taken(dead_queue(rabbit.video_queue)) is None
 
 
-def test_a_letter_without_a_job_stays_until_it_is_dropped(command, rabbit, publisher, taken):
+def test_a_letter_without_a_job_stays_until_it_is_dropped_with_a_record(client, command, rabbit, publisher, taken):
     publisher.publish_raw(dead_queue(rabbit.mp3_queue), b"nonsense", {REASON: "the message is not JSON"})
     assert "remove it with drop" in command("replay", "all").stdout
     assert "nonsense" in command("list").stdout
     assert "dropped" in command("drop", "1").stdout
+    (act,) = AuditLog(client[mongo.VIDEOS]).page(1)
+    assert (act["act"], act["actor"]["command"], act["outcome"]) == ("drop", "dead-letters", "done")
+    assert act["target"]["queue"] == rabbit.mp3_queue
     assert taken(dead_queue(rabbit.mp3_queue)) is None
 
 

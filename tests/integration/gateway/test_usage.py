@@ -75,6 +75,26 @@ def test_each_quota_has_its_own_error_which_says_when_it_ends(usage, quotas, use
     usage.charge("other@example.com", cost, Quotas(100, 1, 100, 1, 60, 1))
 
 
+def test_quotas_of_an_account_are_replaced_only_if_they_are_those_that_were_seen(usage):
+    usage.add(OWNER, Amounts(stored=60))
+    assert usage.of_accounts([OWNER, "unknown"]) == {OWNER: (Amounts(stored=60), {}), "unknown": (Amounts(), {})}
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(lambda number: usage.set_quotas(OWNER, {}, {"stored": 100 + number}), range(16))) == 1
+    ((_, seen),) = usage.of_accounts([OWNER]).values()
+    assert usage.set_quotas(OWNER, seen, {"stored": 61, "conversions": None})
+    assert not usage.set_quotas(OWNER, seen, {})
+    assert usage.quotas(OWNER, Quotas(stored=10, conversions=1)) == Quotas(stored=61)
+    assert usage.used(OWNER).stored == 60
+
+    assert usage.set_quotas(OWNER, {"stored": 61, "conversions": None}, {})
+    assert usage.quotas(OWNER, Quotas(stored=10)) == Quotas(stored=10)
+    # For an account that has done nothing.
+    assert usage.set_quotas("new", {}, {"stored": 1})
+    with pytest.raises(TooLarge):
+        usage.charge("new", Amounts(stored=2), NONE)
+
+
 def test_the_counters_of_a_day_begin_again_on_the_next(usage):
     quotas = Quotas(stored=100, uploaded=10, conversions=1)
     day = usage.charge(OWNER, Amounts.of_upload(10), quotas)

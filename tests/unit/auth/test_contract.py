@@ -73,6 +73,15 @@ class InMemoryUsers:
     def replace_password(self, user: User, password: str) -> None:
         self.change(user, password=password)
 
+    def page(self, prefix: str, after: str, limit: int) -> list[User]:
+        found = [row for row in self.rows if row.email.startswith(prefix) and row.email > after and not row.deleted]
+        return sorted(found, key=lambda row: row.email)[:limit]
+
+    def set_disabled(self, seen: User, administrator: User, *, disabled: bool) -> bool:
+        if self.find_account(administrator.account) != administrator:
+            return False
+        return self.change(seen, disabled=disabled, token_version=seen.token_version + 1)
+
     def delete(self, seen: User) -> bool:
         ended = {"disabled": True, "token_version": seen.token_version + 1}
         return self.change(seen, email=f"deleted:{seen.account}", password="", **ended)

@@ -39,6 +39,9 @@ GATEWAY = {
     },
     "session": {
         "POST /account/verification", "POST /account/password", "POST /account/sign-out", "DELETE /account",
+        "GET /admin/accounts", "GET /admin/accounts/<account>", "POST /admin/accounts/<account>/disable",
+        "POST /admin/accounts/<account>/enable", "PUT /admin/accounts/<account>/quotas", "GET /admin/status",
+        "GET /admin/audit",
     },
     # The summary service checks them.
     "forwarded": {

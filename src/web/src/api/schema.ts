@@ -1789,6 +1789,662 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List and search the accounts, in the order of their addresses (administrators) */
+        get: {
+            parameters: {
+                query?: {
+                    query?: string;
+                    after?: string;
+                    limit?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description A page; `next` is the address of the next page */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AdminAccountPage"];
+                    };
+                };
+                /** @description The request is malformed */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The token, API key, password or link is missing, invalid or expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The account or the API key may not do this; the code says why */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description A dependency is unavailable; try again in a few seconds */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/accounts/{account}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        /** Show an account, its usage and quotas; ETag identifies the quotas (administrators) */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    account: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The account */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AdminAccountDetail"];
+                    };
+                };
+                /** @description The token, API key, password or link is missing, invalid or expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The account or the API key may not do this; the code says why */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description It does not exist, or belongs to another user */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description A dependency is unavailable; try again in a few seconds */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/accounts/{account}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Disable an account: its tokens end within 10 seconds (administrators) */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    account: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The account */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AdminAccountDetail"];
+                    };
+                };
+                /** @description The token, API key, password or link is missing, invalid or expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The account or the API key may not do this; the code says why */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description It does not exist, or belongs to another user */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The current state does not allow the request; the error says why */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description A dependency is unavailable; try again in a few seconds */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/accounts/{account}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Enable a disabled account: its owner can sign in again (administrators) */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    account: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The account */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AdminAccountDetail"];
+                    };
+                };
+                /** @description The token, API key, password or link is missing, invalid or expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The account or the API key may not do this; the code says why */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description It does not exist, or belongs to another user */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The current state does not allow the request; the error says why */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description A dependency is unavailable; try again in a few seconds */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/accounts/{account}/quotas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Replace the account's own quotas; what is null or missing is the default (administrators) */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    account: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        stored_bytes?: number | null;
+                        unfinished_uploads?: number | null;
+                        uploaded_bytes_per_day?: number | null;
+                        conversions_per_day?: number | null;
+                        seconds_of_sound_per_day?: number | null;
+                        emails_per_hour?: number | null;
+                    };
+                };
+            };
+            responses: {
+                /** @description The account */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AdminAccountDetail"];
+                    };
+                };
+                /** @description The request is malformed */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The token, API key, password or link is missing, invalid or expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The account or the API key may not do this; the code says why */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description It does not exist, or belongs to another user */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The current state does not allow the request; the error says why */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The request has no Content-Length */
+                411: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The request is for another version of the tus protocol (see Tus-Version) or of the file (If-Match) */
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The body is too large, or the account stores too much */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The type of the body is not supported */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The value of a field is invalid; the error names the field */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description Too many attempts or concurrent transfers, or a quota is exceeded; wait as long as Retry-After says */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description A dependency is unavailable; try again in a few seconds */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show the state of the system (administrators) */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The state; what a server that is down would say is null */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SystemStatus"];
+                    };
+                };
+                /** @description The token, API key, password or link is missing, invalid or expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The account or the API key may not do this; the code says why */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description A dependency is unavailable; try again in a few seconds */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the acts of administrators and of commands, newest first (administrators) */
+        get: {
+            parameters: {
+                query?: {
+                    account?: string;
+                    after?: string;
+                    limit?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description A page; `next` is the address of the next page */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AuditPage"];
+                    };
+                };
+                /** @description The request is malformed */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The token, API key, password or link is missing, invalid or expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The account or the API key may not do this; the code says why */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description A dependency is unavailable; try again in a few seconds */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/info": {
         parameters: {
             query?: never;
@@ -4324,6 +4980,206 @@ export interface components {
              */
             last_used_at: string | null;
         };
+        AdminAccount: {
+            id: string;
+            email: string;
+            verified: boolean;
+            disabled: boolean;
+            /** @description Whether the address is in ADMIN_EMAILS */
+            admin: boolean;
+            /**
+             * Format: date-time
+             * @description null: by a release that did not record it
+             */
+            created_at: string | null;
+            usage: {
+                /** @description Videos, MP3s and unfinished uploads */
+                stored_bytes: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
+                /** @description Resumable uploads that have not ended */
+                unfinished_uploads: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
+                /** @description A day begins at 00:00 UTC */
+                uploaded_bytes_today: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
+                /** @description Uploads and retries */
+                conversions_today: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
+                /** @description Sound of the videos that were converted */
+                seconds_of_sound_today: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
+            };
+            /** @description null: the default; 0: no limit */
+            quotas: {
+                stored_bytes: number | null;
+                unfinished_uploads: number | null;
+                uploaded_bytes_per_day: number | null;
+                conversions_per_day: number | null;
+                seconds_of_sound_per_day: number | null;
+                emails_per_hour: number | null;
+            };
+        };
+        AdminAccountDetail: {
+            id: string;
+            email: string;
+            verified: boolean;
+            disabled: boolean;
+            /** @description Whether the address is in ADMIN_EMAILS */
+            admin: boolean;
+            /**
+             * Format: date-time
+             * @description null: by a release that did not record it
+             */
+            created_at: string | null;
+            usage: {
+                /** @description Videos, MP3s and unfinished uploads */
+                stored_bytes: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
+                /** @description Resumable uploads that have not ended */
+                unfinished_uploads: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
+                /** @description A day begins at 00:00 UTC */
+                uploaded_bytes_today: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
+                /** @description Uploads and retries */
+                conversions_today: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
+                /** @description Sound of the videos that were converted */
+                seconds_of_sound_today: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
+            };
+            /** @description null: the default; 0: no limit */
+            quotas: {
+                stored_bytes: number | null;
+                unfinished_uploads: number | null;
+                uploaded_bytes_per_day: number | null;
+                conversions_per_day: number | null;
+                seconds_of_sound_per_day: number | null;
+                emails_per_hour: number | null;
+            };
+            default_quotas: {
+                /** @description 0: no limit */
+                stored_bytes: number;
+                /** @description 0: no limit */
+                unfinished_uploads: number;
+                /** @description 0: no limit */
+                uploaded_bytes_per_day: number;
+                /** @description 0: no limit */
+                conversions_per_day: number;
+                /** @description 0: no limit */
+                seconds_of_sound_per_day: number;
+            };
+        };
+        AdminAccountPage: {
+            accounts: components["schemas"]["AdminAccount"][];
+            next: string | null;
+        };
+        SystemStatus: {
+            dependencies: {
+                [key: string]: "up" | "down";
+            };
+            queues: {
+                name: string;
+                /** @description Messages that no worker has; null: the gateway may not count them */
+                ready: number | null;
+                /** @description Workers that are connected; null: likewise */
+                consumers: number | null;
+                /** @description null: likewise, or the queue does not exist yet */
+                dead_letters: number | null;
+            }[] | null;
+            jobs: {
+                queued: number;
+                converting: number;
+                completed: number;
+                failed: number;
+                /** @description Queued jobs that wait for the turn of their account */
+                waiting: number;
+            } | null;
+            /**
+             * Format: date-time
+             * @description Since when the longest waiting job is queued
+             */
+            oldest_queued_at: string | null;
+            /**
+             * Format: date-time
+             * @description When housekeeping last completed a pass
+             */
+            housekeeping_at: string | null;
+            /** @description Orphaned files that wait for a decision */
+            orphans_held: number | null;
+            /** @description Jobs in one state; there may be more */
+            counted_up_to: number;
+        };
+        AuditedAct: {
+            /** @description A file's id */
+            id: string;
+            /** Format: date-time */
+            at: string;
+            /** @enum {unknown} */
+            act: "disable" | "enable" | "set_quotas" | "replay" | "drop" | "adopt";
+            actor: {
+                account: string | null;
+                /** @description The address at the time of the act */
+                email: string | null;
+                /** @description Of an operator */
+                command: string | null;
+            };
+            target: {
+                account: string | null;
+                /** @description The address at the time of the act */
+                email: string | null;
+                /** @description A job or summary */
+                subject: string | null;
+                queue: string | null;
+            };
+            before: {
+                [key: string]: unknown;
+            };
+            after: {
+                [key: string]: unknown;
+            };
+            request_id: string | null;
+            /**
+             * @description `failed` has changed nothing; `unknown` was interrupted, or is being done
+             * @enum {unknown}
+             */
+            outcome: "done" | "failed" | "unknown";
+            error_code: string | null;
+        };
+        AuditPage: {
+            acts: components["schemas"]["AuditedAct"][];
+            next: string | null;
+        };
         Info: {
             /** @description Days from the end of a job until it is deleted with its files; null: they are not deleted */
             retention_days: number | null;
@@ -4524,6 +5380,12 @@ export interface components {
 }
 export type Account = components['schemas']['Account'];
 export type ApiKey = components['schemas']['ApiKey'];
+export type AdminAccount = components['schemas']['AdminAccount'];
+export type AdminAccountDetail = components['schemas']['AdminAccountDetail'];
+export type AdminAccountPage = components['schemas']['AdminAccountPage'];
+export type SystemStatus = components['schemas']['SystemStatus'];
+export type AuditedAct = components['schemas']['AuditedAct'];
+export type AuditPage = components['schemas']['AuditPage'];
 export type Info = components['schemas']['Info'];
 export type Job = components['schemas']['Job'];
 export type JobPage = components['schemas']['JobPage'];
