@@ -28,13 +28,13 @@ from gateway import (
 )
 from gateway.account_deletion import AccountDeletion
 from gateway.account_mail import AccountMails
-from gateway.export import routes as export_routes
-from gateway.export.links import ExportLinks
 from gateway.administration import routes as administration
 from gateway.administration.accounts import AccountAdministration
 from gateway.administration.audit import AuditLog
 from gateway.administration.directory import Directory
 from gateway.administration.status import SystemStatus
+from gateway.export import routes as export_routes
+from gateway.export.links import ExportLinks
 from gateway.housekeeping.repository import HousekeepingRepository
 from gateway.housekeeping.runner import export_report, publish_turns
 from gateway.jobs import routes as job_routes

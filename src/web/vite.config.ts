@@ -30,7 +30,7 @@ export default defineConfig({
   build: { target: "es2022", assetsInlineLimit: 0, chunkSizeWarningLimit: 1200 },
   server: {
     proxy: Object.fromEntries(
-      ["/login", "/register", "/files", "/jobs", "/download", "/summaries", "/transcripts", "/account", "/password-reset", "/info", "/healthz"].map((path) => [
+      ["/login", "/register", "/files", "/jobs", "/download", "/summaries", "/transcripts", "/account", "/admin", "/password-reset", "/info", "/healthz"].map((path) => [
         path,
         process.env["GATEWAY_URL"] ?? "http://127.0.0.1:8080",
       ]),

@@ -16,6 +16,11 @@ import { RegisterPage } from "./account/RegisterPage";
 import { SignInPage } from "./account/SignInPage";
 import { SignedIn } from "./account/SignedIn";
 import { SingleSignOnPage } from "./account/SingleSignOnPage";
+import { AccountDetail } from "./admin/AccountDetail";
+import { Accounts } from "./admin/Accounts";
+import { AdminPage } from "./admin/AdminPage";
+import { AuditLog } from "./admin/AuditLog";
+import { Status } from "./admin/Status";
 import { client } from "./api/queries";
 import { HomePage } from "./jobs/HomePage";
 import { JobPage } from "./jobs/JobPage";
@@ -45,6 +50,16 @@ const router = createBrowserRouter([
           { path: "/", element: <HomePage /> },
           { path: "/app/jobs/:fid", element: <JobPage /> },
           { path: "/app/account", element: <AccountPage /> },
+          {
+            path: "/app/admin",
+            element: <AdminPage />,
+            children: [
+              { index: true, element: <Accounts /> },
+              { path: "accounts/:account", element: <AccountDetail /> },
+              { path: "status", element: <Status /> },
+              { path: "audit", element: <AuditLog /> },
+            ],
+          },
         ],
       },
       { path: "/app/sign-in", element: <SignInPage /> },

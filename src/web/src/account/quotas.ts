@@ -2,7 +2,7 @@
 import type { Account } from "../api/schema";
 import { bytes, dateLanguage, duration } from "../format";
 
-type Usage = Account["usage"];
+export type Usage = Account["usage"];
 type Name = keyof Usage;
 
 const count = (value: number): string => new Intl.NumberFormat("en").format(value);

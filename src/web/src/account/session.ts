@@ -4,6 +4,7 @@ import { Store } from "../store";
 export interface Session {
   token: string;
   email: string;
+  admin: boolean;
 }
 
 const KEY = "video2mp3.token";
@@ -50,7 +51,7 @@ function parse(token: string | null): Session | null {
     const bytes = Uint8Array.from(atob(encoded.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
     const claims: unknown = JSON.parse(new TextDecoder().decode(bytes));
     if (token && typeof claims === "object" && claims && "username" in claims) {
-      return { token, email: String(claims.username) };
+      return { token, email: String(claims.username), admin: "admin" in claims && claims.admin === true };
     }
   } catch {
     // An invalid token is treated as absent.

@@ -1,7 +1,7 @@
 // The header of every page with the account menu, and the alert about the connection.
 import { ActionIcon, Anchor, Box, Container, Group, Menu, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
-import { IconLogout, IconMoon, IconSettings, IconSun, IconUser } from "@tabler/icons-react";
+import { IconLogout, IconMoon, IconSettings, IconShield, IconSun, IconUser } from "@tabler/icons-react";
 import { useState } from "react";
 import { Link, Outlet } from "react-router";
 import { leave } from "../account/leave";
@@ -79,6 +79,11 @@ function Account() {
         <Menu.Item component={Link} to="/app/account" leftSection={<IconSettings size={16} />}>
           Account
         </Menu.Item>
+        {user.admin && (
+          <Menu.Item component={Link} to="/app/admin" leftSection={<IconShield size={16} />}>
+            Administration
+          </Menu.Item>
+        )}
         <Menu.Item
           leftSection={<IconLogout size={16} />}
           onClick={() => {
