@@ -202,7 +202,7 @@ def test_a_forgotten_password_is_replaced_and_changed_and_ends_other_sessions(vi
     page.get_by_role("button", name="Sign out everywhere").click()
     expect(page.get_by_text("You were signed out everywhere")).to_be_visible()
     visitor.signs_in(person.email, "a third long password")
-    expect(page.get_by_role("heading", name="Account")).to_be_visible()
+    expect(page.get_by_role("heading", name="Account", exact=True)).to_be_visible()
 
 
 def test_all_data_is_downloaded_and_deleted(owner, person, tmp_path):

@@ -44,8 +44,10 @@ export function ConfirmAddress({ email }: { email: string }) {
         <SendButton
           text="Send the email again"
           left={left}
-          loading={again.isPending}
-          onClick={() => left === 0 && again.mutate()}
+          sending={again.isPending}
+          onClick={() => {
+            if (left === 0 && !again.isPending) again.mutate();
+          }}
           className="start"
         />
         <Text size="sm">

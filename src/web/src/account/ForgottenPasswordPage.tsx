@@ -23,7 +23,7 @@ export function ForgottenPasswordPage() {
 
   function send(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
-    if (left === 0) request.mutate(email.trim());
+    if (left === 0 && !request.isPending) request.mutate(email.trim());
   }
 
   return (
@@ -64,7 +64,7 @@ export function ForgottenPasswordPage() {
             text={request.isSuccess ? "Send the link again" : "Send the link"}
             left={left}
             size="md"
-            loading={request.isPending}
+            sending={request.isPending}
           />
           <Text size="sm">
             <Anchor component={Link} to="/app/sign-in" state={{ ...arrival, email }} underline="always" className="touch">

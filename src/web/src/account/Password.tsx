@@ -34,6 +34,7 @@ export function Password() {
     <Section title="Password">
       <Text size="sm">
         A new password signs you out everywhere else: in other browsers, on other devices, and in the command line.
+        API keys keep working.
       </Text>
       <form onSubmit={send} ref={form} className="narrow">
         <Stack gap="sm">

@@ -6,17 +6,20 @@ import { duration } from "../format";
 
 interface Props extends ButtonProps {
   text: string;
-  /** Seconds until it can be pressed. */
+  sending: boolean;
+  /** Seconds until it can be pressed again. */
   left: number;
   type?: "submit";
   onClick?: MouseEventHandler;
 }
 
-export function SendButton({ text, left, ...props }: Props) {
+/** Unlike a button that is disabled or loading, it keeps the focus. So what it calls does nothing meanwhile. */
+export function SendButton({ text, sending, left, ...props }: Props) {
+  const off = sending || left > 0;
+  const waiting = sending ? "Sending…" : `Send again in ${duration(left)}`;
   return (
-    // Unlike a disabled button, it keeps the focus.
-    <Button leftSection={<IconMail size={16} />} data-disabled={left > 0 || undefined} aria-disabled={left > 0} {...props}>
-      {left > 0 ? `Send again in ${duration(left)}` : text}
+    <Button leftSection={<IconMail size={16} />} data-disabled={off || undefined} aria-disabled={off} {...props}>
+      {off ? waiting : text}
     </Button>
   );
 }

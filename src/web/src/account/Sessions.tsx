@@ -23,7 +23,7 @@ export function Sessions() {
     <Section title="Sign out">
       <Text size="sm">
         If you have lost a device or used a shared one, sign out everywhere: in this browser, in all others, and in the
-        command line.
+        command line. API keys keep working.
       </Text>
       <ErrorAlert title="You were not signed out everywhere" error={everywhere.error} />
       <Group gap="sm">

@@ -23,8 +23,9 @@ export function useCountdown(): { left: number; wait: (seconds: number) => void 
     return () => clearInterval(timer);
   }, [waiting]);
   const wait = useCallback((seconds: number) => {
-    setNow(Date.now());
-    setEnd(Date.now() + seconds * 1000);
+    const start = Date.now();
+    setNow(start);
+    setEnd(start + seconds * 1000);
   }, []);
   return { left, wait };
 }
