@@ -48,7 +48,7 @@ def blueprint(accounts: Accounts, changes: AccountChanges, logins: ConcurrencyLi
             changes.delete(user, confirmation.password)
         return Response(status=204)
 
-    @routes.get("/accounts/<account>")
+    @routes.get("/deletions/<account>")
     def state(account: str) -> Response:
         # For housekeeping: a deletion may have been interrupted after this service had done its part.
         return jsonify(deleted=changes.is_deleted(account))

@@ -87,7 +87,7 @@ class Identity:
 
     def is_deleted(self, account: str) -> bool:
         """Whether the account with this id was deleted."""
-        answer = self.ask("GET", f"/accounts/{account}")
+        answer = self.ask("GET", f"/deletions/{account}")
         if answer.status_code != 200:
             # A replica of the previous release, during an update.
             raise Unavailable("The auth service does not say whether the account was deleted.")

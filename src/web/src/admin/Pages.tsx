@@ -1,6 +1,6 @@
 // A list that is loaded in pages: its states, and the button for the next page.
 import { Button, Center, Loader, Stack, Text } from "@mantine/core";
-import { type UseInfiniteQueryResult } from "@tanstack/react-query";
+import type { UseInfiniteQueryResult } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { LoadError } from "./LoadError";
 
