@@ -112,7 +112,8 @@ def test_the_provider_is_asked_for_a_code_with_pkce_and_gets_the_verifier(client
         {"sub": "x" * 256},
         {"aud": {"a client": 1}},
     ],
-    ids=str,
+    # Without the times: parallel workers must agree on the names.
+    ids=" ".join,
 )
 def test_a_token_with_wrong_claims_is_rejected(client, provider, users, claims) -> None:
     provider.claims = claims

@@ -98,6 +98,7 @@ def test_a_link_works_until_the_download_has_begun(monkeypatch):
         token(links=ExportLinks(LinkSettings(link_secret="f" * 32))),
         DownloadLinks(SETTINGS).url("0" * 24).partition("token=")[2],
     ],
+    ids=["empty", "not a token", "changed", "of another key", "of another kind"],
 )
 def test_other_tokens_are_refused(wrong):
     with pytest.raises(Unauthorized) as caught:
