@@ -107,8 +107,9 @@ def definitions(state: State) -> str:
         values[f"{queue.upper()}_QUEUE"] = names.get(f"{queue.upper()}_QUEUE", queue)
     template = (ROOT / "manifests" / "rabbitmq" / "definitions.json").read_text()
     made = json.loads(re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], template))
-    administrator = {"name": names["RABBITMQ_USER"], "password": names["RABBITMQ_PASSWORD"], "tags": ["administrator"]}
-    everything = {"user": names["RABBITMQ_USER"], "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}
+    own = environment.own(state)
+    administrator = {"name": own["RABBITMQ_USER"], "password": own["RABBITMQ_PASSWORD"], "tags": ["administrator"]}
+    everything = {"user": own["RABBITMQ_USER"], "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}
     made["users"].append(administrator)
     made["permissions"].append(everything)
     return json.dumps(made)

@@ -70,7 +70,10 @@ def test_files_of_certificates_that_cannot_be_used_are_named_at_the_start(tmp_pa
         "MONGODB_CA_FILE": tmp_path / "missing.pem", "MONGODB_CERT_FILE": tmp_path / "text.pem",
         "RABBITMQ_CA_FILE": tmp_path / "text.pem",
     }  # fmt: skip
-    environment = {"PYTHONPATH": "src", "PATH": "/usr/bin:/bin", "MONGO_URI": "mongodb://x", "RABBITMQ_URI": "amqp://x"}
+    environment = {
+        "PYTHONPATH": "src", "PATH": "/usr/bin:/bin", "MONGO_URI": "mongodb://x", "RABBITMQ_URI": "amqp://x",
+        "AUTH_SVC_ADDRESS": "auth:5000",
+    }  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-m", "gateway.housekeeping"],
         env=environment | {name: str(path) for name, path in files.items()},

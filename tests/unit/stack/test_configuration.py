@@ -50,7 +50,7 @@ def test_an_override_reaches_all_services_and_a_variants_own_variable_wins(state
 
 def test_an_override_does_not_change_what_the_servers_are_set_up_with(state: State) -> None:
     state.overrides["RABBITMQ_PASSWORD"] = "wrong"
-    assert state.secrets["rabbitmq"] in rabbitmq.configuration(state)
+    assert state.secrets["rabbitmq"] in rabbitmq.definitions(state)
     assert environment.complete(state)["RABBITMQ_PASSWORD"] == "wrong"
 
 
