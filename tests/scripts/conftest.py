@@ -143,8 +143,10 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for module in (
         "common/__init__.py", "common/errors.py", "common/runtime/__init__.py", "common/runtime/settings.py",
         "common/runtime/secret_files.py", "common/runtime/tls.py",
-        "common/runtime/checkpoints.py",
-        "common/messaging/__init__.py", "common/messaging/retries.py", "auth/addresses.py",
+        "common/runtime/checkpoints.py", "common/runtime/single_sign_on.py",
+        "common/domain/__init__.py", "common/domain/quotas.py",
+        "common/messaging/__init__.py", "common/messaging/retries.py",
+        "auth/addresses.py", "auth/sso/__init__.py", "auth/sso/settings.py",
         "converter/ffmpeg/__init__.py", "converter/ffmpeg/limits.py",
         "converter/parallel/__init__.py", "converter/parallel/processors.py",
     ):  # fmt: skip

@@ -56,7 +56,7 @@ def session(seconds: float, client_id: str, client_secret: str) -> Iterator[Any]
     Proxies and private certificate authorities are configured by the usual variables (HTTPS_PROXY, REQUESTS_CA_BUNDLE).
     """
     # Without Basic authentication (`Provider._exchange`), the secret is sent in the body.
-    options = {"code_challenge_method": "S256", "token_endpoint_auth_method": "client_secret_post"}
+    options = {"code_challenge_method": "S256", "token_endpoint_auth_method": "client_secret_post"}  # nosec B105
     with OAuth2Session(client_id, client_secret, **options) as made:
         made.max_redirects = 0
         # What is not asked for cannot be a small answer that becomes a large one.
