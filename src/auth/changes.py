@@ -61,9 +61,16 @@ class AccountChanges:
         self._changed(user, "Deleted")
 
     def is_deleted(self, account: str) -> bool:
-        """Whether its owner has deleted the account. A missing row proves nothing: a backup may have been restored."""
+        """Whether its owner has deleted the account. A missing row proves nothing: a backup may have been restored.
+
+        Completes a deletion that was interrupted after its first step.
+        """
         user = self.users.find_account(account)
-        return user is not None and user.deleted
+        if user is None or not user.deleted:
+            return False
+        self.identities.forget(account)
+        self.keys.revoke_all(account)
+        return True
 
     def verify(self, token: str, password: SecretStr, *, replace: bool) -> User:
         """Confirms the address to which the link was sent; raises BadRequest if the link is not valid.

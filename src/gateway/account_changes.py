@@ -4,9 +4,10 @@ The auth service decides; the gateway has the rate limits, sends the emails, and
 """
 
 import requests
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, g, jsonify
 from flask_limiter import Limiter
 
+from common.domain.owners import Owner
 from common.domain.scopes import Scope
 from common.http.app import bearer_token
 from common.http.identity import Identity, forwarded
@@ -40,11 +41,15 @@ def blueprint(
             mails.send(mail)
         return _sent(needed=mail is not None) if answer.ok else forwarded(answer)
 
+    # A stolen token must not help to guess the password: from all networks and on all routes together.
+    limit = limiter.shared_limit(settings.login_limit_per_account, scope="confirmation", key_func=_account)
+    confirmed = limit(ask)
+
     @routes.post("/account/password")
     @limiter.limit(settings.login_limit)
     def change_password() -> Response:
-        identity.owner(Scope.SESSION)
-        return forwarded(ask("/account/password", body(MAX_BODY)))
+        g.confirming = identity.owner(Scope.SESSION)
+        return forwarded(confirmed("/account/password", body(MAX_BODY)))
 
     @routes.post("/account/sign-out")
     def sign_out() -> Response:
@@ -54,9 +59,10 @@ def blueprint(
     @routes.delete("/account")
     @limiter.limit(settings.login_limit)
     def delete() -> Response:
-        owner, confirmation = identity.owner(Scope.SESSION), body(MAX_BODY)
+        g.confirming = owner = identity.owner(Scope.SESSION)
+        confirmation = body(MAX_BODY)
         deletion.request(owner)
-        answer = ask("/account/delete", confirmation)
+        answer = confirmed("/account/delete", confirmation)
         if answer.ok:
             deletion.delete(owner)
         return forwarded(answer)
@@ -72,6 +78,12 @@ def blueprint(
         return _sent(needed=True)
 
     return routes
+
+
+def _account() -> str:
+    """The key of the limit on passwords that confirm a request."""
+    owner: Owner = g.confirming
+    return owner.key
 
 
 def _sent(*, needed: bool) -> Response:

@@ -21,7 +21,9 @@ class AccountMails:
     def __init__(self, settings: GatewaySettings, publisher: Publisher, limiter: Limiter) -> None:
         self._queue = settings.mail_queue
         self._publisher = publisher
-        self._publish_limited = limiter.limit(settings.account_mail_limit, key_func=_address)(self._publish)
+        # Shared: each route that sends an email would have a counter of its own.
+        limit = limiter.shared_limit(settings.account_mail_limit, scope="account-mail", key_func=_kind_and_address)
+        self._publish_limited = limit(self._publish)
 
     def send(self, mail: Mapping[str, Any]) -> None:
         """Publishes what the auth service wants to be sent.
@@ -29,7 +31,7 @@ class AccountMails:
         Raises RateLimitExceeded, and Unavailable without RabbitMQ.
         """
         message = AccountMessage(AccountMail(mail["kind"]), mail["account"], mail["username"], mail["version"])
-        g.mail_address = message.username
+        g.account_mail = message
         self._publish_limited(message)
 
     def send_quietly(self, mail: Mapping[str, Any] | None) -> None:
@@ -52,6 +54,7 @@ class AccountMails:
             ) from error
 
 
-def _address() -> str:
-    """The key of the limit: the address, hashed."""
-    return hashlib.sha256(str(g.mail_address).encode()).hexdigest()[:32]
+def _kind_and_address() -> str:
+    """The key of the limit. Emails of another kind count apart: nobody can use up the owner's new password."""
+    message: AccountMessage = g.account_mail
+    return hashlib.sha256(f"{message.kind} {message.username}".encode()).hexdigest()[:32]

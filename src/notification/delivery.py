@@ -121,7 +121,8 @@ class Delivery:
 
     def _count(self, reservation: _Reservation) -> None:
         """Counts an email before it is sent; raises NotDue if the account has had too many in this hour."""
-        if self.usage is None or self.quotas.emails is None:
+        # The account may have a quota of its own, also if there is none by default.
+        if self.usage is None:
             return
         try:
             self.usage.charge(reservation.jobs[0].owner, Amounts(emails=1), self.quotas)
@@ -131,7 +132,7 @@ class Delivery:
             raise NotDue(str(refused), retry_after=wait) from refused
 
     def _give_back(self, job: Job) -> None:
-        if self.usage is None or self.quotas.emails is None:
+        if self.usage is None:
             return
         try:
             self.usage.give_back(job.owner, Amounts(emails=1))

@@ -86,7 +86,7 @@ def test_databases_that_are_not_empty_are_replaced_only_with_force(
     assert snapshot(mongo_client) == before
     assert accounts.emails() == ["first@example.com"]
     tables = accounts.execute(f"SHOW TABLES IN {accounts.environment['MYSQL_DB']}")
-    assert tables == [("api_key",), ("schema_migrations",), ("user",)]
+    assert tables == [("api_key",), ("identity",), ("schema_migrations",), ("user",)]
 
 
 def test_a_file_that_is_damaged_in_the_database_does_not_prevent_a_backup_of_the_others(

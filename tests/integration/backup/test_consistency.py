@@ -51,7 +51,7 @@ def test_a_job_that_is_accepted_meanwhile_is_not_in_the_backup_and_its_account_m
     taken = take(register_and_upload)
 
     assert taken.documents["videos.jobs"] == taken.documents["mp3s.fs.files"] == 1
-    assert taken.rows == {"user": 2}
+    assert taken.rows["user"] == 2
     assert manifest.verify(tmp_path / "taken") == taken
 
 

@@ -9,6 +9,8 @@ from itsdangerous import TimestampSigner
 from pydantic import SecretStr
 
 from common.domain.account_links import LIFETIMES, AccountLink, AccountLinks, AccountMail
+from common.domain.scopes import Scope
+from common.errors import TransientError
 from common.runtime.settings import LinkSecrets
 from tests.unit.auth import test_contract
 from tests.unit.auth.test_contract import ADMIN, LINK_SECRET, PASSWORD, login, register, validate
@@ -182,6 +184,23 @@ def test_a_deleted_account_keeps_no_data_and_its_address_can_be_registered_again
     assert ANN not in repr(users.rows)
     confirm(client, register(client, ANN).json["mail"])
     assert validate(client, login(client, ANN).text).json["sub"] != former
+
+
+def test_a_deletion_that_was_interrupted_is_completed_when_housekeeping_asks(client, users, keys, monkeypatch) -> None:
+    user = users.insert(ANN, PASSWORD)
+    token = login(client, ANN).text
+    keys.add(user, "v2m_" + "0" * 64, name="backup", scope=Scope.READ, expires_at=None)
+    assert client.get(f"/deletions/{user.account}").json == {"deleted": False}
+
+    def fail(_account: str) -> None:
+        raise TransientError("MySQL has ended")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(keys, "revoke_all", fail)
+        assert post(client, "/account/delete", token, password=PASSWORD).status_code == 503
+    assert keys.rows
+    assert client.get(f"/deletions/{user.account}").json == {"deleted": True}
+    assert keys.rows == []
 
 
 def test_a_forgotten_password_is_replaced_once_by_the_link_in_the_email(client, users) -> None:

@@ -121,6 +121,30 @@ def test_an_unconfirmed_account_can_get_the_email_again_three_times_an_hour(web,
     assert len(world.publisher.published) == 3
 
 
+def test_all_routes_that_confirm_an_address_share_the_limit_and_new_passwords_have_their_own(web, identity, world):
+    identity.verified = False
+    for _ in range(3):
+        identity.answer = (201, {"email": OWNER, "mail": MAIL})
+        web.post("/register", json=REGISTRATION)
+    identity.answer = (200, {"mail": MAIL})
+    assert web.post("/account/verification", headers=TOKEN).status_code == 429
+    assert len(world.publisher.published) == 3
+    identity.answer = (200, {"mail": {**MAIL, "kind": "reset"}})
+    assert web.post("/password-reset", json={"email": OWNER}).status_code == 202
+    assert len(world.publisher.published) == 4
+
+
+def test_a_stolen_token_cannot_guess_the_password_from_many_networks(web, identity):
+    identity.answer = (403, {"error": "The password is wrong.", "code": "wrong_password"})
+    routes = [("POST", "/account/password"), ("DELETE", "/account")]
+    answers = [
+        web.open(path, method=method, headers=TOKEN, json={}, environ_base={"REMOTE_ADDR": f"192.0.2.{number}"})
+        for number in range(60) for method, path in routes
+    ]  # fmt: skip
+    codes = [answer.get_json()["code"] for answer in answers]
+    assert codes == ["wrong_password"] * 100 + ["too_many_attempts"] * 20
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [("POST", "/account/password"), ("POST", "/account/sign-out"), ("DELETE", "/account"), ("PATCH", "/account")],
