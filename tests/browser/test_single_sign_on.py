@@ -40,7 +40,7 @@ def test_a_person_signs_in_with_the_provider_and_gets_the_requested_page(visit, 
     page.get_by_role("button", name="Sign-in").click()
     page.get_by_role("button", name="Continue").click()
 
-    expect(page.get_by_role("heading", name="Account")).to_be_visible()
+    expect(page.get_by_role("heading", name="Account", exact=True)).to_be_visible()
     expect(page.get_by_role("main")).to_contain_text(email)
     token = page.evaluate("localStorage.getItem('video2mp3.token')")
     assert token
