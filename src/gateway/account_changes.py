@@ -70,6 +70,8 @@ def blueprint(
     @routes.post("/password-reset")
     @limiter.limit(settings.register_limit)
     def password_reset() -> Response:
+        # Before auth says whether there is an account: otherwise an error would show that there is one.
+        mails.check()
         answer = identity.ask("POST", "/password-reset", data=body(MAX_BODY), headers=JSON)
         if not answer.ok:
             return forwarded(answer)

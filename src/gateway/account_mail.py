@@ -25,6 +25,15 @@ class AccountMails:
         limit = limiter.shared_limit(settings.account_mail_limit, scope="account-mail", key_func=_kind_and_address)
         self._publish_limited = limit(self._publish)
 
+    def check(self) -> None:
+        """Raises Unavailable if no email can be sent now, to whomever."""
+        if self._queue is None:
+            raise _no_emails()
+        try:
+            self._publisher.check()
+        except TransientError as error:
+            raise _not_now() from error
+
     def send(self, mail: Mapping[str, Any]) -> None:
         """Publishes what the auth service wants to be sent.
 
@@ -44,14 +53,20 @@ class AccountMails:
 
     def _publish(self, message: AccountMessage) -> None:
         if self._queue is None:
-            raise Unavailable("This server sends no emails about accounts. Ask its operator.", retry_after=3600)
+            raise _no_emails()
         try:
             self._publisher.publish(self._queue, message)
         except TransientError as error:
             log.warning("The email about account %s cannot be sent now: %s", message.account, error)
-            raise Unavailable(
-                "The email cannot be sent right now. Try again in a few minutes.", retry_after=60
-            ) from error
+            raise _not_now() from error
+
+
+def _no_emails() -> Unavailable:
+    return Unavailable("This server sends no emails about accounts. Ask its operator.", retry_after=3600)
+
+
+def _not_now() -> Unavailable:
+    return Unavailable("The email cannot be sent right now. Try again in a few minutes.", retry_after=60)
 
 
 def _kind_and_address() -> str:

@@ -40,6 +40,10 @@ class Publisher:
     def __init__(self, connection: BrokerConnection) -> None:
         self._connection = connection
 
+    def check(self) -> None:
+        """Raises BrokerUnavailable unless RabbitMQ is connected."""
+        self._connection.check()
+
     def publish(self, queue: str, message: Envelope, headers: Mapping[str, Any] | None = None) -> None:
         """Returns when RabbitMQ has confirmed the message; raises BrokerUnavailable otherwise."""
         self.publish_raw(queue, message.encode(), {**message.headers, **(headers or {})})

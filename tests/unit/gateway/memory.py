@@ -324,9 +324,12 @@ class Publisher:
         self.published: list[tuple[str, Envelope]] = []
         self.available = True
 
-    def publish(self, queue: str, message: Envelope) -> None:
+    def check(self) -> None:
         if not self.available:
             raise BrokerUnavailable("RabbitMQ is down")
+
+    def publish(self, queue: str, message: Envelope) -> None:
+        self.check()
         self.published.append((queue, message))
 
     def state(self, _queue: str) -> QueueState:

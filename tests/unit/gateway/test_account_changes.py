@@ -121,6 +121,18 @@ def test_an_unconfirmed_account_can_get_the_email_again_three_times_an_hour(web,
     assert len(world.publisher.published) == 3
 
 
+def test_without_rabbitmq_a_forgotten_password_does_not_show_who_has_an_account(web, identity, world):
+    world.publisher.available = False
+    answers = []
+    for mail in ({**MAIL, "kind": "reset"}, None):
+        identity.answer = (200, {"mail": mail})
+        answer = web.post("/password-reset", json={"email": OWNER})
+        answers.append((answer.status_code, answer.get_json()))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 503
+    assert identity.asked == []
+
+
 def test_all_routes_that_confirm_an_address_share_the_limit_and_new_passwords_have_their_own(web, identity, world):
     identity.verified = False
     for _ in range(3):
