@@ -54,6 +54,22 @@ test("the job of a complete upload is running, unless it has already ended", () 
   expect(running.get().size).toBe(0);
 });
 
+test("a job that ends before the response to its upload is among those that ended", () => {
+  lastEnded.set(null);
+  putJob(job({ status: "completed", updated_at: at(1) }));
+  expect(lastEnded.get()).toBeNull();
+  expectJob(FID);
+  expect(lastEnded.get()).toMatchObject({ video_fid: FID, status: "completed" });
+});
+
+test("a job is only once among those that ended", () => {
+  putJob(job({ status: "converting", updated_at: at(1) }));
+  putJob(job({ status: "completed", updated_at: at(2) }));
+  lastEnded.set(null);
+  expectJob(FID);
+  expect(lastEnded.get()).toBeNull();
+});
+
 test("the jobs of another user are forgotten", () => {
   putJob(job({ status: "converting" }));
   signIn(token("another@example.com"));

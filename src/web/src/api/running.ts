@@ -6,15 +6,18 @@ import type { Job } from "./schema";
 
 export const running = new Store<ReadonlySet<string>>(new Set());
 
-/** The last job that ended while it was among them. */
+/** The last job that ended while it was among them, or before the response to its upload. */
 export const lastEnded = new Store<Job | null>(null);
 
 // For each job, when it was changed last: a slow response can be older than an event.
 const updates = new Map<string, Job["updated_at"]>();
+// The jobs that had ended when this page saw them first.
+const endedUnseen = new Map<string, Job>();
 
 export function trackJob(job: Job): void {
   const { video_fid: fid, updated_at: updatedAt } = job;
   if (updatedAt < (updates.get(fid) ?? "")) return;
+  if (!updates.has(fid) && hasEnded(job)) endedUnseen.set(fid, job);
   updates.set(fid, updatedAt);
   if (!hasEnded(job)) {
     addJob(fid);
@@ -27,6 +30,9 @@ export function trackJob(job: Job): void {
 
 /** An upload is complete: its job is not known yet, or has even ended. */
 export function expectJob(fid: string): void {
+  const job = endedUnseen.get(fid);
+  if (job) lastEnded.set(job);
+  endedUnseen.delete(fid);
   if (!updates.has(fid)) addJob(fid);
 }
 
@@ -40,5 +46,6 @@ function addJob(fid: string): void {
 
 session.subscribe(() => {
   updates.clear();
+  endedUnseen.clear();
   running.set(new Set());
 });
