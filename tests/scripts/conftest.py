@@ -164,12 +164,19 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project
 
 
-@pytest.fixture
-def machine(tmp_path: Path, checkout: Path) -> Iterator[Machine]:
-    """A checkout without `.env`, and a cluster that has nothing yet."""
+def _machine(folder: Path, checkout: Path) -> Machine:
+    """The machine whose files are in that folder."""
     real = shutil.which("kubectl")
     assert real, "kubectl is needed to render manifests: https://kubernetes.io/docs/tasks/tools/"
-    project, world, programs = tmp_path / "project", tmp_path / "world", tmp_path / "bin"
+    environment = {
+        "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "HOME": str(folder), "FAKE_WORLD": str(folder / "world"),
+        "REAL_KUBECTL": real, "RENDERED": str(checkout.parent), "V2M_PYTHON": sys.executable, "LC_ALL": "C.UTF-8",
+    }  # fmt: skip
+    return Machine(folder / "project", folder / "world", environment)
+
+
+def _new_machine(folder: Path, checkout: Path) -> Machine:
+    project, world, programs = folder / "project", folder / "world", folder / "bin"
     shutil.copytree(checkout, project)
     (world / "switches").mkdir(parents=True)
     programs.mkdir()
@@ -182,11 +189,28 @@ def machine(tmp_path: Path, checkout: Path) -> Iterator[Machine]:
     sudo.chmod(0o755)
     node = {"kind": "Node", "metadata": {"name": "minikube"}, "status": {"addresses": [{"address": "192.0.2.10"}]}}
     (world / "state.json").write_text(json.dumps({"objects": {"/Node/minikube": node}}))
-    environment = {
-        "PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(tmp_path), "FAKE_WORLD": str(world),
-        "REAL_KUBECTL": real, "RENDERED": str(checkout.parent), "V2M_PYTHON": sys.executable, "LC_ALL": "C.UTF-8",
-    }  # fmt: skip
-    made = Machine(project, world, environment)
+    return _machine(folder, checkout)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, checkout: Path) -> Iterator[Machine]:
+    """A checkout without `.env`, and a cluster that has nothing yet."""
+    made = _new_machine(tmp_path, checkout)
     yield made
-    if (project / ".local/forwards").exists():
+    if (made.project / ".local/forwards").exists():
         made.run("start-services.sh", "--stop")
+
+
+@pytest.fixture(scope="session")
+def deployment(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
+    """The folder of a machine on which `./deploy.sh` has run; only to be copied."""
+    folder = tmp_path_factory.mktemp("deployment")
+    _new_machine(folder, checkout).succeeds("deploy.sh")
+    return folder
+
+
+@pytest.fixture
+def deployed(tmp_path: Path, checkout: Path, deployment: Path) -> Machine:
+    """A machine on which `./deploy.sh` has run."""
+    shutil.copytree(deployment, tmp_path, dirs_exist_ok=True)
+    return _machine(tmp_path, checkout)

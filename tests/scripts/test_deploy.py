@@ -25,34 +25,31 @@ def test_everything_is_built_loaded_and_applied(machine: Machine) -> None:
     assert "./start-services.sh" in said
 
 
-def test_a_second_run_changes_and_loads_nothing(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
-    before = machine.generations()
-    machine.forget_calls()
+def test_a_second_run_changes_and_loads_nothing(deployed: Machine) -> None:
+    before = deployed.generations()
+    deployed.forget_calls()
 
-    machine.succeeds("deploy.sh")
+    deployed.succeeds("deploy.sh")
 
-    assert machine.generations() == before
-    assert not [call for call in machine.calls if "load" in call]
-
-
-def test_a_change_in_one_service_restarts_only_that_service(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
-    machine.changes_code("converter")
-
-    machine.succeeds("deploy.sh")
-
-    assert {name for name, count in machine.generations().items() if count > 1} == {"converter"}
+    assert deployed.generations() == before
+    assert not [call for call in deployed.calls if "load" in call]
 
 
-def test_a_changed_value_restarts_only_the_services_that_read_it(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
-    machine.dotenv("MAX_UPLOAD_MB=100\n")
+def test_a_change_in_one_service_restarts_only_that_service(deployed: Machine) -> None:
+    deployed.changes_code("converter")
 
-    machine.succeeds("deploy.sh")
+    deployed.succeeds("deploy.sh")
 
-    assert machine.objects("ConfigMap")["gateway-configmap"]["data"]["MAX_UPLOAD_MB"] == "100"
-    assert {name for name, count in machine.generations().items() if count > 1} == {"gateway"}
+    assert {name for name, count in deployed.generations().items() if count > 1} == {"converter"}
+
+
+def test_a_changed_value_restarts_only_the_services_that_read_it(deployed: Machine) -> None:
+    deployed.dotenv("MAX_UPLOAD_MB=100\n")
+
+    deployed.succeeds("deploy.sh")
+
+    assert deployed.objects("ConfigMap")["gateway-configmap"]["data"]["MAX_UPLOAD_MB"] == "100"
+    assert {name for name, count in deployed.generations().items() if count > 1} == {"gateway"}
 
 
 def test_migrations_run_at_each_deployment_after_the_servers_and_before_the_services(machine: Machine) -> None:
@@ -72,44 +69,44 @@ def test_migrations_run_at_each_deployment_after_the_servers_and_before_the_serv
         assert image in machine.state["loaded"]
 
 
-def test_an_account_of_mysql_for_the_migrations_is_added_to_an_earlier_deployment(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
+def test_an_account_of_mysql_for_the_migrations_is_added_to_an_earlier_deployment(deployed: Machine) -> None:
     # As the previous release left it.
-    with_data = json.loads((machine.world / "state.json").read_text())
+    with_data = json.loads((deployed.world / "state.json").read_text())
     for name in ("mysql-secret", "auth-migrations-secret"):
         del with_data["objects"][f"video2mp3/Secret/{name}"]["data"]["MYSQL_MIGRATIONS_PASSWORD"]
-    (machine.world / "state.json").write_text(json.dumps(with_data))
-    kept = machine.project / ".local/deploy/video2mp3/credentials.json"
+    (deployed.world / "state.json").write_text(json.dumps(with_data))
+    kept = deployed.project / ".local/deploy/video2mp3/credentials.json"
     content = json.loads(kept.read_text())
     del content["MYSQL_MIGRATIONS_PASSWORD"]
     kept.write_text(json.dumps(content))
 
-    machine.succeeds("deploy.sh")
+    deployed.succeeds("deploy.sh")
 
-    assert secret(machine, "auth-migrations-secret")["MYSQL_MIGRATIONS_PASSWORD"]
+    assert secret(deployed, "auth-migrations-secret")["MYSQL_MIGRATIONS_PASSWORD"]
 
 
-def test_users_of_rabbitmq_replace_the_administrator_of_an_earlier_deployment(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
+def test_users_of_rabbitmq_replace_the_administrator_of_an_earlier_deployment(deployed: Machine) -> None:
     # As the previous release left it.
-    with_data = json.loads((machine.world / "state.json").read_text())
+    with_data = json.loads((deployed.world / "state.json").read_text())
     shared = base64.b64encode(b"the password of all services").decode()
     with_data["objects"]["video2mp3/Secret/rabbitmq-secret"]["data"] = {"RABBITMQ_DEFAULT_PASS": shared}
     for service in ("gateway", "converter", "notification", "summary"):
         with_data["objects"][f"video2mp3/Secret/{service}-secret"]["data"]["RABBITMQ_PASSWORD"] = shared
-    (machine.world / "state.json").write_text(json.dumps(with_data))
-    (machine.project / ".local/deploy/video2mp3/credentials.json").unlink()
-    machine.dotenv("RABBITMQ_PASSWORD='the password of all services'\n")
-    machine.forget_calls()
+    (deployed.world / "state.json").write_text(json.dumps(with_data))
+    (deployed.project / ".local/deploy/video2mp3/credentials.json").unlink()
+    deployed.dotenv("RABBITMQ_PASSWORD='the password of all services'\n")
+    deployed.forget_calls()
 
-    said = machine.succeeds("deploy.sh")
+    said = deployed.succeeds("deploy.sh")
 
     assert "RABBITMQ_PASSWORD in .env is ignored: this overlay runs its own rabbitmq" in said
-    passwords = {secret(machine, f"{name}-secret")["RABBITMQ_PASSWORD"] for name in ("gateway", "converter", "summary")}
+    passwords = {
+        secret(deployed, f"{name}-secret")["RABBITMQ_PASSWORD"] for name in ("gateway", "converter", "summary")
+    }
     assert len(passwords) == 3
     assert "the password of all services" not in passwords
-    assert "RABBITMQ_DEFAULT_PASS" not in secret(machine, "rabbitmq-secret")
-    calls = [" ".join(call) for call in machine.calls]
+    assert "RABBITMQ_DEFAULT_PASS" not in secret(deployed, "rabbitmq-secret")
+    calls = [" ".join(call) for call in deployed.calls]
     deleted = next(number for number, call in enumerate(calls) if "rabbitmqctl delete_user video2mp3" in call)
     rolled_out = next(number for number, call in enumerate(calls) if "rollout status deployments" in call)
     assert rolled_out < deleted, "services of the previous release still use it"
@@ -125,60 +122,56 @@ def test_the_names_of_queues_reach_the_services_and_the_permissions_of_their_use
     assert configured["rabbitmq-queues"]["data"] == {"VIDEO_QUEUE": "films", "MP3_QUEUE": "mp3"}
 
 
-def test_generated_secrets_are_consistent_and_strong(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
-
-    mongodb, gateway = secret(machine, "mongodb-secret"), secret(machine, "gateway-secret")
+def test_generated_secrets_are_consistent_and_strong(deployed: Machine) -> None:
+    mongodb, gateway = secret(deployed, "mongodb-secret"), secret(deployed, "gateway-secret")
     password = mongodb["MONGODB_GATEWAY_PASSWORD"]
     assert gateway["MONGO_URI"] == f"mongodb://gateway:{password}@mongodb:27017/?authSource=admin"
-    rabbitmq = secret(machine, "rabbitmq-secret")
+    rabbitmq = secret(deployed, "rabbitmq-secret")
     assert len(set(rabbitmq.values())) == 6
     for service in ("gateway", "converter", "notification", "summary"):
-        own = secret(machine, f"{service}-secret")
+        own = secret(deployed, f"{service}-secret")
         assert own["RABBITMQ_PASSWORD"] == rabbitmq[f"RABBITMQ_{service.upper()}_PASSWORD"]
-    assert gateway["LINK_SECRET"] == secret(machine, "notification-secret")["LINK_SECRET"]
-    assert secret(machine, "auth-secret")["MYSQL_PASSWORD"] == secret(machine, "mysql-secret")["MYSQL_PASSWORD"]
-    assert set(secret(machine, "converter-secret")) == {"MONGO_URI", "RABBITMQ_PASSWORD"}
-    migrations = secret(machine, "auth-migrations-secret")
-    assert migrations == {"MYSQL_MIGRATIONS_PASSWORD": secret(machine, "mysql-secret")["MYSQL_MIGRATIONS_PASSWORD"]}
-    assert "MYSQL_MIGRATIONS_PASSWORD" not in secret(machine, "auth-secret")
-    values = {*mongodb.values(), *secret(machine, "mysql-secret").values(), *secret(machine, "auth-secret").values()}
-    assert set(secret(machine, "summary-secret")) == {"MONGO_URI", "RABBITMQ_PASSWORD"}
+    assert gateway["LINK_SECRET"] == secret(deployed, "notification-secret")["LINK_SECRET"]
+    assert secret(deployed, "auth-secret")["MYSQL_PASSWORD"] == secret(deployed, "mysql-secret")["MYSQL_PASSWORD"]
+    assert set(secret(deployed, "converter-secret")) == {"MONGO_URI", "RABBITMQ_PASSWORD"}
+    migrations = secret(deployed, "auth-migrations-secret")
+    assert migrations == {"MYSQL_MIGRATIONS_PASSWORD": secret(deployed, "mysql-secret")["MYSQL_MIGRATIONS_PASSWORD"]}
+    assert "MYSQL_MIGRATIONS_PASSWORD" not in secret(deployed, "auth-secret")
+    values = {*mongodb.values(), *secret(deployed, "mysql-secret").values(), *secret(deployed, "auth-secret").values()}
+    assert set(secret(deployed, "summary-secret")) == {"MONGO_URI", "RABBITMQ_PASSWORD"}
     assert len(values) == 12
     assert all(len(value) >= 32 for value in values)
 
 
-def test_secrets_stay_the_same_from_any_checkout(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
-    before = {name: item["data"] for name, item in machine.objects("Secret").items()}
-    (machine.project / ".local/deploy/video2mp3/credentials.json").unlink()
+def test_secrets_stay_the_same_from_any_checkout(deployed: Machine) -> None:
+    before = {name: item["data"] for name, item in deployed.objects("Secret").items()}
+    (deployed.project / ".local/deploy/video2mp3/credentials.json").unlink()
 
-    machine.succeeds("deploy.sh")
+    deployed.succeeds("deploy.sh")
 
-    assert {name: item["data"] for name, item in machine.objects("Secret").items()} == before
+    assert {name: item["data"] for name, item in deployed.objects("Secret").items()} == before
 
 
-def test_a_previous_secret_is_accepted_for_as_long_as_it_is_in_dotenv(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
-    old = secret(machine, "auth-secret")["JWT_SECRET"]
+def test_a_previous_secret_is_accepted_for_as_long_as_it_is_in_dotenv(deployed: Machine) -> None:
+    old = secret(deployed, "auth-secret")["JWT_SECRET"]
     rotated = f"JWT_SECRET={'n' * 40}\nJWT_SECRET_PREVIOUS={old}\n"
-    machine.dotenv(rotated + f"LINK_SECRET={'l' * 40}\nLINK_SECRET_PREVIOUS={'p' * 40}\n")
+    deployed.dotenv(rotated + f"LINK_SECRET={'l' * 40}\nLINK_SECRET_PREVIOUS={'p' * 40}\n")
 
-    said = machine.succeeds("deploy.sh")
+    said = deployed.succeeds("deploy.sh")
 
     assert old not in said
-    auth, gateway = secret(machine, "auth-secret"), secret(machine, "gateway-secret")
+    auth, gateway = secret(deployed, "auth-secret"), secret(deployed, "gateway-secret")
     assert (auth["JWT_SECRET"], auth["JWT_SECRET_PREVIOUS"]) == ("n" * 40, old)
     assert (gateway["LINK_SECRET"], gateway["LINK_SECRET_PREVIOUS"]) == ("l" * 40, "p" * 40)
-    assert secret(machine, "notification-secret")["LINK_SECRET_PREVIOUS"] == "p" * 40
-    assert not {"JWT_SECRET_PREVIOUS", "LINK_SECRET_PREVIOUS"} & secret(machine, "summary-secret").keys()
+    assert secret(deployed, "notification-secret")["LINK_SECRET_PREVIOUS"] == "p" * 40
+    assert not {"JWT_SECRET_PREVIOUS", "LINK_SECRET_PREVIOUS"} & secret(deployed, "summary-secret").keys()
 
-    machine.dotenv("")
-    machine.succeeds("deploy.sh")
+    deployed.dotenv("")
+    deployed.succeeds("deploy.sh")
 
-    assert secret(machine, "auth-secret")["JWT_SECRET"] == "n" * 40
-    assert "JWT_SECRET_PREVIOUS" not in secret(machine, "auth-secret")
-    assert "LINK_SECRET_PREVIOUS" not in secret(machine, "gateway-secret")
+    assert secret(deployed, "auth-secret")["JWT_SECRET"] == "n" * 40
+    assert "JWT_SECRET_PREVIOUS" not in secret(deployed, "auth-secret")
+    assert "LINK_SECRET_PREVIOUS" not in secret(deployed, "gateway-secret")
 
 
 def test_no_secret_is_printed_or_put_into_an_argument(machine: Machine) -> None:
@@ -198,10 +191,8 @@ def test_no_secret_is_printed_or_put_into_an_argument(machine: Machine) -> None:
             assert value not in path.read_text() or path.name == "credentials.json"
 
 
-def test_only_the_owner_can_read_the_kept_files(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
-
-    folder = machine.project / ".local/deploy/video2mp3"
+def test_only_the_owner_can_read_the_kept_files(deployed: Machine) -> None:
+    folder = deployed.project / ".local/deploy/video2mp3"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / "credentials.json").stat().st_mode) == 0o600
 
@@ -218,38 +209,36 @@ def test_a_dry_run_shows_everything_and_changes_nothing(machine: Machine) -> Non
     assert not (machine.project / ".local/deploy/video2mp3/credentials.json").exists()
 
 
-def test_a_configured_mail_server_replaces_mailpit(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
-    machine.dotenv("GMAIL_ADDRESS=shop@example.com\nGMAIL_PASSWORD=abcd efgh ijkl mnop\n")
+def test_a_configured_mail_server_replaces_mailpit(deployed: Machine) -> None:
+    deployed.dotenv("GMAIL_ADDRESS=shop@example.com\nGMAIL_PASSWORD=abcd efgh ijkl mnop\n")
 
-    machine.succeeds("deploy.sh")
+    deployed.succeeds("deploy.sh")
 
-    data = machine.objects("ConfigMap")["notification-configmap"]["data"]
+    data = deployed.objects("ConfigMap")["notification-configmap"]["data"]
     assert (data["SMTP_HOST"], data["SMTP_PORT"], data["SMTP_SECURITY"]) == ("smtp.gmail.com", "587", "starttls")
-    assert secret(machine, "notification-secret")["GMAIL_PASSWORD"] == "abcd efgh ijkl mnop"
-    assert "mailpit" not in machine.objects("Deployment")
-    assert "mailpit" not in machine.objects("Service")
+    assert secret(deployed, "notification-secret")["GMAIL_PASSWORD"] == "abcd efgh ijkl mnop"
+    assert "mailpit" not in deployed.objects("Deployment")
+    assert "mailpit" not in deployed.objects("Service")
 
 
-def test_a_provider_of_summaries_reaches_its_service_and_no_other(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
-    machine.dotenv(
+def test_a_provider_of_summaries_reaches_its_service_and_no_other(deployed: Machine) -> None:
+    deployed.dotenv(
         "AI_SUMMARY_URL=https://models.example.com/v1\nAI_SUMMARY_MODEL=small-and-good\nAI_SUMMARY_TIMEOUT=30\n"
         "AI_SUMMARY_API_KEY='sk-of the test'\nSUMMARY_LIMIT=5/hour\n"
     )
 
-    said = machine.succeeds("deploy.sh")
+    said = deployed.succeeds("deploy.sh")
 
-    configured = machine.objects("ConfigMap")
+    configured = deployed.objects("ConfigMap")
     data = configured["summary-configmap"]["data"]
     assert (data["AI_SUMMARY_URL"], data["AI_SUMMARY_MODEL"]) == ("https://models.example.com/v1", "small-and-good")
     assert data["AI_SUMMARY_TIMEOUT"] == "30"
     assert configured["gateway-configmap"]["data"]["SUMMARY_LIMIT"] == "5/hour"
-    assert secret(machine, "summary-secret")["AI_SUMMARY_API_KEY"] == "sk-of the test"
+    assert secret(deployed, "summary-secret")["AI_SUMMARY_API_KEY"] == "sk-of the test"
     assert "sk-of" not in said
-    others = [item for name, item in machine.objects("Secret").items() if name != "summary-secret"]
+    others = [item for name, item in deployed.objects("Secret").items() if name != "summary-secret"]
     assert not any("AI_SUMMARY_API_KEY" in item["data"] for item in others)
-    assert {name for name, count in machine.generations().items() if count > 1} == {"gateway", "summary"}
+    assert {name for name, count in deployed.generations().items() if count > 1} == {"gateway", "summary"}
 
 
 def test_host_names_reach_the_ingress_and_the_links(machine: Machine) -> None:
@@ -272,19 +261,18 @@ def test_a_component_is_added_and_removed(machine: Machine) -> None:
     assert "monitoring-configmap" not in machine.objects("ConfigMap")
 
 
-def test_the_accounts_of_three_mongodb_members_are_updated_before_the_services(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
-    assert not [call for call in machine.calls if "mongodb-0" in call], "a single member does it when it starts"
-    databases = machine.project / "manifests/overlays/minikube/databases.yaml"
+def test_the_accounts_of_three_mongodb_members_are_updated_before_the_services(deployed: Machine) -> None:
+    assert not [call for call in deployed.calls if "mongodb-0" in call], "a single member does it when it starts"
+    databases = deployed.project / "manifests/overlays/minikube/databases.yaml"
     name = "metadata: {name: mongodb, labels: {app: mongodb, app.kubernetes.io/part-of: video2mp3}}\nspec:\n"
     assert name in databases.read_text()
     databases.write_text(databases.read_text().replace(f"{name}  replicas: 1", f"{name}  replicas: 3"))
-    machine.forget_calls()
+    deployed.forget_calls()
 
     # The fake keeps what it has rendered for a namespace.
-    machine.succeeds("deploy.sh", "--namespace", "members")
+    deployed.succeeds("deploy.sh", "--namespace", "members")
 
-    calls = [" ".join(call) for call in machine.calls]
+    calls = [" ".join(call) for call in deployed.calls]
     updated = next(number for number, call in enumerate(calls) if "exec --stdin mongodb-0" in call)
     rolled_out = next(number for number, call in enumerate(calls) if "rollout status deployments" in call)
     assert updated < rolled_out
@@ -311,14 +299,13 @@ def test_images_are_pushed_to_a_registry_and_run_by_digest(machine: Machine) -> 
     assert "loaded" not in machine.state
 
 
-def test_skip_build_keeps_the_images_that_run(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
-    machine.changes_code("converter")
-    machine.switch("docker-down")
+def test_skip_build_keeps_the_images_that_run(deployed: Machine) -> None:
+    deployed.changes_code("converter")
+    deployed.switch("docker-down")
 
-    machine.succeeds("deploy.sh", "--skip-build")
+    deployed.succeeds("deploy.sh", "--skip-build")
 
-    assert set(machine.generations().values()) == {1}
+    assert set(deployed.generations().values()) == {1}
 
 
 def test_skip_build_needs_images_that_run(machine: Machine) -> None:
@@ -326,27 +313,25 @@ def test_skip_build_needs_images_that_run(machine: Machine) -> None:
     assert not machine.objects("Deployment")
 
 
-def test_scaled_replicas_are_kept(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
-    state = machine.state
+def test_scaled_replicas_are_kept(deployed: Machine) -> None:
+    state = deployed.state
     state["objects"]["video2mp3/Deployment/converter"]["spec"]["replicas"] = 8
-    (machine.world / "state.json").write_text(json.dumps(state))
+    (deployed.world / "state.json").write_text(json.dumps(state))
 
     for _ in range(2):
-        said = machine.succeeds("deploy.sh")
-        assert machine.objects("Deployment")["converter"]["spec"]["replicas"] == 8
+        said = deployed.succeeds("deploy.sh")
+        assert deployed.objects("Deployment")["converter"]["spec"]["replicas"] == 8
         assert "converter keeps its 8 replicas" in said
 
 
-def test_a_server_does_not_lose_the_majority_of_its_nodes(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
-    state = machine.state
+def test_a_server_does_not_lose_the_majority_of_its_nodes(deployed: Machine) -> None:
+    state = deployed.state
     state["objects"]["video2mp3/StatefulSet/rabbitmq"]["spec"]["replicas"] = 3
-    (machine.world / "state.json").write_text(json.dumps(state))
+    (deployed.world / "state.json").write_text(json.dumps(state))
 
-    assert "rabbitmq runs on 3 nodes" in machine.fails("deploy.sh")
+    assert "rabbitmq runs on 3 nodes" in deployed.fails("deploy.sh")
 
-    assert machine.objects("StatefulSet")["rabbitmq"]["spec"]["replicas"] == 3
+    assert deployed.objects("StatefulSet")["rabbitmq"]["spec"]["replicas"] == 3
 
 
 def test_another_namespace_is_another_deployment(machine: Machine) -> None:
@@ -388,28 +373,27 @@ def test_databases_on_the_host_need_their_passwords_first(machine: Machine) -> N
     assert secret(machine, "backup-secret")["MONGO_URI"].startswith(f"mongodb://backup:{'b' * 32}@")
 
 
-def test_backups_are_deployed_with_their_component_only(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
-    assert "backup-secret" not in machine.objects("Secret")
-    assert not [image for image in machine.state["loaded"] if image.startswith("video2mp3/backup")]
+def test_backups_are_deployed_with_their_component_only(deployed: Machine) -> None:
+    assert "backup-secret" not in deployed.objects("Secret")
+    assert not [image for image in deployed.state["loaded"] if image.startswith("video2mp3/backup")]
 
-    machine.dotenv("RESTIC_PASSWORD='a password of the operator'\n")
-    machine.succeeds("deploy.sh", "--with", "backup")
+    deployed.dotenv("RESTIC_PASSWORD='a password of the operator'\n")
+    deployed.succeeds("deploy.sh", "--with", "backup")
 
-    values = secret(machine, "backup-secret")
+    values = secret(deployed, "backup-secret")
     assert values["RESTIC_PASSWORD"] == "a password of the operator"
-    password = secret(machine, "mongodb-secret")["MONGODB_BACKUP_PASSWORD"]
+    password = secret(deployed, "mongodb-secret")["MONGODB_BACKUP_PASSWORD"]
     assert values["MONGO_URI"] == f"mongodb://backup:{password}@mongodb:27017/?authSource=admin"
-    assert values["MYSQL_PASSWORD"] == secret(machine, "auth-secret")["MYSQL_PASSWORD"]
+    assert values["MYSQL_PASSWORD"] == secret(deployed, "auth-secret")["MYSQL_PASSWORD"]
     # For a restore.
-    assert values["MYSQL_MIGRATIONS_PASSWORD"] == secret(machine, "mysql-secret")["MYSQL_MIGRATIONS_PASSWORD"]
-    pod = machine.objects("CronJob")["backup"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert values["MYSQL_MIGRATIONS_PASSWORD"] == secret(deployed, "mysql-secret")["MYSQL_MIGRATIONS_PASSWORD"]
+    pod = deployed.objects("CronJob")["backup"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     image = pod["containers"][0]["image"]
-    assert image in machine.state["loaded"]
+    assert image in deployed.state["loaded"]
 
-    machine.succeeds("deploy.sh", "--with", "backup", "--skip-build")
+    deployed.succeeds("deploy.sh", "--with", "backup", "--skip-build")
 
-    kept = machine.objects("CronJob")["backup"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    kept = deployed.objects("CronJob")["backup"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     assert kept["containers"][0]["image"] == image
 
 

@@ -96,20 +96,19 @@ def test_a_failed_rollout_shows_events_and_last_lines(machine: Machine) -> None:
     machine.succeeds("deploy.sh")
 
 
-def test_failed_migrations_stop_the_deployment_before_the_services_and_can_be_repeated(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
-    before = machine.generations()
-    machine.changes_code("auth")
-    machine.switch("broken", "auth-migrations")
+def test_failed_migrations_stop_the_deployment_before_the_services_and_can_be_repeated(deployed: Machine) -> None:
+    before = deployed.generations()
+    deployed.changes_code("auth")
+    deployed.switch("broken", "auth-migrations")
 
-    said = machine.fails("deploy.sh")
+    said = deployed.fails("deploy.sh")
 
     assert "auth-migrations failed. No service was updated" in said
-    assert machine.generations() == before
+    assert deployed.generations() == before
 
-    machine.unswitch("broken")
-    machine.succeeds("deploy.sh")
-    assert {name for name, count in machine.generations().items() if count > before[name]} == {"auth"}
+    deployed.unswitch("broken")
+    deployed.succeeds("deploy.sh")
+    assert {name for name, count in deployed.generations().items() if count > before[name]} == {"auth"}
 
 
 def test_services_that_do_not_reach_their_servers_fail_the_deployment(machine: Machine) -> None:
@@ -122,13 +121,12 @@ def test_services_that_do_not_reach_their_servers_fail_the_deployment(machine: M
     machine.succeeds("deploy.sh")
 
 
-def test_an_error_of_the_cluster_shows_no_secret(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
-    machine.succeeds("undeploy.sh")
-    secrets = [item["data"] for item in machine.objects("Secret").values()]
-    machine.switch("apply-fails")
+def test_an_error_of_the_cluster_shows_no_secret(deployed: Machine) -> None:
+    deployed.succeeds("undeploy.sh")
+    secrets = [item["data"] for item in deployed.objects("Secret").values()]
+    deployed.switch("apply-fails")
 
-    said = machine.fails("deploy.sh")
+    said = deployed.fails("deploy.sh")
 
     assert "Forbidden" in said
     assert not [value for data in secrets for value in data.values() if value in said]
@@ -169,24 +167,22 @@ def test_an_interrupt_ends_the_run_and_a_concurrent_run_is_refused(machine: Mach
     machine.succeeds("deploy.sh")
 
 
-def test_a_password_that_the_data_were_not_made_with_is_refused(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
-    machine.dotenv("MYSQL_PASSWORD=another-one-s3cret\n")
+def test_a_password_that_the_data_were_not_made_with_is_refused(deployed: Machine) -> None:
+    deployed.dotenv("MYSQL_PASSWORD=another-one-s3cret\n")
 
-    said = machine.fails("deploy.sh")
+    said = deployed.fails("deploy.sh")
 
     assert "MYSQL_PASSWORD in .env differs" in said
     assert "s3cret" not in said
 
 
-def test_data_whose_password_is_lost_are_not_deployed_with_another(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
-    state = machine.state
+def test_data_whose_password_is_lost_are_not_deployed_with_another(deployed: Machine) -> None:
+    state = deployed.state
     state["objects"] = {key: value for key, value in state["objects"].items() if "/Secret/" not in key}
-    (machine.world / "state.json").write_text(json.dumps(state))
-    (machine.project / ".local/deploy/video2mp3/credentials.json").unlink()
+    (deployed.world / "state.json").write_text(json.dumps(state))
+    (deployed.project / ".local/deploy/video2mp3/credentials.json").unlink()
 
-    assert re.search(r"has data from an earlier deployment, but its \w+ is lost", machine.fails("deploy.sh"))
+    assert re.search(r"has data from an earlier deployment, but its \w+ is lost", deployed.fails("deploy.sh"))
 
 
 def test_an_unknown_overlay_or_component_is_refused_with_the_known_ones(machine: Machine) -> None:

@@ -36,7 +36,7 @@ def words(ports: dict[str, int]) -> list[str]:
 
 
 @pytest.fixture
-def deployed(machine: Machine) -> Machine:
+def published(machine: Machine) -> Machine:
     """A machine with the system in its cluster; its public name cannot resolve to anything."""
     labels = {"app.kubernetes.io/part-of": "video2mp3"}
     objects = machine.state["objects"] | {
@@ -62,9 +62,9 @@ def answer(port: int) -> str:
 
 
 def test_each_service_gets_its_port_and_the_addresses_are_printed(
-    deployed: Machine, ports: dict[str, int], words: list[str]
+    published: Machine, ports: dict[str, int], words: list[str]
 ) -> None:
-    said = deployed.succeeds("start-services.sh", *words)
+    said = published.succeeds("start-services.sh", *words)
 
     for port in ports.values():
         assert answer(port)
@@ -75,12 +75,12 @@ def test_each_service_gets_its_port_and_the_addresses_are_printed(
 
 
 def test_a_forward_is_restarted_when_its_pod_is_replaced(
-    deployed: Machine, ports: dict[str, int], words: list[str]
+    published: Machine, ports: dict[str, int], words: list[str]
 ) -> None:
-    deployed.succeeds("start-services.sh", *words)
+    published.succeeds("start-services.sh", *words)
     before = answer(ports["gateway"])
 
-    deployed.switch("replaced-gateway")
+    published.switch("replaced-gateway")
 
     def back() -> bool:
         try:
@@ -92,12 +92,12 @@ def test_a_forward_is_restarted_when_its_pod_is_replaced(
 
 
 def test_a_forward_that_does_not_answer_is_restarted(
-    deployed: Machine, ports: dict[str, int], words: list[str]
+    published: Machine, ports: dict[str, int], words: list[str]
 ) -> None:
-    deployed.succeeds("start-services.sh", *words)
+    published.succeeds("start-services.sh", *words)
     before = answer(ports["gateway"])
 
-    deployed.switch("refusing", before)
+    published.switch("refusing", before)
 
     def back() -> bool:
         try:
@@ -108,23 +108,23 @@ def test_a_forward_that_does_not_answer_is_restarted(
     eventually(back, what="the gateway's forward")
 
 
-def test_a_second_start_keeps_the_running_forwards(deployed: Machine, ports: dict[str, int], words: list[str]) -> None:
-    deployed.succeeds("start-services.sh", *words)
+def test_a_second_start_keeps_the_running_forwards(published: Machine, ports: dict[str, int], words: list[str]) -> None:
+    published.succeeds("start-services.sh", *words)
     before = {name: answer(port) for name, port in ports.items()}
 
-    deployed.succeeds("start-services.sh", *words)
+    published.succeeds("start-services.sh", *words)
 
     assert {name: answer(port) for name, port in ports.items()} == before
 
 
-def test_stop_ends_exactly_what_was_started(deployed: Machine, ports: dict[str, int], words: list[str]) -> None:
-    deployed.succeeds("start-services.sh", *words)
+def test_stop_ends_exactly_what_was_started(published: Machine, ports: dict[str, int], words: list[str]) -> None:
+    published.succeeds("start-services.sh", *words)
     foreign = free_port()
-    kubectl = str(Path(deployed.environment["PATH"].partition(":")[0]) / "kubectl")
+    kubectl = str(Path(published.environment["PATH"].partition(":")[0]) / "kubectl")
     command = ["--context", "minikube", "--namespace", "video2mp3", "port-forward", "service/other", f"{foreign}:80"]
-    with subprocess.Popen([kubectl, *command], env=dict(deployed.environment), stdout=subprocess.DEVNULL) as other:
+    with subprocess.Popen([kubectl, *command], env=dict(published.environment), stdout=subprocess.DEVNULL) as other:
         try:
-            deployed.succeeds("start-services.sh", "--stop")
+            published.succeeds("start-services.sh", "--stop")
 
             assert other.poll() is None
             for port in ports.values():
@@ -134,14 +134,16 @@ def test_stop_ends_exactly_what_was_started(deployed: Machine, ports: dict[str, 
             other.kill()
 
 
-def test_a_forward_of_another_checkout_is_not_ended(deployed: Machine, ports: dict[str, int], words: list[str]) -> None:
-    deployed.succeeds("start-services.sh", *words)
+def test_a_forward_of_another_checkout_is_not_ended(
+    published: Machine, ports: dict[str, int], words: list[str]
+) -> None:
+    published.succeeds("start-services.sh", *words)
     mark = json.loads(psutil.Process(int(answer(ports["gateway"]))).environ()["VIDEO2MP3_FORWARD"])
     mark["checkout"] = "/another/checkout"
-    environment = {**deployed.environment, "VIDEO2MP3_FORWARD": json.dumps(mark)}
+    environment = {**published.environment, "VIDEO2MP3_FORWARD": json.dumps(mark)}
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], env=environment) as other:
         try:
-            deployed.succeeds("start-services.sh", "--stop")
+            published.succeeds("start-services.sh", "--stop")
 
             assert other.poll() is None
         finally:
@@ -149,29 +151,29 @@ def test_a_forward_of_another_checkout_is_not_ended(deployed: Machine, ports: di
 
 
 def test_a_forward_whose_supervisor_was_killed_is_ended_too(
-    deployed: Machine, ports: dict[str, int], words: list[str]
+    published: Machine, ports: dict[str, int], words: list[str]
 ) -> None:
-    deployed.succeeds("start-services.sh", *words)
+    published.succeeds("start-services.sh", *words)
     psutil.Process(int(answer(ports["auth"]))).parent().kill()
     assert answer(ports["auth"])
 
-    deployed.succeeds("start-services.sh", "--stop")
+    published.succeeds("start-services.sh", "--stop")
 
     with pytest.raises(requests.ConnectionError):
         answer(ports["auth"])
 
 
-def test_a_port_that_another_program_uses_is_refused(deployed: Machine, words: list[str]) -> None:
+def test_a_port_that_another_program_uses_is_refused(published: Machine, words: list[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        said = deployed.fails("start-services.sh", *words, "--port", f"gateway={port}")
+        said = published.fails("start-services.sh", *words, "--port", f"gateway={port}")
     assert f"port {port} cannot be used for gateway: Address already in use" in said
 
 
-def test_the_default_or_the_next_free_port_is_used(deployed: Machine) -> None:
-    said = deployed.succeeds("start-services.sh")
+def test_the_default_or_the_next_free_port_is_used(published: Machine) -> None:
+    said = published.succeeds("start-services.sh")
 
     found = re.findall(r"^(?:Gateway|Auth|RabbitMQ|Mailpit) +http://localhost(?::(\d+))?$", said, re.MULTILINE)
     assert len(found) == 4
@@ -182,10 +184,10 @@ def test_without_a_deployment_it_asks_for_deploy_sh(machine: Machine) -> None:
     assert "./deploy.sh first" in machine.fails("start-services.sh")
 
 
-def test_undeploy_ends_the_forwards(deployed: Machine, ports: dict[str, int], words: list[str]) -> None:
-    deployed.succeeds("start-services.sh", *words)
+def test_undeploy_ends_the_forwards(published: Machine, ports: dict[str, int], words: list[str]) -> None:
+    published.succeeds("start-services.sh", *words)
 
-    deployed.succeeds("undeploy.sh")
+    published.succeeds("undeploy.sh")
 
     with pytest.raises(requests.ConnectionError):
         answer(ports["gateway"])

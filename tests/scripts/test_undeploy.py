@@ -13,34 +13,30 @@ def add(machine: Machine, kind: str, name: str) -> None:
     (machine.world / "state.json").write_text(json.dumps(state))
 
 
-def test_the_data_and_their_passwords_are_kept(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
-    secrets = {name: item["data"] for name, item in machine.objects("Secret").items()}
+def test_the_data_and_their_passwords_are_kept(deployed: Machine) -> None:
+    secrets = {name: item["data"] for name, item in deployed.objects("Secret").items()}
 
-    machine.succeeds("undeploy.sh")
+    deployed.succeeds("undeploy.sh")
 
-    assert not machine.objects("Deployment") | machine.objects("StatefulSet") | machine.objects("ConfigMap")
-    assert set(machine.objects("PersistentVolumeClaim")) == {"data-mysql-0", "data-mongodb-0", "data-rabbitmq-0"}
-    machine.succeeds("deploy.sh")
-    assert {name: item["data"] for name, item in machine.objects("Secret").items()} == secrets
-
-
-def test_purge_leaves_nothing(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
-
-    machine.succeeds("undeploy.sh", "--purge")
-
-    assert list(machine.state["objects"]) == ["/Node/minikube"]
-    assert not (machine.project / ".local/deploy/video2mp3").exists()
+    assert not deployed.objects("Deployment") | deployed.objects("StatefulSet") | deployed.objects("ConfigMap")
+    assert set(deployed.objects("PersistentVolumeClaim")) == {"data-mysql-0", "data-mongodb-0", "data-rabbitmq-0"}
+    deployed.succeeds("deploy.sh")
+    assert {name: item["data"] for name, item in deployed.objects("Secret").items()} == secrets
 
 
-def test_other_objects_in_the_namespace_are_kept(machine: Machine) -> None:
-    machine.succeeds("deploy.sh")
-    add(machine, "ConfigMap", "theirs")
+def test_purge_leaves_nothing(deployed: Machine) -> None:
+    deployed.succeeds("undeploy.sh", "--purge")
 
-    said = machine.succeeds("undeploy.sh", "--purge")
+    assert list(deployed.state["objects"]) == ["/Node/minikube"]
+    assert not (deployed.project / ".local/deploy/video2mp3").exists()
 
-    assert set(machine.objects("ConfigMap")) == {"theirs"}
+
+def test_other_objects_in_the_namespace_are_kept(deployed: Machine) -> None:
+    add(deployed, "ConfigMap", "theirs")
+
+    said = deployed.succeeds("undeploy.sh", "--purge")
+
+    assert set(deployed.objects("ConfigMap")) == {"theirs"}
     assert "configmap/theirs" in said
 
 
