@@ -19,15 +19,16 @@ from tests import invariant, media
 from tests.waiting import eventually
 
 
-def test_200_uploads_at_once_from_20_people(newcomer, faults, environment):
+@pytest.mark.parametrize("uploads", [80, pytest.param(200, marks=pytest.mark.slow)])
+def test_many_uploads_at_once_from_20_people(newcomer, faults, environment, uploads):
     people = [newcomer().joins() for _ in range(20)]
     video = media.ffmpeg([*media.picture(1), *media.sound(seconds=1), *media.MPEG4, *media.AAC], "mp4")
-    with ThreadPoolExecutor(200) as pool:
-        answers = list(pool.map(lambda i: people[i % 20].upload(video), range(200)))
+    with ThreadPoolExecutor(uploads) as pool:
+        answers = list(pool.map(lambda i: people[i % 20].upload(video), range(uploads)))
     # Each is accepted, or refused with a clear answer; nothing in between.
     assert {answer.status_code for answer in answers} <= {202, 503}
     accepted = [answer for answer in answers if answer.status_code == 202]
-    assert len(accepted) >= 150
+    assert len(accepted) >= 0.75 * uploads
     for person in people:
         invariant.holds(environment, person.email, seconds=300)
         jobs = person.request("GET", "/jobs?limit=200").json()["jobs"]
@@ -55,11 +56,14 @@ def connected(connection) -> bool:
     return True
 
 
-def test_a_backlog_of_2000_messages_is_processed_and_invalid_ones_dead_lettered(person, faults, publisher, environment):
+@pytest.mark.parametrize("messages", [500, pytest.param(2000, marks=pytest.mark.slow)])
+def test_a_backlog_of_messages_is_processed_and_invalid_ones_dead_lettered(
+    person, faults, publisher, environment, messages
+):
     done = [person.converts(media.make("mp4")) for _ in range(3)]
     faults.stop("converter")
     fids = [person.uploads(media.make("mp4")) for _ in range(20)]
-    for i in range(2000 - len(fids)):
+    for i in range(messages - len(fids)):
         if i % 100 == 0:
             publisher.publish_raw("video", b"not a message")
         elif i % 100 == 1:
@@ -72,7 +76,7 @@ def test_a_backlog_of_2000_messages_is_processed_and_invalid_ones_dead_lettered(
     for fid in fids:
         assert person.waits_for(fid, seconds=300)["status"] == "completed"
     eventually(lambda: invariant.depth(environment, "video") == 0, seconds=300)
-    eventually(lambda: invariant.depth(environment, "video.dead") == dead + 40)
+    eventually(lambda: invariant.depth(environment, "video.dead") == dead + messages // 50)
     assert {job["mp3_fid"] for job in done} == {person.job(job["video_fid"])["mp3_fid"] for job in done}
     assert len(person.emails()) == len(done) + len(fids)
 
@@ -135,16 +139,16 @@ def peak(stack, program: str) -> int:
     return total
 
 
-@pytest.mark.parametrize("megabytes", [800, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("megabytes", [400, pytest.param(2000, marks=pytest.mark.slow)])
 def test_memory_stays_flat_from_small_to_large_files(person, faults, stack, megabytes):
     def run(megabytes: int) -> None:
         job = person.converts(media.large(megabytes, media.CACHE))
         assert person.download(job["mp3_fid"]).status_code == 200
 
     run(24)
-    run(200)
+    run(100)
     before = {name: peak(stack, name) for name in ("gateway", "converter")}
     run(megabytes)
     grown = {name: peak(stack, name) - before[name] for name in before}
-    # Neither holds a file, or a tenth of one: 600 MB more of video, and more, are less than 60 MB more of memory.
+    # Neither holds a file, or a fifth of one: 300 MB more of video, and more, are less than 60 MB more of memory.
     assert all(bytes_more < 60_000_000 for bytes_more in grown.values()), grown
