@@ -30,7 +30,8 @@ def blueprint(accounts: Accounts, logins: ConcurrencyLimiter) -> Blueprint:
         registration = parsed(credentials.Registration)
         with logins.held():
             mail = accounts.register(registration)
-        return jsonify(email=registration.email, mail=mail), 201
+        # `confirmation`: whether a registration causes emails at all, also if this one does not.
+        return jsonify(email=registration.email, mail=mail, confirmation=accounts.require_verification), 201
 
     @routes.post("/validate")
     def validate() -> Response:

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from flask import g
@@ -43,13 +44,17 @@ class AccountMails:
         g.account_mail = message
         self._publish_limited(message)
 
-    def send_quietly(self, mail: Mapping[str, Any] | None) -> None:
-        """As `send`, but a limit that is reached does not show, nor whether there is anything to send."""
-        try:
-            if mail is not None:
-                self.send(mail)
-        except RateLimitExceeded:
-            log.warning("No email was sent: ACCOUNT_MAIL_LIMIT is reached for its address")
+    def send_quietly(self, mail: Mapping[str, Any] | None, *, check: bool = False) -> None:
+        """As `send`, but its errors do not show, nor whether there is an email to send; those of `check` do."""
+        if check:
+            self.check()
+        # RabbitMQ may fail after the check. Then the email is missing, and its owner requests another one.
+        with suppress(Unavailable):
+            try:
+                if mail is not None:
+                    self.send(mail)
+            except RateLimitExceeded:
+                log.warning("No email was sent: ACCOUNT_MAIL_LIMIT is reached for its address")
 
     def _publish(self, message: AccountMessage) -> None:
         if self._queue is None:

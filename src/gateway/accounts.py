@@ -57,8 +57,10 @@ def blueprint(
         answer = identity.ask("POST", "/register", data=body(_MAX_BODY), headers=headers, repeatable=False)
         if not answer.ok:
             return forwarded(answer)
-        mails.send_quietly(answer.json().get("mail"))
-        response = jsonify(email=answer.json()["email"])
+        registered = answer.json()
+        # Also if there is nothing to send to this address: otherwise an error would show that the address is free.
+        mails.send_quietly(registered.get("mail"), check=registered.get("confirmation", False))
+        response = jsonify(email=registered["email"])
         response.status_code = 201
         return response
 

@@ -22,8 +22,8 @@ from gateway.settings import GatewaySettings
 def blueprint(settings: GatewaySettings, identity: Identity, limiter: Limiter) -> Blueprint:
     routes = Blueprint("api_keys", __name__)
 
-    def ask(method: str, path: str = "", data: bytes | None = None) -> Response:
-        identity.owner(Scope.ALL)
+    def ask(method: str, path: str = "", data: bytes | None = None, *, scope: Scope = Scope.ALL) -> Response:
+        identity.owner(scope)
         headers = {**JSON, "Authorization": f"Bearer {bearer_token()}"}
         answer = identity.ask(method, f"/account/keys{path}", data=data, headers=headers, repeatable=method == "GET")
         response = forwarded(answer)
@@ -37,7 +37,7 @@ def blueprint(settings: GatewaySettings, identity: Identity, limiter: Limiter) -
     @routes.post("/account/keys")
     @limiter.limit(settings.login_limit)
     def create() -> Response:
-        return ask("POST", data=body(MAX_BODY))
+        return ask("POST", data=body(MAX_BODY), scope=Scope.SESSION)
 
     @routes.delete("/account/keys/<key_id>")
     def revoke(key_id: str) -> Response:

@@ -48,7 +48,17 @@ def test_a_person_signs_in_with_the_provider_and_gets_the_requested_page(visit, 
     # The provider, on another port, shares the cookies of this machine.
     assert [cookie for cookie in page.context.cookies(address) if cookie["name"].startswith("sso")] == []
 
+    # The account has no password that could confirm a change. The page leads to the one way to choose it.
+    page.get_by_label("Current password").fill("any password")
+    page.get_by_label("New password").fill("another long password")
+    page.get_by_role("button", name="Change the password").click()
+    expect(page.get_by_role("alert")).to_contain_text("Your account has no password yet")
+    visitor.shows("no-password")
+    page.get_by_role("link", name="Get a link to choose a password").click()
+    expect(page.get_by_label("Email")).to_have_value(email)
+
     # An answer that belongs to no sign-in of this browser.
+    visitor.opens("/app/account")
     page.get_by_role("button", name="Sign out").first.click()
     page.get_by_role("link", name="Sign in with Example").click()
     visitor.opens("/oidc/callback?error=access_denied&state=forged")

@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from auth.credentials import NewKey
 from auth.keys import api_key
@@ -11,7 +11,7 @@ from auth.keys.last_use import LastUse
 from auth.keys.repository import Keys
 from auth.recent import Recent
 from auth.users import User
-from common.errors import Invalid, NotFound, Unauthorized
+from common.errors import NotFound, Unauthorized
 
 log = logging.getLogger(__name__)
 
@@ -47,11 +47,9 @@ class KeyRing:
         """Records that a request with the key was accepted."""
         self.last_use.note(key, api_key.now())
 
-    def create(self, user: User, new: NewKey, latest: datetime | None) -> tuple[ApiKey, str]:
-        """Returns also the key itself, which is not stored; raises Conflict, or Invalid if it outlives `latest`."""
+    def create(self, user: User, new: NewKey) -> tuple[ApiKey, str]:
+        """Returns also the key itself, which is not stored; raises Conflict."""
         expires_at = api_key.now() + timedelta(days=new.expires_in_days) if new.expires_in_days else None
-        if latest is not None and (expires_at is None or expires_at > latest):
-            raise Invalid("expires_in_days: an API key can only create keys that expire before it does.")
         key = api_key.generate()
         added = self.keys.add(user, key, name=new.name, scope=new.scope, expires_at=expires_at)
         log.info("Created the API key %s (%s) of account %s", added.id, added.scope, user.account)

@@ -22,9 +22,10 @@ def blueprint(accounts: Accounts, logins: ConcurrencyLimiter) -> Blueprint:
 
     @routes.post("/account/keys")
     def create() -> tuple[Response, int]:
-        caller, new = accounts.authenticate(bearer_token(), Scope.ALL), parsed(credentials.NewKey)
+        # No key creates keys: they would stay when it is revoked, with whoever had stolen it.
+        caller, new = accounts.authenticate(bearer_token(), Scope.SESSION), parsed(credentials.NewKey)
         with logins.held():
-            added, key = ring.create(caller.user, new, caller.key.expires_at if caller.key else None)
+            added, key = ring.create(caller.user, new)
         return jsonify(**added.public(), key=key), 201
 
     @routes.delete("/account/keys/<key_id>")

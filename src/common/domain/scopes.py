@@ -14,9 +14,9 @@ class Scope(StrEnum):
     CONVERT = "convert"
     """Also uploads, conversions and summaries: starting and cancelling them."""
     ALL = "all"
-    """Also deleting, and managing API keys."""
+    """Also deleting, and listing and revoking API keys."""
     SESSION = "session"
-    """Of tokens that a login has issued, and of no key: also what concerns the account as a whole."""
+    """Of tokens that a login has issued, and of no key: also what concerns the whole account, and new API keys."""
 
     def allows(self, needed: "Scope") -> bool:
         order = list(Scope)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.openapi.parts import KEY_SCOPE, answer, authorized, body, object_of, ref
+from gateway.openapi.parts import KEY_SCOPE, SESSION, answer, authorized, body, object_of, ref
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 100}
 _DAYS = {"type": ["integer", "null"], "minimum": 1, "maximum": 3650, "description": "null: it does not expire"}
@@ -20,7 +20,7 @@ def paths() -> dict[str, Any]:
                 "-X POST -H 'Content-Type: application/json' -d '{\"name\": \"backup\", \"scope\": \"read\"}' "
                 "$URL/account/keys",
                 {201: answer("The key", _CREATED)}, (400, 408, 409, 411, 413, 415, 422, 429),
-                requestBody=body("application/json", new),
+                requestBody=body("application/json", new), security=SESSION,
             ),
         },
         "/account/keys/{key_id}": {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { isSameAddress, isWrongPassword, retention } from "../src/account/labels";
+import { hasNoPassword, isSameAddress, isWrongPassword, retention } from "../src/account/labels";
 import { leave } from "../src/account/leave";
 import { nextReset, usageRows } from "../src/account/quotas";
 import { waitAfter } from "../src/account/resend";
@@ -64,6 +64,16 @@ describe("the email can be sent again", () => {
     expect(waitAfter(refusal("", 503))).toBe(0);
     expect(waitAfter(new Unreachable())).toBe(0);
   });
+});
+
+test.each([
+  ["wrong_password", true, false],
+  ["no_password", false, true],
+  ["account_modified", false, false],
+])("what %s means for a change that the password confirms", async (code, wrong, none) => {
+  respond(403, { error: "No.", code });
+  const error = await deleteAccount("any").catch((reason: unknown) => reason as Error);
+  expect([isWrongPassword(error as Error), hasNoPassword(error as Error)]).toEqual([wrong, none]);
 });
 
 test("a changed password ends the token, and returns the next one", async () => {

@@ -27,7 +27,7 @@ def validate(client: FlaskClient, token: str) -> Any:
 def test_a_person_registers_logs_in_and_is_recognised(client: FlaskClient, email: str) -> None:
     registered = register(client, email)
     assert registered.status_code == 201
-    assert registered.json == {"email": email, "mail": None}
+    assert registered.json == {"email": email, "mail": None, "confirmation": False}
 
     answer = login(client, email)
     assert answer.status_code == 200

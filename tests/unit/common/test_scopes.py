@@ -35,10 +35,11 @@ GATEWAY = {
     },
     "all": {
         "PATCH /account", "DELETE /jobs/<fid>", "DELETE /files/<fid>",
-        "GET /account/keys", "POST /account/keys", "DELETE /account/keys/<key_id>",
+        "GET /account/keys", "DELETE /account/keys/<key_id>",
     },
     "session": {
         "POST /account/verification", "POST /account/password", "POST /account/sign-out", "DELETE /account",
+        "POST /account/keys",
         "GET /admin/accounts", "GET /admin/accounts/<account>", "POST /admin/accounts/<account>/disable",
         "POST /admin/accounts/<account>/enable", "PUT /admin/accounts/<account>/quotas", "GET /admin/status",
         "GET /admin/audit",

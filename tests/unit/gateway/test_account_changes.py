@@ -17,6 +17,7 @@ from common.domain.owners import Owner
 from common.domain.scopes import Scope
 from common.errors import Forbidden, Unavailable
 from common.http import app as http
+from common.messaging.connection import BrokerUnavailable
 from common.runtime.clock import now
 from gateway import account_changes, account_pages, accounts, rate_limits
 from gateway.account_deletion import AccountDeletion
@@ -99,6 +100,36 @@ def test_a_registration_publishes_the_email_and_does_not_show_whether_it_did(web
     ((queue, message),) = world.publisher.published
     assert queue == "mail"
     assert json.loads(message.encode()) == MAIL
+
+
+def test_without_rabbitmq_a_registration_does_not_show_which_addresses_are_free(web, identity, world):
+    world.publisher.available = False
+    answers = []
+    # A free address, and one that is reserved or disabled, to which nothing would be sent.
+    for mail in (MAIL, None):
+        identity.answer = (201, {"email": OWNER, "mail": mail, "confirmation": True})
+        answer = web.post("/register", json=REGISTRATION)
+        answers.append((answer.status_code, answer.get_json()))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 503
+
+
+@pytest.mark.parametrize(("path", "status"), [("/register", 201), ("/password-reset", 202)])
+def test_an_email_that_rabbitmq_does_not_confirm_does_not_show_that_there_was_one(
+    web, identity, world, path, status, monkeypatch
+):
+    def fail(*_: object) -> None:
+        raise BrokerUnavailable("RabbitMQ did not answer in time")
+
+    monkeypatch.setattr(world.publisher, "publish", fail)
+    identity.answer = (201, {"email": OWNER, "mail": MAIL, "confirmation": True})
+    assert web.post(path, json=REGISTRATION).status_code == status
+
+
+def test_a_registration_that_needs_no_confirmation_needs_no_rabbitmq(web, identity, world):
+    world.publisher.available = False
+    identity.answer = (201, {"email": OWNER, "mail": None, "confirmation": False})
+    assert web.post("/register", json=REGISTRATION).status_code == 201
 
 
 def test_an_address_gets_three_emails_an_hour_however_often_it_is_registered(web, identity, world):

@@ -73,7 +73,7 @@ def create(
         Scope,
         typer.Option(
             help="read: list and download. convert: also upload, convert again, cancel and summarise. "
-            "all: also delete, and manage keys."
+            "all: also delete, list and revoke keys."
         ),
     ],
     expires_in_days: Annotated[

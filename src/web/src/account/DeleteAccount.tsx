@@ -4,8 +4,8 @@ import { notifications } from "@mantine/notifications";
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { deleteAccount } from "../api/accounts";
-import { ErrorAlert } from "../shell/ErrorAlert";
 import { useStore } from "../store";
+import { ConfirmationError } from "./ConfirmationError";
 import { isSameAddress, isWrongPassword } from "./labels";
 import { leave } from "./leave";
 import { PasswordField } from "./PasswordField";
@@ -37,7 +37,6 @@ function Confirmation({ onClose }: { onClose: () => void }) {
         message: "What is left of your files is deleted within a day.",
       }),
   });
-  const wrong = isWrongPassword(deletion.error);
 
   function send(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -68,8 +67,8 @@ function Confirmation({ onClose }: { onClose: () => void }) {
             value={typed}
             onChange={(event) => setTyped(event.currentTarget.value)}
           />
-          <PasswordField error={wrong && deletion.error?.message} />
-          <ErrorAlert title="The account was not deleted" error={wrong ? null : deletion.error} />
+          <PasswordField error={isWrongPassword(deletion.error) && deletion.error?.message} />
+          <ConfirmationError title="The account was not deleted" error={deletion.error} />
           <Group justify="flex-end" gap="sm">
             <Button variant="default" onClick={onClose}>
               Cancel

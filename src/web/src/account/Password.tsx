@@ -4,8 +4,8 @@ import { notifications } from "@mantine/notifications";
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useRef } from "react";
 import { changePassword } from "../api/accounts";
-import { ErrorAlert } from "../shell/ErrorAlert";
 import { useStore } from "../store";
+import { ConfirmationError } from "./ConfirmationError";
 import { isWrongPassword } from "./labels";
 import { PasswordField } from "./PasswordField";
 import { Section } from "./Section";
@@ -22,7 +22,6 @@ export function Password() {
       notifications.show({ title: "Password changed", message: "You were signed out everywhere else." });
     },
   });
-  const wrong = isWrongPassword(change.error);
 
   function send(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -40,9 +39,9 @@ export function Password() {
         <Stack gap="sm">
           {/* For password managers. */}
           <input type="text" name="username" autoComplete="username" value={email ?? ""} readOnly hidden />
-          <PasswordField label="Current password" name="current" error={wrong && change.error?.message} />
+          <PasswordField label="Current password" name="current" error={isWrongPassword(change.error) && change.error?.message} />
           <PasswordField label="New password" name="new" fresh />
-          <ErrorAlert title="The password was not changed" error={wrong ? null : change.error} />
+          <ConfirmationError title="The password was not changed" error={change.error} />
           <Button type="submit" loading={change.isPending} className="start">
             Change the password
           </Button>

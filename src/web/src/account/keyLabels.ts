@@ -6,7 +6,7 @@ import type { ApiKey } from "../api/schema";
 export const SCOPES: { value: Scope; label: string; description: string }[] = [
   { value: "read", label: "Read", description: "See your conversions, and download MP3s and transcripts" },
   { value: "convert", label: "Convert", description: "Also upload, convert again, cancel and summarize" },
-  { value: "all", label: "Everything", description: "Also delete, change settings and manage API keys" },
+  { value: "all", label: "Everything", description: "Also delete, change settings, list and revoke API keys" },
 ];
 
 /** The value is the number of days; empty: the key does not expire. */

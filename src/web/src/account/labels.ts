@@ -8,8 +8,13 @@ export function retention(days: number | null | undefined): string {
   return `They are deleted ${days === 1 ? "one day" : `${days} days`} after the conversion, or earlier if you delete them.`;
 }
 
+const hasCode = (error: Error | null, code: string): boolean => error instanceof Refused && error.code === code;
+
 /** Whether the password that confirms a change is wrong. */
-export const isWrongPassword = (error: Error | null): boolean => error instanceof Refused && error.code === "wrong_password";
+export const isWrongPassword = (error: Error | null): boolean => hasCode(error, "wrong_password");
+
+/** Whether the account has no password that could confirm a change, because its owner uses single sign-on. */
+export const hasNoPassword = (error: Error | null): boolean => hasCode(error, "no_password");
 
 /** Whether somebody has typed an address, in any case. */
 export const isSameAddress = (typed: string, email: string): boolean =>
