@@ -32,7 +32,7 @@ def thin(source: Path, folder: Path) -> tuple[Path, float]:
 def compare(source: Path, folder: Path) -> str:
     """`SAME`, or what differs: the samples of a track, or the time at which the sound begins."""
     target, start = thin(source, folder)
-    if _samples(source) != _samples(target):
+    if samples(source) != samples(target):
         return "the samples differ"
     before, after = _begin(source), _begin(target)
     late = max(0.0, after - start)
@@ -51,7 +51,8 @@ def structure(content: bytes) -> list[int]:
     return sorted(at for at in found if 0 <= at <= len(content) - 4)
 
 
-def _samples(path: Path) -> bytes:
+def samples(path: Path) -> bytes:
+    """A digest of the decoded samples of all tracks."""
     command = [binary(), "-v", "error", "-i", str(path), "-map", "0:a", "-f", "streamhash", "-"]
     return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout.partition(b",")[2]
 

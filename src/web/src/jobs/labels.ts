@@ -1,6 +1,6 @@
 // Texts about a job: its status, what its owner can do about a failure, its options and its result.
 import { isCancelled } from "../api/jobs";
-import type { ConversionOptions, Job, Result } from "../api/schema";
+import type { ConversionOptions, Job, Original, Result } from "../api/schema";
 import { bytes, clock } from "../format";
 import { remedy } from "./remedies";
 
@@ -85,12 +85,18 @@ export function optionRows(job: Job): [string, string][] {
 export const outline = (result: Result): string => `${clock(result.duration)} · ${bytes(result.size)}`;
 
 /** The properties of the MP3 as names and values. */
-export function resultRows(result: Result): [string, string][] {
+/** Of the video the size, and how much of it was uploaded. */
+function videoSize(result: Result, original: Original | null): string {
+  const uploaded = bytes(result.video_size);
+  return original ? `video: ${bytes(original.size)}, of which the sound was uploaded: ${uploaded}` : `video: ${uploaded}`;
+}
+
+export function resultRows(result: Result, original: Original | null): [string, string][] {
   const rate = `${result.bitrate} kbit/s`;
   const variable = result.quality === null ? `variable, about ${rate}` : `V${result.quality}, about ${rate}`;
   return [
     ["Duration", clock(result.duration)],
-    ["Size", `${bytes(result.size)} (video: ${bytes(result.video_size)})`],
+    ["Size", `${bytes(result.size)} (${videoSize(result, original)})`],
     ["Quality", result.variable ? variable : rate],
     ["Audio", `${result.channels === 1 ? "mono" : "stereo"}, ${result.sample_rate / 1000} kHz`],
   ];
