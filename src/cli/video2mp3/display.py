@@ -21,7 +21,7 @@ def status(job: Job) -> str:
         case "converting":
             return f"converting, {job['progress']} %"
         case "completed" if found := job.get("result"):
-            return f"completed: {_clock(found['duration'])}, {_bytes(found['size'])}"
+            return f"completed: {_clock(found['duration'])}, {file_size(found['size'])}"
         case "failed" if job.get("error_code") == "cancelled":
             return "cancelled"
         case "failed":
@@ -40,7 +40,7 @@ def result(job: Job | None) -> Iterator[str]:
         rate = f"V{found['quality']}, about {rate}" if found["quality"] is not None else f"about {rate}, variable"
     channels = "mono" if found["channels"] == 1 else "stereo"
     yield (
-        f"{_clock(found['duration'])}, {_bytes(found['size'])} (video: {_bytes(found['video_size'])}),"
+        f"{_clock(found['duration'])}, {file_size(found['size'])} (video: {file_size(found['video_size'])}),"
         f" {rate}, {found['sample_rate'] / 1000:g} kHz, {channels}"
     )
     for note in found["notes"]:
@@ -53,7 +53,7 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _bytes(count: float) -> str:
+def file_size(count: float) -> str:
     for unit in ("bytes", "kB", "MB"):
         if count < 1000:
             return f"{count:.3g} {unit}" if unit != "bytes" else f"{count} bytes"
