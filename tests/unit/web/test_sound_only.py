@@ -20,7 +20,7 @@ DAMAGED = 12
 VALUES = [0, 1, 2, 0xFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 10**9]
 
 
-def by_page(files: list[Path]) -> list[dict[str, Any]]:
+def by_page(files: list[Path]) -> list[Any]:
     command = ["node", str(HERE / "extract.mjs"), str(WEB), *map(str, files)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -75,3 +75,8 @@ def test_they_agree_about_damaged_files(tmp_path: Path) -> None:
             files[-1].write_bytes(content)
 
     compare(files)
+
+
+def test_the_worker_of_the_page_is_small() -> None:
+    [size] = by_page([])
+    assert 1000 < size <= 10_000

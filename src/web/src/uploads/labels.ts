@@ -32,6 +32,10 @@ export function statusText(upload: Upload): string {
   }
 }
 
+/** What is sent instead of the whole video. */
+export const soundText = (size: number, of: number, done: boolean): string =>
+  `${done ? "Only the sound was sent" : "Sending the sound only"}: ${bytes(size)} of ${bytes(of)}`;
+
 /** The progress of several uploads together. */
 export interface Total {
   /** Uploads that still continue. */

@@ -14,7 +14,10 @@ export type State =
 export interface Upload {
   id: string;
   name: string;
+  /** Bytes that are sent. */
   size: number;
+  /** Bytes of the video if only its sound is sent. */
+  soundOf?: number | undefined;
   sent: number;
   /** Bytes per second; null while it is unknown. */
   speed: number | null;
