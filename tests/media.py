@@ -147,6 +147,12 @@ def not_a_video(folder: Path) -> Path:
     return path
 
 
+def uncompressed(seconds: float) -> Path:
+    """A film with 192 kB of sound and 288 kB of pictures each second, quickly made."""
+    raw = ["-c:v", "rawvideo", "-s", "80x72", "-pix_fmt", "uyvy422", "-c:a", "pcm_s16le", "-ac", "2"]
+    return ffmpeg([*picture(seconds), *sound(seconds=seconds), *raw], "mov")
+
+
 def truncated(path: Path, share: float, folder: Path) -> Path:
     """The first `share` of a file's bytes, as after an interrupted upload."""
     target = folder / f"truncated_{path.name}"

@@ -75,7 +75,8 @@ export class Transfer {
               Promise.resolve({
                 size: sound.size,
                 slice: async (start, end) => {
-                  const value = await sound.slice(start, Math.min(end, sound.size));
+                  // tus-js-client asks for the size of what it sends.
+                  const value = new Blob([await sound.slice(start, Math.min(end, sound.size))]);
                   return { value, done: end >= sound.size };
                 },
                 close: () => undefined,
