@@ -39,8 +39,11 @@ def result(job: Job | None) -> Iterator[str]:
     if found["variable"]:
         rate = f"V{found['quality']}, about {rate}" if found["quality"] is not None else f"about {rate}, variable"
     channels = "mono" if found["channels"] == 1 else "stereo"
+    video = file_size(found["video_size"])
+    if original := (job or {}).get("original"):
+        video = f"{file_size(original['size'])}, of which {video} of sound were uploaded"
     yield (
-        f"{_clock(found['duration'])}, {file_size(found['size'])} (video: {file_size(found['video_size'])}),"
+        f"{_clock(found['duration'])}, {file_size(found['size'])} (video: {video}),"
         f" {rate}, {found['sample_rate'] / 1000:g} kHz, {channels}"
     )
     for note in found["notes"]:

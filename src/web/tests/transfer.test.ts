@@ -41,7 +41,7 @@ class FakeTus {
 }
 
 vi.doMock("tus-js-client", () => ({ Upload: FakeTus, defaultOptions: { urlStorage: {} } }));
-const soundOf = vi.fn<(file: File) => Promise<Sound | null>>();
+const soundOf = vi.fn<(file: File, stop: AbortSignal) => Promise<Sound | null>>();
 vi.doMock("../src/uploads/soundOnly/sound", () => ({ soundOf, VERSION: 1 }));
 const { Transfer } = await import("../src/uploads/transfer");
 
@@ -93,7 +93,7 @@ test("an upload that is paused before it has started does not start", async () =
 
 describe("the sound of a video", () => {
   const slice = vi.fn((start: number, end: number) => Promise.resolve(new Uint8Array(end - start)));
-  const sound = (): Sound => ({ size: 5, metadata: { sound_only: "true" }, slice, close: vi.fn() });
+  const sound = (): Sound => ({ size: 5, metadata: { sound_only: "true" }, slice });
 
   test("is sent instead of the video, in parts", async () => {
     soundOf.mockResolvedValue(sound());
@@ -131,13 +131,25 @@ describe("the sound of a video", () => {
   });
 
   test("is no longer read when the upload is cancelled", async () => {
-    const found = sound();
-    soundOf.mockResolvedValue(found);
+    soundOf.mockResolvedValue(sound());
     const upload = transfer();
     upload.start();
     await vi.waitFor(() => expect(FakeTus.last.starts).toBe(1));
+    const stop = soundOf.mock.lastCall![1];
+    expect(stop.aborted).toBe(false);
     await upload.cancel();
-    expect(found.close).toHaveBeenCalled();
+    expect(stop.aborted).toBe(true);
+  });
+
+  test("is not sent if the upload is cancelled before it is found", async () => {
+    soundOf.mockReturnValue(new Promise((resolve) => setTimeout(() => resolve(sound()))));
+    const upload = transfer();
+    upload.start();
+    expect(listener.onChange).toHaveBeenCalledWith({ searching: true });
+    await upload.cancel();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(FakeTus.last.starts).toBe(0);
+    expect(listener.onChange).not.toHaveBeenCalledWith(expect.objectContaining({ size: 5 }));
   });
 });
 

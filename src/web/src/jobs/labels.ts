@@ -84,13 +84,12 @@ export function optionRows(job: Job): [string, string][] {
 /** The length and the size of the MP3. */
 export const outline = (result: Result): string => `${clock(result.duration)} · ${bytes(result.size)}`;
 
-/** The properties of the MP3 as names and values. */
-/** Of the video the size, and how much of it was uploaded. */
 function videoSize(result: Result, original: Original | null): string {
   const uploaded = bytes(result.video_size);
-  return original ? `video: ${bytes(original.size)}, of which the sound was uploaded: ${uploaded}` : `video: ${uploaded}`;
+  return original ? `video: ${bytes(original.size)}, of which ${uploaded} of sound were uploaded` : `video: ${uploaded}`;
 }
 
+/** The properties of the MP3 as names and values. */
 export function resultRows(result: Result, original: Original | null): [string, string][] {
   const rate = `${result.bitrate} kbit/s`;
   const variable = result.quality === null ? `variable, about ${rate}` : `V${result.quality}, about ${rate}`;

@@ -10,6 +10,7 @@ export function statusText(upload: Upload): string {
   const progress = `${percentOf(upload)} % · ${bytes(upload.sent)} of ${bytes(upload.size)}`;
   switch (upload.state) {
     case "uploading": {
+      if (upload.searching) return `${bytes(upload.size)} · Finding the sound`;
       if (!upload.speed || upload.speed <= 0) return progress;
       const left = duration((upload.size - upload.sent) / upload.speed);
       return `${progress} · ${bytes(upload.speed)}/s · ${left} left`;

@@ -166,7 +166,7 @@ function onSessionChange(): void {
   }
   if (email) {
     // The uploads of another user are not shown. The server keeps their parts for a while.
-    for (const transfer of transfers.values()) transfer.pause();
+    for (const transfer of transfers.values()) transfer.discard();
     transfers.clear();
     uploads.set([]);
     discard();

@@ -47,7 +47,8 @@ export class Transfer {
   private started = false;
   /** Whether it is known what is sent, and what the server has of it. */
   private ready = false;
-  private cancelled = false;
+  /** Ends the reading of the sound. */
+  private readonly reading = new AbortController();
   private paused = false;
   private lastUpdate = 0;
 
@@ -108,7 +109,7 @@ export class Transfer {
       onProgress: (sent) => this.onProgress(sent),
       onError: (error) => this.onError(error),
       onSuccess: () => {
-        this.sound?.close();
+        this.reading.abort();
         this.listener.onSuccess();
       },
     });
@@ -126,8 +127,12 @@ export class Transfer {
   }
 
   private async begin(): Promise<void> {
-    if (!this.whole && this.options.cover !== "frame") this.sound = await soundOf(this.file);
-    if (this.cancelled) this.sound?.close();
+    if (!this.whole && this.options.cover !== "frame") {
+      this.listener.onChange({ searching: true });
+      this.sound = await soundOf(this.file, this.reading.signal);
+      if (this.reading.signal.aborted) return;
+      this.listener.onChange({ searching: false });
+    }
     if (this.sound) {
       this.tus = this.upload();
       this.listener.onChange({ size: this.sound.size, soundOf: this.file.size });
@@ -146,11 +151,16 @@ export class Transfer {
     void this.tus.abort();
   }
 
+  /** As `pause`, but the file is not read any more: the upload cannot be resumed. */
+  discard(): void {
+    this.reading.abort();
+    this.pause();
+  }
+
   /** Deletes the upload in the browser and on the server. */
   async cancel(): Promise<void> {
     this.paused = true;
-    this.cancelled = true;
-    this.sound?.close();
+    this.reading.abort();
     // If the server can't be reached, it deletes the upload when it expires.
     await this.tus.abort(true).catch(() => undefined);
   }

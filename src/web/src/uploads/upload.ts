@@ -18,6 +18,8 @@ export interface Upload {
   size: number;
   /** Bytes of the video if only its sound is sent. */
   soundOf?: number | undefined;
+  /** Whether the sound of the video is being found, before anything is sent. */
+  searching?: boolean;
   sent: number;
   /** Bytes per second; null while it is unknown. */
   speed: number | null;

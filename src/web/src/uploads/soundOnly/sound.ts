@@ -14,14 +14,14 @@ export interface Sound {
   metadata: Record<string, string>;
   /** Rejects when the video cannot be read any more. */
   slice: (start: number, end: number) => Promise<Uint8Array<ArrayBuffer>>;
-  close: () => void;
 }
 
-/** Null if the whole video has to be sent. */
-export async function soundOf(file: File): Promise<Sound | null> {
+/** Null if the whole video has to be sent. The sound can be read until `stop` is aborted, which ends the worker. */
+export async function soundOf(file: File, stop: AbortSignal): Promise<Sound | null> {
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+  stop.addEventListener("abort", () => worker.terminate());
   // Whatever fails, the whole video can be sent.
-  const answer = await ask(worker, { file }).catch(() => null);
+  const answer = await ask(worker, { file }, stop).catch(() => null);
   if (!answer || !("length" in answer)) {
     worker.terminate();
     return null;
@@ -38,28 +38,22 @@ export async function soundOf(file: File): Promise<Sound | null> {
     },
     slice: (from, to) => {
       // One request at a time, so that each gets its own answer.
-      const next = last.then(() => ask(worker, { at: from, length: to - from }));
+      const next = last.then(() => ask(worker, { at: from, length: to - from }, stop));
       last = next.catch(() => undefined);
       return next.then((found) => {
         if ("bytes" in found) return found.bytes;
         throw new Error("error" in found ? found.error : "The worker failed.");
       });
     },
-    close: () => worker.terminate(),
   };
 }
 
-function ask(worker: Worker, request: Request): Promise<Answer> {
+function ask(worker: Worker, request: Request, stop: AbortSignal): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error("The worker does not answer.")), TIMEOUT + GRACE);
-    worker.onmessage = ({ data }: MessageEvent<Answer>) => {
-      clearTimeout(timer);
-      resolve(data);
-    };
-    worker.onerror = () => {
-      clearTimeout(timer);
-      reject(new Error("The worker failed."));
-    };
+    const end = AbortSignal.any([stop, AbortSignal.timeout(TIMEOUT + GRACE)]);
+    end.addEventListener("abort", () => reject(end.reason as Error));
+    worker.onmessage = ({ data }: MessageEvent<Answer>) => resolve(data);
+    worker.onerror = () => reject(new Error("The worker failed."));
     worker.postMessage(request);
   });
 }
