@@ -1,9 +1,10 @@
 """Converts every file of a folder and compares the MP3s with ffmpeg's own decoding. Not part of the test tiers.
 
-usage: PYTHONPATH=src:. python tests/corpus.py FOLDER [--direct]
+usage: PYTHONPATH=src:src/cli:. python tests/corpus.py FOLDER [--direct | --thin]
 
-Without `--direct` the files go through the upload API of a running stack (V2M_STACK names its state file). One line is
-printed for each file that differs; the exit code is 1 when there is one.
+With `--thin`, the MP3 of each file is compared with that of its sound (docs/sound-only.md), sample for sample.
+Without `--direct` or `--thin` the files go through the upload API of a running stack (V2M_STACK names its state file).
+One line is printed for each file that differs; the exit code is 1 when there is one.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from common.domain.options import ConversionOptions
@@ -21,7 +22,9 @@ from converter.encoding.transcoder import transcode
 from converter.ffmpeg import binary
 from converter.ffmpeg.limits import Limits
 from scripts.stack import Stack
+from tests import thinning
 from tests.person import Person
+from video2mp3.sound_only.source import Unsure
 
 RATE = 16000
 # s by which lengths may differ: encoder delay and padding.
@@ -32,7 +35,9 @@ LIMITS = Limits(timeout=3600, stall=120, memory_mb=1024, max_output_mb=2048, max
 Converter = Callable[[Path, Path], Path | str]
 
 
-def direct(source: Path, folder: Path) -> Path | str:
+def direct(
+    source: Path, folder: Path, options: Mapping[str, object] | None = None, start: float | None = None
+) -> Path | str:
     """Runs the transcoder in this process."""
     own = Path(shutil.copyfile(source, folder / "source"))
     target = folder / "conversion"
@@ -42,13 +47,37 @@ def direct(source: Path, folder: Path) -> Path | str:
             own,
             target,
             filename=source.name,
-            options=ConversionOptions(),
+            options=ConversionOptions.parse(dict(options or {})),
             limits=LIMITS,
+            recording_start=start,
             on_progress=lambda _: None,
             should_stop=lambda: False,
         ).path
     except Video2MP3Error as error:
         return str(error)
+
+
+def thinned(source: Path) -> str | None:
+    """How the MP3 of a file differs from that of its sound; None if it does not, or if the file is sent whole."""
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        try:
+            sound, start = thinning.thin(source, work)
+        except Unsure as reason:
+            print(f"{source}: sent whole: {reason}", flush=True)
+            return None
+        share = sound.stat().st_size / source.stat().st_size
+        for options in ({}, {"start": 2.6, "end": 10}, {"normalize": "true"}):
+            found = []
+            for name, file, begin in (("whole", source, None), ("sound", sound, start)):
+                (work / name).mkdir(exist_ok=True)
+                result = direct(file, work / name, options, begin)
+                found.append(result if isinstance(result, str) else thinning.samples(result))
+                shutil.rmtree(work / name)
+            if found[0] != found[1]:
+                return f"the MP3 of the sound differs with the options {options}"
+        print(f"{source}: the same, {share:.0%} of the size", flush=True)
+    return None
 
 
 def through(person: Person) -> Converter:
@@ -99,8 +128,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Compares conversions of a folder's files with ffmpeg's decoding.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--direct", action="store_true", help="run the transcoder instead of using a running stack")
+    parser.add_argument("--thin", action="store_true", help="compare with the MP3 of the sound only")
     arguments = parser.parse_args()
-    if arguments.direct:
+    compare = thinned if arguments.thin else lambda path: difference(path, convert)
+    if arguments.direct or arguments.thin:
         convert: Converter = direct
     else:
         state = os.environ.get("V2M_STACK")
@@ -111,7 +142,7 @@ def main() -> int:
     files = sorted(path for path in arguments.folder.rglob("*") if path.is_file())
     differ = 0
     for path in files:
-        if found := difference(path, convert):
+        if found := compare(path):
             differ += 1
             print(f"{path}: {found}", flush=True)
     print(f"{len(files)} files, {differ} differ")

@@ -147,6 +147,12 @@ def not_a_video(folder: Path) -> Path:
     return path
 
 
+def uncompressed(seconds: float) -> Path:
+    """A film with 192 kB of sound and 288 kB of pictures each second, quickly made."""
+    raw = ["-c:v", "rawvideo", "-s", "80x72", "-pix_fmt", "uyvy422", "-c:a", "pcm_s16le", "-ac", "2"]
+    return ffmpeg([*picture(seconds), *sound(seconds=seconds), *raw], "mov")
+
+
 def truncated(path: Path, share: float, folder: Path) -> Path:
     """The first `share` of a file's bytes, as after an interrupted upload."""
     target = folder / f"truncated_{path.name}"
@@ -156,12 +162,15 @@ def truncated(path: Path, share: float, folder: Path) -> Path:
 
 
 def large(megabytes: int, folder: Path) -> Path:
-    """An MP4 of about that size, quickly made: it has a sparse `free` box (ISO/IEC 14496-12, 8.1.2) at its end."""
+    """An MP4 of about that size, quickly made: it has a sparse box at its end.
+
+    That is a QuickTime preview, because of which clients send the whole file: its sound would be small.
+    """
     path = make("mp4", folder)
     size = megabytes * 1_000_000 - path.stat().st_size
     with path.open("ab") as file:
         # Size 1: the real one follows in 64 bits, because 32 end at 4 GB.
-        file.write(struct.pack(">I4sQ", 1, b"free", size))
+        file.write(struct.pack(">I4sQ", 1, b"pnot", size))
         file.truncate(path.stat().st_size + size)
     return path
 

@@ -6,12 +6,13 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 
-from scripts.bench import converting, report, serving, system, throughput, transfers
+from scripts.bench import converting, report, serving, sound_only, system, throughput, transfers
 from scripts.bench.results import Result
 from scripts.bench.system import Scale, System
 
 BENCHMARKS: dict[str, Callable[[System, Scale], Iterator[Result]]] = {
     "upload": transfers.measure_upload,
+    "sound-only": sound_only.measure,
     "convert": converting.measure,
     "convert-parallel": converting.measure_parallel,
     "fetch": converting.measure_fetch,

@@ -6,7 +6,7 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 # shellcheck source=scripts/lib.sh
 . "$root/scripts/lib.sh"
 
-bench() { env PYTHONSAFEPATH=1 PYTHONPATH="$root:$root/src" "$root/.venv/bin/python" -m scripts.bench "$@"; }
+bench() { env PYTHONSAFEPATH=1 PYTHONPATH="$root:$root/src:$root/src/cli" "$root/.venv/bin/python" -m scripts.bench "$@"; }
 
 ensure_system
 ensure_python

@@ -203,6 +203,7 @@ class Conversion:
                 filename=video.filename,
                 options=options,
                 limits=self._settings.limits,
+                recording_start=lease.job.original.start if lease.job.original else None,
                 on_progress=report,
                 should_stop=lambda: lease.lost or self._must_stop(),
                 threads=self._threads(),

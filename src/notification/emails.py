@@ -63,7 +63,7 @@ class Emails:
             # The job on the page: see src/web/src/main.tsx.
             "page": f"{self._public_url}/app/jobs/{job.video_fid}",
             "reason": job.error or "",
-            "facts": formatting.facts(job.result) if job.result else "",
+            "facts": formatting.facts(job.result, job.original) if job.result else "",
             "notes": [note.text for note in job.result.notes if note.text] if job.result else [],
         }
 

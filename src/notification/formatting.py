@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from common.domain.originals import Original
 from common.domain.results import Result
 
 # Characters of a file name.
@@ -28,15 +29,16 @@ def date(moment: datetime) -> str:
     return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
 
 
-def facts(result: Result) -> str:
-    """The length, size and quality of an MP3, in words."""
+def facts(result: Result, original: Original | None) -> str:
+    """The length, size and quality of an MP3, and the size of the video, in words."""
     sound = result.sound
+    video_size = original.size if original else result.video_size
     minutes, seconds = divmod(round(sound.duration), 60)
     rate = f"about {sound.bitrate} kbit/s, variable" if sound.variable else f"{sound.bitrate} kbit/s"
     return ", ".join(
         [
             f"{minutes // 60}:{minutes % 60:02}:{seconds:02}" if minutes >= 60 else f"{minutes}:{seconds:02}",
-            f"{_bytes(sound.size)} (video: {_bytes(result.video_size)})",
+            f"{_bytes(sound.size)} (video: {_bytes(video_size)})",
             rate,
             f"{sound.sample_rate / 1000:g} kHz",
             "mono" if sound.channels == 1 else "stereo",

@@ -292,3 +292,23 @@ def test_on_a_touch_screen_all_controls_can_be_hit_with_a_finger(visit, person, 
     expect(visitor.upload("not_a_video")).to_have_attribute("data-state", "rejected")
     small = page.evaluate(_TOO_SMALL)
     assert small == []
+
+
+def test_only_the_sound_of_a_video_is_sent(owner, person, tmp_path):
+    video = copy("webm_vorbis", "talk.webm", tmp_path)
+    owner.chooses(video)
+    owner.sees_job(video.name, "completed")
+    expect(owner.upload(video.name)).to_contain_text("Only the sound was sent")
+    person.login()
+    [job] = [one for one in person.request("GET", "/jobs").json()["jobs"] if one["filename"] == video.name]
+    assert job["original"]["size"] == video.stat().st_size
+    assert job["result"]["video_size"] < 0.7 * video.stat().st_size
+
+    owner.page.get_by_label("Send the whole video").check()
+    owner.page.reload()
+    expect(owner.page.get_by_label("Send the whole video")).to_be_checked()
+    again = copy("webm_vorbis", "again.webm", tmp_path)
+    owner.chooses(again)
+    owner.sees_job(again.name, "completed")
+    [job] = [one for one in person.request("GET", "/jobs").json()["jobs"] if one["filename"] == again.name]
+    assert job["original"] is None

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import stat
-import struct
 import subprocess
 import sys
 import time
@@ -273,8 +272,7 @@ def test_an_interrupted_upload_ends_at_once_and_continues_with_the_same_command(
 ):
     video = tmp_path / "work" / "talk.mp4"
     size = 8_000_000
-    # A part of an MP4 that players skip.
-    video.write_bytes(media.make("mp4").read_bytes() + struct.pack(">I4s", size, b"free") + bytes(size - 8))
+    media.large(8, tmp_path).rename(video)
     with stalling_proxy(person.url) as proxy:
         cli("--server", proxy.url, "login", "--email", person.email)
         proxy.limit = 5_000_000
@@ -299,6 +297,28 @@ def test_an_interrupted_upload_ends_at_once_and_continues_with_the_same_command(
     assert MP3(tmp_path / "work" / "talk.mp3").info.length > 3
     assert len(person.request("GET", "/jobs").json()["jobs"]) == 1
     assert not list((tmp_path / ".local" / "state").rglob("*.json"))
+
+
+def test_a_killed_upload_of_the_sound_continues_with_the_same_command(
+    cli: Cli, person: Person, process: dict[str, Any], tmp_path: Path
+):
+    work = tmp_path / "work"
+    # 9.6 MB of sound.
+    video = Path(shutil.copy(media.uncompressed(50), work / "talk.mov"))
+    with stalling_proxy(person.url) as proxy:
+        cli("--server", proxy.url, "login", "--email", person.email)
+        proxy.limit = 5_000_000
+        running = subprocess.Popen([*COMMAND, "convert", "talk.mov"], stderr=subprocess.PIPE, **process)
+        assert proxy.stalled.wait(60)
+        running.kill()
+        running.communicate(timeout=30)
+        proxy.limit, before = None, proxy.passed
+        proxy.stalled.clear()
+        assert "talk.mov: sending the sound only: 9.6" in cli("convert", "talk.mov").stderr
+        assert proxy.passed - before < 7_000_000
+    assert MP3(work / "talk.mp3").info.length == pytest.approx(50, abs=0.1)
+    (job,) = person.request("GET", "/jobs").json()["jobs"]
+    assert job["original"]["size"] == video.stat().st_size
 
 
 def test_an_interrupted_folder_says_what_is_where_and_continues_with_the_same_command(

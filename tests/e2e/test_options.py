@@ -1,11 +1,12 @@
 """Conversion options, retry and cancel."""
 
 import io
+from base64 import b64encode
 
 import pytest
 from mutagen.mp3 import MP3
 
-from tests import invariant, media
+from tests import invariant, media, thinning
 from tests.person import Person
 from tests.waiting import eventually
 
@@ -130,3 +131,26 @@ def test_a_cancelled_job_can_be_retried(person: Person):
     assert person.request("POST", f"/jobs/{fid}/cancel").status_code == 202
     assert person.request("POST", f"/jobs/{fid}/retry", json={"end": 2}).status_code == 202
     assert person.waits_for(fid)["status"] == "completed"
+
+
+def test_a_job_of_which_only_the_sound_was_sent_shows_the_video_and_has_no_pictures(person, tmp_path):
+    video = media.make("late_sound")
+    sound, start = thinning.thin(video, tmp_path)
+    fields = {"sound_only": "true", "original_size": str(video.stat().st_size), "original_start": str(start)}
+    values = {"filename": "talk.mp4", "end": "3", **fields}
+    header = ",".join(f"{name} {b64encode(value.encode()).decode()}" for name, value in values.items())
+    tus = {"Tus-Resumable": "1.0.0", "Upload-Length": str(sound.stat().st_size)}
+
+    refused = header + ",cover " + b64encode(b"frame").decode()
+    answer = person.request("POST", "/files", headers={**tus, "Upload-Metadata": refused})
+    assert (answer.status_code, answer.json()["code"]) == (422, "pictures_not_uploaded")
+
+    whole = {**tus, "Upload-Metadata": header, "Content-Type": "application/offset+octet-stream"}
+    answer = person.request("POST", "/files", headers=whole, data=sound.read_bytes())
+    job = person.waits_for(answer.headers["Location"].rpartition("/")[2])
+
+    assert job["original"] == {"size": video.stat().st_size, "start": start, "duration": None}
+    # The sound begins 2 s after the pictures, from which the end counts.
+    assert job["result"]["duration"] == pytest.approx(1.0, abs=0.1)
+    answer = person.request("POST", f"/jobs/{job['video_fid']}/retry", json={"cover": "frame"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "pictures_not_uploaded")

@@ -21,7 +21,7 @@ def status(job: Job) -> str:
         case "converting":
             return f"converting, {job['progress']} %"
         case "completed" if found := job.get("result"):
-            return f"completed: {_clock(found['duration'])}, {_bytes(found['size'])}"
+            return f"completed: {_clock(found['duration'])}, {file_size(found['size'])}"
         case "failed" if job.get("error_code") == "cancelled":
             return "cancelled"
         case "failed":
@@ -39,8 +39,11 @@ def result(job: Job | None) -> Iterator[str]:
     if found["variable"]:
         rate = f"V{found['quality']}, about {rate}" if found["quality"] is not None else f"about {rate}, variable"
     channels = "mono" if found["channels"] == 1 else "stereo"
+    video = file_size(found["video_size"])
+    if original := (job or {}).get("original"):
+        video = f"{file_size(original['size'])}, of which {video} of sound were uploaded"
     yield (
-        f"{_clock(found['duration'])}, {_bytes(found['size'])} (video: {_bytes(found['video_size'])}),"
+        f"{_clock(found['duration'])}, {file_size(found['size'])} (video: {video}),"
         f" {rate}, {found['sample_rate'] / 1000:g} kHz, {channels}"
     )
     for note in found["notes"]:
@@ -53,7 +56,7 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _bytes(count: float) -> str:
+def file_size(count: float) -> str:
     for unit in ("bytes", "kB", "MB"):
         if count < 1000:
             return f"{count:.3g} {unit}" if unit != "bytes" else f"{count} bytes"

@@ -12,7 +12,7 @@ from platformdirs import user_state_path
 
 from video2mp3 import private_files
 from video2mp3.account import Account
-from video2mp3.uploads import JOB_ID
+from video2mp3.uploads import JOB_ID, WHOLE
 
 # s after which a record is deleted: the server has deleted an incomplete upload long before.
 _KEPT_FOR = 30 * 24 * 3600
@@ -26,6 +26,8 @@ class Record:
     mp3: str | None = None
     size: int | None = None
     """bytes of the MP3"""
+    content: str = WHOLE
+    """What is uploaded of the file: see `conversion.content`."""
 
     def has_written(self, target: Path) -> bool:
         """Whether the MP3 is complete and still at its place."""

@@ -17,6 +17,8 @@ from video2mp3.errors import Busy, CliError, Refused, Unreachable
 from video2mp3.http_client import Retries, pause
 
 JOB_ID = re.compile(r"[0-9a-fA-F]{24}")
+# What is uploaded of a file, in its record: all of it.
+WHOLE = "whole"
 
 # bytes of the first request, and of the first one after an interruption: little is sent in vain if the server rejects
 # it, because the file is certainly no video, or because the server was still storing what it had received before.

@@ -11,6 +11,7 @@ from pymongo.errors import DuplicateKeyError
 
 from common.domain.jobs import CANCELLED, ENDED, NOTIFIED, UNDER_WAY, Job, Status, job_from, owner_of, stored_run
 from common.domain.leases import without_lease
+from common.domain.originals import Original
 from common.domain.owners import Owner
 from common.errors import Failure
 from common.runtime.clock import now
@@ -66,12 +67,15 @@ class Jobs:
         *,
         account: str | None = None,
         size: int | None = None,
+        original: Original | None = None,
     ) -> Job:
         """Creates a queued job; without `account` it is one as of an earlier release.
 
         `size` are the bytes of the video if they were added to the account's usage.
         """
         fields = {**_queued(username, filename, options, account), "size": size}
+        if original is not None:
+            fields["original"] = original.as_document()
         # An insert cannot use MongoDB's clock. This fails, as an insert does, if there is a job or a tombstone.
         missing = {"_id": video_fid, "status": {"$exists": False}}
         times = {"$currentDate": {"created_at": True, "updated_at": True}}

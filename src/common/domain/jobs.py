@@ -12,6 +12,7 @@ from typing import Any
 from bson import ObjectId
 
 from common.domain.open_enums import OpenStrEnum
+from common.domain.originals import Original
 from common.domain.results import Result
 from common.errors import Failure
 from common.runtime.clock import iso
@@ -74,6 +75,8 @@ class Job:
     stalled_run: int | None = None
     # About the MP3 that `mp3_fid` names; None for those of releases that did not store it.
     result: Result | None = None
+    # The video of which only the sound was uploaded; None for a whole one.
+    original: Original | None = None
     # The id of its owner's account; None for those of releases that did not store it: see `owners`.
     account: str | None = None
 
@@ -106,6 +109,7 @@ class Job:
             "error_code": self.error_code.value if self.error_code else None,
             "options": dict(self.options),
             "result": self.result.public() if self.result else None,
+            "original": self.original.as_document() if self.original else None,
             "created_at": iso(self.created_at),
             "updated_at": iso(self.updated_at),
         }
@@ -153,5 +157,6 @@ def job_from(document: Mapping[str, Any]) -> Job:
         run=document.get("round", 0),
         stalled_run=document.get("stalled_run"),
         result=Result.from_document(document.get("result")),
+        original=Original.from_document(document.get("original")),
         account=document.get("account"),
     )

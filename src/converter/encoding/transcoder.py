@@ -43,6 +43,7 @@ def transcode(
     filename: str,
     options: ConversionOptions,
     limits: Limits,
+    recording_start: float | None = None,
     on_progress: Callable[[float], None],
     should_stop: Callable[[], bool],
     threads: int = 1,
@@ -52,6 +53,7 @@ def transcode(
     """Writes the sound of `source` as an MP3 into `folder`.
 
     No other conversion may use the two: a size in the header of `source` may be corrected.
+    `recording_start` is the first time stamp of the video of which `source` is only the sound: times count from it.
     `filename` is the user's name of the video; `threads` is how many encoders may run at the same time, `affinity`
     binds each program to a processor, `sandbox` confines it. `on_progress` gets a share from 0 to 1, at most four times
     a second; `should_stop` is called about ten times a second. Both are called in the calling thread.
@@ -61,7 +63,7 @@ def transcode(
     deadline, used = time.monotonic() + limits.timeout, ProcessorTime(limits.processor_time)
     how = Run(folder.resolve(), limits, deadline, should_stop, affinity, sandbox, used)
     with source.open("r+b") as file:
-        conversion = _Conversion(Recording(file, how), how, Share(on_progress), options, threads)
+        conversion = _Conversion(Recording(file, how, recording_start), how, Share(on_progress), options, threads)
         result = conversion.convert(filename)
     conversion.share.complete()
     return result

@@ -24,6 +24,9 @@ DURATION_LIMIT = 1 << 26
 _PACKET_TIMES = f"setts=ts=N*{DURATION_LIMIT}+clip(DURATION\\,0\\,{DURATION_LIMIT - 1}):duration=DTS+{STAMP_OFFSET}"
 # Without a write for each packet, the list takes two thirds of the processor time.
 _FRAMECRC = ("-f", "framecrc", "-flush_packets", "0", "pipe:1")
+# ffmpeg seeks to a picture, where there are pictures. Decoding begins at the same packet without them, because some
+# decoders (AAC's noise substitution, AC-3's dither) return other samples otherwise.
+_FROM_THERE = ("-bsf:a", "noise=drop=lt(pts\\,0)*not(eq(pts\\,nopts))")
 # What ffmpeg writes between the listing of the input and that of the output. A tag cannot imitate it: it is indented.
 STREAM_MAPPING = "\nStream mapping:\n"
 # EBU R 128 (2023): -23 LUFS, true peaks of at most -1 dBTP. The range (LRA) is the largest that the filter accepts, so
@@ -53,10 +56,13 @@ class Encoding:
     max_bytes: int
 
 
-def _ffmpeg(level: str, source: Source | Pcm, *, seek: float = 0.0, own_clock: bool = False) -> list[str]:
+def _ffmpeg(
+    level: str, source: Source | Pcm, *, seek: float = 0.0, piece: Piece | None = None, own_clock: bool = False
+) -> list[str]:
     """ffmpeg with one input: a descriptor, and no name that a playlist inside could be relative to.
 
-    The input is read from `seek` seconds; the output then starts at 0. `own_clock` keeps the time stamps.
+    The input is read from `seek` seconds, or from before the piece; the output then starts at 0. `own_clock` keeps the
+    time stamps.
     """
     return [
         binary(),
@@ -67,8 +73,18 @@ def _ffmpeg(level: str, source: Source | Pcm, *, seek: float = 0.0, own_clock: b
         *("-threads", "1"),
         *(("-copyts", "-dts_error_threshold", str(_NEVER)) if own_clock else ()),
         *(("-ss", f"{seek:.6f}") if seek else ()),
+        *(_position(piece) if piece else ()),
         *source.options,
     ]
+
+
+def _position(piece: Piece) -> tuple[str, ...]:
+    """Where reading begins, and by how much later the sound comes in the output."""
+    seek = piece.start - piece.ahead
+    if seek > piece.offset:
+        return ("-ss", f"{seek - piece.offset:.6f}", *_FROM_THERE)
+    later = (piece.offset if piece.late is None else piece.late) - seek
+    return ("-itsoffset", f"{later:.6f}") if later > 0 else ()
 
 
 def listing(source: Source) -> list[str]:
@@ -137,7 +153,7 @@ def decoding(source: Source, piece: Piece, shape: Pcm, stamps: int) -> list[str]
 def measuring_loudness(source: Source | Pcm, piece: Piece) -> list[str]:
     """Decodes the piece and writes its loudness on stderr, for `loudness_correction`."""
     return [
-        *_ffmpeg("info", source, seek=piece.start - piece.ahead),
+        *_ffmpeg("info", source, piece=piece),
         *("-map", f"0:{piece.stream}"),
         *_filters(piece, f"{_LOUDNESS}:print_format=json"),
         *_duration(piece, None),
@@ -176,7 +192,7 @@ def encoding(
     decoder that starts in the middle returns other samples.
     """
     return [
-        *_ffmpeg("warning", source, seek=piece.start - piece.ahead),
+        *_ffmpeg("warning", source, piece=piece),
         *("-map", f"0:{piece.stream}"),
         *_filters(piece, level, *(() if section == slice(None) else _counted(piece, how, section))),
         *(("-ac", str(how.channels)) if how.channels else ()),

@@ -86,6 +86,10 @@ class Piece:
     """The filter that makes one or two channels of a layout that swresample cannot mix."""
     mono: bool = False
     """Whether the track has one channel."""
+    offset: float = 0.0
+    """Seconds that the file, as ffmpeg sees it, begins after the start from which times count."""
+    late: float | None = None
+    """The same for the track, in containers whose start ffmpeg moves to that of the track, unless it seeks."""
 
     @property
     def ahead(self) -> float:

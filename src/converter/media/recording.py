@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 _MOST_TRIED = 8
 # Containers that do not list their tracks at the beginning.
 _LATE_TRACKS = frozenset({"flv", "live_flv", "mpegts", "mpeg"})
+# Containers whose start ffmpeg moves to that of the track which it reads, unless it seeks.
+_MOVED_STARTS = frozenset({probe.MPEG_TS, "mpeg"})
 # ffmpeg's line about the track that it reads, the first after `commands.STREAM_MAPPING`.
 _MAPPED = re.compile(r"  Stream #0:(\d+) -> #0:0 ")
 # s by which a track that continues another one may begin before that one ends.
@@ -75,7 +77,8 @@ class Selection:
 class Recording:
     """A file and its tracks. Raises `PermanentError` when it holds nothing to convert."""
 
-    def __init__(self, file: BinaryIO, how: Run) -> None:
+    def __init__(self, file: BinaryIO, how: Run, start: float | None = None) -> None:
+        """`start` is the first time stamp of the recording from which this sound was taken, if it was."""
         self._file = file
         self._how = how
         self._size = os.fstat(file.fileno()).st_size
@@ -87,6 +90,11 @@ class Recording:
         self._listed: dict[tuple[Source, int], Packets] = {}
         listing = self._list()
         self.container = probe.container(listing)
+        # Seconds by which the file begins later than the recording: times count from the start of that.
+        self._offset = 0.0
+        if start is not None and start < self.container.start:
+            self._offset = self.container.start - start
+            self.container = replace(self.container, start=start)
         self._extent = completeness.extent(file, self.container.name)
         self._tracks = probe.tracks(listing)
         self.chapters = probe.chapters(listing)
@@ -126,6 +134,8 @@ class Recording:
             raise self._cut(0.0) or Undecodable(probe.NO_SOUND, Failure.NO_AUDIO)
         self._refuse_cut(parts[-1].packets)
         late = max(0.0, (parts[0].packets.timeline.start or 0.0) - self.container.start)
+        if self.container.name in _MOVED_STARTS:
+            parts[0] = replace(parts[0], piece=replace(parts[0].piece, late=late))
         return Selection(track, tuple(parts), late)
 
     def _list(self) -> str:
@@ -188,7 +198,9 @@ class Recording:
                 yield self._part(link, found[min(track.number, len(found)) - 1])
 
     def _part(self, source: Source, track: Track, copy: Mapping[str, str] | None = None) -> Part:
-        piece = Piece(track.stream, mix=channel_layouts.mix(track.layout), mono=track.layout == "mono")
+        piece = Piece(
+            track.stream, mix=channel_layouts.mix(track.layout), mono=track.layout == "mono", offset=self._offset
+        )
         if copy is None and (source, track.stream) in self._listed:
             return Part(source, piece, self._listed[source, track.stream])
         packets = Packets()

@@ -8,6 +8,7 @@ from bson import ObjectId
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Job, Status
 from common.domain.options import ConversionOptions
+from common.domain.originals import require_pictures
 from common.domain.outbox import Outbox
 from common.domain.owners import Owner
 from common.domain.quotas import Amounts, Quotas
@@ -60,6 +61,7 @@ class Store:
         """
         owner = owner or job.owner
         options = dict(job.options) if fields is None else ConversionOptions.parse(fields).as_document()
+        require_pictures(options.get("cover"), job.original)
         if not job.status.terminal:
             raise Conflict(
                 f"The job is {job.status.value}. Wait until it ends, or cancel it first.", code="job_in_progress"

@@ -34,6 +34,7 @@ def schemas() -> dict[str, Any]:
         "JobPage": object_of(page),
         "ConversionOptions": ConversionOptions.model_json_schema(),
         "Result": _result(),
+        "Original": _original(),
         "Link": object_of({"url": {"type": "string", "format": "uri"}}),
         "Summary": _summary(),
         "SummaryPage": object_of(summaries),
@@ -106,10 +107,22 @@ def _job() -> dict[str, Any]:
                 "anyOf": [ref("Result"), {"type": "null"}],
                 "description": "Properties of the MP3 `mp3_fid`; null if there is no MP3 or they were not recorded",
             },
+            "original": {
+                "anyOf": [ref("Original"), {"type": "null"}],
+                "description": "The video of which only the sound was uploaded, as the client described it; else null",
+            },
             "created_at": _MOMENT,
             "updated_at": _MOMENT,
         }
     )
+
+
+def _original() -> dict[str, Any]:
+    return object_of({
+        "size": {"type": "integer", "minimum": 1, "description": "Bytes"},
+        "duration": {"type": ["number", "null"], "description": "Seconds, if the video declares them"},
+        "start": {"type": "number", "description": "The first time stamp of its pictures in seconds"},
+    })  # fmt: skip
 
 
 def _result() -> dict[str, Any]:

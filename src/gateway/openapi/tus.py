@@ -38,7 +38,8 @@ def paths() -> dict[str, Any]:
                 (400, 408, 409, 410, 413, 415, 422, 423, 429, 460),
                 _needed("Upload-Length", {"type": "integer", "minimum": 1}),
                 _needed("Upload-Metadata", {"type": "string"},
-                        "filename, conversion options and the client's own keys, each with its value in base64"),
+                        "filename, conversion options, sound_only with original_size, original_start and"
+                        " original_duration, and the client's own keys, each with its value in base64"),
                 checksum,
                 requestBody=part,
             ),

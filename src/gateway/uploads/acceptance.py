@@ -14,6 +14,7 @@ from common.domain.quotas import Amounts
 from common.errors import Gone, TransientError
 from common.storage.mongo import StorageUnavailable
 from gateway.jobs.store import Store
+from gateway.uploads import tus_headers
 from gateway.uploads.repository import Upload, UploadRepository
 
 log = logging.getLogger(__name__)
@@ -68,8 +69,9 @@ class UploadAcceptance:
         known = self._store.jobs.get(upload.id)
         size = upload.length if upload.charged else None
         job = known or self._store.jobs.create(
-            upload.id, upload.username, upload.filename, upload.options, account=upload.account, size=size
-        )
+            upload.id, upload.username, upload.filename, upload.options, account=upload.account, size=size,
+            original=tus_headers.original(upload.header),
+        )  # fmt: skip
         if job.status is Status.DELETED or not self._store.videos.accept(upload.id):
             self._store.refuse(upload.id, upload.username, upload.filename, account=upload.account)
             # The bytes of a job have been given back with it.

@@ -14,6 +14,7 @@ from flask import Blueprint, Response, request
 
 from common.domain.accounts import Accounts
 from common.domain.options import ConversionOptions
+from common.domain.originals import require_pictures
 from common.domain.owners import Owner
 from common.domain.quotas import Amounts, Quotas
 from common.domain.scopes import Scope
@@ -92,6 +93,7 @@ class Tus:
         header = request.headers.get("Upload-Metadata", "")
         filename, fields = tus_headers.metadata(header)
         options = ConversionOptions.parse(fields)
+        require_pictures(options.cover, tus_headers.original(header))
         has_body = bool(request.content_length) or "Transfer-Encoding" in request.headers
         checksum = tus_headers.checksum()
         if has_body:

@@ -9,6 +9,7 @@ from flask import request
 
 from common.domain import filenames
 from common.domain.options import ConversionOptions
+from common.domain.originals import NAMES, Original
 from common.errors import BadRequest, ChecksumMismatch, Invalid, TooLarge, UnsupportedType
 from gateway.uploads.multipart import MAX_NAME
 
@@ -56,6 +57,25 @@ def metadata(header: str) -> tuple[str, dict[str, str]]:
 
     Raises BadRequest for a malformed header, Invalid without a name.
     """
+    values = _values(header)
+    # Some clients send `name` instead.
+    raw = values.get("filename") or values.get("name") or b""
+    filename = filenames.base_name(filenames.decode(raw).strip()).strip()[:MAX_NAME]
+    if not filename:
+        raise Invalid("filename: must be in Upload-Metadata: the video's name in base64")
+    options = {name: value for name, value in values.items() if name in ConversionOptions.model_fields}
+    return filename, {name: filenames.decode(value) for name, value in options.items()}
+
+
+def original(header: str) -> Original | None:
+    """The video of which only the sound is uploaded, by `Upload-Metadata`; None for a whole one.
+
+    Raises BadRequest or Invalid.
+    """
+    return Original.parse({name: filenames.decode(value) for name, value in _values(header).items() if name in NAMES})
+
+
+def _values(header: str) -> dict[str, bytes]:
     values: dict[str, bytes] = {}
     for pair in filter(None, (part.strip() for part in header.split(","))):
         name, _, encoded = pair.partition(" ")
@@ -64,13 +84,7 @@ def metadata(header: str) -> tuple[str, dict[str, str]]:
         except (binascii.Error, ValueError) as error:
             shown = "".join(c if c.isprintable() else "?" for c in name[:50])
             raise BadRequest(f"Upload-Metadata: the value of {shown} must be in base64.") from error
-    # Some clients send `name` instead.
-    raw = values.get("filename") or values.get("name") or b""
-    filename = filenames.base_name(filenames.decode(raw).strip()).strip()[:MAX_NAME]
-    if not filename:
-        raise Invalid("filename: must be in Upload-Metadata: the video's name in base64")
-    options = {name: value for name, value in values.items() if name in ConversionOptions.model_fields}
-    return filename, {name: filenames.decode(value) for name, value in options.items()}
+    return values
 
 
 def number_of_bytes(name: str) -> int:

@@ -97,7 +97,7 @@ describe("the result", () => {
   };
 
   test("shows what the MP3 is like", () => {
-    expect(resultRows(result)).toEqual([
+    expect(resultRows(result, null)).toEqual([
       ["Duration", "4:05"],
       ["Size", "5.9 MB (video: 80 MB)"],
       ["Quality", "192 kbit/s"],
@@ -105,8 +105,13 @@ describe("the result", () => {
     ]);
   });
 
+  test("shows how much of the video was uploaded", () => {
+    const original = { size: 2_000_000_000, start: 0, duration: 60 };
+    expect(resultRows(result, original)[1]).toEqual(["Size", "5.9 MB (video: 2 GB, of which 80 MB of sound were uploaded)"]);
+  });
+
   test("says that a bit rate is an average", () => {
-    const quality = (changes: object) => Object.fromEntries(resultRows({ ...result, ...changes }))["Quality"];
+    const quality = (changes: object) => Object.fromEntries(resultRows({ ...result, ...changes }, null))["Quality"];
     expect(quality({ variable: true })).toBe("variable, about 192 kbit/s");
     expect(quality({ variable: true, quality: 2 })).toBe("V2, about 192 kbit/s");
   });

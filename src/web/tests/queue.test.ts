@@ -35,6 +35,10 @@ class FakeTransfer {
     this.pauses += 1;
   }
 
+  discard() {
+    this.pause();
+  }
+
   cancel() {
     this.cancelled = true;
     return Promise.resolve();

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { expired, session, signIn, signOut } from "../src/account/session";
 import { reachable } from "../src/api/connection";
+import type { Sound } from "../src/uploads/soundOnly/sound";
 import type { Upload } from "../src/uploads/upload";
 import { token } from "./tokens";
 import type { DetailedError, HttpRequest, HttpResponse, UploadOptions } from "tus-js-client";
@@ -40,11 +41,13 @@ class FakeTus {
 }
 
 vi.doMock("tus-js-client", () => ({ Upload: FakeTus, defaultOptions: { urlStorage: {} } }));
+const soundOf = vi.fn<(file: File, stop: AbortSignal) => Promise<Sound | null>>();
+vi.doMock("../src/uploads/soundOnly/sound", () => ({ soundOf, VERSION: 1 }));
 const { Transfer } = await import("../src/uploads/transfer");
 
 const file = new File(["12345678"], "talk.mp4", { type: "video/mp4", lastModified: 1 });
 const listener = { onChange: vi.fn<(part: Partial<Upload>) => void>(), onResume: vi.fn(), onSuccess: vi.fn(), onStop: vi.fn() };
-const transfer = () => new Transfer(file, "you@example.com", { bitrate: "64" }, listener);
+const transfer = () => new Transfer(file, "you@example.com", { bitrate: "64" }, listener, false);
 
 const response = (status: number, body = "") =>
   ({ getStatus: () => status, getBody: () => body }) as unknown as HttpResponse;
@@ -57,6 +60,7 @@ const retries = (failure: DetailedError) => FakeTus.last.options.onShouldRetry?.
 beforeEach(() => {
   vi.clearAllMocks();
   FakeTus.previous = [];
+  soundOf.mockResolvedValue(null);
   signIn(token("you@example.com"));
   reachable.set(true);
 });
@@ -84,7 +88,69 @@ test("an upload that is paused before it has started does not start", async () =
   await Promise.resolve();
   expect(FakeTus.last.starts).toBe(0);
   paused.start();
-  expect(FakeTus.last.starts).toBe(1);
+  await vi.waitFor(() => expect(FakeTus.last.starts).toBe(1));
+});
+
+describe("the sound of a video", () => {
+  const slice = vi.fn((start: number, end: number) => Promise.resolve(new Uint8Array(end - start)));
+  const sound = (): Sound => ({ size: 5, metadata: { sound_only: "true" }, slice });
+
+  test("is sent instead of the video, in parts", async () => {
+    soundOf.mockResolvedValue(sound());
+    transfer().start();
+    await vi.waitFor(() => expect(FakeTus.last.starts).toBe(1));
+    const { chunkSize, fileReader, metadata } = FakeTus.last.options;
+    expect(chunkSize).toBeLessThan(64 << 20);
+    expect(metadata).toEqual({ filename: "talk.mp4", filetype: "video/mp4", bitrate: "64", sound_only: "true" });
+    expect(listener.onChange).toHaveBeenCalledWith({ size: 5, soundOf: 8 });
+    const source = await fileReader!.openFile(file, 3);
+    expect(source.size).toBe(5);
+    expect(await source.slice(0, 3)).toMatchObject({ value: { size: 3 }, done: false });
+    expect(await source.slice(3, 6)).toMatchObject({ value: { size: 2 }, done: true });
+  });
+
+  test("does not continue an upload of the whole video", async () => {
+    const key = () => FakeTus.last.options.fingerprint?.(file, FakeTus.last.options);
+    transfer().start();
+    const whole = await key();
+    soundOf.mockResolvedValue(sound());
+    transfer().start();
+    await vi.waitFor(() => expect(FakeTus.last.starts).toBe(1));
+    expect(await key()).not.toBe(whole);
+    expect(await key()).toMatch(/^you%40example.com\|/);
+  });
+
+  test.each([
+    [{ cover: "frame" }, false],
+    [{}, true],
+  ])("is not looked for with the options %o and whole %s", async (options, whole) => {
+    soundOf.mockClear();
+    new Transfer(file, "you@example.com", options, listener, whole).start();
+    await vi.waitFor(() => expect(FakeTus.last.starts).toBe(1));
+    expect(soundOf).not.toHaveBeenCalled();
+  });
+
+  test("is no longer read when the upload is cancelled", async () => {
+    soundOf.mockResolvedValue(sound());
+    const upload = transfer();
+    upload.start();
+    await vi.waitFor(() => expect(FakeTus.last.starts).toBe(1));
+    const stop = soundOf.mock.lastCall![1];
+    expect(stop.aborted).toBe(false);
+    await upload.cancel();
+    expect(stop.aborted).toBe(true);
+  });
+
+  test("is not sent if the upload is cancelled before it is found", async () => {
+    soundOf.mockReturnValue(new Promise((resolve) => setTimeout(() => resolve(sound()))));
+    const upload = transfer();
+    upload.start();
+    expect(listener.onChange).toHaveBeenCalledWith({ searching: true });
+    await upload.cancel();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(FakeTus.last.starts).toBe(0);
+    expect(listener.onChange).not.toHaveBeenCalledWith(expect.objectContaining({ size: 5 }));
+  });
 });
 
 test("a cancelled upload is deleted on the server", async () => {
@@ -193,7 +259,7 @@ describe("an upload that failed", () => {
 test("a file that has changed is not taken for a lost connection", async () => {
   const changed = new File(["12345678"], "talk.mp4");
   vi.spyOn(changed, "slice").mockReturnValue({ arrayBuffer: () => Promise.reject(new Error("NotReadableError")) } as never);
-  new Transfer(changed, "you@example.com", {}, listener);
+  new Transfer(changed, "you@example.com", {}, listener, true);
   retries(error(null));
   await vi.waitFor(() => expect(listener.onStop).toHaveBeenCalled());
   expect(FakeTus.last.aborted).toEqual([false]);

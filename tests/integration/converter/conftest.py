@@ -41,6 +41,7 @@ def convert_in(parent: Path, source: Path, **options: Any) -> Mp3:
         folder,
         filename=filename,
         options=ConversionOptions.parse(chosen),
+        recording_start=options.pop("recording_start", None),
         limits=limits(**options),
         on_progress=on_progress,
         should_stop=should_stop,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from video2mp3.commands import parameters
-from video2mp3.commands.parameters import AsJson, Force, conversion_options, signed_in
+from video2mp3.commands.parameters import AsJson, Force, Whole, conversion_options, signed_in
 from video2mp3.conversion.converter import Converter
 from video2mp3.conversion.plan import targets, videos
 from video2mp3.conversion.progress import progress
@@ -26,6 +26,7 @@ def convert(
         int, typer.Option("--parallel", "-p", min=1, max=16, help="Number of videos to convert at the same time.")
     ] = 3,
     wait: Annotated[bool, typer.Option(help="Wait for the MP3s and download them.")] = True,
+    whole: Whole = False,
     force: Force = False,
     as_json: AsJson = False,
     bitrate: parameters.Bitrate = None,
@@ -46,6 +47,8 @@ def convert(
 
     Uploads resume when the connection is lost. After Ctrl-C, the same command continues: nothing is uploaded or
     converted a second time.
+
+    Only the sound of a video is uploaded if the MP3 is certain to be the same; --whole uploads the pictures too.
 
     With --output, the folders inside a folder are kept. With several folders, their own names are kept too. A file
     that exists already is never replaced without --force: its video is not converted, and reported as failed.
@@ -71,7 +74,7 @@ def convert(
     server = signed_in()
     records = Records(server.account)
     records.delete_old()
-    converter = Converter(server, records, options, progress(console), wait=wait, force=force)
+    converter = Converter(server, records, options, progress(console), wait=wait, force=force, whole=whole)
     outcomes = Runner(converter, parallel).run(plan)
     if as_json:
         emit(json.dumps([outcome.public() for outcome in outcomes], ensure_ascii=False))

@@ -18,6 +18,7 @@ def _job_id(value: str) -> str:
 Fid = Annotated[str, typer.Argument(metavar="JOB", parser=_job_id, help="The id of a job, see `video2mp3 jobs`.")]
 Fids = Annotated[list[str], typer.Argument(metavar="JOB", parser=_job_id, help="Ids of jobs, see `video2mp3 jobs`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Whole = Annotated[bool, typer.Option("--whole", help="Upload whole videos, not only their sound.")]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace files that exist already.")]
 
 Bitrate = Annotated[int | None, typer.Option(help="Constant bit rate in kbit/s: 64 to 320 (default: 192).")]

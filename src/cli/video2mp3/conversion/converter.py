@@ -6,10 +6,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from video2mp3.api import Api, Job
+from video2mp3.conversion.content import Content, content
 from video2mp3.conversion.progress import DONE, FAILED, Stages
+from video2mp3.display import file_size
 from video2mp3.errors import Busy, CliError, ConversionFailed, Missing, Refused, Stopped
 from video2mp3.http_client import Retries
 from video2mp3.new_files import new_file, require_absent
@@ -42,6 +44,8 @@ class Converter:
     stages: Stages
     wait: bool = True
     force: bool = False
+    whole: bool = False
+    """Whether the pictures are uploaded in any case."""
 
     def convert(self, video: Path, target: Path) -> Outcome:
         """Every error of the file is in the outcome."""
@@ -94,28 +98,31 @@ class Converter:
             size = os.fstat(stream.fileno()).st_size
             if size == 0:
                 raise CliError(f"{video.name} is empty.", "empty_file")
+            if record:
+                self.stages.update(video, "resuming", job=record.job)
+                if self._known(video, record.job):
+                    return record.job
+            sent = content(stream, size, self.options, whole=self.whole)
+            if sent.size < size:
+                self.stages.announce(video, f"sending the sound only: {file_size(sent.size)} of {file_size(size)}")
+            return self._sent(video, key, sent, record)
 
-            def sent(count: int) -> None:
-                self.stages.update(video, "uploading", 100 * count / size)
+    def _sent(self, video: Path, key: str, sent: Content, record: Record | None) -> str:
+        """Continues the upload of an earlier command, or begins one."""
 
-            uploader = Uploader(self.api.request, self.api.stop, sent, partial(self.stages.repeats, video))
-            if record and self._resumed(uploader, video, record.job, stream):
+        def on_bytes(count: int) -> None:
+            self.stages.update(video, "uploading", 100 * count / sent.size)
+
+        uploader = Uploader(self.api.request, self.api.stop, on_bytes, partial(self.stages.repeats, video))
+        if record and record.content == sent.id:
+            with suppress(Missing):
+                uploader.finish(record.job, sent.stream, sent.size)
                 return record.job
-            fid = uploader.create(video.name, size, self.options)
-            self.records.save(key, Record(fid))
-            self.stages.update(video, "uploading", 0, fid)
-            uploader.finish(fid, stream, size, offset=0)
-            return fid
-
-    def _resumed(self, uploader: Uploader, video: Path, fid: str, stream: BinaryIO) -> bool:
-        """Whether the upload of an earlier command is complete now; False if the server has deleted it."""
-        self.stages.update(video, "resuming", job=fid)
-        if self._known(video, fid):
-            return True
-        with suppress(Missing):
-            uploader.finish(fid, stream, os.fstat(stream.fileno()).st_size)
-            return True
-        return False
+        fid = uploader.create(video.name, sent.size, {**self.options, **sent.metadata})
+        self.records.save(key, Record(fid, content=sent.id))
+        self.stages.update(video, "uploading", 0, fid)
+        uploader.finish(fid, sent.stream, sent.size, offset=0)
+        return fid
 
     def _known(self, video: Path, fid: str) -> Job | None:
         with suppress(Missing):

@@ -58,8 +58,17 @@ class Stages:
                 self.stages[video] = stage
                 self.show(video, stage)
 
+    def announce(self, video: Path, text: str) -> None:
+        """Displays a line about the file that stays."""
+        with self._lock:
+            if not self._closed:
+                self.write(f"{plain(str(video))}: {plain(text)}")
+
     def show(self, video: Path, stage: Stage) -> None:
         """Displays a stage."""
+
+    def write(self, line: str) -> None:
+        """Displays a line."""
 
     def __enter__(self) -> Self:
         return self
@@ -83,7 +92,10 @@ class Lines(Stages):
             return
         self.shown[video] = (stage.text, step)
         percent = f", {step} %" if step else ""
-        sys.stderr.write(f"{plain(str(video))}: {plain(stage.text)}{percent}\n")
+        self.write(f"{plain(str(video))}: {plain(stage.text)}{percent}")
+
+    def write(self, line: str) -> None:
+        sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
 
 
@@ -98,13 +110,16 @@ class Bars(Stages):
         if stage.state in ENDED:
             if video in self.tasks:
                 self.bars.remove_task(self.tasks.pop(video))
-            self.bars.console.print(f"{plain(str(video))}: {stage.state}", markup=False, highlight=False)
+            self.write(f"{plain(str(video))}: {stage.state}")
             return
         if video not in self.tasks:
             self.tasks[video] = self.bars.add_task(escape(plain(video.name)), total=200, state="")
         # The upload is the first half of the bar, and the conversion the second.
         done = None if stage.percent is None else stage.percent + 100 * (stage.state == "converting")
         self.bars.update(self.tasks[video], completed=done, state=escape(plain(stage.text)))
+
+    def write(self, line: str) -> None:
+        self.bars.console.print(line, markup=False, highlight=False)
 
     def __enter__(self) -> Self:
         self.bars.start()

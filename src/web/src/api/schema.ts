@@ -3589,7 +3589,7 @@ export interface paths {
                 header: {
                     "Tus-Resumable": "1.0.0";
                     "Upload-Length": number;
-                    /** @description filename, conversion options and the client's own keys, each with its value in base64 */
+                    /** @description filename, conversion options, sound_only with original_size, original_start and original_duration, and the client's own keys, each with its value in base64 */
                     "Upload-Metadata": string;
                     /** @description sha1, sha256 or md5 and the digest in base64 */
                     "Upload-Checksum"?: string;
@@ -5207,6 +5207,8 @@ export interface components {
             options: components["schemas"]["ConversionOptions"];
             /** @description Properties of the MP3 `mp3_fid`; null if there is no MP3 or they were not recorded */
             result: components["schemas"]["Result"] | null;
+            /** @description The video of which only the sound was uploaded, as the client described it; else null */
+            original: components["schemas"]["Original"] | null;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -5328,6 +5330,14 @@ export interface components {
                 text: string;
             }[];
         };
+        Original: {
+            /** @description Bytes */
+            size: number;
+            /** @description Seconds, if the video declares them */
+            duration: number | null;
+            /** @description The first time stamp of its pictures in seconds */
+            start: number;
+        };
         Link: {
             /** Format: uri */
             url: string;
@@ -5391,6 +5401,7 @@ export type Job = components['schemas']['Job'];
 export type JobPage = components['schemas']['JobPage'];
 export type ConversionOptions = components['schemas']['ConversionOptions'];
 export type Result = components['schemas']['Result'];
+export type Original = components['schemas']['Original'];
 export type Link = components['schemas']['Link'];
 export type Summary = components['schemas']['Summary'];
 export type SummaryPage = components['schemas']['SummaryPage'];

@@ -98,7 +98,7 @@ function Details({ job }: { job: Job }) {
   const rows: [string, ReactNode][] = [
     ["Uploaded", <Moment key="at" at={job.created_at} />],
     [job.status === "completed" ? "Converted" : "Updated", <Moment key="at" at={job.updated_at} />],
-    ...(job.result ? resultRows(job.result) : []),
+    ...(job.result ? resultRows(job.result, job.original) : []),
     ...optionRows(job),
   ];
   return (

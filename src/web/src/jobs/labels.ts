@@ -1,6 +1,6 @@
 // Texts about a job: its status, what its owner can do about a failure, its options and its result.
 import { isCancelled } from "../api/jobs";
-import type { ConversionOptions, Job, Result } from "../api/schema";
+import type { ConversionOptions, Job, Original, Result } from "../api/schema";
 import { bytes, clock } from "../format";
 import { remedy } from "./remedies";
 
@@ -84,13 +84,18 @@ export function optionRows(job: Job): [string, string][] {
 /** The length and the size of the MP3. */
 export const outline = (result: Result): string => `${clock(result.duration)} · ${bytes(result.size)}`;
 
+function videoSize(result: Result, original: Original | null): string {
+  const uploaded = bytes(result.video_size);
+  return original ? `video: ${bytes(original.size)}, of which ${uploaded} of sound were uploaded` : `video: ${uploaded}`;
+}
+
 /** The properties of the MP3 as names and values. */
-export function resultRows(result: Result): [string, string][] {
+export function resultRows(result: Result, original: Original | null): [string, string][] {
   const rate = `${result.bitrate} kbit/s`;
   const variable = result.quality === null ? `variable, about ${rate}` : `V${result.quality}, about ${rate}`;
   return [
     ["Duration", clock(result.duration)],
-    ["Size", `${bytes(result.size)} (video: ${bytes(result.video_size)})`],
+    ["Size", `${bytes(result.size)} (${videoSize(result, original)})`],
     ["Quality", result.variable ? variable : rate],
     ["Audio", `${result.channels === 1 ? "mono" : "stereo"}, ${result.sample_rate / 1000} kHz`],
   ];

@@ -1,5 +1,5 @@
 // The area for choosing or dropping videos, with the conversion options.
-import { Alert, Box, Button, Group, Paper, Text, VisuallyHidden } from "@mantine/core";
+import { Alert, Box, Button, Checkbox, Group, Paper, Text, VisuallyHidden } from "@mantine/core";
 import { Dropzone } from "@mantine/dropzone";
 import { IconCloudUpload } from "@tabler/icons-react";
 import { useRef, useState } from "react";
@@ -11,9 +11,11 @@ import { OptionFields } from "./OptionFields";
 import { isValid } from "./options";
 import { add } from "./queue";
 import { SharedFiles } from "./SharedFiles";
+import { sendWholeVideos, wholeVideos } from "./wholeVideos";
 
 export function UploadArea() {
   const options = useStore(choice);
+  const whole = useStore(wholeVideos);
   const openDialog = useRef<() => void>(null);
   const [refused, setRefused] = useState<File[]>([]);
   const invalid = !isValid(options);
@@ -84,6 +86,13 @@ export function UploadArea() {
       )}
       <Box mt="sm">
         <OptionFields value={options} onChange={choose} />
+        <Checkbox
+          mt="sm"
+          label="Send the whole video"
+          description="Otherwise only its sound is sent if the MP3 is the same. That is much faster."
+          checked={whole}
+          onChange={(event) => sendWholeVideos(event.currentTarget.checked)}
+        />
       </Box>
       {invalid && (
         <Text size="sm" c="var(--mantine-color-error)" role="alert" mt="sm">

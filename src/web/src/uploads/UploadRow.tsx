@@ -5,7 +5,7 @@ import { IconCheck, IconDots, IconPlayerPause, IconPlayerPlay, IconRefresh, Icon
 import { memo, type ReactNode, useState } from "react";
 import { Link } from "react-router";
 import { choice } from "./choice";
-import { percentOf, statusText } from "./labels";
+import { percentOf, soundText, statusText } from "./labels";
 import { add, addAgain, cancel, pause, resume } from "./queue";
 import { isActive, jobOf, type Upload } from "./upload";
 
@@ -47,6 +47,11 @@ export const UploadRow = memo(function UploadRow({ upload }: { upload: Upload })
       <Text size="sm" c={problem ? "var(--mantine-color-error)" : "dimmed"} role={problem ? "alert" : undefined}>
         {statusText(upload)}
       </Text>
+      {!problem && upload.soundOf && (
+        <Text size="sm" c="dimmed">
+          {soundText(upload.size, upload.soundOf, done)}
+        </Text>
+      )}
     </Box>
   );
 });
@@ -115,9 +120,9 @@ function ChooseAgain({ upload }: { upload: Upload }) {
   return (
     <FileButton
       onChange={(file) => {
-        const same = file && file.name === upload.name && file.size === upload.size;
+        const same = file && file.name === upload.name && file.size === (upload.soundOf ?? upload.size);
         setDifferent(!!file && !same);
-        if (same) add([file], choice.get());
+        if (same) add([file], choice.get(), !upload.soundOf);
       }}
     >
       {(props) => (

@@ -10,6 +10,7 @@ export function statusText(upload: Upload): string {
   const progress = `${percentOf(upload)} % · ${bytes(upload.sent)} of ${bytes(upload.size)}`;
   switch (upload.state) {
     case "uploading": {
+      if (upload.searching) return `${bytes(upload.size)} · Finding the sound`;
       if (!upload.speed || upload.speed <= 0) return progress;
       const left = duration((upload.size - upload.sent) / upload.speed);
       return `${progress} · ${bytes(upload.speed)}/s · ${left} left`;
@@ -31,6 +32,10 @@ export function statusText(upload: Upload): string {
       return `${bytes(upload.size)} · Uploaded`;
   }
 }
+
+/** What is sent instead of the whole video. */
+export const soundText = (size: number, of: number, done: boolean): string =>
+  `${done ? "Only the sound was sent" : "Sending the sound only"}: ${bytes(size)} of ${bytes(of)}`;
 
 /** The progress of several uploads together. */
 export interface Total {

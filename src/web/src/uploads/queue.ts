@@ -8,6 +8,7 @@ import { choice } from "./choice";
 import { confirmShared, discardShared, forgetShared, takeShared } from "./shared";
 import { Transfer } from "./transfer";
 import { deleteUnfinished, unfinishedUploads } from "./unfinished";
+import { wholeVideos } from "./wholeVideos";
 import { isActive, isFinished, jobOf, type State, type Upload } from "./upload";
 
 // More would only share the same bandwidth.
@@ -22,18 +23,20 @@ export const unconfirmed = new Store<File[]>([]);
 const transfers = new Map<string, Transfer>();
 let owner: string | undefined;
 
-export function add(files: File[], options: Options): void {
+/** `whole` is whether their pictures are sent in any case. */
+export function add(files: File[], options: Options, whole = wholeVideos.get()): void {
   const email = session.get()?.email;
   if (!email) return;
   // The next files are counted without those of before.
   if (uploads.get().every(isFinished)) uploads.set(uploads.get().filter(({ state }) => state !== "done"));
   for (const file of files) {
-    const transfer = new Transfer(file, email, options, {
-      onChange: (part) => change(transfer.id, part),
-      onResume: (key) => removeUpload(key),
+    const listener = {
+      onChange: (part: Partial<Upload>) => change(transfer.id, part),
+      onResume: (key: string) => removeUpload(key),
       onSuccess: () => complete(transfer),
       onStop: startNext,
-    });
+    };
+    const transfer: Transfer = new Transfer(file, email, options, listener, whole);
     // Two transfers of the same file would write to the same upload.
     const other = [...transfers.values()].find((one) => one.key === transfer.key);
     const state = find(other?.id)?.state;
@@ -110,7 +113,7 @@ function complete(transfer: Transfer): void {
   const fid = upload && jobOf(upload);
   // Before the state changes, so that there is no moment at which all work seems to have ended.
   if (fid) expectJob(fid);
-  change(transfer.id, { state: "done", sent: transfer.file.size, speed: null });
+  change(transfer.id, { state: "done", sent: upload?.size ?? 0, speed: null });
   transfers.delete(transfer.id);
   forgetShared(transfer.file);
   void client.invalidateQueries({ queryKey: JOBS });
@@ -163,7 +166,7 @@ function onSessionChange(): void {
   }
   if (email) {
     // The uploads of another user are not shown. The server keeps their parts for a while.
-    for (const transfer of transfers.values()) transfer.pause();
+    for (const transfer of transfers.values()) transfer.discard();
     transfers.clear();
     uploads.set([]);
     discard();

@@ -1,10 +1,11 @@
 // The transfer of one file to the server by the tus protocol. It can be resumed after any interruption.
-import { type DetailedError, Upload as Tus } from "tus-js-client";
+import { type DetailedError, Upload as Tus, type UploadOptions } from "tus-js-client";
 import { expire, session } from "../account/session";
 import { isFromProxy, reachable } from "../api/connection";
 import { refusal, Unreachable } from "../api/http";
 import type { Options } from "../api/jobs";
 import { SpeedMeter } from "../speed";
+import { type Sound, soundOf, VERSION } from "./soundOnly/sound";
 import { fingerprint } from "./unfinished";
 import type { Upload } from "./upload";
 
@@ -12,6 +13,8 @@ import type { Upload } from "./upload";
 const RETRY_DELAYS = [0, 500, 1000, 2000, ...Array.from({ length: 2000 }, () => 5000)];
 // ms between two updates of the progress, each of which renders the page.
 const UPDATE_INTERVAL = 200;
+// Bytes of a request with sound, which is in memory until it is sent.
+const PART = 16 << 20;
 // The statuses below 500 after which the same request can succeed. After 404 and 410, the file is sent from its beginning.
 const REPEATABLE = [408, 409, 423, 429];
 const STARTS_AGAIN = [404, 410];
@@ -39,22 +42,54 @@ export class Transfer {
   /** The same for the same file of the same user. */
   readonly key: string;
   private readonly meter = new SpeedMeter();
-  private readonly tus: Tus;
+  private tus: Tus;
+  private sound: Sound | null = null;
   private started = false;
+  /** Whether it is known what is sent, and what the server has of it. */
+  private ready = false;
+  /** Ends the reading of the sound. */
+  private readonly reading = new AbortController();
   private paused = false;
   private lastUpdate = 0;
 
   constructor(
     readonly file: File,
     email: string,
-    options: Options,
+    private readonly options: Options,
     private readonly listener: Listener,
+    /** Whether the pictures are sent in any case. */
+    private readonly whole: boolean,
   ) {
     this.key = fingerprint(email, file);
-    this.tus = new Tus(file, {
+    this.tus = this.upload();
+  }
+
+  /** An upload of the sound, or else of the file. */
+  private upload(): Tus {
+    const { file, sound } = this;
+    const key = sound ? `${this.key}|sound|${VERSION}|${sound.size}` : this.key;
+    const source: Partial<UploadOptions> = sound
+      ? {
+          chunkSize: PART,
+          fileReader: {
+            openFile: () =>
+              Promise.resolve({
+                size: sound.size,
+                slice: async (start, end) => {
+                  // tus-js-client asks for the size of what it sends.
+                  const value = new Blob([await sound.slice(start, Math.min(end, sound.size))]);
+                  return { value, done: end >= sound.size };
+                },
+                close: () => undefined,
+              }),
+          },
+        }
+      : {};
+    return new Tus(file, {
+      ...source,
       endpoint: "/files",
-      metadata: { filename: file.name, filetype: file.type, ...options },
-      fingerprint: () => Promise.resolve(this.key),
+      metadata: { filename: file.name, filetype: file.type, ...this.options, ...sound?.metadata },
+      fingerprint: () => Promise.resolve(key),
       retryDelays: RETRY_DELAYS,
       removeFingerprintOnSuccess: true,
       onBeforeRequest: (request) => {
@@ -73,7 +108,10 @@ export class Transfer {
       onUploadUrlAvailable: () => this.listener.onChange({ url: this.tus.url ?? undefined }),
       onProgress: (sent) => this.onProgress(sent),
       onError: (error) => this.onError(error),
-      onSuccess: () => this.listener.onSuccess(),
+      onSuccess: () => {
+        this.reading.abort();
+        this.listener.onSuccess();
+      },
     });
   }
 
@@ -81,18 +119,31 @@ export class Transfer {
     this.meter.reset();
     this.paused = false;
     if (this.started) {
-      this.tus.start();
+      if (this.ready) this.tus.start();
       return;
     }
     this.started = true;
-    void this.tus.findPreviousUploads().then((found) => {
-      const last = found.at(-1);
-      if (last) {
-        this.listener.onResume(last.urlStorageKey);
-        this.tus.resumeFromPreviousUpload(last);
-      }
-      if (!this.paused) this.tus.start();
-    });
+    void this.begin();
+  }
+
+  private async begin(): Promise<void> {
+    if (!this.whole && this.options.cover !== "frame") {
+      this.listener.onChange({ searching: true });
+      this.sound = await soundOf(this.file, this.reading.signal);
+      if (this.reading.signal.aborted) return;
+      this.listener.onChange({ searching: false });
+    }
+    if (this.sound) {
+      this.tus = this.upload();
+      this.listener.onChange({ size: this.sound.size, soundOf: this.file.size });
+    }
+    const last = (await this.tus.findPreviousUploads()).at(-1);
+    if (last) {
+      this.listener.onResume(last.urlStorageKey);
+      this.tus.resumeFromPreviousUpload(last);
+    }
+    this.ready = true;
+    if (!this.paused) this.tus.start();
   }
 
   pause(): void {
@@ -100,9 +151,16 @@ export class Transfer {
     void this.tus.abort();
   }
 
+  /** As `pause`, but the file is not read any more: the upload cannot be resumed. */
+  discard(): void {
+    this.reading.abort();
+    this.pause();
+  }
+
   /** Deletes the upload in the browser and on the server. */
   async cancel(): Promise<void> {
     this.paused = true;
+    this.reading.abort();
     // If the server can't be reached, it deletes the upload when it expires.
     await this.tus.abort(true).catch(() => undefined);
   }

@@ -39,6 +39,7 @@ async function load(stored: PreviousUpload): Promise<Upload | null> {
     id: stored.urlStorageKey,
     name: stored.metadata["filename"] ?? "Video",
     size: stored.size ?? 0,
+    soundOf: Number(stored.metadata["original_size"]) || undefined,
     sent,
     speed: null,
     state: "interrupted",

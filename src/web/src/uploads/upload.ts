@@ -14,7 +14,12 @@ export type State =
 export interface Upload {
   id: string;
   name: string;
+  /** Bytes that are sent. */
   size: number;
+  /** Bytes of the video if only its sound is sent. */
+  soundOf?: number | undefined;
+  /** Whether the sound of the video is being found, before anything is sent. */
+  searching?: boolean;
   sent: number;
   /** Bytes per second; null while it is unknown. */
   speed: number | null;
