@@ -9,7 +9,8 @@ from bson import ObjectId
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from common.domain.jobs import CANCELLED, ENDED, NOTIFIED, UNDER_WAY, Job, Status, job_from, owner_of, stored_run
+from common.domain.job_turns import JobTurns
+from common.domain.jobs import CANCELLED, ENDED, NOTIFIED, UNDER_WAY, Job, Status, job_from, stored_run
 from common.domain.leases import without_lease
 from common.domain.owners import Owner
 from common.errors import Failure
@@ -20,21 +21,6 @@ from common.storage.mongo import BATCH, Db, Document, failures, in_seconds, pass
 TOMBSTONE_DAYS = 7
 # Sets `updated_at` by MongoDB's clock, so that followers see the changes of all services in one order.
 _UPDATED: Document = {"$currentDate": {"updated_at": True}}
-_WAITING: Document = {"status": Status.QUEUED.value, "waiting": True}
-
-
-def released(**of: str) -> Document:
-    """Matches jobs that have not ended and do not wait for their turn: their messages are published, or soon will be.
-
-    A replica of the previous release publishes each job at once, and knows no turns: its jobs lack the field, and jobs
-    of this release that it publishes keep it while they are converted.
-    """
-    return {
-        "$or": [
-            {"status": Status.CONVERTING.value, **of},
-            {"status": Status.QUEUED.value, "waiting": {"$in": [False, None]}, **of},
-        ]
-    }
 
 
 class Jobs:
@@ -42,6 +28,7 @@ class Jobs:
 
     def __init__(self, db: Db) -> None:
         self.collection = db["jobs"]
+        self.turns = JobTurns(self.collection)
 
     def ensure_indexes(self) -> None:
         """Creates the indexes of all queries for jobs, and the one that deletes expired tombstones."""
@@ -194,28 +181,6 @@ class Jobs:
             for row in rows.sort(order, 1) if order else rows:
                 yield job_from(row)
 
-    def is_released(self, owner: str) -> bool:
-        """Whether a job of the account has had its turn and has not ended."""
-        with failures():
-            return self.collection.find_one(released(owner=owner), {"_id": 1}) is not None
-
-    def released_owners(self, limit: int) -> list[str]:
-        """The account of each job that has had its turn and has not ended, of at most `limit` jobs."""
-        with failures():
-            rows = self.collection.find(released(), {"owner": 1, "account": 1, "username": 1}).limit(limit)
-            return [owner_of(row) for row in rows]
-
-    def owners_due(self) -> list[str]:
-        """The accounts whose turn it is: with jobs that wait, and none that has had its turn and has not ended."""
-        with failures():
-            having = set(self.collection.distinct("owner", released()))
-            return [owner for owner in self.collection.distinct("owner", _WAITING) if owner not in having]
-
-    def count_converting(self, limit: int) -> int:
-        """How many jobs are being converted, at most `limit`."""
-        with failures():
-            return self.collection.count_documents({"status": Status.CONVERTING.value}, limit=limit)
-
     def count(self, status: Status, limit: int) -> int:
         """How many jobs are in this state, at most `limit`."""
         with failures():
@@ -227,22 +192,6 @@ class Jobs:
         with failures():
             row = next(iter(self.collection.find(query, {"updated_at": 1}).sort("updated_at", 1).limit(1)), None)
         return row["updated_at"] if row else None
-
-    def count_waiting(self, limit: int) -> int:
-        """How many jobs wait for their turn, at most `limit`."""
-        with failures():
-            return self.collection.count_documents(_WAITING, limit=limit)
-
-    def release(self, owner: str) -> Job | None:
-        """Ends the wait of the account's oldest waiting job, which must be published then; None if it has none."""
-        with failures():
-            document = self.collection.find_one_and_update(
-                {**_WAITING, "owner": owner},
-                {"$set": {"waiting": False}, **_UPDATED},
-                sort=[("_id", 1)],
-                return_document=ReturnDocument.AFTER,
-            )
-        return job_from(document) if document else None
 
     def update(self, video_fid: ObjectId, where: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
         """Sets fields if the job still matches `where`; returns whether it did."""

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from common.domain import summaries
-from common.domain.job_repository import released
+from common.domain.job_turns import released
 from common.domain.jobs import ENDED, NOTIFIED, UNDER_WAY, Job, Status, job_from
 from common.domain.summaries import Stage, Summary, summary_from
 from common.runtime.clock import now

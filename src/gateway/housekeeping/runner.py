@@ -88,7 +88,7 @@ def export_report(repository: HousekeepingRepository, jobs: Jobs) -> None:
     pause = threading.Event()
     while not pause.wait(_EXPORT_INTERVAL):
         try:
-            metrics.JOBS_WAITING.set(jobs.count_waiting(_MOST_COUNTED))
+            metrics.JOBS_WAITING.set(jobs.turns.count_waiting(_MOST_COUNTED))
             report = repository.report()
         except TransientError as error:
             log.warning("The metrics of housekeeping are out of date: %s", error)
