@@ -6,6 +6,7 @@ from common.domain.jobs import Job
 from common.domain.outbox import Outbox
 from common.domain.quotas import Quotas
 from common.domain.scopes import Scope
+from common.http.app import conditional
 from common.http.identity import Identity
 from common.http.validation import json_object, object_id, query_integer
 from gateway.jobs.events import Followers
@@ -28,7 +29,7 @@ def blueprint(identity: Identity, store: Store, outbox: Outbox, followers: Follo
         found = store.jobs.page(owner, limit + 1, object_id(before, "before") if before else None)
         page, more = found[:limit], len(found) > limit
         following = url_for("jobs.index", limit=limit, before=str(page[-1].video_fid)) if more else None
-        return jsonify(jobs=[job.public() for job in page], next=following)
+        return conditional(jsonify(jobs=[job.public() for job in page], next=following))
 
     @routes.get("/jobs/<fid>")
     def show(fid: str) -> Response:

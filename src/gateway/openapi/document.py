@@ -126,7 +126,8 @@ def _paths() -> dict[str, Any]:
         )},
         "/jobs": {"get": authorized(
             "List the jobs, newest first", "\"$URL/jobs?limit=10\"",
-            {200: answer("A page of jobs; `next` is the address of the next page", ref("JobPage"))}, (400,),
+            {200: answer("A page of jobs; `next` is the address of the next page", ref("JobPage")),
+             304: {"description": "The page has not changed since the ETag in If-None-Match"}}, (400,),
             parameters=[query("limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
                         query("before", FID)],
         )},

@@ -2868,6 +2868,13 @@ export interface paths {
                         "application/json": components["schemas"]["JobPage"];
                     };
                 };
+                /** @description The page has not changed since the ETag in If-None-Match */
+                304: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
                 /** @description The request is malformed */
                 400: {
                     headers: {
