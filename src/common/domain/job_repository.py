@@ -42,6 +42,8 @@ class Jobs:
             self.collection.create_index([("status", 1), ("waiting", 1), ("owner", 1), ("_id", 1)])
             self.collection.create_index([("mp3_fid", 1)], sparse=True)
             self.collection.create_index([("username", 1), (NOTIFIED, 1)], partialFilterExpression={NOTIFIED: False})
+            # Of the jobs whose owners were not notified yet; almost all were.
+            self.collection.create_index([(NOTIFIED, 1), ("status", 1)], partialFilterExpression={NOTIFIED: False})
             self.collection.create_index([("expires_at", 1)], expireAfterSeconds=0)
 
     def create(
@@ -109,8 +111,14 @@ class Jobs:
     def results_among(self, mp3_fids: Sequence[ObjectId]) -> set[ObjectId]:
         """Those of these MP3s that are the result of a job."""
         with failures():
-            rows = self.collection.find({"mp3_fid": {"$in": list(mp3_fids)}}, {"mp3_fid": 1})
+            # Without the id, so that the index is enough.
+            rows = self.collection.find({"mp3_fid": {"$in": list(mp3_fids)}}, {"mp3_fid": 1, "_id": 0})
             return {row["mp3_fid"] for row in rows}
+
+    def known(self, video_fids: Sequence[ObjectId]) -> set[ObjectId]:
+        """Those of these videos that have a job or a tombstone; reads the index only."""
+        with failures():
+            return {row["_id"] for row in self.collection.find({"_id": {"$in": list(video_fids)}}, {"_id": 1})}
 
     def files(self) -> Iterator[tuple[ObjectId, ObjectId | None]]:
         """The video and the MP3 of each job, including tombstones."""
@@ -118,10 +126,14 @@ class Jobs:
             for row in self.collection.find({}, {"mp3_fid": 1}).sort("_id", 1):
                 yield row["_id"], row.get("mp3_fid")
 
-    def deleted(self) -> Iterator[ObjectId]:
-        """The videos of deleted jobs."""
+    def in_status_since(
+        self, statuses: Sequence[str], since: datetime, before: datetime | None = None
+    ) -> Iterator[ObjectId]:
+        """The videos of all jobs in these states that last changed in that time; by default, until now."""
+        changed = {"$gte": since, **({"$lt": before} if before else {})}
+        query = {"status": {"$in": list(statuses)}, "updated_at": changed}
         with failures():
-            for row in self.collection.find({"status": Status.DELETED.value}, {"_id": 1}):
+            for row in self.collection.find(query, {"_id": 1}).batch_size(BATCH):
                 yield row["_id"]
 
     def estimate(self) -> int:
@@ -347,19 +359,32 @@ class Jobs:
         with failures():
             self.collection.bulk_write(changes, ordered=False)
 
-    def mark_all_deleted(self, owner: Owner) -> int:
-        """Replaces all jobs of the account by tombstones without the names of the files; returns their number."""
+    def mark_all_deleted(self, owner: Owner, since: datetime | None = None) -> int:
+        """Replaces the account's jobs by tombstones without the names of the files; returns their number.
+
+        All of them, or those that have changed since that time.
+        """
         where = {**owner.records, "status": {"$ne": Status.DELETED.value}}
+        if since:
+            where["updated_at"] = {"$gte": since}
         change = {**_tombstone(), "filename": "", "error": None, "options": {}}
         with failures():
             return self.collection.update_many(where, {"$set": change, **_UPDATED}).modified_count
 
     def deleted_of(self, owner: Owner, since: datetime | None) -> Iterator[ObjectId]:
-        """The videos of the account's jobs that were deleted since then; None is at any time."""
-        recent = {"updated_at": {"$gte": since}} if since else {}
+        """The videos of the account's jobs that were deleted since then, or at any time (None), and may have files."""
+        query: Document = {"status": Status.DELETED.value, "files_deleted": None}
+        if since:
+            query["updated_at"] = {"$gte": since}
         for part in owner.parts:
-            for job in self._batches({**part, "status": Status.DELETED.value, **recent}):
+            for job in self._batches({**part, **query}):
                 yield job.video_fid
+
+    def mark_files_deleted(self, video_fids: Sequence[ObjectId]) -> None:
+        """Records that the files of these deleted jobs are gone."""
+        where = {"_id": {"$in": list(video_fids)}, "status": Status.DELETED.value}
+        with failures():
+            self.collection.update_many(where, {"$set": {"files_deleted": True}})
 
     def forbid(self, video_fid: ObjectId, username: str, filename: str, *, account: str | None = None) -> None:
         """Stores a tombstone whether or not there is a job, so that a write in progress cannot create one."""
