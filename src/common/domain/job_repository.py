@@ -9,6 +9,7 @@ from bson import ObjectId
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
+from common.domain.job_retention import JobRetention
 from common.domain.job_turns import JobTurns
 from common.domain.jobs import CANCELLED, ENDED, NOTIFIED, UNDER_WAY, Job, Status, job_from, stored_run
 from common.domain.leases import without_lease
@@ -29,6 +30,7 @@ class Jobs:
     def __init__(self, db: Db) -> None:
         self.collection = db["jobs"]
         self.turns = JobTurns(self.collection)
+        self.retention = JobRetention(self.collection)
 
     def ensure_indexes(self) -> None:
         """Creates the indexes of all queries for jobs, and the one that deletes expired tombstones."""
@@ -45,6 +47,7 @@ class Jobs:
             # Of the jobs whose owners were not notified yet; almost all were.
             self.collection.create_index([(NOTIFIED, 1), ("status", 1)], partialFilterExpression={NOTIFIED: False})
             self.collection.create_index([("expires_at", 1)], expireAfterSeconds=0)
+        self.retention.ensure_indexes()
 
     def create(
         self,
@@ -306,7 +309,8 @@ class Jobs:
             change["owner"] = owner
         if options is not None:
             change["options"] = dict(options)
-        seen = {**(where or {}), "_id": video_fid, "status": {"$in": [status.value for status in ended]}}
+        states = [status.value for status in ended]
+        seen = {**(where or {}), "_id": video_fid, "status": {"$in": states}, "video": None}
         with failures():
             result = self.collection.update_one(seen, {"$set": change, "$inc": {"round": 1}, **_UPDATED})
         return result.matched_count == 1

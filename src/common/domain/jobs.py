@@ -76,6 +76,10 @@ class Job:
     result: Result | None = None
     # The id of its owner's account; None for those of releases that did not store it: see `owners`.
     account: str | None = None
+    # Whether its video can be converted again: it is deleted KEEP_VIDEOS_DAYS after the end of the conversion.
+    video_stored: bool = True
+    # Whether the owner has chosen to keep the MP3 after RETENTION_DAYS.
+    kept: bool = False
 
     @property
     def this_run(self) -> Document:
@@ -106,6 +110,8 @@ class Job:
             "error_code": self.error_code.value if self.error_code else None,
             "options": dict(self.options),
             "result": self.result.public() if self.result else None,
+            "video_stored": self.video_stored,
+            "keep": self.kept,
             "created_at": iso(self.created_at),
             "updated_at": iso(self.updated_at),
         }
@@ -154,4 +160,6 @@ def job_from(document: Mapping[str, Any]) -> Job:
         stalled_run=document.get("stalled_run"),
         result=Result.from_document(document.get("result")),
         account=document.get("account"),
+        video_stored=document.get("video") is None,
+        kept=document.get("kept") is True,
     )

@@ -203,7 +203,7 @@ class OrphanCleanup:
         ids = [group.file_id for group in groups]
         if bucket is self._store.videos:
             jobs = self._store.jobs.many(ids).items()
-            return {fid for fid, job in jobs if job.status is not Status.DELETED}
+            return {fid for fid, job in jobs if job.status is not Status.DELETED and job.video_stored}
         return self._store.jobs.results_among(ids)
 
     def _grace_ago(self) -> datetime:

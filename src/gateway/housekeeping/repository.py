@@ -21,9 +21,6 @@ class HousekeepingRepository:
         self._summaries = db["summaries"]
         self._reports = db["housekeeping"]
 
-    def jobs_ended_before(self, moment: datetime) -> list[Job]:
-        return self._find_jobs({"status": {"$in": ENDED}, "updated_at": {"$lt": moment}})
-
     def jobs_to_publish(self, unconfirmed_before: datetime, stalled_before: datetime) -> list[Job]:
         """Queued jobs whose message was never confirmed, and jobs in progress that have not changed for too long.
 

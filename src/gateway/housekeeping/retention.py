@@ -32,9 +32,15 @@ class Retention:
         days = self.settings.retention_days
         if days == 0:
             return 0
-        jobs = self.repository.jobs_ended_before(now() - timedelta(days=days))
+        jobs = self.store.jobs.retention.ended_before(now() - timedelta(days=days))
         # Not a job that its owner has queued again in the meantime.
         return sum(self.store.delete_ended(*batch) for batch in paced(jobs))
+
+    def delete_expired_videos(self) -> int:
+        """Deletes the videos of jobs that were completed more than KEEP_VIDEOS_DAYS ago; the jobs and MP3s stay."""
+        before = now() - timedelta(days=self.settings.keep_videos_days)
+        jobs = self.store.jobs.retention.with_videos_ended_before(before)
+        return sum(self.store.delete_videos(*batch) for batch in paced(jobs))
 
     def delete_expired_uploads(self) -> int:
         """Deletes uploads that were not continued within UPLOAD_LIFETIME."""

@@ -71,6 +71,7 @@ class Housekeeping:
             "uploads": self.retention.delete_expired_uploads(),
             "of deleted accounts": self._deletion.continue_all(),
             "expired": self.retention.delete_expired_jobs(),
+            "videos expired": self.retention.delete_expired_videos(),
             **asdict(self.delete_orphans()),
             "summaries expired": self.retention.delete_expired_summaries(),
             "usage corrected": self.usage_count.run(),

@@ -1,11 +1,14 @@
 """`/jobs`: list, show, follow, retry, cancel and delete jobs."""
 
+from collections.abc import Mapping
+
 from flask import Blueprint, Response, jsonify, request, url_for
 
 from common.domain.jobs import Job
 from common.domain.outbox import Outbox
 from common.domain.quotas import Quotas
 from common.domain.scopes import Scope
+from common.errors import Invalid
 from common.http.app import conditional
 from common.http.identity import Identity
 from common.http.validation import json_object, object_id, query_integer
@@ -40,6 +43,11 @@ def blueprint(identity: Identity, store: Store, outbox: Outbox, followers: Follo
         store.delete(owned(fid, Scope.ALL).video_fid)
         return Response(status=204)
 
+    @routes.patch("/jobs/<fid>")
+    def change(fid: str) -> Response:
+        job = owned(fid, Scope.CONVERT)
+        return jsonify(store.keep(job, kept=_wanted_keep(json_object())).public())
+
     @routes.post("/jobs/<fid>/retry")
     def retry(fid: str) -> tuple[Response, int]:
         owner = identity.owner(Scope.CONVERT)
@@ -61,3 +69,10 @@ def blueprint(identity: Identity, store: Store, outbox: Outbox, followers: Follo
         return followers.follow_all(identity.owner(Scope.READ))
 
     return routes
+
+
+def _wanted_keep(fields: Mapping[str, object] | None) -> bool:
+    wanted = (fields or {}).get("keep")
+    if not isinstance(wanted, bool) or len(fields or {}) > 1:
+        raise Invalid("keep must be true or false, and is the only field that can be changed.")
+    return wanted

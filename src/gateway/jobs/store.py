@@ -69,7 +69,7 @@ class Store:
             raise Conflict(
                 "The MP3 already has these options. Change an option to convert the video again.", code="same_options"
             )
-        if self.videos.find(job.video_fid) is None:
+        if not job.video_stored or self.videos.find(job.video_fid) is None:
             raise Conflict("The video is no longer stored. Upload it again.", code="no_longer_stored")
         cost = Amounts(conversions=1)
         day = self.usage.charge(owner, cost, quotas) if quotas else None
@@ -80,6 +80,28 @@ class Store:
         queued = self._reloaded(job)
         outbox.publish_next(owner)
         return queued
+
+    def keep(self, job: Job, *, kept: bool) -> Job:
+        """Keeps the MP3 of a job after RETENTION_DAYS, or no longer; returns the job.
+
+        Raises Conflict if the job has no MP3 or has not ended.
+        """
+        if not self.jobs.retention.keep(job, kept=kept):
+            raise Conflict(
+                "The job has no MP3 that can be kept, or is in progress. Wait until it is completed.",
+                code="not_completed",
+            )
+        return self._reloaded(job)
+
+    def delete_videos(self, *jobs: Job) -> int:
+        """Deletes the videos of completed jobs, unless they have changed since they were read; returns how many."""
+        expired = [job for job in jobs if self.jobs.retention.expire_video(job)]
+        self.videos.delete(*(job.video_fid for job in expired))
+        stored: Counter[str] = Counter()
+        for job in expired:
+            stored[job.owner] += self.jobs.retention.forget_video(job)
+        self._subtract(stored)
+        return len(expired)
 
     def cancel(self, job: Job) -> Job:
         """Ends a job that is in progress; returns it. Raises Conflict when it has ended."""
@@ -122,6 +144,9 @@ class Store:
         for job in deleted:
             if job is not None:
                 stored[job.owner] += job.stored
+        self._subtract(stored)
+
+    def _subtract(self, stored: Counter[str]) -> None:
         for owner, size in stored.items():
             if size:
                 self.usage.give_back(owner, Amounts(stored=size))

@@ -134,6 +134,11 @@ def _paths() -> dict[str, Any]:
         "/jobs/{video_fid}": of_file(
             "video_fid",
             get=authorized("Show a job", "$URL/jobs/<video_fid>", {200: answer("The job", _JOB)}, (400, 404)),
+            patch=authorized(
+                "Keep the MP3 of a job that has ended after `retention_days`, or no longer",
+                "-X PATCH -H 'Content-Type: application/json' -d '{\"keep\": true}' $URL/jobs/<video_fid>",
+                {200: answer("The job", _JOB)}, (400, 404, 408, 409, 411, 413, 415, 422),
+                requestBody=body("application/json", object_of({"keep": {"type": "boolean"}}))),
             delete=authorized(
                 "Delete a job, its video and its MP3", "-X DELETE $URL/jobs/<video_fid>",
                 {204: {"description": "The job was deleted"}}, (400, 404)),

@@ -80,6 +80,10 @@ def _info() -> dict[str, Any]:
             "type": ["integer", "null"], "minimum": 1,
             "description": "Days from the end of a job until it is deleted with its files; null: they are not deleted",
         },
+        "keep_videos_days": {
+            "type": "integer", "minimum": 0,
+            "description": "Days after the end of a conversion until the video is deleted; the MP3 stays",
+        },
         "max_upload_bytes": {"type": "integer", "minimum": 1, "description": "Maximum size of a video"},
         "link_lifetime_seconds": {
             "type": "integer", "minimum": 1, "description": "How long a download link works"
@@ -106,6 +110,8 @@ def _job() -> dict[str, Any]:
                 "anyOf": [ref("Result"), {"type": "null"}],
                 "description": "Properties of the MP3 `mp3_fid`; null if there is no MP3 or they were not recorded",
             },
+            "video_stored": {"type": "boolean", "description": "Whether the video can be converted again"},
+            "keep": {"type": "boolean", "description": "Whether the MP3 is kept after `retention_days`"},
             "created_at": _MOMENT,
             "updated_at": _MOMENT,
         }

@@ -11,6 +11,8 @@ export const job = (changes: Partial<Job> = {}): Job => ({
   error_code: null,
   options: {},
   result: null,
+  video_stored: true,
+  keep: false,
   created_at: "2026-01-02T03:04:05Z",
   updated_at: "2026-01-02T03:04:05Z",
   ...changes,

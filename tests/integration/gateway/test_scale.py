@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from gateway.jobs.store import Store
 from gateway.settings import HousekeepingSettings
 from scripts.bench.archive import Archive
 
-JOBS = 1500
+JOBS = 1200
 # Of a pass; the number of jobs must not matter.
 MOST_DOCUMENTS = 200
 
@@ -22,8 +23,12 @@ MOST_DOCUMENTS = 200
 @pytest.fixture
 def housekeeping(environment, db, store, rabbit, publisher) -> Housekeeping:
     Archive(JOBS).insert(db, store.mp3s._db)
+    # Older than everything that expires, and kept.
+    kept = {"kept": True, "video": "deleted"}
+    Archive(500, timedelta(days=90), timedelta(days=40), kept).insert(db, store.mp3s._db)
     addresses = {name.lower(): environment[name] for name in ("MONGO_URI", "RABBITMQ_URI", "AUTH_SVC_ADDRESS")}
-    settings = HousekeepingSettings(**addresses)
+    # No video expires: the archive is the largest possible.
+    settings = HousekeepingSettings(**addresses, keep_videos_days=30)
     made = Housekeeping(settings, db, store, Outbox(rabbit, store.jobs, store.summaries, publisher))
     made.prepare()
     return made
