@@ -27,8 +27,11 @@ class Archive:
     jobs: int
     oldest: timedelta = OLDEST
     newest: timedelta = NEWEST
-    # Of all jobs, such as that their videos are deleted.
+    # Of all jobs, such as their account.
     fields: Mapping[str, Any] | None = None
+    # Of each video, and the bytes of each of them.
+    chunks: int = 1
+    chunk_size: int = 1
 
     def insert(self, videos: Db, mp3s: Db) -> None:
         """Inserts everything; the indexes are best created afterwards."""
@@ -64,7 +67,7 @@ class Archive:
         return [
             (("videos", "jobs"), job),
             (("videos", "fs.files"), _file(video_fid, VIDEO, ended, {"job": True})),
-            (("videos", "fs.chunks"), _chunk(video_fid)),
+            *((("videos", "fs.chunks"), _chunk(video_fid, number, self.chunk_size)) for number in range(self.chunks)),
             (("mp3s", "fs.files"), _file(mp3_fid, MP3, ended, {"video_fid": video_fid})),
             (("mp3s", "fs.chunks"), _chunk(mp3_fid)),
         ]
@@ -79,5 +82,5 @@ def _file(fid: ObjectId, length: int, uploaded: datetime, metadata: Document) ->
             "metadata": {**metadata, **MARKER}}  # fmt: skip
 
 
-def _chunk(fid: ObjectId) -> Document:
-    return {"_id": ObjectId(), "files_id": fid, "n": 0, "data": b"x", **MARKER}
+def _chunk(fid: ObjectId, number: int = 0, size: int = 1) -> Document:
+    return {"_id": ObjectId(), "files_id": fid, "n": number, "data": b"x" * size, **MARKER}
