@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 
-from scripts.bench import converting, report, serving, sound_only, system, throughput, transfers
+from scripts.bench import converting, report, scaling, serving, sound_only, system, throughput, transfers
 from scripts.bench.results import Result
 from scripts.bench.system import Scale, System
 
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[System, Scale], Iterator[Result]]] = {
     "backlog": throughput.measure_backlog,
     "serving": serving.measure,
     "flat": converting.measure_flat,
+    "scale": scaling.measure,
 }
 # Fewer do not show the spread.
 _PAIRS = 5
@@ -65,6 +66,7 @@ def main() -> int:
                 rows.append([name, *result.cells()])
             if arguments.write:
                 report.write(rows, list(BENCHMARKS), running, scale)
+                scaling.write_charts(results)
         print(report.table(rows))
     return 0 if all(result.met for result in results) else 1
 

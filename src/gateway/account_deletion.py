@@ -1,16 +1,18 @@
 """Deletes what belongs to a deleted account: at once what its owner and the holders of links see, the rest later."""
 
 import logging
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from bson import ObjectId
 
 from common.domain.accounts import Accounts
 from common.domain.owners import Owner
 from common.errors import Unavailable
 from common.runtime.clock import now
 from gateway.jobs.store import Store
+from gateway.pace import paced
 from gateway.uploads.repository import UploadRepository
 
 log = logging.getLogger(__name__)
@@ -57,7 +59,9 @@ class AccountDeletion:
     def delete(self, owner: Owner) -> None:
         # First, so that housekeeping continues after an interruption.
         self.accounts.mark_deleted(owner)
-        self.delete_records(owner, time.monotonic() + _IN_REQUEST)
+        self.delete_records(owner)
+        for video_fids in paced(self.store.jobs.deleted_of(owner, None), _IN_REQUEST):
+            self._delete_files(video_fids)
 
     def continue_all(self) -> int:
         """Deletes what is left of all deleted accounts; returns how many jobs and uploads. Raises StorageUnavailable.
@@ -67,23 +71,30 @@ class AccountDeletion:
         count = 0
         for owner, cleaned_at in self.accounts.deleted():
             started_at = now()
-            count += self.delete_records(owner, since=cleaned_at)
-            self.accounts.mark_cleaned(owner, started_at - _OVERLAP)
+            count += self.delete_records(owner, cleaned_at)
+            for video_fids in paced(self.store.jobs.deleted_of(owner, cleaned_at)):
+                self._delete_files(video_fids)
+            # The next pass continues if the time was too short.
+            if next(self.store.jobs.deleted_of(owner, cleaned_at), None) is None:
+                self.accounts.mark_cleaned(owner, started_at - _OVERLAP)
         return count
 
-    def delete_records(self, owner: Owner, deadline: float = float("inf"), *, since: datetime | None = None) -> int:
+    def _delete_files(self, video_fids: Sequence[ObjectId]) -> None:
+        self.store.delete_files(*video_fids)
+        self.store.jobs.mark_files_deleted(video_fids)
+
+    def delete_records(self, owner: Owner, since: datetime | None = None) -> int:
         """Deletes jobs, summaries and uploads; returns how many jobs and uploads. Raises StorageUnavailable.
 
-        Until the deadline, also deletes the files of the jobs that were deleted since `since`.
+        `since` is the time up to which an earlier call has deleted everything.
         """
-        count = self.store.jobs.mark_all_deleted(owner)
+        count = self.store.jobs.mark_all_deleted(owner, since)
         self.store.summaries.delete_all(owner)
         self.store.usage.delete(owner.key, owner.username)
-        for upload_id in self.uploads.delete_all(owner):
+        upload_ids = self.uploads.ids(owner)
+        self.store.videos.orphaned_chunks.expect(upload_ids)
+        self.uploads.delete_all(upload_ids)
+        for upload_id in upload_ids:
             self.store.videos.delete(upload_id)
             count += 1
-        for video_fid in self.store.jobs.deleted_of(owner, since):
-            if time.monotonic() >= deadline:
-                break
-            self.store.delete_files(video_fid)
         return count

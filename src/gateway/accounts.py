@@ -90,6 +90,7 @@ def blueprint(
     def info() -> Response:
         return jsonify(
             retention_days=settings.retention_days or None,
+            keep_videos_days=settings.keep_videos_days,
             max_upload_bytes=settings.max_upload_mb * MEGABYTE,
             link_lifetime_seconds=settings.link_lifetime,
             single_sign_on=settings.single_sign_on,

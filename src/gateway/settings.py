@@ -65,7 +65,15 @@ class QuotaSettings(EnvironmentSettings):
         )
 
 
-class GatewaySettings(StoreSettings, QuotaSettings, LinkSettings, LoginServiceSettings, SingleSignOnSettings):
+class VideoSettings(EnvironmentSettings):
+    # Days after the MP3 is stored until the video is deleted, and cannot be converted again. 0: the next pass of
+    # housekeeping deletes it. The video of a failed job is kept as long as the job.
+    keep_videos_days: NonNegativeInt = 7
+
+
+class GatewaySettings(
+    StoreSettings, VideoSettings, QuotaSettings, LinkSettings, LoginServiceSettings, SingleSignOnSettings
+):
     # What the page calls the provider: "Sign in with …". By default the host name of OIDC_ISSUER.
     oidc_name: str | None = Field(None, max_length=60)
     # None disables summaries.
@@ -143,7 +151,7 @@ class GatewaySettings(StoreSettings, QuotaSettings, LinkSettings, LoginServiceSe
         return max(1, self.web_threads - -(-self.web_threads // 8))
 
 
-class HousekeepingSettings(StoreSettings, RetentionSettings, LoginServiceSettings):
+class HousekeepingSettings(StoreSettings, RetentionSettings, VideoSettings, LoginServiceSettings):
     # s. The age at which a file or chunk without a job is suspected, and the time for which it must have been suspected
     # before it is deleted: it may belong to an upload in progress (6 hours are 2 GiB at 100 kB/s). Twice this time must
     # be less than the 7 days for which the tombstone of a deleted job is kept.

@@ -6,6 +6,7 @@ from flask_limiter import Limiter
 
 from common.domain.scopes import Scope
 from common.errors import BadRequest, Unavailable
+from common.http.app import conditional
 from common.http.identity import Identity, forwarded, internal_session
 from common.http.validation import body
 from common.runtime.concurrency_limiter import ConcurrencyLimiter
@@ -63,7 +64,7 @@ def blueprint(
 
     @routes.get("/summaries")
     def index() -> Response:
-        return forward("/summaries")
+        return conditional(forward("/summaries"))
 
     @routes.route("/summaries/<summary_id>", methods=["GET", "DELETE"])
     def summary(summary_id: str) -> Response:

@@ -25,7 +25,7 @@ def alert(visitor, code):
 
 
 def test_the_form_says_how_long_files_are_stored(visitor, stack):
-    days = requests.get(f"{stack.url('gateway')}/info", timeout=30).json()["retention_days"]
+    days = requests.get(f"{stack.url('gateway')}/info", timeout=30).json()["keep_videos_days"]
     visitor.opens("/")
     for heading in ("Sign in", "Create an account"):
         expect(visitor.page.get_by_role("heading", name=heading)).to_be_visible()
@@ -40,7 +40,7 @@ def test_the_form_of_a_server_that_keeps_files_mentions_no_number_of_days(visit,
     try:
         visitor = visit(base_url=stack.url("forever"))
         visitor.opens("/")
-        expect(visitor.page.get_by_text("They are stored until you delete them.")).to_be_visible()
+        expect(visitor.page.get_by_text("MP3s are stored until you delete them.")).to_be_visible()
     finally:
         stack.remove("forever")
 

@@ -72,6 +72,7 @@ def test_the_help_lists_the_commands_and_exit_codes(cli: Cli):
         "download",
         "cancel",
         "retry",
+        "keep",
         "delete",
         "export",
         "Exit codes",
@@ -358,10 +359,14 @@ def test_a_job_is_cancelled_and_repeated_with_other_options(signed_in: Cli, pers
     assert "queued" in signed_in("retry", fid, "--bitrate", "64", "--channels", "mono").stdout
     target = signed_in("download", "--wait", fid).stdout.strip()
     assert MP3(tmp_path / "work" / target).info.bitrate == 64_000
+    (kept,) = json.loads(signed_in("keep", fid, "--json").stdout)
+    (ended,) = json.loads(signed_in("keep", "--end", fid, "--json").stdout)
+    assert (kept["keep"], ended["keep"]) == (True, False)
     queued = person.uploads(media.long(3000), normalize="true")
     # A job that cannot be cancelled does not keep the others from it.
     (cancelled,) = json.loads(signed_in("cancel", fid, queued, "--json", code=5).stdout)
     assert (cancelled["status"], cancelled["error_code"]) == ("failed", "cancelled")
     assert "cancelled" in signed_in("download", "--wait", queued, code=1).stderr
+    assert "no MP3 that can be kept" in signed_in("keep", queued, code=5).stderr
     assert "queued" in signed_in("retry", queued, "--end", "1").stdout
     signed_in("download", "--wait", queued, "-o", "again")

@@ -85,6 +85,10 @@ class Api:
         """Converts the video again, with other options if some are given; raises Refused if that is not possible."""
         return self._json("POST", f"/jobs/{fid}/retry", json=dict(options) or None)
 
+    def keep(self, fid: str, *, kept: bool) -> Job:
+        """Keeps the MP3 for longer than the server keeps others, or no longer; raises Refused without an MP3."""
+        return self._json("PATCH", f"/jobs/{fid}", json={"keep": kept})
+
     def delete(self, fid: str) -> None:
         """Deletes a job with its video and MP3."""
         self.request("DELETE", f"/jobs/{fid}")

@@ -13,7 +13,7 @@ from video2mp3.commands import keys
 from video2mp3.commands.accounts import login, logout
 from video2mp3.commands.convert import convert
 from video2mp3.commands.export import export
-from video2mp3.commands.jobs import cancel, delete, download, jobs, retry
+from video2mp3.commands.jobs import cancel, delete, download, jobs, keep, retry
 from video2mp3.commands.parameters import Choice
 from video2mp3.commands.summarise import summarise
 from video2mp3.display import console, plain
@@ -41,7 +41,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (login, logout, convert, summarise, jobs, download, cancel, retry, delete, export):
+for command in (login, logout, convert, summarise, jobs, download, cancel, retry, keep, delete, export):
     app.command()(command)
 app.add_typer(keys.app, name="keys")
 

@@ -9,7 +9,9 @@ from bson import ObjectId
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from common.domain.jobs import CANCELLED, ENDED, NOTIFIED, UNDER_WAY, Job, Status, job_from, owner_of, stored_run
+from common.domain.job_retention import JobRetention
+from common.domain.job_turns import JobTurns
+from common.domain.jobs import CANCELLED, ENDED, NOTIFIED, UNDER_WAY, Job, Status, job_from, stored_run
 from common.domain.leases import without_lease
 from common.domain.originals import Original
 from common.domain.owners import Owner
@@ -21,21 +23,6 @@ from common.storage.mongo import BATCH, Db, Document, failures, in_seconds, pass
 TOMBSTONE_DAYS = 7
 # Sets `updated_at` by MongoDB's clock, so that followers see the changes of all services in one order.
 _UPDATED: Document = {"$currentDate": {"updated_at": True}}
-_WAITING: Document = {"status": Status.QUEUED.value, "waiting": True}
-
-
-def released(**of: str) -> Document:
-    """Matches jobs that have not ended and do not wait for their turn: their messages are published, or soon will be.
-
-    A replica of the previous release publishes each job at once, and knows no turns: its jobs lack the field, and jobs
-    of this release that it publishes keep it while they are converted.
-    """
-    return {
-        "$or": [
-            {"status": Status.CONVERTING.value, **of},
-            {"status": Status.QUEUED.value, "waiting": {"$in": [False, None]}, **of},
-        ]
-    }
 
 
 class Jobs:
@@ -43,6 +30,8 @@ class Jobs:
 
     def __init__(self, db: Db) -> None:
         self.collection = db["jobs"]
+        self.turns = JobTurns(self.collection)
+        self.retention = JobRetention(self.collection)
 
     def ensure_indexes(self) -> None:
         """Creates the indexes of all queries for jobs, and the one that deletes expired tombstones."""
@@ -56,7 +45,10 @@ class Jobs:
             self.collection.create_index([("status", 1), ("waiting", 1), ("owner", 1), ("_id", 1)])
             self.collection.create_index([("mp3_fid", 1)], sparse=True)
             self.collection.create_index([("username", 1), (NOTIFIED, 1)], partialFilterExpression={NOTIFIED: False})
+            # Of the jobs whose owners were not notified yet; almost all were.
+            self.collection.create_index([(NOTIFIED, 1), ("status", 1)], partialFilterExpression={NOTIFIED: False})
             self.collection.create_index([("expires_at", 1)], expireAfterSeconds=0)
+        self.retention.ensure_indexes()
 
     def create(
         self,
@@ -126,8 +118,14 @@ class Jobs:
     def results_among(self, mp3_fids: Sequence[ObjectId]) -> set[ObjectId]:
         """Those of these MP3s that are the result of a job."""
         with failures():
-            rows = self.collection.find({"mp3_fid": {"$in": list(mp3_fids)}}, {"mp3_fid": 1})
+            # Without the id, so that the index is enough.
+            rows = self.collection.find({"mp3_fid": {"$in": list(mp3_fids)}}, {"mp3_fid": 1, "_id": 0})
             return {row["mp3_fid"] for row in rows}
+
+    def known(self, video_fids: Sequence[ObjectId]) -> set[ObjectId]:
+        """Those of these videos that have a job or a tombstone; reads the index only."""
+        with failures():
+            return {row["_id"] for row in self.collection.find({"_id": {"$in": list(video_fids)}}, {"_id": 1})}
 
     def files(self) -> Iterator[tuple[ObjectId, ObjectId | None]]:
         """The video and the MP3 of each job, including tombstones."""
@@ -135,10 +133,14 @@ class Jobs:
             for row in self.collection.find({}, {"mp3_fid": 1}).sort("_id", 1):
                 yield row["_id"], row.get("mp3_fid")
 
-    def deleted(self) -> Iterator[ObjectId]:
-        """The videos of deleted jobs."""
+    def in_status_since(
+        self, statuses: Sequence[str], since: datetime, before: datetime | None = None
+    ) -> Iterator[ObjectId]:
+        """The videos of all jobs in these states that last changed in that time; by default, until now."""
+        changed = {"$gte": since, **({"$lt": before} if before else {})}
+        query = {"status": {"$in": list(statuses)}, "updated_at": changed}
         with failures():
-            for row in self.collection.find({"status": Status.DELETED.value}, {"_id": 1}):
+            for row in self.collection.find(query, {"_id": 1}).batch_size(BATCH):
                 yield row["_id"]
 
     def estimate(self) -> int:
@@ -198,28 +200,6 @@ class Jobs:
             for row in rows.sort(order, 1) if order else rows:
                 yield job_from(row)
 
-    def is_released(self, owner: str) -> bool:
-        """Whether a job of the account has had its turn and has not ended."""
-        with failures():
-            return self.collection.find_one(released(owner=owner), {"_id": 1}) is not None
-
-    def released_owners(self, limit: int) -> list[str]:
-        """The account of each job that has had its turn and has not ended, of at most `limit` jobs."""
-        with failures():
-            rows = self.collection.find(released(), {"owner": 1, "account": 1, "username": 1}).limit(limit)
-            return [owner_of(row) for row in rows]
-
-    def owners_due(self) -> list[str]:
-        """The accounts whose turn it is: with jobs that wait, and none that has had its turn and has not ended."""
-        with failures():
-            having = set(self.collection.distinct("owner", released()))
-            return [owner for owner in self.collection.distinct("owner", _WAITING) if owner not in having]
-
-    def count_converting(self, limit: int) -> int:
-        """How many jobs are being converted, at most `limit`."""
-        with failures():
-            return self.collection.count_documents({"status": Status.CONVERTING.value}, limit=limit)
-
     def count(self, status: Status, limit: int) -> int:
         """How many jobs are in this state, at most `limit`."""
         with failures():
@@ -231,22 +211,6 @@ class Jobs:
         with failures():
             row = next(iter(self.collection.find(query, {"updated_at": 1}).sort("updated_at", 1).limit(1)), None)
         return row["updated_at"] if row else None
-
-    def count_waiting(self, limit: int) -> int:
-        """How many jobs wait for their turn, at most `limit`."""
-        with failures():
-            return self.collection.count_documents(_WAITING, limit=limit)
-
-    def release(self, owner: str) -> Job | None:
-        """Ends the wait of the account's oldest waiting job, which must be published then; None if it has none."""
-        with failures():
-            document = self.collection.find_one_and_update(
-                {**_WAITING, "owner": owner},
-                {"$set": {"waiting": False}, **_UPDATED},
-                sort=[("_id", 1)],
-                return_document=ReturnDocument.AFTER,
-            )
-        return job_from(document) if document else None
 
     def update(self, video_fid: ObjectId, where: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
         """Sets fields if the job still matches `where`; returns whether it did."""
@@ -349,7 +313,8 @@ class Jobs:
             change["owner"] = owner
         if options is not None:
             change["options"] = dict(options)
-        seen = {**(where or {}), "_id": video_fid, "status": {"$in": [status.value for status in ended]}}
+        states = [status.value for status in ended]
+        seen = {**(where or {}), "_id": video_fid, "status": {"$in": states}, "video": None}
         with failures():
             result = self.collection.update_one(seen, {"$set": change, "$inc": {"round": 1}, **_UPDATED})
         return result.matched_count == 1
@@ -402,19 +367,32 @@ class Jobs:
         with failures():
             self.collection.bulk_write(changes, ordered=False)
 
-    def mark_all_deleted(self, owner: Owner) -> int:
-        """Replaces all jobs of the account by tombstones without the names of the files; returns their number."""
+    def mark_all_deleted(self, owner: Owner, since: datetime | None = None) -> int:
+        """Replaces the account's jobs by tombstones without the names of the files; returns their number.
+
+        All of them, or those that have changed since that time.
+        """
         where = {**owner.records, "status": {"$ne": Status.DELETED.value}}
+        if since:
+            where["updated_at"] = {"$gte": since}
         change = {**_tombstone(), "filename": "", "error": None, "options": {}}
         with failures():
             return self.collection.update_many(where, {"$set": change, **_UPDATED}).modified_count
 
     def deleted_of(self, owner: Owner, since: datetime | None) -> Iterator[ObjectId]:
-        """The videos of the account's jobs that were deleted since then; None is at any time."""
-        recent = {"updated_at": {"$gte": since}} if since else {}
+        """The videos of the account's jobs that were deleted since then, or at any time (None), and may have files."""
+        query: Document = {"status": Status.DELETED.value, "files_deleted": None}
+        if since:
+            query["updated_at"] = {"$gte": since}
         for part in owner.parts:
-            for job in self._batches({**part, "status": Status.DELETED.value, **recent}):
+            for job in self._batches({**part, **query}):
                 yield job.video_fid
+
+    def mark_files_deleted(self, video_fids: Sequence[ObjectId]) -> None:
+        """Records that the files of these deleted jobs are gone."""
+        where = {"_id": {"$in": list(video_fids)}, "status": Status.DELETED.value}
+        with failures():
+            self.collection.update_many(where, {"$set": {"files_deleted": True}})
 
     def forbid(self, video_fid: ObjectId, username: str, filename: str, *, account: str | None = None) -> None:
         """Stores a tombstone whether or not there is a job, so that a write in progress cannot create one."""

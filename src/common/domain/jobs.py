@@ -79,6 +79,10 @@ class Job:
     original: Original | None = None
     # The id of its owner's account; None for those of releases that did not store it: see `owners`.
     account: str | None = None
+    # Whether its video can be converted again: it is deleted KEEP_VIDEOS_DAYS after the end of the conversion.
+    video_stored: bool = True
+    # Whether the owner has chosen to keep the MP3 after RETENTION_DAYS.
+    kept: bool = False
 
     @property
     def this_run(self) -> Document:
@@ -110,6 +114,8 @@ class Job:
             "options": dict(self.options),
             "result": self.result.public() if self.result else None,
             "original": self.original.as_document() if self.original else None,
+            "video_stored": self.video_stored,
+            "keep": self.kept,
             "created_at": iso(self.created_at),
             "updated_at": iso(self.updated_at),
         }
@@ -159,4 +165,6 @@ def job_from(document: Mapping[str, Any]) -> Job:
         result=Result.from_document(document.get("result")),
         original=Original.from_document(document.get("original")),
         account=document.get("account"),
+        video_stored=document.get("video") is None,
+        kept=document.get("kept") is True,
     )

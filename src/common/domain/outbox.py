@@ -28,7 +28,7 @@ class Outbox:
         self._summaries = summaries
         self._publisher = publisher
         self._scheduler = Scheduler(
-            jobs, self.publish_job, lambda: publisher.state(settings.video_queue), settings.jobs_per_account
+            jobs.turns, self.publish_job, lambda: publisher.state(settings.video_queue), settings.jobs_per_account
         )
 
     def publish_next(self, owner: str) -> int:

@@ -29,7 +29,7 @@ def spare(converters: int) -> int:
 
 
 class Turns(Protocol):
-    """Where jobs wait: `common.domain.job_repository.Jobs`."""
+    """Where jobs wait: `common.domain.job_turns.JobTurns`."""
 
     def is_released(self, owner: str) -> bool: ...
 
@@ -50,10 +50,10 @@ class Scheduler:
     """
 
     def __init__(
-        self, jobs: Turns, publish: Callable[[Job], bool], queue: Callable[[], QueueState], most: int | None = None
+        self, turns: Turns, publish: Callable[[Job], bool], queue: Callable[[], QueueState], most: int | None = None
     ) -> None:
         """`queue` is that of the converters; an account has at most `most` jobs published."""
-        self._jobs = jobs
+        self._turns = turns
         self._publish = publish
         self._queue = queue
         self._most = most
@@ -77,17 +77,17 @@ class Scheduler:
         """
         # First, so that nothing changes while RabbitMQ is unavailable.
         queue = self._queue()
-        return sum(map(self._take_turn, self._jobs.owners_due())) + self._fill(queue)
+        return sum(map(self._take_turn, self._turns.owners_due())) + self._fill(queue)
 
     def _take_turn(self, owner: str) -> int:
-        return 0 if self._jobs.is_released(owner) else self._release(owner)
+        return 0 if self._turns.is_released(owner) else self._release(owner)
 
     def _fill(self, queue: QueueState) -> int:
         """Publishes until all converters have a job, first of accounts with the fewest."""
         wanted = queue.consumers + spare(queue.consumers)
         # Not the number of published jobs: some may wait for a retry.
-        missing = wanted - queue.ready - self._jobs.count_converting(wanted)
-        counts = Counter(self._jobs.released_owners(_MOST_RELEASED) if missing > 0 else ())
+        missing = wanted - queue.ready - self._turns.count_converting(wanted)
+        counts = Counter(self._turns.released_owners(_MOST_RELEASED) if missing > 0 else ())
         published = 0
         while published < missing and counts:
             owner = min(counts, key=counts.__getitem__)
@@ -99,7 +99,7 @@ class Scheduler:
         return published
 
     def _release(self, owner: str) -> int:
-        job = self._jobs.release(owner)
+        job = self._turns.release(owner)
         if job is None:
             return 0
         self._publish(job)

@@ -90,6 +90,20 @@ def _quality(value: str) -> float:
     return float(value) if re.fullmatch(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?", value) else 0.0
 
 
+def conditional(response: Response) -> Response:
+    """The answer with an ETag of its content, or 304 without a body if the client has this content already.
+
+    For lists, which clients ask for repeatedly. Errors are returned as they are.
+    """
+    if response.status_code != 200:
+        return response
+    # Weak: nginx compresses the answer.
+    response.add_etag(weak=True)
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.make_conditional(request)
+    return response
+
+
 def error_response(status: int, message: str, code: str) -> Response:
     """The JSON body of every error: a text for people and a stable code for programs."""
     response = jsonify(error=message, code=code)

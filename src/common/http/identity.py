@@ -1,6 +1,7 @@
 """Who sends a request: the client of the auth service, which validates tokens."""
 
 import functools
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -13,12 +14,14 @@ from common.domain.owners import Owner
 from common.domain.scopes import Scope
 from common.errors import Forbidden, Unauthorized, Unavailable
 from common.http.app import ADMINISTRATORS_ONLY, LOG_IN_AGAIN, bearer_token
+from common.http.recent_callers import RecentCallers
 from common.runtime import logs
 from common.runtime.settings import LoginServiceSettings
 
 _FORWARDED_HEADERS = ("Content-Type", "Location", "Retry-After", "WWW-Authenticate")
 # As many idle connections as a gunicorn worker has threads.
 _POOL = 64
+_VALIDATE = "/validate"
 
 
 def internal_session() -> requests.Session:
@@ -43,6 +46,7 @@ class Identity:
         self._base = f"http://{settings.auth_svc_address}"
         self._timeout = (settings.auth_connect_timeout, settings.auth_timeout)
         self._session = internal_session()
+        self._recent = RecentCallers()
 
     def owner(self, scope: Scope) -> Owner:
         """The account of the current request's caller, who has a token or an API key with at least this scope.
@@ -73,9 +77,13 @@ class Identity:
             raise Forbidden(ADMINISTRATORS_ONLY, code="administrators_only")
         return _owner(claims)
 
-    def _claims(self, scope: Scope) -> dict[str, Any]:
+    def _claims(self, scope: Scope) -> Mapping[str, Any]:
+        credential = bearer_token()
+        if scope is Scope.READ and (known := self._recent.get(credential)):
+            return known
+        asked_at = time.monotonic()
         # The auth service compares the scopes: it is the one place that does.
-        answer = self.ask("POST", f"/validate?scope={scope}", headers={"Authorization": f"Bearer {bearer_token()}"})
+        answer = self.ask("POST", f"{_VALIDATE}?scope={scope}", headers={"Authorization": f"Bearer {credential}"})
         if answer.status_code == 403:
             raise Forbidden(answer.json()["error"], code=answer.json()["code"])
         if answer.status_code == 401:
@@ -83,6 +91,9 @@ class Identity:
         if answer.status_code != 200:
             raise Unauthorized(LOG_IN_AGAIN, code="invalid_token")
         claims: dict[str, Any] = answer.json()
+        # An address that is confirmed now counts at once. Each scope includes that for reading.
+        if claims.get("verified", True):
+            self._recent.remember(credential, claims, asked_at)
         return claims
 
     def is_deleted(self, account: str) -> bool:
@@ -126,6 +137,10 @@ class Identity:
                 response = send()
         except (requests.RequestException, ValueError) as error:
             raise unavailable from error
+        finally:
+            if method != "GET" and not path.startswith(_VALIDATE):
+                # It may have ended credentials: in this process, that is effective at once.
+                self._recent.forget_all()
         if response.status_code >= 500:
             raise unavailable
         return response

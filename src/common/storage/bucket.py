@@ -212,15 +212,18 @@ class Bucket:
         found = self._chunks.find({"files_id": file.id, "n": which}, cursor_type=kind)
         return found.sort("n", 1).batch_size(READ_BATCH)
 
-    def delete(self, file_id: ObjectId) -> None:
-        """Deletes the file if it exists: its record first, so that no reader gets half of it."""
+    def delete(self, *file_ids: ObjectId) -> None:
+        """Deletes the files that exist: their records first, so that no reader gets half of one."""
         with failures():
-            self._files.delete_one({"_id": file_id})
-            self._chunks.delete_many({"files_id": file_id})
+            self._files.delete_many({"_id": {"$in": file_ids}})
+            # One at a time: the chunks of many files take longer than a command may.
+            for file_id in file_ids:
+                self._chunks.delete_many({"files_id": file_id})
 
-    def ids_of_video(self, video_fid: ObjectId) -> list[ObjectId]:
+    def ids_of_video(self, *video_fids: ObjectId) -> list[ObjectId]:
         with failures():
-            return [row["_id"] for row in self._files.find({"metadata.video_fid": video_fid}, {"_id": 1})]
+            rows = self._files.find({"metadata.video_fid": {"$in": video_fids}}, {"_id": 1})
+            return [row["_id"] for row in rows]
 
 
 def _parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -91,9 +91,9 @@ def failures() -> Iterator[None]:
         raise StorageUnavailable(f"MongoDB: {type(error).__name__}: {error}") from error
 
 
-def batches(items: Iterable[T]) -> Iterator[list[T]]:
+def batches(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
     rest = iter(items)
-    while batch := list(itertools.islice(rest, BATCH)):
+    while batch := list(itertools.islice(rest, size)):
         yield batch
 
 

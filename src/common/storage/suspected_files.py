@@ -5,7 +5,7 @@ MongoDB's time. Giving the file a job removes it (`Bucket.accept`), and a file i
 the one that the caller has read.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -41,16 +41,34 @@ class OrphanedFiles:
         self._chunks = db["fs.chunks"]
 
     def ensure_indexes(self) -> None:
-        """Creates the index of the suspicions, with entries for suspected files only."""
+        """Creates the index of the suspicions, with entries for suspected files only, and that of new files."""
         with failures():
             self._files.create_index([("orphan.reason", 1), ("orphan.since", 1)], sparse=True)
+            self._files.create_index([("uploadDate", 1)])
 
-    def ours_before(self, before: datetime) -> Iterator[list[OwnFile]]:
-        """Yields files whose upload ended before that time, in batches."""
-        # The id has the time at which the upload started.
-        old = {"_id": {"$lt": ObjectId.from_datetime(before)}, "uploadDate": {"$lt": before}, **MARKED}
+    def ours_between(self, since: datetime, before: datetime) -> Iterator[list[OwnFile]]:
+        """Yields files whose upload ended in that time, in batches."""
+        ended = {"uploadDate": {"$gte": since, "$lt": before}, **MARKED}
         with failures():
-            yield from batches(_own(row) for row in self._files.find(old, _FIELDS).batch_size(BATCH))
+            yield from batches(_own(row) for row in self._files.find(ended, _FIELDS).batch_size(BATCH))
+
+    def ours_among(self, ids: Sequence[ObjectId], before: datetime) -> list[OwnFile]:
+        """Those of these files whose upload ended before that time."""
+        return self._ours({"_id": {"$in": list(ids)}}, before)
+
+    def ours_of_videos(self, video_fids: Sequence[ObjectId], before: datetime) -> list[OwnFile]:
+        """The MP3s of these videos whose upload ended before that time."""
+        return self._ours({"metadata.video_fid": {"$in": list(video_fids)}}, before)
+
+    def ids_after(self, after: ObjectId, before: datetime, limit: int) -> list[ObjectId]:
+        """The next ids of files of any software whose upload started before that time; reads the index only."""
+        query = {"_id": {"$gt": after, "$lt": ObjectId.from_datetime(before)}}
+        with failures():
+            return [row["_id"] for row in self._files.find(query, {"_id": 1}).sort("_id", 1).limit(limit)]
+
+    def _ours(self, which: Document, before: datetime) -> list[OwnFile]:
+        with failures():
+            return [_own(row) for row in self._files.find({**which, "uploadDate": {"$lt": before}, **MARKED}, _FIELDS)]
 
     def suspect(self, reason: str | None, files: Iterable[OwnFile]) -> int:
         """Sets the reason of files, or removes it (None), unless they changed; returns how many."""
@@ -67,10 +85,10 @@ class OrphanedFiles:
         with failures():
             return self._files.count_documents(_due(reasons, grace))
 
-    def due(self, reasons: Iterable[str], grace: float) -> list[OwnFile]:
-        """Up to BATCH files that have been suspected for one of these reasons for at least `grace` seconds."""
+    def due(self, reasons: Iterable[str], grace: float, limit: int = BATCH) -> list[OwnFile]:
+        """Up to `limit` files that have been suspected for one of these reasons for at least `grace` seconds."""
         with failures():
-            return [_own(row) for row in self._files.find(_due(reasons, grace), _FIELDS).limit(BATCH)]
+            return [_own(row) for row in self._files.find(_due(reasons, grace), _FIELDS).limit(limit)]
 
     def delete(self, file: OwnFile) -> bool:
         """Deletes a file if it has not changed since it was read; returns whether it did."""

@@ -55,7 +55,7 @@ class SystemStatus:
 
     def _stored(self) -> dict[str, Any]:
         try:
-            waiting = self.jobs.count_waiting(MOST_COUNTED)
+            waiting = self.jobs.turns.count_waiting(MOST_COUNTED)
             counts = {status.value: self.jobs.count(status, MOST_COUNTED) for status in Status}
             oldest, report = self.jobs.oldest_queued(), self.housekeeping.report()
         except TransientError:

@@ -7,7 +7,7 @@ everything when it is more than a small share. See docs/decisions/0017-orphaned-
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -16,8 +16,10 @@ from bson import ObjectId
 from common.domain.jobs import Job, Status
 from common.runtime.clock import now
 from common.storage.bucket import Bucket
+from common.storage.mongo import batches
 from common.storage.suspected_chunks import ChunkGroup
 from common.storage.suspected_files import OwnFile
+from gateway.housekeeping.orphan_search import HELD, Kind, OrphanSearch
 from gateway.jobs.store import Store
 from gateway.settings import HousekeepingSettings
 from gateway.uploads.repository import UploadRepository
@@ -53,11 +55,15 @@ class Cleanup:
 class OrphanCleanup:
     """The pass may run at any time, beside the services and beside itself."""
 
-    def __init__(self, settings: HousekeepingSettings, store: Store, uploads: UploadRepository) -> None:
+    def __init__(
+        self, settings: HousekeepingSettings, store: Store, uploads: UploadRepository, search: OrphanSearch
+    ) -> None:
         self._settings = settings
         self._store = store
         self._uploads = uploads
-        self._buckets = ((store.videos, self._reasons_of_videos), (store.mp3s, self._reasons_of_mp3s))
+        self._search = search
+        self._kinds = ((Kind.videos(store), self._reasons_of_videos), (Kind.mp3s(store), self._reasons_of_mp3s))
+        self._buckets = tuple((kind.bucket, reasons) for kind, reasons in self._kinds)
 
     def run(self, confirmed: int = 0) -> Cleanup:
         """Deletes what has been suspected for ORPHAN_GRACE, then suspects; raises StorageUnavailable.
@@ -68,11 +74,14 @@ class OrphanCleanup:
         reasons = (*_LIMITED, Reason.JOB_LOST) if confirmed else _LIMITED
         # A share of the jobs and not of the files: files of other software do not count, and lost jobs lower it.
         share = int(self._settings.orphan_share * self._store.jobs.estimate())
-        due, limit = self._count_due(reasons), confirmed or max(self._settings.orphan_minimum, share)
+        # Once in a pass: what is suspected now must not be deleted by the same pass.
+        due_chunks = list(self._due_chunks())
+        due = self._count_due(reasons) + sum(len(groups) for _, groups in due_chunks)
+        limit = confirmed or max(self._settings.orphan_minimum, share)
         chunks = held = 0
         if due <= limit:
             deleted += self._delete_files(reasons)
-            chunks = self._delete_chunks()
+            chunks = self._delete_chunks(due_chunks)
         else:
             held = due
         suspected = self._suspect_files()
@@ -82,8 +91,7 @@ class OrphanCleanup:
         return Cleanup(suspected + chunks_suspected, deleted, chunks, held, lost)
 
     def _count_due(self, reasons: Sequence[Reason]) -> int:
-        files = sum(bucket.orphans.count(reasons, self._settings.orphan_grace) for bucket, _ in self._buckets)
-        return files + sum(len(groups) for _, groups in self._due_chunks())
+        return sum(bucket.orphans.count(reasons, self._settings.orphan_grace) for bucket, _ in self._buckets)
 
     def _report(self, held: int, limit: int, lost: int) -> None:
         if held:
@@ -114,9 +122,9 @@ class OrphanCleanup:
 
     def _suspect_files(self) -> int:
         return sum(
-            _update_suspicions(bucket, files, current_reasons(files))
-            for bucket, current_reasons in self._buckets
-            for files in bucket.orphans.ours_before(self._grace_ago())
+            _update_suspicions(kind.bucket, files, current_reasons(files))
+            for kind, current_reasons in self._kinds
+            for files in self._search.files(kind, self._grace_ago(), Reason.JOB_LOST)
         )
 
     def _reasons_of_videos(self, files: Sequence[OwnFile]) -> dict[ObjectId, Reason | None]:
@@ -138,13 +146,19 @@ class OrphanCleanup:
             for file in files
         }
 
-    def _delete_chunks(self) -> int:
+    def _delete_chunks(self, due: Sequence[tuple[Bucket, list[ChunkGroup]]]) -> int:
         count = 0
-        for bucket, groups in self._due_chunks():
+        for bucket, groups in due:
+            chunks = bucket.orphaned_chunks
+            # Again: files may have been stored since.
+            there = chunks.without_file([group.file_id for group in groups])
+            found = self._orphaned(bucket, [replace(group, ours=True) for group in there])
+            current = {(group.file_id, group.newest) for group in found}
             for group in groups:
-                bucket.orphaned_chunks.delete(group)
-                log.warning("Deleted the chunks of %s, which has no file", group.file_id)
-            count += len(groups)
+                if (group.file_id, group.newest) in current:
+                    chunks.delete(group)
+                    log.warning("Deleted the chunks of %s, which has no file", group.file_id)
+                    count += 1
         return count
 
     def _due_chunks(self) -> Iterator[tuple[Bucket, list[ChunkGroup]]]:
@@ -152,31 +166,44 @@ class OrphanCleanup:
         for bucket, _ in self._buckets:
             chunks = bucket.orphaned_chunks
             for groups in chunks.due(self._settings.orphan_grace):
-                needed = self._needed_by_jobs(bucket, groups)
-                orphaned = [group for group in groups if group.file_id not in needed and chunks.still_orphaned(group)]
-                chunks.acquit([group for group in groups if group not in orphaned])
-                yield bucket, orphaned
+                current = self._check_again(bucket, groups)
+                # The suspicion of those to which something was added begins again.
+                yield bucket, [group for group in groups if (group.file_id, group.newest) in current]
+
+    def _check_again(self, bucket: Bucket, groups: Sequence[ChunkGroup]) -> set[tuple[ObjectId, ObjectId | None]]:
+        """Updates the suspicions on these chunks; returns the files and newest chunks of those that are orphaned."""
+        chunks = bucket.orphaned_chunks
+        # Chunks without the marker may have been suspected because of a tombstone, which has expired since.
+        found = [replace(group, ours=True) for group in chunks.without_file([group.file_id for group in groups])]
+        there = {group.file_id for group in found}
+        chunks.acquit([group for group in groups if group.file_id not in there])
+        orphaned = self._orphaned(bucket, found)
+        chunks.suspect(orphaned)
+        return {(group.file_id, group.newest) for group in orphaned}
 
     def _suspect_chunks(self) -> tuple[int, int]:
         """Returns how many were suspected, and how many a job needs although their file has no record."""
-        count = lost = 0
-        for bucket, _ in self._buckets:
-            for groups in bucket.orphaned_chunks.groups(self._grace_ago()):
-                needed = self._needed_by_jobs(bucket, groups)
-                lost += len(needed)
-                # Those with our marker, and those of a video whose job was deleted.
-                of_jobs = self._store.jobs.many([group.file_id for group in groups if not group.ours])
-                count += bucket.orphaned_chunks.suspect(
-                    group
-                    for group in groups
-                    if (group.ours or group.file_id in of_jobs) and group.file_id not in needed
-                )
-        return count, lost
+        count = 0
+        for kind, _ in self._kinds:
+            chunks = kind.bucket.orphaned_chunks
+            for groups in batches(chunks.kept(HELD)):
+                self._check_again(kind.bucket, groups)
+            for groups in self._search.chunks(kind, self._grace_ago()):
+                count += chunks.suspect(self._orphaned(kind.bucket, groups))
+        return count, sum(bucket.orphaned_chunks.count_kept() for bucket, _ in self._buckets)
+
+    def _orphaned(self, bucket: Bucket, groups: Sequence[ChunkGroup]) -> list[ChunkGroup]:
+        """Those that may be suspected: with our marker, or of a video whose job was deleted; keeps those of a job."""
+        needed = self._needed_by_jobs(bucket, groups)
+        bucket.orphaned_chunks.keep([group for group in groups if group.file_id in needed])
+        of_jobs = self._store.jobs.known([group.file_id for group in groups if not group.ours])
+        return [group for group in groups if (group.ours or group.file_id in of_jobs) and group.file_id not in needed]
 
     def _needed_by_jobs(self, bucket: Bucket, groups: Sequence[ChunkGroup]) -> set[ObjectId]:
         ids = [group.file_id for group in groups]
         if bucket is self._store.videos:
-            return {fid for fid, job in self._store.jobs.many(ids).items() if job.status is not Status.DELETED}
+            jobs = self._store.jobs.many(ids).items()
+            return {fid for fid, job in jobs if job.status is not Status.DELETED and job.video_stored}
         return self._store.jobs.results_among(ids)
 
     def _grace_ago(self) -> datetime:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from common.domain import summaries
-from common.domain.job_repository import released
+from common.domain.job_turns import released
 from common.domain.jobs import ENDED, NOTIFIED, UNDER_WAY, Job, Status, job_from
 from common.domain.summaries import Stage, Summary, summary_from
 from common.runtime.clock import now
@@ -20,9 +20,6 @@ class HousekeepingRepository:
         self._jobs = db["jobs"]
         self._summaries = db["summaries"]
         self._reports = db["housekeeping"]
-
-    def jobs_ended_before(self, moment: datetime) -> list[Job]:
-        return self._find_jobs({"status": {"$in": ENDED}, "updated_at": {"$lt": moment}})
 
     def jobs_to_publish(self, unconfirmed_before: datetime, stalled_before: datetime) -> list[Job]:
         """Queued jobs whose message was never confirmed, and jobs in progress that have not changed for too long.

@@ -13,7 +13,9 @@ from common.http.identity import Identity
 from common.runtime import metrics
 from common.storage.mongo import Db
 from gateway.account_deletion import AccountDeletion
+from gateway.housekeeping.cursors import Cursors
 from gateway.housekeeping.orphan_cleanup import Cleanup, OrphanCleanup
+from gateway.housekeeping.orphan_search import OrphanSearch
 from gateway.housekeeping.recovery import Recovery
 from gateway.housekeeping.repository import HousekeepingRepository
 from gateway.housekeeping.retention import Retention
@@ -40,9 +42,10 @@ class Housekeeping:
         self._repository = HousekeepingRepository(db)
         self._migrations = MigrationRecords(db)
         uploads = UploadRepository(db, settings.upload_lifetime)
-        self.retention = Retention(settings.retention_days, store, uploads, self._repository)
+        cursors = Cursors(db)
+        self.retention = Retention(settings, store, uploads, self._repository, cursors)
         self.recovery = Recovery(settings, store, uploads, self._repository, outbox)
-        self.orphans = OrphanCleanup(settings, store, uploads)
+        self.orphans = OrphanCleanup(settings, store, uploads, OrphanSearch(store, cursors))
         self.usage_count = UsageCount(store, uploads)
         self._accounts = Accounts(db)
         self._identity = Identity(settings)
@@ -57,18 +60,20 @@ class Housekeeping:
 
     def run(self) -> dict[str, int]:
         """Runs every pass once; returns how much each one did. Raises StorageUnavailable."""
+        # Deletions of many files take minutes: what users wait for comes first.
         done = {
             "interrupted deletions of accounts": self._deletion.resolve(self._identity.is_deleted),
-            "of deleted accounts": self._deletion.continue_all(),
-            "expired": self.retention.delete_expired_jobs(),
             "completed": self.recovery.complete_uploads(),
-            "uploads": self.retention.delete_expired_uploads(),
             "published": self.recovery.publish_jobs(),
             "waiting published": self.recovery.publish_waiting_jobs(),
             "notified": self.recovery.publish_notices(),
+            "summaries published": self.recovery.publish_summaries(),
+            "uploads": self.retention.delete_expired_uploads(),
+            "of deleted accounts": self._deletion.continue_all(),
+            "expired": self.retention.delete_expired_jobs(),
+            "videos expired": self.retention.delete_expired_videos(),
             **asdict(self.delete_orphans()),
             "summaries expired": self.retention.delete_expired_summaries(),
-            "summaries published": self.recovery.publish_summaries(),
             "usage corrected": self.usage_count.run(),
             "summaries of deleted jobs": self.retention.delete_summaries_of_deleted_jobs(),
         }
@@ -88,7 +93,7 @@ def export_report(repository: HousekeepingRepository, jobs: Jobs) -> None:
     pause = threading.Event()
     while not pause.wait(_EXPORT_INTERVAL):
         try:
-            metrics.JOBS_WAITING.set(jobs.count_waiting(_MOST_COUNTED))
+            metrics.JOBS_WAITING.set(jobs.turns.count_waiting(_MOST_COUNTED))
             report = repository.report()
         except TransientError as error:
             log.warning("The metrics of housekeeping are out of date: %s", error)

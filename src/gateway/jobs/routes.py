@@ -1,11 +1,15 @@
 """`/jobs`: list, show, follow, retry, cancel and delete jobs."""
 
+from collections.abc import Mapping
+
 from flask import Blueprint, Response, jsonify, request, url_for
 
 from common.domain.jobs import Job
 from common.domain.outbox import Outbox
 from common.domain.quotas import Quotas
 from common.domain.scopes import Scope
+from common.errors import Invalid
+from common.http.app import conditional
 from common.http.identity import Identity
 from common.http.validation import json_object, object_id, query_integer
 from gateway.jobs.events import Followers
@@ -28,7 +32,7 @@ def blueprint(identity: Identity, store: Store, outbox: Outbox, followers: Follo
         found = store.jobs.page(owner, limit + 1, object_id(before, "before") if before else None)
         page, more = found[:limit], len(found) > limit
         following = url_for("jobs.index", limit=limit, before=str(page[-1].video_fid)) if more else None
-        return jsonify(jobs=[job.public() for job in page], next=following)
+        return conditional(jsonify(jobs=[job.public() for job in page], next=following))
 
     @routes.get("/jobs/<fid>")
     def show(fid: str) -> Response:
@@ -38,6 +42,11 @@ def blueprint(identity: Identity, store: Store, outbox: Outbox, followers: Follo
     def delete(fid: str) -> Response:
         store.delete(owned(fid, Scope.ALL).video_fid)
         return Response(status=204)
+
+    @routes.patch("/jobs/<fid>")
+    def change(fid: str) -> Response:
+        job = owned(fid, Scope.CONVERT)
+        return jsonify(store.keep(job, kept=_wanted_keep(json_object())).public())
 
     @routes.post("/jobs/<fid>/retry")
     def retry(fid: str) -> tuple[Response, int]:
@@ -60,3 +69,10 @@ def blueprint(identity: Identity, store: Store, outbox: Outbox, followers: Follo
         return followers.follow_all(identity.owner(Scope.READ))
 
     return routes
+
+
+def _wanted_keep(fields: Mapping[str, object] | None) -> bool:
+    wanted = (fields or {}).get("keep")
+    if not isinstance(wanted, bool) or len(fields or {}) > 1:
+        raise Invalid("keep must be true or false, and is the only field that can be changed.")
+    return wanted

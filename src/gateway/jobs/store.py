@@ -1,5 +1,6 @@
 """The repositories of a conversion (the job, its files, its summary and transcript), and what its owner can change."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -70,7 +71,7 @@ class Store:
             raise Conflict(
                 "The MP3 already has these options. Change an option to convert the video again.", code="same_options"
             )
-        if self.videos.find(job.video_fid) is None:
+        if not job.video_stored or self.videos.find(job.video_fid) is None:
             raise Conflict("The video is no longer stored. Upload it again.", code="no_longer_stored")
         cost = Amounts(conversions=1)
         day = self.usage.charge(owner, cost, quotas) if quotas else None
@@ -81,6 +82,28 @@ class Store:
         queued = self._reloaded(job)
         outbox.publish_next(owner)
         return queued
+
+    def keep(self, job: Job, *, kept: bool) -> Job:
+        """Keeps the MP3 of a job after RETENTION_DAYS, or no longer; returns the job.
+
+        Raises Conflict if the job has no MP3 or has not ended.
+        """
+        if not self.jobs.retention.keep(job, kept=kept):
+            raise Conflict(
+                "The job has no MP3 that can be kept, or is in progress. Wait until it is completed.",
+                code="not_completed",
+            )
+        return self._reloaded(job)
+
+    def delete_videos(self, *jobs: Job) -> int:
+        """Deletes the videos of completed jobs, unless they have changed since they were read; returns how many."""
+        expired = [job for job in jobs if self.jobs.retention.expire_video(job)]
+        self.videos.delete(*(job.video_fid for job in expired))
+        stored: Counter[str] = Counter()
+        for job in expired:
+            stored[job.owner] += self.jobs.retention.forget_video(job)
+        self._subtract(stored)
+        return len(expired)
 
     def cancel(self, job: Job) -> Job:
         """Ends a job that is in progress; returns it. Raises Conflict when it has ended."""
@@ -97,15 +120,14 @@ class Store:
         self._give_back(self.jobs.mark_deleted(video_fid))
         self.delete_files(video_fid)
 
-    def delete_ended(self, job: Job) -> bool:
-        """As `delete`; False when the job has changed since it was read."""
-        unchanged = {**job.this_run, "status": job.status.value, "updated_at": job.updated_at}
-        deleted = self.jobs.mark_deleted(job.video_fid, unchanged)
-        if deleted is None:
-            return False
-        self._give_back(deleted)
-        self.delete_files(job.video_fid)
-        return True
+    def delete_ended(self, *jobs: Job) -> int:
+        """As `delete`, except for jobs that have changed since they were read; returns how many it deleted."""
+        unchanged = ({**job.this_run, "status": job.status.value, "updated_at": job.updated_at} for job in jobs)
+        marked = [self.jobs.mark_deleted(job.video_fid, where) for job, where in zip(jobs, unchanged, strict=True)]
+        deleted = [job for job in marked if job is not None]
+        self._give_back(*deleted)
+        self.delete_files(*(job.video_fid for job in deleted))
+        return len(deleted)
 
     def refuse(self, video_fid: ObjectId, username: str, filename: str, *, account: str | None = None) -> bool:
         """Deletes a video without a job, or with one that no client knows; no job of it can be created afterwards.
@@ -118,22 +140,30 @@ class Store:
         self.delete_files(video_fid)
         return deleted is not None
 
-    def _give_back(self, deleted: Job | None) -> None:
-        """Whoever has replaced the job by its tombstone gives its bytes back, once."""
-        if deleted is not None and deleted.stored:
-            self.usage.give_back(deleted.owner, Amounts(stored=deleted.stored))
+    def _give_back(self, *deleted: Job | None) -> None:
+        """Whoever has replaced jobs by their tombstones gives their bytes back, once."""
+        stored: Counter[str] = Counter()
+        for job in deleted:
+            if job is not None:
+                stored[job.owner] += job.stored
+        self._subtract(stored)
+
+    def _subtract(self, stored: Counter[str]) -> None:
+        for owner, size in stored.items():
+            if size:
+                self.usage.give_back(owner, Amounts(stored=size))
 
     def _reloaded(self, job: Job) -> Job:
         found = self.jobs.get(job.video_fid)
         return _existing(found if found and found.status is not Status.DELETED else None)
 
-    def delete_files(self, video_fid: ObjectId) -> None:
-        """Deletes everything of a job but its record; for deleted jobs."""
-        self.summaries.delete_of_video(video_fid)
-        self.transcripts.delete_of_video(video_fid)
-        self.videos.delete(video_fid)
-        for mp3_fid in self.mp3s.ids_of_video(video_fid):
-            self.mp3s.delete(mp3_fid)
+    def delete_files(self, *video_fids: ObjectId) -> None:
+        """Deletes everything of these jobs but their records; for deleted jobs."""
+        if video_fids:
+            self.summaries.delete_of_video(*video_fids)
+            self.transcripts.delete_of_video(*video_fids)
+            self.videos.delete(*video_fids)
+            self.mp3s.delete(*self.mp3s.ids_of_video(*video_fids))
 
 
 def _existing(job: Job | None) -> Job:

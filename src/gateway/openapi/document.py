@@ -126,13 +126,19 @@ def _paths() -> dict[str, Any]:
         )},
         "/jobs": {"get": authorized(
             "List the jobs, newest first", "\"$URL/jobs?limit=10\"",
-            {200: answer("A page of jobs; `next` is the address of the next page", ref("JobPage"))}, (400,),
+            {200: answer("A page of jobs; `next` is the address of the next page", ref("JobPage")),
+             304: {"description": "The page has not changed since the ETag in If-None-Match"}}, (400,),
             parameters=[query("limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
                         query("before", FID)],
         )},
         "/jobs/{video_fid}": of_file(
             "video_fid",
             get=authorized("Show a job", "$URL/jobs/<video_fid>", {200: answer("The job", _JOB)}, (400, 404)),
+            patch=authorized(
+                "Keep the MP3 of a job that has ended after `retention_days`, or no longer",
+                "-X PATCH -H 'Content-Type: application/json' -d '{\"keep\": true}' $URL/jobs/<video_fid>",
+                {200: answer("The job", _JOB)}, (400, 404, 408, 409, 411, 413, 415, 422),
+                requestBody=body("application/json", object_of({"keep": {"type": "boolean"}}))),
             delete=authorized(
                 "Delete a job, its video and its MP3", "-X DELETE $URL/jobs/<video_fid>",
                 {204: {"description": "The job was deleted"}}, (400, 404)),

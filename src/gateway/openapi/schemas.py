@@ -81,6 +81,10 @@ def _info() -> dict[str, Any]:
             "type": ["integer", "null"], "minimum": 1,
             "description": "Days from the end of a job until it is deleted with its files; null: they are not deleted",
         },
+        "keep_videos_days": {
+            "type": "integer", "minimum": 0,
+            "description": "Days after the end of a conversion until the video is deleted; the MP3 stays",
+        },
         "max_upload_bytes": {"type": "integer", "minimum": 1, "description": "Maximum size of a video"},
         "link_lifetime_seconds": {
             "type": "integer", "minimum": 1, "description": "How long a download link works"
@@ -111,6 +115,8 @@ def _job() -> dict[str, Any]:
                 "anyOf": [ref("Original"), {"type": "null"}],
                 "description": "The video of which only the sound was uploaded, as the client described it; else null",
             },
+            "video_stored": {"type": "boolean", "description": "Whether the video can be converted again"},
+            "keep": {"type": "boolean", "description": "Whether the MP3 is kept after `retention_days`"},
             "created_at": _MOMENT,
             "updated_at": _MOMENT,
         }

@@ -5,7 +5,7 @@ lock with a lease, which expires by MongoDB's clock, are in MongoDB. The lock's 
 has lost the lock can neither move the offset nor complete the upload.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -150,15 +150,18 @@ class UploadRepository:
         with failures():
             return self._collection.delete_one(_locked(upload)).deleted_count == 1
 
-    def delete_all(self, owner: Owner) -> list[ObjectId]:
-        """Deletes the records of the account's uploads, not the chunks; returns their ids.
+    def ids(self, owner: Owner) -> list[ObjectId]:
+        """The account's uploads."""
+        with failures():
+            return [row["_id"] for row in self._collection.find(owner.records, {"_id": 1})]
 
-        A request that is writing to one of them has lost its lock then.
+    def delete_all(self, upload_ids: Sequence[ObjectId]) -> None:
+        """Deletes the records, not the chunks. A request that is writing to one of the uploads has lost its lock then.
+
+        Call `OrphanedChunks.expect` before you delete a record: nothing else names the chunks.
         """
         with failures():
-            ids = [row["_id"] for row in self._collection.find(owner.records, {"_id": 1})]
-            self._collection.delete_many({"_id": {"$in": ids}})
-        return ids
+            self._collection.delete_many({"_id": {"$in": list(upload_ids)}})
 
     def expiry(self) -> datetime:
         """When an upload expires that receives a part now."""

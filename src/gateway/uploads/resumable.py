@@ -68,6 +68,7 @@ class ResumableUploads:
     def terminate(self, seen: Upload) -> None:
         """Ends the upload, and deletes the job that it may have become; raises Locked."""
         with self._locked(seen) as upload:
+            self._store.videos.orphaned_chunks.expect([seen.id])
             if upload is not None and not self._uploads.delete(upload):
                 raise Locked(LOCK_LOST)
         had_job = self._store.refuse(seen.id, seen.username, seen.filename, account=seen.account)
@@ -126,6 +127,7 @@ class ResumableUploads:
 
     def _end(self, upload: Upload) -> bool:
         """Deletes the upload and its bytes; False when the lock was lost."""
+        self._store.videos.orphaned_chunks.expect([upload.id])
         if not self._uploads.delete(upload):
             return False
         self._store.videos.delete(upload.id)

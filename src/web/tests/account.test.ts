@@ -23,13 +23,15 @@ const respond = (status: number, body: object, headers: HeadersInit = {}) =>
   fetched.mockResolvedValueOnce(new Response(status === 204 ? null : JSON.stringify(body), { status, headers }));
 
 test.each([
-  [30, "They are deleted 30 days after the conversion, or earlier if you delete them."],
-  [1, "They are deleted one day after the conversion, or earlier if you delete them."],
-  [null, "They are stored until you delete them."],
-  [undefined, ""],
-])("files that are stored for %s days: %s", (days, text) => {
-  expect(retention(days)).toBe(text);
+  [7, 30, "Videos are deleted 7 days after the conversion, and MP3s 30 days after it, or earlier if you delete them."],
+  [0, 1, "Videos are deleted after the conversion, and MP3s one day after it, or earlier if you delete them."],
+  [1, null, "Videos are deleted one day after the conversion, and MP3s are stored until you delete them."],
+  [7, 7, "They are deleted 7 days after the conversion, or earlier if you delete them."],
+])("videos that are stored for %s days and MP3s for %s days: %s", (videos, mp3s, text) => {
+  expect(retention({ keep_videos_days: videos, retention_days: mp3s })).toBe(text);
 });
+
+test("how long files are stored is not shown while it is unknown", () => expect(retention(undefined)).toBe(""));
 
 describe("an account whose address is not confirmed", () => {
   const confirmed = (verified: boolean) => respond(200, { email: "you@example.com", emails: true, verified });

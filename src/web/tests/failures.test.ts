@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { Summary } from "../src/api/schema";
-import { canRetrySummary, remedy } from "../src/jobs/remedies";
+import { canRetrySummary, rejection, remedy } from "../src/jobs/remedies";
 import { sameOptions } from "../src/jobs/sameOptions";
 import { linkError } from "../src/shell/links";
-import { failed } from "./jobs";
+import { failed, job } from "./jobs";
 
 describe("a failed job", () => {
   test.each(["failed", "crashed", "cancelled", "time_limit", null] as const)("with the code %s can be retried", (code) => {
@@ -64,5 +64,18 @@ describe("a download link that was not accepted", () => {
 
   test("with a code of a later release counts as invalid", () => {
     expect(linkError("revoked", "list")).toEqual(linkError("invalid_link", "list"));
+  });
+});
+
+describe("Convert again", () => {
+  test("is possible with other options while the video is stored", () => {
+    expect(rejection(job({ status: "completed" }), false)).toBeNull();
+    expect(rejection(job({ status: "completed" }), true)).toMatch(/^Change an option/);
+  });
+
+  test("is not possible without the video, whatever the options are", () => {
+    const gone = job({ status: "completed", video_stored: false });
+    expect(rejection(gone, false)).toBe(rejection(gone, true));
+    expect(rejection(gone, false)).toMatch(/no longer stored/);
   });
 });

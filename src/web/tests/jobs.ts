@@ -12,6 +12,8 @@ export const job = (changes: Partial<Job> = {}): Job => ({
   options: {},
   result: null,
   original: null,
+  video_stored: true,
+  keep: false,
   created_at: "2026-01-02T03:04:05Z",
   updated_at: "2026-01-02T03:04:05Z",
   ...changes,

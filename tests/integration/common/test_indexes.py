@@ -12,7 +12,7 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 
 from common.domain.accounts import Accounts
 from common.domain.job_repository import Jobs
-from common.domain.jobs import Job, Status
+from common.domain.jobs import ENDED, Job, Status
 from common.domain.outbox import Outbox
 from common.domain.owners import Owner
 from common.domain.quotas import Amounts, Quotas
@@ -125,15 +125,20 @@ def settle_jobs(jobs: Jobs, videos: list[ObjectId]) -> None:
     jobs.reopen(videos[1])
     jobs.confirm(jobs.get(videos[1]), published=True)
     send_emails(jobs, jobs.get(videos[0]))
-    jobs.is_released(OWNER)
-    jobs.released_owners(10)
-    jobs.owners_due()
-    jobs.count_converting(10)
-    jobs.count_waiting(10)
-    jobs.release(OWNER)
+    jobs.turns.is_released(OWNER)
+    jobs.turns.released_owners(10)
+    jobs.turns.owners_due()
+    jobs.turns.count_converting(10)
+    jobs.turns.count_waiting(10)
+    jobs.turns.release(OWNER)
     jobs.page(Owner(OWNER, "an-id", now()), 10, None)
     jobs.page(Owner(OWNER), 10, None)
     jobs.page(Owner(OWNER), 10, videos[3])
+    completed = jobs.get(videos[0])
+    assert jobs.retention.keep(completed, kept=True)
+    assert jobs.retention.expire_video(completed)
+    jobs.retention.forget_video(completed)
+    jobs.mark_files_deleted([videos[3]])
     list(jobs.under_way(Owner(OWNER, "an-id")))
     list(jobs.changed([Owner(OWNER, "an-id"), Owner("other@example.com")], now() - timedelta(minutes=1)))
     jobs.mark_deleted(videos[3])
@@ -223,21 +228,29 @@ def keep_house(environment: Mapping[str, str], rabbit: Any, store: Store, publis
     outbox = Outbox(rabbit, store.jobs, store.summaries, publisher)
     Housekeeping(settings, store.jobs.collection.database, store, outbox).run()
     for bucket in (store.videos, store.mp3s):
-        list(bucket.orphans.ours_before(now()))
-        for files in bucket.orphans.ours_before(now() + timedelta(minutes=1)):
+        bucket.orphans.ids_after(ObjectId("0" * 24), now(), 10)
+        bucket.orphans.ours_among([ObjectId()], now())
+        bucket.orphans.ours_of_videos([ObjectId()], now())
+        for files in bucket.orphans.ours_between(now() - timedelta(days=1), now() + timedelta(minutes=1)):
             bucket.orphans.suspect("superseded", files)
             bucket.orphans.delete(bucket.orphans.due(("superseded",), 0)[0])
-        for groups in bucket.orphaned_chunks.groups(now() + timedelta(minutes=1)):
-            bucket.orphaned_chunks.suspect(groups)
-        for groups in bucket.orphaned_chunks.due(0):
-            bucket.orphaned_chunks.still_orphaned(groups[0])
-            bucket.orphaned_chunks.delete(groups[0])
-            bucket.orphaned_chunks.acquit(groups)
+        chunks = bucket.orphaned_chunks
+        chunks.ids_beside([ObjectId(), ObjectId()], ObjectId("0" * 24), ObjectId("f" * 24), 10)
+        for groups in chunks.between(now() - timedelta(days=1), now() + timedelta(minutes=1)):
+            chunks.expect([group.file_id for group in groups])
+            chunks.keep(groups)
+            chunks.suspect(chunks.kept(10))
+        assert chunks.count_kept() == 0
+        for groups in chunks.due(0):
+            chunks.without_file([group.file_id for group in groups])
+            chunks.delete(groups[0])
+            chunks.acquit(groups)
     store.jobs.forbid(ObjectId(), "other@example.com", "name.mp4")
     store.jobs.owned_file(ObjectId(), Owner("other@example.com"))
     store.jobs.results_among([ObjectId()])
     store.jobs.with_mp3(ObjectId())
-    list(store.jobs.deleted())
+    store.jobs.known([ObjectId()])
+    list(store.jobs.in_status_since(ENDED, now() - timedelta(days=1), now()))
 
 
 def collection(command: Mapping[str, Any]) -> str:

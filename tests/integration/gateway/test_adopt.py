@@ -13,7 +13,9 @@ from bson import ObjectId
 from common.domain.jobs import Status
 from common.domain.owners import Owner
 from gateway.housekeeping.adopt import Adoptions
+from gateway.housekeeping.cursors import Cursors
 from gateway.housekeeping.orphan_cleanup import OrphanCleanup
+from gateway.housekeeping.orphan_search import OrphanSearch
 from gateway.migrations import runner as migrations
 from gateway.migrations.records import MigrationRecords
 from gateway.settings import HousekeepingSettings
@@ -124,7 +126,8 @@ def test_adopted_files_are_kept_by_housekeeping_and_deleted_with_their_job(store
     kept = put(db, "other.mp4")
     adopt()
     addresses = {name.lower(): environment[name] for name in ("MONGO_URI", "RABBITMQ_URI", "AUTH_SVC_ADDRESS")}
-    cleanup = OrphanCleanup(HousekeepingSettings(**addresses, orphan_grace=0), store, UploadRepository(db, 60))
+    settings = HousekeepingSettings(**addresses, orphan_grace=0)
+    cleanup = OrphanCleanup(settings, store, UploadRepository(db, 60), OrphanSearch(store, Cursors(db)))
     assert [cleanup.run().files for _ in range(3)] == [0, 0, 0]
     store.delete(fid)
     assert [file["_id"] for file in seen(db) + seen(other_db)] == [kept]

@@ -63,7 +63,7 @@ def test_jobs_whose_message_was_not_confirmed_and_stalled_jobs_are_published_onc
     fids = {ObjectId() for _ in range(3)}
     for fid in fids:
         store.jobs.create(fid, OWNER, "talk.mp4", {})
-        store.jobs.release(OWNER)
+        store.jobs.turns.release(OWNER)
     unconfirmed, stalled, published = fids
     for fid, age in ((stalled, timedelta(hours=2)), (published, timedelta(minutes=2))):
         change = {"published": True, "updated_at": now() - age}

@@ -14,7 +14,9 @@ from common.domain.owners import Owner
 from common.storage.bucket import Bucket
 from common.storage.mongo import StorageUnavailable
 from common.storage.writer import MARKER
+from gateway.housekeeping.cursors import Cursors
 from gateway.housekeeping.orphan_cleanup import Cleanup, OrphanCleanup, Reason
+from gateway.housekeeping.orphan_search import AUDIT_SLICE, OrphanSearch
 from gateway.jobs.store import Store
 from gateway.settings import HousekeepingSettings
 from gateway.uploads.acceptance import UploadAcceptance
@@ -26,12 +28,15 @@ PASSES = 3
 YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 
 
-@pytest.fixture
-def cleanup(environment, store, db) -> Callable[..., OrphanCleanup]:
+@pytest.fixture(params=[0, AUDIT_SLICE], ids=["changes", "changes and audit"])
+def cleanup(request, environment, store, db) -> Callable[..., OrphanCleanup]:
+    """What is recent is found by its change alone, and again by the audit."""
+
     def make(**changes: object) -> OrphanCleanup:
         addresses = {name.lower(): environment[name] for name in ("MONGO_URI", "RABBITMQ_URI", "AUTH_SVC_ADDRESS")}
         settings = HousekeepingSettings(**{**addresses, "orphan_grace": 0, **changes})
-        return OrphanCleanup(settings, store, UploadRepository(db, 3600))
+        search = OrphanSearch(store, Cursors(db), request.param)
+        return OrphanCleanup(settings, store, UploadRepository(db, 3600), search)
 
     return make
 
@@ -199,6 +204,26 @@ def test_chunks_that_get_their_file_are_not_deleted(store, db, cleanup):
     assert deleted([cleanup().run() for _ in range(PASSES)]) == [0, 0, 0]
     assert b"".join(store.videos.read(store.videos.find(fid))) == b"x"
     assert db["orphaned_chunks"].count_documents({}) == 0
+
+
+def test_chunks_of_an_upload_that_began_long_ago_are_deleted_after_its_deletion_was_interrupted(store, db, cleanup):
+    fid = ObjectId("5" + "0" * 23)
+    db["uploads"].insert_one({"_id": fid})
+    chunk(db, fid, **MARKER)
+    assert deleted([cleanup().run() for _ in range(2)]) == [0, 0]
+    store.videos.orphaned_chunks.expect([fid])
+    db["uploads"].delete_one({"_id": fid})
+    # The first pass finds chunks that it did not know.
+    assert deleted([cleanup().run() for _ in range(2)]) == [0, 1]
+
+
+def test_the_mp3_of_an_older_run_is_deleted_when_its_job_ends(store, cleanup):
+    fid = completed(store)
+    store.jobs.collection.update_one({"_id": fid}, {"$set": {"status": "converting"}})
+    stored_mp3(store, fid)
+    assert deleted([cleanup().run() for _ in range(PASSES)]) == [0, 0, 0]
+    store.jobs.collection.update_one({"_id": fid}, {"$set": {"status": "completed"}})
+    assert deleted([cleanup().run() for _ in range(2)]) == [0, 1]
 
 
 def test_unmarked_chunks_of_a_video_whose_job_was_deleted_are_deleted(store, db, cleanup):

@@ -82,14 +82,14 @@ def test_concurrent_uploads_and_conversions_lose_nothing_and_publish_nothing_twi
         done = list(pool.map(lambda _: convert(), range(len(owners) + 40)))
     done += list(iter(convert, None))
     assert Counter(filter(None, done)) == {HEAVY: 60, OTHER: 20}
-    assert store.jobs.count_waiting(1) == 0
+    assert store.jobs.turns.count_waiting(1) == 0
 
 
 def test_housekeeping_continues_what_a_crash_left(store, recovery, convert):
     for owner in (HEAVY, HEAVY, OTHER):
         # The gateway crashed before it published them, the second time after it had decided to.
         store.jobs.create(ObjectId(), owner, "talk.mp4", {})
-    assert store.jobs.release(HEAVY)
+    assert store.jobs.turns.release(HEAVY)
     store.jobs.collection.update_many({}, {"$set": {"updated_at": now() - timedelta(hours=2)}})
     assert recovery.publish_jobs() == 1
     assert recovery.publish_waiting_jobs() == 1

@@ -31,7 +31,7 @@ GATEWAY = {
     },
     "convert": {
         "POST /upload", "POST /files", "HEAD /files/<fid>", "PATCH /files/<fid>", "POST /files/<fid>",
-        "POST /jobs/<fid>/retry", "POST /jobs/<fid>/cancel", "POST /summaries",
+        "POST /jobs/<fid>/retry", "POST /jobs/<fid>/cancel", "PATCH /jobs/<fid>", "POST /summaries",
     },
     "all": {
         "PATCH /account", "DELETE /jobs/<fid>", "DELETE /files/<fid>",

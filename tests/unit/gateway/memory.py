@@ -232,6 +232,7 @@ class Bucket:
         self.files: dict[ObjectId, OwnFile] = {}
         self.chunks: set[ObjectId] = set()
         self.suspected_chunks: set[ObjectId] = set()
+        self.kept_chunks: set[ObjectId] = set()
         self.orphans = Orphans(self)
         self.orphaned_chunks = OrphanedChunks(self)
 
@@ -252,12 +253,13 @@ class Bucket:
             self.files[fid] = replace(self.files[fid], had_job=True, reason=None)
         return self.files.keys() >= set(fids)
 
-    def ids_of_video(self, video_fid: ObjectId) -> list[ObjectId]:
-        return [file.id for file in self.files.values() if file.video_fid == video_fid]
+    def ids_of_video(self, *video_fids: ObjectId) -> list[ObjectId]:
+        return [file.id for file in self.files.values() if file.video_fid in video_fids]
 
-    def delete(self, fid: ObjectId) -> None:
-        self.files.pop(fid, None)
-        self.chunks.discard(fid)
+    def delete(self, *fids: ObjectId) -> None:
+        for fid in fids:
+            self.files.pop(fid, None)
+            self.chunks.discard(fid)
 
 
 class Orphans:
@@ -266,8 +268,17 @@ class Orphans:
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
 
-    def ours_before(self, _: datetime) -> Iterator[list[OwnFile]]:
+    def ours_between(self, _since: datetime, _before: datetime) -> Iterator[list[OwnFile]]:
         yield list(self._bucket.files.values())
+
+    def ours_among(self, ids: Sequence[ObjectId], _before: datetime) -> list[OwnFile]:
+        return [self._bucket.files[fid] for fid in ids if fid in self._bucket.files]
+
+    def ours_of_videos(self, video_fids: Sequence[ObjectId], _before: datetime) -> list[OwnFile]:
+        return [file for file in self._bucket.files.values() if file.video_fid in video_fids]
+
+    def ids_after(self, after: ObjectId, _before: datetime, limit: int) -> list[ObjectId]:
+        return sorted(fid for fid in self._bucket.files if fid > after)[:limit]
 
     def suspect(self, reason: str | None, files: Iterable[OwnFile]) -> int:
         unchanged = [file for file in files if self._bucket.files.get(file.id) == file]
@@ -278,8 +289,8 @@ class Orphans:
     def count(self, reasons: Iterable[str], _grace: float = 0) -> int:
         return len(self.due(reasons))
 
-    def due(self, reasons: Iterable[str], _grace: float = 0) -> list[OwnFile]:
-        return [file for file in self._bucket.files.values() if file.reason in set(reasons)]
+    def due(self, reasons: Iterable[str], _grace: float = 0, limit: int = 500) -> list[OwnFile]:
+        return [file for file in self._bucket.files.values() if file.reason in set(reasons)][:limit]
 
     def delete(self, file: OwnFile) -> bool:
         if self._bucket.files.get(file.id) != file:
@@ -297,22 +308,40 @@ class OrphanedChunks:
     def _groups(self, fids: Iterable[ObjectId]) -> list[ChunkGroup]:
         return [ChunkGroup(fid, fid, ours=True) for fid in fids]
 
-    def groups(self, _: datetime) -> Iterator[list[ChunkGroup]]:
-        yield self._groups(self._bucket.chunks - self._bucket.files.keys())
+    def between(self, _since: datetime, _before: datetime) -> Iterator[list[ChunkGroup]]:
+        yield self.without_file(list(self._bucket.chunks))
+
+    def ids_beside(self, file_ids: Sequence[ObjectId], after: ObjectId, until: ObjectId, limit: int) -> list[ObjectId]:
+        return sorted(fid for fid in self._bucket.chunks - set(file_ids) if after < fid <= until)[:limit]
+
+    def without_file(self, fids: Sequence[ObjectId]) -> list[ChunkGroup]:
+        return self._groups((self._bucket.chunks & set(fids)) - self._bucket.files.keys())
+
+    def expect(self, fids: Sequence[ObjectId]) -> None:
+        self._bucket.suspected_chunks |= set(fids)
+
+    def keep(self, groups: Iterable[ChunkGroup]) -> None:
+        self._bucket.kept_chunks |= {group.file_id for group in groups}
+        self._bucket.suspected_chunks -= self._bucket.kept_chunks
+
+    def kept(self, limit: int) -> list[ChunkGroup]:
+        return self._groups(self._bucket.kept_chunks)[:limit]
+
+    def count_kept(self) -> int:
+        return len(self._bucket.kept_chunks)
 
     def suspect(self, groups: Iterable[ChunkGroup]) -> int:
         new = {group.file_id for group in groups} - self._bucket.suspected_chunks
         self._bucket.suspected_chunks |= new
+        self._bucket.kept_chunks -= new
         return len(new)
 
     def due(self, _: float) -> Iterator[list[ChunkGroup]]:
         yield self._groups(self._bucket.suspected_chunks)
 
-    def still_orphaned(self, group: ChunkGroup) -> bool:
-        return group.file_id in self._bucket.chunks - self._bucket.files.keys()
-
     def acquit(self, groups: Sequence[ChunkGroup]) -> None:
-        self._bucket.suspected_chunks -= {group.file_id for group in groups}
+        for suspected in (self._bucket.suspected_chunks, self._bucket.kept_chunks):
+            suspected -= {group.file_id for group in groups}
 
     def delete(self, group: ChunkGroup) -> None:
         self._bucket.chunks.discard(group.file_id)

@@ -110,8 +110,8 @@ def test_what_was_chosen_in_an_earlier_release_is_kept_unless_it_was_a_deleted_a
 def test_the_limits_are_the_operators_settings(repository, days, shown):
     answer = client(repository, retention_days=days, max_upload_mb=5, link_lifetime=60).get("/info")
     assert answer.get_json() == {
-        "retention_days": shown, "max_upload_bytes": 5 * 1024 * 1024, "link_lifetime_seconds": 60,
-        "single_sign_on": None,
+        "retention_days": shown, "keep_videos_days": 7, "max_upload_bytes": 5 * 1024 * 1024,
+        "link_lifetime_seconds": 60, "single_sign_on": None,
     }  # fmt: skip
 
 

@@ -344,7 +344,7 @@ def test_the_status_without_the_servers_shows_what_is_known(web, world, monkeypa
     def fails(*_: object) -> int:
         raise StorageUnavailable("MongoDB is down")
 
-    monkeypatch.setattr(type(world.store.jobs), "count_waiting", fails)
+    monkeypatch.setattr(type(world.store.jobs.turns), "count_waiting", fails)
     world.publisher.available = False
     status = valid(web.get("/admin/status", headers=TOKEN), "SystemStatus")
     assert (status["queues"], status["jobs"], status["oldest_queued_at"]) == (None, None, None)

@@ -7,6 +7,7 @@ from bson import ObjectId
 
 from common.domain.jobs import NOTIFIED, Status
 from common.domain.summaries import Recording, Stage
+from common.errors import Conflict
 from gateway.housekeeping.runner import Housekeeping
 from gateway.uploads.repository import Upload, UploadRepository
 from tests.unit.gateway.memory import OWNER, World, ago, settings
@@ -39,6 +40,61 @@ class TestRetention:
         assert world.reloaded(old.video_fid).status is Status.DELETED
         assert list(world.videos.files) == [fresh.video_fid]
         assert list(world.mp3s.files) == [fresh.mp3_fid]
+
+    def test_a_kept_mp3_does_not_expire_until_its_owner_no_longer_keeps_it(self, world):
+        job = world.completed()
+        assert world.store.keep(job, kept=True).kept
+        world.jobs[job.video_fid]["updated_at"] = ago(days=4000)
+        assert housekeeping(world).retention.delete_expired_jobs() == 0
+        # RETENTION_DAYS begin again.
+        assert not world.store.keep(world.reloaded(job.video_fid), kept=False).kept
+        assert housekeeping(world).retention.delete_expired_jobs() == 0
+        world.jobs[job.video_fid]["updated_at"] = ago(days=31)
+        assert housekeeping(world).retention.delete_expired_jobs() == 1
+
+    def test_only_the_mp3_of_a_job_that_has_ended_can_be_kept(self, world):
+        for job in (world.job(), world.job(status="failed"), world.completed(status="converting")):
+            with pytest.raises(Conflict) as refused:
+                world.store.keep(job, kept=True)
+            assert refused.value.code == "not_completed"
+
+    def test_videos_are_deleted_before_their_jobs_and_mp3s(self, world):
+        old, fresh = (world.completed(updated_at=ago(days=days)) for days in (8, 6))
+        kept = world.completed(updated_at=ago(days=8), kept=True)
+        failed = world.job(updated_at=ago(days=8), status="failed")
+        retention = housekeeping(world).retention
+        assert [retention.delete_expired_videos() for _ in range(2)] == [2, 0]
+        assert set(world.videos.files) == {fresh.video_fid, failed.video_fid}
+        assert set(world.mp3s.files) == {old.mp3_fid, fresh.mp3_fid, kept.mp3_fid}
+        job = world.reloaded(old.video_fid)
+        assert (job.status, job.video_stored, job.updated_at) == (Status.COMPLETED, False, old.updated_at)
+        with pytest.raises(Conflict) as refused:
+            world.store.retry(world.outbox, job, {"bitrate": 64})
+        assert refused.value.code == "no_longer_stored"
+
+    def test_a_video_is_deleted_with_the_next_pass_if_none_is_kept(self, world):
+        world.completed()
+        assert housekeeping(world, keep_videos_days=0).retention.delete_expired_videos() == 1
+
+    def test_an_interrupted_deletion_of_a_video_is_continued(self, world):
+        job = world.completed(updated_at=ago(days=8))
+        assert world.store.jobs.retention.expire_video(job)
+        assert not world.reloaded(job.video_fid).video_stored
+        assert housekeeping(world).retention.delete_expired_videos() == 1
+        assert job.video_fid not in world.videos.files
+
+    def test_a_video_that_is_converted_again_is_kept(self, world):
+        seen = world.completed(updated_at=ago(days=8))
+        assert world.store.jobs.reopen(seen.video_fid, {"quality": "high"}, ended=(Status.COMPLETED,))
+        assert world.store.delete_videos(seen) == 0
+        assert seen.video_fid in world.videos.files
+
+    def test_a_video_that_expires_during_a_retry_is_not_converted_again(self, world):
+        seen = world.completed()
+        assert world.store.jobs.retention.expire_video(seen)
+        with pytest.raises(Conflict) as refused:
+            world.store.retry(world.outbox, seen, {"bitrate": 64})
+        assert refused.value.code == "job_modified"
 
     @pytest.mark.parametrize("status", ["queued", "converting", "deleted", "of a newer release"])
     def test_jobs_that_have_not_ended_do_not_expire(self, world, status):

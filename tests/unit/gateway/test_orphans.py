@@ -7,7 +7,9 @@ from bson import ObjectId
 
 from common.domain.jobs import Job, Status
 from common.storage.suspected_files import OwnFile
+from gateway.housekeeping.cursors import Cursors
 from gateway.housekeeping.orphan_cleanup import Cleanup, OrphanCleanup, Reason, reason_for_mp3, reason_for_video
+from gateway.housekeeping.orphan_search import OrphanSearch
 from gateway.uploads.repository import UploadRepository
 from tests.unit.gateway.memory import OWNER, World, settings
 
@@ -91,11 +93,12 @@ class TestCleanup:
     PASSES = 3
 
     def passes(self, world: World, number: int = PASSES, **changes: object) -> list[Cleanup]:
-        uploads = UploadRepository(world.db, 3600)
-        return [OrphanCleanup(settings(**changes), world.store, uploads).run() for _ in range(number)]
+        return [self.confirmed(world, 0, **changes) for _ in range(number)]
 
     def confirmed(self, world: World, number: int, **changes: object) -> Cleanup:
-        return OrphanCleanup(settings(**changes), world.store, UploadRepository(world.db, 3600)).run(number)
+        search = OrphanSearch(world.store, Cursors(world.db))
+        uploads = UploadRepository(world.db, 3600)
+        return OrphanCleanup(settings(**changes), world.store, uploads, search).run(number)
 
     def deleted(self, passes: list[Cleanup]) -> list[int]:
         return [done.files + done.chunks for done in passes]

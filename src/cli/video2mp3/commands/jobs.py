@@ -1,4 +1,4 @@
-"""List jobs, download their MP3s, and cancel, repeat and delete them."""
+"""List jobs, download and keep their MP3s, and cancel, repeat and delete them."""
 
 import json
 from collections.abc import Callable
@@ -86,13 +86,24 @@ def cancel(fids: Fids, as_json: AsJson = False) -> None:
 
         video2mp3 cancel 6566f0c2a1b2c3d4e5f60718
     """
-    cancelled, errors = _each(fids, signed_in().cancel)
-    if as_json:
-        emit(json.dumps(cancelled, ensure_ascii=False))
-    else:
-        for job in cancelled:
-            emit(_line(job))
-    _fail_with(errors)
+    _change(fids, signed_in().cancel, as_json=as_json)
+
+
+def keep(
+    fids: Fids,
+    end: Annotated[bool, typer.Option("--end", help="Delete them with the others again.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Keep MP3s that the server would delete after some weeks. They count for the storage quota.
+
+    Examples:
+
+        video2mp3 keep 6566f0c2a1b2c3d4e5f60718
+
+        video2mp3 keep --end 6566f0c2a1b2c3d4e5f60718
+    """
+    server = signed_in()
+    _change(fids, lambda fid: server.keep(fid, kept=not end), as_json=as_json)
 
 
 def retry(
@@ -115,7 +126,7 @@ def retry(
     """Convert the video of a job again, without uploading it again.
 
     A failed or cancelled job can be repeated as it was. A completed job needs other options. The options that are
-    given replace all of the job's.
+    given replace all of the job's. Some days after a conversion, the server deletes the video: upload it again then.
 
     Examples:
 
@@ -147,6 +158,17 @@ def delete(fids: Fids, as_json: AsJson = False) -> None:
     deleted, errors = _each(fids, one)
     if as_json:
         emit(json.dumps({"deleted": deleted}))
+    _fail_with(errors)
+
+
+def _change(fids: list[str], act: Callable[[str], Job], *, as_json: bool) -> None:
+    """Changes jobs and shows them."""
+    changed, errors = _each(fids, act)
+    if as_json:
+        emit(json.dumps(changed, ensure_ascii=False))
+    else:
+        for job in changed:
+            emit(_line(job))
     _fail_with(errors)
 
 

@@ -11,7 +11,7 @@ export function Introduction() {
       <Text size="sm">Upload videos, and get an MP3 of each one. An email arrives when it is ready.</Text>
       <Text size="sm" c="dimmed">
         Only you, the people to whom you give a download link, and the operator of this server can access your files.{" "}
-        {retention(data?.retention_days)}
+        {retention(data)}
       </Text>
     </Stack>
   );

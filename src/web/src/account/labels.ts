@@ -1,11 +1,21 @@
 // Texts about accounts, and what the page makes of the server's answers about them.
 import { Refused } from "../api/http";
+import type { Info } from "../api/schema";
 
-/** How long files are stored; empty while that is unknown. */
-export function retention(days: number | null | undefined): string {
-  if (days === undefined) return "";
-  if (days === null) return "They are stored until you delete them.";
-  return `They are deleted ${days === 1 ? "one day" : `${days} days`} after the conversion, or earlier if you delete them.`;
+/** How long videos and MP3s are stored; empty while that is unknown. */
+export function retention(info: Pick<Info, "retention_days" | "keep_videos_days"> | undefined): string {
+  if (info === undefined) return "";
+  const { retention_days: mp3Days, keep_videos_days: videoDays } = info;
+  const videos = `Videos are deleted ${after(videoDays)} the conversion`;
+  if (mp3Days === null) return `${videos}, and MP3s are stored until you delete them.`;
+  return mp3Days > videoDays
+    ? `${videos}, and MP3s ${after(mp3Days)} it, or earlier if you delete them.`
+    : `They are deleted ${after(mp3Days)} the conversion, or earlier if you delete them.`;
+}
+
+function after(days: number): string {
+  if (days === 0) return "after";
+  return `${days === 1 ? "one day" : `${days} days`} after`;
 }
 
 const hasCode = (error: Error | null, code: string): boolean => error instanceof Refused && error.code === code;

@@ -27,6 +27,14 @@ export const retryJob = (fid: string, options: Options): Promise<Job> =>
     body: JSON.stringify(withTypes(options)),
   });
 
+/** Keeps the MP3 after the retention time of the server, or no longer. */
+export const keepJob = (fid: string, keep: boolean): Promise<Job> =>
+  askJson<Job>(`/jobs/${fid}`, {
+    method: "PATCH",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ keep }),
+  });
+
 /** `keepalive` lets the request outlive the page. */
 export const deleteJob = (fid: string, keepalive = false): Promise<Response> =>
   ask(`/jobs/${fid}`, { method: "DELETE", keepalive });

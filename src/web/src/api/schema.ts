@@ -2868,6 +2868,13 @@ export interface paths {
                         "application/json": components["schemas"]["JobPage"];
                     };
                 };
+                /** @description The page has not changed since the ETag in If-None-Match */
+                304: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
                 /** @description The request is malformed */
                 400: {
                     headers: {
@@ -3061,7 +3068,134 @@ export interface paths {
         };
         options?: never;
         head?: never;
-        patch?: never;
+        /** Keep the MP3 of a job that has ended after `retention_days`, or no longer */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    video_fid: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        keep: boolean;
+                    };
+                };
+            };
+            responses: {
+                /** @description The job */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Job"];
+                    };
+                };
+                /** @description The request is malformed */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The token, API key, password or link is missing, invalid or expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The account or the API key may not do this; the code says why */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description It does not exist, or belongs to another user */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The upload timed out: the client sent data too slowly */
+                408: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The current state does not allow the request; the error says why */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The request has no Content-Length */
+                411: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The body is too large, or the account stores too much */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The type of the body is not supported */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The value of a field is invalid; the error names the field */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description A dependency is unavailable; try again in a few seconds */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
         trace?: never;
     };
     "/jobs/{video_fid}/events": {
@@ -5183,6 +5317,8 @@ export interface components {
         Info: {
             /** @description Days from the end of a job until it is deleted with its files; null: they are not deleted */
             retention_days: number | null;
+            /** @description Days after the end of a conversion until the video is deleted; the MP3 stays */
+            keep_videos_days: number;
             /** @description Maximum size of a video */
             max_upload_bytes: number;
             /** @description How long a download link works */
@@ -5209,6 +5345,10 @@ export interface components {
             result: components["schemas"]["Result"] | null;
             /** @description The video of which only the sound was uploaded, as the client described it; else null */
             original: components["schemas"]["Original"] | null;
+            /** @description Whether the video can be converted again */
+            video_stored: boolean;
+            /** @description Whether the MP3 is kept after `retention_days` */
+            keep: boolean;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */

@@ -7,7 +7,7 @@ import { putJob } from "../api/queries";
 import type { Job } from "../api/schema";
 import { OptionFields } from "../uploads/OptionFields";
 import { problems } from "../uploads/options";
-import { remedy } from "./remedies";
+import { rejection } from "./remedies";
 import { sameOptions } from "./sameOptions";
 
 interface Props {
@@ -25,7 +25,7 @@ export function ConvertAgain({ job, options: before, onClose }: Props) {
       onClose();
     },
   });
-  const reason = sameOptions(options, before) ? unchangedReason(job) : null;
+  const reason = rejection(job, sameOptions(options, before));
   return (
     <Modal
       opened
@@ -65,12 +65,4 @@ export function ConvertAgain({ job, options: before, onClose }: Props) {
       </Stack>
     </Modal>
   );
-}
-
-/** Why the video is not converted again with the same options; null if that can work. */
-function unchangedReason(job: Job): string | null {
-  if (job.status === "completed") return "Change an option. With these options, the MP3 would be the same.";
-  return job.status === "failed" && remedy(job) !== "retry"
-    ? "Change an option. With these options, the conversion would fail again."
-    : null;
 }

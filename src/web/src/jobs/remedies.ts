@@ -41,3 +41,13 @@ export function remedy(job: Job): Remedy {
 }
 
 export const canRetrySummary = (summary: Summary): boolean => remedyOf(summary.error_code) === "retry";
+
+/** Why the video is not converted again; null if that can work. */
+export function rejection(job: Job, unchanged: boolean): string | null {
+  if (!job.video_stored) return "The video is no longer stored. Upload it again to convert it with other options.";
+  if (!unchanged) return null;
+  if (job.status === "completed") return "Change an option. With these options, the MP3 would be the same.";
+  return job.status === "failed" && remedy(job) !== "retry"
+    ? "Change an option. With these options, the conversion would fail again."
+    : null;
+}
