@@ -40,6 +40,12 @@ class Overlay:
             "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "namespace": namespace,
             "resources": [f"{root}/overlays/{name}"],
             "components": [f"{root}/components/{component}" for component in components],
+            # What components need to know about the namespace, which kustomize sets after them.
+            "transformers": [
+                f"{root}/components/{component}/namespace"
+                for component in components
+                if (files.MANIFESTS / "components" / component / "namespace").is_dir()
+            ],
             "labels": [{"pairs": LABELS}],
         }  # fmt: skip
         files.write_json(folder / "kustomization.yaml", kustomization)  # JSON is YAML

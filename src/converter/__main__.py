@@ -50,7 +50,9 @@ def main() -> int:
             advance=outbox.publish_next,
             usage=UsageRepository(client[mongo.VIDEOS]),
         )
-        return worker.run(conversion, {"mongodb": mongo.ping(client)})
+        checks = {"mongodb": mongo.ping(client)}
+        # An autoscaler adds converters because jobs wait, most of them in MongoDB.
+        return worker.run(conversion, checks, on_subscribe=outbox.publish_for_converters)
 
 
 def _sandbox(settings: ConverterSettings) -> Sandbox | None:

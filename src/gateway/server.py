@@ -40,6 +40,7 @@ from gateway.housekeeping.runner import export_report, publish_turns
 from gateway.jobs import routes as job_routes
 from gateway.jobs.events import Followers
 from gateway.jobs.feed import Feed
+from gateway.jobs.load import export_load
 from gateway.jobs.store import Store
 from gateway.openapi import routes as openapi_routes
 from gateway.settings import GatewaySettings
@@ -106,5 +107,6 @@ def create_app(settings: GatewaySettings) -> Flask:
     threading.Thread(
         target=export_report, args=(repository, store.jobs), name="housekeeping-report", daemon=True
     ).start()
+    threading.Thread(target=export_load, args=(store.jobs,), name="load", daemon=True).start()
     threading.Thread(target=publish_turns, args=(outbox,), name="turns", daemon=True).start()
     return app

@@ -33,6 +33,8 @@ def combinations() -> Iterator[tuple[str, ...]]:
             for chosen in itertools.combinations(choices, count):
                 yield overlay, *chosen
         yield overlay, *policies, "backup", "certificates"
+        without = ("autoscaling",) if "autoscaling" in extras else ()
+        yield overlay, *without, "autoscaling-prometheus"
 
 
 @functools.cache

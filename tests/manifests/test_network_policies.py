@@ -38,7 +38,7 @@ _APPS = ("auth", "gateway", "converter", "notification", "summary", *_JOBS, *SER
 _FROM_ELSEWHERE = {
     ("ingress-nginx", "gateway", 8080),
     ("ingress-nginx", "rabbitmq", 15672),
-    ("keda", "rabbitmq", 15672),
+    ("keda", "gateway", 8081),
     ("monitoring", "auth", 8081),
     ("monitoring", "gateway", 8081),
     ("monitoring", "summary", 8081),

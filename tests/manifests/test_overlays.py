@@ -169,13 +169,6 @@ def test_converters_are_taken_away_slowly(objects: Sequence[Object]) -> None:
     for item in of_kind(objects, "ScaledObject"):
         down = item["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"]
         assert down["stabilizationWindowSeconds"] >= 60, named(item)
-        assert item["spec"]["triggers"][0]["metadata"]["queueName"] == "video"
-        (login,) = of_kind(objects, "TriggerAuthentication")
-        # The services' users cannot use the management API.
-        assert login["spec"]["secretTargetRef"] == [
-            {"parameter": "password", "name": "rabbitmq-secret", "key": "RABBITMQ_MANAGER_PASSWORD"}
-        ]
-        assert _one(objects, "ConfigMap/converter-queue")["data"] == {"username": "manager"}
 
 
 def test_metrics_are_read_from_ports_that_exist(objects: Sequence[Object]) -> None:
@@ -194,7 +187,7 @@ def test_metrics_are_read_from_ports_that_exist(objects: Sequence[Object]) -> No
 def test_alerts_say_what_to_do(objects: Sequence[Object]) -> None:
     for item in of_kind(objects, "PrometheusRule"):
         for group in item["spec"]["groups"]:
-            for rule in group["rules"]:
+            for rule in (rule for rule in group["rules"] if "alert" in rule):
                 assert rule["annotations"]["summary"], rule["alert"]
                 assert rule["annotations"]["description"], rule["alert"]
                 assert math.isfinite(float(rule["for"].removesuffix("m"))), rule["alert"]

@@ -13,7 +13,7 @@ from tests.manifests.kustomize import MANIFESTS, Object, build, named
 # The oldest that is promised, and the newest that the validator knows.
 VERSIONS = ("1.30", kubernetes_validate.latest_version())
 # Kinds of operators that a cluster may have; no Kubernetes has a schema of them.
-FOREIGN = {"ScaledObject", "TriggerAuthentication", "PodMonitor", "PrometheusRule"}
+FOREIGN = {"ScaledObject", "PodMonitor", "PrometheusRule"}
 
 
 @functools.cache

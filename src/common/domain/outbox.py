@@ -35,6 +35,10 @@ class Outbox:
         """Publishes the jobs whose turn it is, after one of this account was queued or has ended; returns how many."""
         return self._scheduler.advance(owner)
 
+    def publish_for_converters(self) -> int:
+        """Publishes jobs for converters that have none, after one was added; returns how many."""
+        return self._scheduler.fill()
+
     def publish_waiting(self) -> int:
         """As `publish_next`, for all accounts; raises TransientError, having changed nothing without RabbitMQ."""
         return self._scheduler.recover()

@@ -22,8 +22,8 @@ _MOST_RELEASED = 1000
 def spare(converters: int) -> int:
     """How many jobs are published in addition to one for each converter while others wait: half as many.
 
-    A converter that ends a job finds the next one in the queue. A longer queue than there are converters makes
-    autoscalers start more of them, by half at a time. A shorter one lets the first job of another account start sooner.
+    A converter that ends a job finds the next one in the queue. With fewer, the first job of another account starts
+    sooner.
     """
     return max(1, converters // 2)
 
@@ -69,11 +69,22 @@ class Scheduler:
             log.warning("Waiting jobs are published later: %s", error)
             return 0
 
+    def fill(self) -> int:
+        """Publishes what a converter needs that has just subscribed to the queue; returns how many.
+
+        What fails is left for `recover`.
+        """
+        try:
+            return self._fill(self._queue())
+        except TransientError as error:
+            log.warning("Waiting jobs are published later: %s", error)
+            return 0
+
     def recover(self) -> int:
         """As `advance`, for all accounts: continues what nobody else does, and raises TransientError.
 
         A crash, an unavailable RabbitMQ, or a converter of the previous release, which does not call `advance`, leaves
-        an account without its turn; and nothing happens when converters are added.
+        an account without its turn.
         """
         # First, so that nothing changes while RabbitMQ is unavailable.
         queue = self._queue()

@@ -4,6 +4,7 @@ When too many messages become dead letters, the consumer pauses: it cancels its 
 DEAD_LETTER_PROBE seconds. When one succeeds, it resumes.
 """
 
+import contextlib
 import functools
 import logging
 import threading
@@ -39,13 +40,18 @@ class Consumer:
         heartbeat: Heartbeat,
         stop: threading.Event,
         probe_every: float,
+        on_subscribe: Callable[[], object] | None = None,
     ) -> None:
-        """A paused consumer tries a message every `probe_every` s."""
+        """A paused consumer tries a message every `probe_every` s.
+
+        `on_subscribe` runs in the worker's thread after each subscription, also after a reconnect.
+        """
         self._queue = queue
         self._connection = connection
         self._settlement = settlement
         self._heartbeat = heartbeat
         self._probe_every = probe_every
+        self._on_subscribe = on_subscribe
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="worker")
         self._stop = stop
         self._channel: BlockingChannel | None = None
@@ -86,6 +92,16 @@ class Consumer:
             return
         self._subscription = channel.basic_consume(self._queue, self._on_message)
         log.info("Waiting for messages..." if self._probe_at is None else "Paused: trying one message...")
+        if self._on_subscribe is not None and self._probe_at is None:
+            # The worker may have been shut down since the check of `stop`.
+            with contextlib.suppress(RuntimeError):
+                self._worker.submit(self._subscribed, self._on_subscribe)
+
+    def _subscribed(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except Exception:
+            log.exception("An unexpected error after the subscription")
 
     def _on_message(
         self, channel: BlockingChannel, method: Basic.Deliver, properties: BasicProperties, body: bytes

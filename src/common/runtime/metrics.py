@@ -28,5 +28,11 @@ ORPHANS_HELD = Gauge("video2mp3_orphans_held", "Orphaned files that wait for an 
 # Up to 10,000. They are not in the queue "video".
 JOBS_WAITING = Gauge("video2mp3_jobs_waiting", "Queued jobs that wait for the turn of their account")
 
+# What the number of converters follows: manifests/components/keda. Up to 10,000.
+JOBS_QUEUED = Gauge("video2mp3_jobs_queued", "Jobs that wait for their turn or for a converter")
+JOBS_CONVERTING = Gauge("video2mp3_jobs_converting", "Jobs that are being converted")
+# s. 0 without queued jobs. A job that is published when it is its account's turn waits from 0 again, for a converter.
+OLDEST_JOB_SECONDS = Gauge("video2mp3_oldest_job_seconds", "For how long the oldest queued job has waited")
+
 # Unix time at which housekeeping last completed a pass.
 HOUSEKEEPING_TIME = Gauge("video2mp3_housekeeping_timestamp_seconds", "Time of the last complete housekeeping pass")

@@ -60,14 +60,16 @@ class Worker:
         handler: Handler[M],
         checks: Mapping[str, Check],
         read: Callable[[bytes, int | None], M] = decode,  # type: ignore[assignment]  # for the queues of jobs
+        *,
+        on_subscribe: Callable[[], object] | None = None,
     ) -> int:
-        """Handles messages until a signal; returns the exit code."""
+        """Handles messages until a signal; returns the exit code. `on_subscribe`: see `Consumer`."""
         settings = self._settings
         if settings.stop_at is not None:
             checkpoints.stop_process_at(settings.stop_at)
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
-        consumer = self._consumer(self._consumption, self._connection, handler, read)
+        consumer = self._consumer(self._consumption, self._connection, handler, read, on_subscribe)
         dependencies = Dependencies({"rabbitmq": self._connection.check, **checks})
         with health.listen(settings.health_host, settings.health_port) as listener:
             health.serve(listener, dependencies, lambda: all(heartbeat.alive() for heartbeat in self._heartbeats))
@@ -90,6 +92,7 @@ class Worker:
         connection: BrokerConnection,
         handler: Handler[M],
         read: Callable[[bytes, int | None], M],
+        on_subscribe: Callable[[], object] | None = None,
     ) -> Consumer:
         heartbeat = health.Heartbeat(self._settings.health_stale_after)
         self._heartbeats.append(heartbeat)
@@ -108,6 +111,7 @@ class Worker:
             heartbeat=heartbeat,
             stop=self.stopping,
             probe_every=self._settings.dead_letter_probe,
+            on_subscribe=on_subscribe,
         )
 
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:

@@ -24,6 +24,7 @@ from converter.job_lease import JobLeases
 from gateway.account_deletion import AccountDeletion
 from gateway.administration.audit import Act, Actor, AuditLog, Entry, Target
 from gateway.housekeeping.runner import Housekeeping
+from gateway.jobs.load import read_load
 from gateway.jobs.store import Store
 from gateway.settings import HousekeepingSettings
 from gateway.uploads.repository import UploadRepository
@@ -204,7 +205,7 @@ def administrate(store: Store, audit: AuditLog) -> None:
     assert audit.page(10)[0]["outcome"] == "done"
     assert len(audit.page(10, ObjectId(), "an-id")) == 1
     store.jobs.count(Status.QUEUED, 10)
-    store.jobs.oldest_queued()
+    read_load(store.jobs)
 
 
 def send_emails(jobs: Jobs, job: Job) -> None:

@@ -53,7 +53,9 @@ def failing(*errors: Exception) -> Callable[[int], None]:
 
 
 @contextmanager
-def consuming(rabbit: RabbitSettings, handler: Recorder, **changes: Any) -> Iterator[threading.Event]:
+def consuming(
+    rabbit: RabbitSettings, handler: Recorder, on_subscribe: Callable[[], object] | None = None, **changes: Any
+) -> Iterator[threading.Event]:
     settings = rabbit.model_copy(update=changes)
     retries = RetryPolicy(settings.retry_delays)
     consumption = Consumption(settings.video_queue, retries.delays, settings.dead_letter_window)
@@ -69,6 +71,7 @@ def consuming(rabbit: RabbitSettings, handler: Recorder, **changes: Any) -> Iter
         heartbeat=Heartbeat(60),
         stop=stop,
         probe_every=settings.dead_letter_probe,
+        on_subscribe=on_subscribe,
     )
     thread = threading.Thread(target=consumer.run)
     thread.start()
@@ -87,6 +90,20 @@ def test_a_message_is_handled_once(rabbit, publisher, taken):
         eventually(lambda: handler.handled == [MESSAGE])
     assert taken(rabbit.video_queue) is None
     assert taken(dead_queue(rabbit.video_queue)) is None
+
+
+def test_a_consumer_that_has_subscribed_is_counted_and_can_publish(rabbit, publisher):
+    handler = Recorder()
+    counted: list[int] = []
+
+    def act() -> None:
+        counted.append(publisher.state(rabbit.video_queue).consumers)
+        publisher.publish(rabbit.video_queue, MESSAGE)
+        raise KeyError("a bug")
+
+    with consuming(rabbit, handler, act):
+        eventually(lambda: handler.handled == [MESSAGE])
+    assert counted == [1]
 
 
 def test_a_transient_failure_is_retried_until_it_succeeds_in_the_same_run(rabbit, publisher, taken):

@@ -7,6 +7,7 @@ import pytest
 from common.domain.jobs import Status
 from common.domain.scheduling import spare
 from common.errors import TransientError
+from common.messaging.connection import BrokerUnavailable
 from common.messaging.message import Message
 from common.messaging.publisher import QueueState
 from converter.conversion import Conversion
@@ -113,6 +114,27 @@ def test_without_rabbitmq_jobs_wait_until_it_is_back(world):
     # One had its turn and was not published: see `Recovery.publish_jobs`.
     assert world.outbox.publish_waiting() == 2
     assert published(world) == [OTHER, OWNER]
+
+
+def test_a_converter_that_is_added_finds_a_job_though_none_was_queued_or_has_ended(world):
+    Broker(world, ready=0, consumers=0)
+    queued(world, 20)
+    world.outbox.publish_next(OWNER)
+    assert published(world) == [OWNER] * 2
+    # The first converter has taken one.
+    world.store.jobs.update(next(iter(world.jobs)), {}, {"status": "converting"})
+    Broker(world, ready=0, consumers=4)
+    assert world.outbox.publish_for_converters() == 5
+
+
+def test_a_converter_that_is_added_while_rabbitmq_fails_again_still_starts(world):
+    def refused(_queue: str) -> QueueState:
+        raise BrokerUnavailable("refused")
+
+    queued(world, 1)
+    world.publisher.state = refused
+    assert world.outbox.publish_for_converters() == 0
+    assert published(world) == []
 
 
 def ended(world: World, convert: Conversion, **changes: object) -> None:
