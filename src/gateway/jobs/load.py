@@ -19,7 +19,7 @@ _MOST_COUNTED = 10_000
 
 def read_load(jobs: Jobs) -> None:
     """Sets the metrics from three queries, each by an index; raises StorageUnavailable, having changed nothing."""
-    queued, converting = jobs.count(Status.QUEUED, _MOST_COUNTED), jobs.count_converting(_MOST_COUNTED)
+    queued, converting = jobs.count(Status.QUEUED, _MOST_COUNTED), jobs.turns.count_converting(_MOST_COUNTED)
     oldest = jobs.oldest_queued()
     metrics.JOBS_QUEUED.set(queued)
     metrics.JOBS_CONVERTING.set(converting)
