@@ -1,6 +1,7 @@
 """The collection `jobs` of the database `videos`: everything that is stored about jobs is read and written here."""
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,7 +24,7 @@ _UPDATED: Document = {"$currentDate": {"updated_at": True}}
 _WAITING: Document = {"status": Status.QUEUED.value, "waiting": True}
 
 
-def released(**of: str) -> Document:
+def released(**of: object) -> Document:
     """Matches jobs that have not ended and do not wait for their turn: their messages are published, or soon will be.
 
     A replica of the previous release publishes each job at once, and knows no turns: its jobs lack the field, and jobs
@@ -204,6 +205,11 @@ class Jobs:
         with failures():
             rows = self.collection.find(released(), {"owner": 1, "account": 1, "username": 1}).limit(limit)
             return [owner_of(row) for row in rows]
+
+    def count_released(self, owners: Sequence[str]) -> Mapping[str, int]:
+        """How many jobs of each of these accounts have had their turn and have not ended."""
+        with failures():
+            return Counter(row["owner"] for row in self.collection.find(released(owner={"$in": owners}), {"owner": 1}))
 
     def owners_due(self) -> list[str]:
         """The accounts whose turn it is: with jobs that wait, and none that has had its turn and has not ended."""

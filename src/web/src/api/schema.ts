@@ -2176,6 +2176,7 @@ export interface paths {
                         conversions_per_day?: number | null;
                         seconds_of_sound_per_day?: number | null;
                         emails_per_hour?: number | null;
+                        concurrent_jobs?: number | null;
                     };
                 };
             };
@@ -4958,6 +4959,18 @@ export interface components {
                     /** @description null: no limit */
                     limit: number | null;
                 };
+                /** @description Emails about ended jobs; further ones are sent in the next hour */
+                emails_this_hour: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
+                /** @description Jobs in the queue or in conversion; further ones wait */
+                concurrent_jobs: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
             };
         };
         ApiKey: {
@@ -5023,6 +5036,18 @@ export interface components {
                     /** @description null: no limit */
                     limit: number | null;
                 };
+                /** @description Emails about ended jobs; further ones are sent in the next hour */
+                emails_this_hour: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
+                /** @description Jobs in the queue or in conversion; further ones wait */
+                concurrent_jobs: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
             };
             /** @description null: the default; 0: no limit */
             quotas: {
@@ -5032,6 +5057,7 @@ export interface components {
                 conversions_per_day: number | null;
                 seconds_of_sound_per_day: number | null;
                 emails_per_hour: number | null;
+                concurrent_jobs: number | null;
             };
         };
         AdminAccountDetail: {
@@ -5077,6 +5103,18 @@ export interface components {
                     /** @description null: no limit */
                     limit: number | null;
                 };
+                /** @description Emails about ended jobs; further ones are sent in the next hour */
+                emails_this_hour: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
+                /** @description Jobs in the queue or in conversion; further ones wait */
+                concurrent_jobs: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
             };
             /** @description null: the default; 0: no limit */
             quotas: {
@@ -5086,6 +5124,7 @@ export interface components {
                 conversions_per_day: number | null;
                 seconds_of_sound_per_day: number | null;
                 emails_per_hour: number | null;
+                concurrent_jobs: number | null;
             };
             default_quotas: {
                 /** @description 0: no limit */
@@ -5098,6 +5137,10 @@ export interface components {
                 conversions_per_day: number;
                 /** @description 0: no limit */
                 seconds_of_sound_per_day: number;
+                /** @description 0: no limit */
+                emails_per_hour: number;
+                /** @description 0: no limit */
+                concurrent_jobs: number;
             };
         };
         AdminAccountPage: {
