@@ -6,6 +6,7 @@ from auth import administration, change_routes, routes
 from auth.account_states import AccountStates
 from auth.accounts import Accounts
 from auth.changes import AccountChanges
+from auth.database import Database
 from auth.keys import routes as key_routes
 from auth.keys.last_use import LastUse
 from auth.keys.management import KeyRing
@@ -33,13 +34,14 @@ def create_app(settings: AuthSettings) -> Flask:
     """Returns the application, which connects to nothing before a request needs it."""
     app = http.create_app("auth")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-    users = Users(app, settings)
+    database = Database(app, settings)
+    users = Users(database)
     passwords = Passwords(settings.hash_concurrency, settings.hash_wait)
     tokens = Tokens(
         settings.jwt_secret, settings.token_lifetime, settings.admin_emails, previous=settings.jwt_secret_previous
     )
     states = AccountStates(users)
-    keys = Keys(app, settings.api_keys_per_account)
+    keys = Keys(database, settings.api_keys_per_account)
     accounts = Accounts(
         users,
         states,
@@ -49,7 +51,7 @@ def create_app(settings: AuthSettings) -> Flask:
         reserved=settings.admin_emails,
         require_verification=settings.require_verification,
     )
-    identities = Identities(app)
+    identities = Identities(database)
     changes = AccountChanges(users, states, passwords, tokens, AccountLinks(settings), keys, identities)
     health.install(app, {"mysql": users.check})
     logins = ConcurrencyLimiter(settings.logins_at_once, too_many)

@@ -1,25 +1,14 @@
-"""The table `user` in MySQL or MariaDB: one short connection per statement, with timeouts."""
+"""The table `user` in MySQL or MariaDB."""
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import MySQLdb
-from flask import Flask
-from flask_mysqldb import MySQL
-from MySQLdb.constants import CR, ER
 
-from auth.settings import AuthSettings
-from common.errors import Conflict, TransientError
+from auth.database import Database, Row
+from common.errors import Conflict
 
 TAKEN = "This email address is already registered. Sign in, or use another address."
-
-# The connection was lost: shut down, killed (MariaDB 1927), idle for too long (MySQL 4031), or closed by a proxy. A
-# read is retried on a new one. Refused connections are not retried, as the next one would be refused too.
-_LOST = {CR.SERVER_GONE_ERROR, CR.SERVER_LOST, CR.SERVER_LOST_EXTENDED, ER.SERVER_SHUTDOWN, 1927, 4031}
-
 
 # Before the account's id, in place of the address of a deleted account. Nobody can register such an address.
 DELETED = "deleted:"
@@ -48,30 +37,10 @@ class User:
 
 
 class Users:
-    """Runs statements inside an application context; every method raises TransientError if the database fails.
+    """Runs statements inside an application context; every method raises TransientError if the database fails."""
 
-    A login opens a connection (about 1 ms), reads one row and closes it before it spends 25 ms on the hash: connections
-    are never idle, so `wait_timeout` does not matter, and many replicas need few connections.
-    """
-
-    def __init__(self, app: Flask, settings: AuthSettings) -> None:
-        app.config.update(
-            MYSQL_HOST=settings.mysql_host,
-            MYSQL_PORT=settings.mysql_port,
-            MYSQL_USER=settings.mysql_user,
-            MYSQL_PASSWORD=settings.mysql_password.get_secret_value(),
-            MYSQL_DB=settings.mysql_db,
-            MYSQL_CHARSET="utf8mb4",
-            MYSQL_AUTOCOMMIT=True,
-            MYSQL_CONNECT_TIMEOUT=settings.mysql_timeout,
-            MYSQL_CUSTOM_OPTIONS={
-                "read_timeout": settings.mysql_timeout,
-                "write_timeout": settings.mysql_timeout,
-                "multi_statements": False,
-                **settings.tls_options,
-            },
-        )
-        self._mysql = MySQL(app)
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def find(self, email: str) -> User | None:
         """The user with this address, which must be canonical."""
@@ -87,18 +56,17 @@ class Users:
 
     def add(self, email: str, password: str, *, verified: bool) -> None:
         """Adds a user with a hashed password; raises Conflict if the address is taken, even concurrently."""
-        with failures():
+        statement = "INSERT INTO user (email, password, verified) VALUES (%s, %s, %s)"
+        with self._database.cursor() as cursor:
             try:
-                statement = "INSERT INTO user (email, password, verified) VALUES (%s, %s, %s)"
-                self._run(statement, email, password, verified)
+                cursor.execute(statement, (email, password, verified))
             except MySQLdb.IntegrityError:
                 raise Conflict(TAKEN, code="account_exists") from None
 
     def replace_password(self, user: User, password: str) -> None:
         """Stores another hash, unless the row was changed since `user` was read."""
         statement = "UPDATE user SET password = %s WHERE account_id = %s AND password = %s"
-        with failures():
-            self._run(statement, password, user.account, user.password)
+        self._database.change(statement, password, user.account, user.password)
 
     def change_password(self, seen: User, password: str, *, verified: bool = True) -> bool:
         """Stores a new hash and ends all tokens; False if either has been changed since the user was read.
@@ -136,7 +104,7 @@ class Users:
         where = f"email LIKE %s ESCAPE '|' AND email > %s AND {outside}"
         statement = f"SELECT {_COLUMNS} FROM user FORCE INDEX (email) WHERE {where} ORDER BY email LIMIT %s"  # noqa: S608
         values = (pattern, after, DELETED, DELETED.replace(":", ";"), limit)
-        return [_user(row) for row in self._read_all(statement, *values)]
+        return [_user(row) for row in self._database.rows(statement, *values)]
 
     def set_disabled(self, seen: User, administrator: User, *, disabled: bool) -> bool:
         """Also ends its tokens; False if the account or the administrator's has changed since they were read.
@@ -151,58 +119,21 @@ class Users:
         """
         caller = (administrator.account, administrator.token_version)
         values = (*caller, disabled, seen.account, seen.token_version, seen.email, disabled)
-        return self._execute(statement, *values) == 1
+        return self._database.change(statement, *values) == 1
 
     def check(self) -> None:
         """Raises TransientError unless the database answers and has its table."""
-        self._read("SELECT 1 FROM user LIMIT 1")
+        self._database.rows("SELECT 1 FROM user LIMIT 1")
 
     def _change(self, change: str, seen: User, *values: object) -> bool:
         statement = f"UPDATE user SET {change} WHERE account_id = %s AND token_version = %s AND email = %s"  # noqa: S608
-        return self._execute(statement, *values, seen.account, seen.token_version, seen.email) == 1
+        return self._database.change(statement, *values, seen.account, seen.token_version, seen.email) == 1
 
     def _find(self, column: str, value: str) -> User | None:
-        row = self._read(f"SELECT {_COLUMNS} FROM user WHERE {column} = %s", value)  # noqa: S608  constants
+        row = self._database.first(f"SELECT {_COLUMNS} FROM user WHERE {column} = %s", value)  # noqa: S608  constants
         return None if row is None else _user(row)
 
-    def _execute(self, statement: str, *values: object) -> int:
-        """Returns the number of changed rows."""
-        with failures(), closing(self._mysql.connect) as connection, closing(connection.cursor()) as cursor:
-            changed: int = cursor.execute(statement, values)
-        return changed
 
-    def _read(self, statement: str, *values: object) -> Sequence[Any] | None:
-        """Returns the first row."""
-        return next(iter(self._read_all(statement, *values)), None)
-
-    def _read_all(self, statement: str, *values: object) -> Sequence[Sequence[Any]]:
-        """Returns the rows; retried once if the connection is lost."""
-        with failures():
-            try:
-                return self._run(statement, *values)
-            except MySQLdb.Error as error:
-                if not error.args or error.args[0] not in _LOST:
-                    raise
-            return self._run(statement, *values)
-
-    def _run(self, statement: str, *values: object) -> Sequence[Sequence[Any]]:
-        with closing(self._mysql.connect) as connection, closing(connection.cursor()) as cursor:
-            cursor.execute(statement, values)
-            rows: Sequence[Sequence[Any]] = cursor.fetchall()
-            return rows
-
-
-def _user(row: Sequence[Any]) -> User:
+def _user(row: Row) -> User:
     account, email, password, token_version, verified, disabled, since = row
     return User(account, email, password, token_version, bool(verified), bool(disabled), since)
-
-
-@contextmanager
-def failures() -> Iterator[None]:
-    """Turns failures of the database into TransientError."""
-    try:
-        yield
-    except MySQLdb.Error as error:
-        hint = " (run python -m auth.migrations)" if error.args[:1] in {(ER.NO_SUCH_TABLE,), (ER.BAD_DB_ERROR,)} else ""
-        text = " ".join(map(str, error.args)) or type(error).__name__
-        raise TransientError(f"MySQL: {text}{hint}") from error

@@ -38,7 +38,8 @@ def main() -> int:
     clear_leftovers(settings.work_folder)
     with mongo.connect(settings) as client:
         jobs = Jobs(client[mongo.VIDEOS])
-        outbox = Outbox(settings, jobs, Summaries(client[mongo.VIDEOS]), worker.publisher)
+        usage = UsageRepository(client[mongo.VIDEOS])
+        outbox = Outbox(settings, jobs, Summaries(client[mongo.VIDEOS]), worker.publisher, usage)
         conversion = Conversion(
             settings,
             jobs=jobs,
@@ -48,7 +49,7 @@ def main() -> int:
             must_stop=worker.overdue,
             sandbox=sandbox,
             advance=outbox.publish_next,
-            usage=UsageRepository(client[mongo.VIDEOS]),
+            usage=usage,
         )
         checks = {"mongodb": mongo.ping(client)}
         # An autoscaler adds converters because jobs wait, most of them in MongoDB.

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, jsonify, request
 from flask_limiter import Limiter
 
 from common.domain.accounts import Accounts
+from common.domain.job_repository import Jobs
 from common.domain.owners import Owner
 from common.domain.quotas import Amounts, Quotas
 from common.domain.scopes import Scope
@@ -34,6 +35,7 @@ def blueprint(
     limiter: Limiter,
     *,
     usage: UsageRepository,
+    jobs: Jobs,
 ) -> Blueprint:
     routes = Blueprint("accounts", __name__)
 
@@ -83,7 +85,7 @@ def blueprint(
             "email": owner.username,
             "emails": emails,
             "verified": verified,
-            "usage": shown_usage(used, quotas),
+            "usage": shown_usage(used, quotas, jobs.turns.count_released([owner.key])[owner.key]),
         }
 
     @routes.get("/info")
@@ -99,13 +101,16 @@ def blueprint(
     return routes
 
 
-def shown_usage(used: Amounts, quotas: Quotas) -> dict[str, object]:
+def shown_usage(used: Amounts, quotas: Quotas, jobs: int) -> dict[str, object]:
+    """`jobs` is the number of those in the queue or in conversion."""
     return {
         "stored_bytes": {"used": used.stored, "limit": quotas.stored},
         "unfinished_uploads": {"used": used.unfinished, "limit": quotas.unfinished},
         "uploaded_bytes_today": {"used": used.uploaded, "limit": quotas.uploaded},
         "conversions_today": {"used": used.conversions, "limit": quotas.conversions},
         "seconds_of_sound_today": {"used": round(used.seconds), "limit": quotas.seconds},
+        "emails_this_hour": {"used": used.emails, "limit": quotas.emails},
+        "concurrent_jobs": {"used": jobs, "limit": quotas.jobs},
     }
 
 

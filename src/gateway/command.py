@@ -37,7 +37,7 @@ def tools(settings: StoreSettings, name: str) -> Iterator[Tools]:
         publisher = Publisher(connection)
         db = client[mongo.VIDEOS]
         store = Store.in_databases(db, client[mongo.MP3S])
-        outbox = Outbox(settings, store.jobs, store.summaries, publisher)
+        outbox = Outbox(settings, store.jobs, store.summaries, publisher, store.usage)
         try:
             yield Tools(settings, db, store, outbox, publisher, connection, AuditLog(db))
         finally:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from flask import Flask
 from flask_cors import CORS
 
-_METHODS = ["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"]
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _REQUEST_HEADERS = [
     "Authorization", "Content-Type", "Accept", "Range", "Last-Event-ID", "X-Request-ID", "X-HTTP-Method-Override",
     "Tus-Resumable", "Upload-Length", "Upload-Metadata", "Upload-Offset", "Upload-Checksum", "Upload-Defer-Length",
-    "Upload-Concat", "X-Requested-With",
+    "Upload-Concat", "X-Requested-With", "If-Match",
 ]  # fmt: skip
 _RESPONSE_HEADERS = [
     "Location", "Content-Disposition", "Content-Range", "Accept-Ranges", "ETag", "Retry-After", "X-Request-ID",

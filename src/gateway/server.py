@@ -65,7 +65,7 @@ def create_app(settings: GatewaySettings) -> Flask:
     db = client[mongo.VIDEOS]
     store = Store.in_databases(db, client[mongo.MP3S])
     uploads = UploadRepository(db, settings.upload_lifetime)
-    outbox = Outbox(settings, store.jobs, store.summaries, publisher)
+    outbox = Outbox(settings, store.jobs, store.summaries, publisher, store.usage)
     identity = Identity(settings)
     app = http.create_app("gateway")
     bodies = TimedBodies(app.wsgi_app, minimum_rate=settings.upload_min_rate, timeout=settings.client_timeout)
@@ -77,7 +77,9 @@ def create_app(settings: GatewaySettings) -> Flask:
     limiter = rate_limits.limiter(app, settings)
     choices = Accounts(db)
     mails = AccountMails(settings, publisher, limiter)
-    app.register_blueprint(accounts.blueprint(settings, identity, choices, mails, limiter, usage=store.usage))
+    app.register_blueprint(
+        accounts.blueprint(settings, identity, choices, mails, limiter, usage=store.usage, jobs=store.jobs)
+    )
     deletion = AccountDeletion(store, uploads, choices)
     app.register_blueprint(account_changes.blueprint(settings, identity, mails, deletion, limiter))
     app.register_blueprint(account_pages.blueprint(settings, identity, limiter))
@@ -100,7 +102,7 @@ def create_app(settings: GatewaySettings) -> Flask:
     app.register_blueprint(summaries.blueprint(settings, identity, limiter, transfers))
     app.register_blueprint(openapi_routes.blueprint())
     repository, audit = HousekeepingRepository(db), AuditLog(db)
-    changes = AccountAdministration(Directory(identity), store.usage, audit, settings.quotas)
+    changes = AccountAdministration(Directory(identity), store.usage, store.jobs, audit, settings.quotas)
     status = SystemStatus(settings, publisher, store.jobs, repository)
     app.register_blueprint(administration.blueprint(identity, changes, audit, status))
     mongo.create_indexes(store.ensure_indexes, uploads.ensure_indexes, choices.ensure_indexes, audit.ensure_indexes)

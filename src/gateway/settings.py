@@ -1,6 +1,7 @@
 """Settings of the gateway and its commands."""
 
 import re
+from dataclasses import replace
 
 from pydantic import (
     Field,
@@ -14,6 +15,7 @@ from pydantic import (
 
 from common.domain.quotas import Quotas
 from common.runtime.settings import (
+    EmailQuotaSettings,
     EnvironmentSettings,
     LinkSettings,
     LoginServiceSettings,
@@ -43,7 +45,7 @@ class MigrationSettings(ServiceSettings, MongoSettings):
     migration_timeout: PositiveFloat = 600.0
 
 
-class QuotaSettings(EnvironmentSettings):
+class QuotaSettings(EmailQuotaSettings):
     """Quotas of each account; 0 is no limit. An account can have its own ones: docs/security.md."""
 
     # MB of videos, MP3s and unfinished uploads.
@@ -62,6 +64,7 @@ class QuotaSettings(EnvironmentSettings):
             uploaded=self.quota_uploaded_mb * 1024**2 or None,
             conversions=self.quota_conversions or None,
             seconds=self.quota_minutes * 60 or None,
+            emails=self.quota_emails_per_hour or None,
         )
 
 
@@ -129,6 +132,10 @@ class GatewaySettings(
         if most is not None and most >= threads:
             raise ValueError(f"must be less than WEB_THREADS ({threads}), or no thread is left for uploads")
         return most
+
+    @property
+    def quotas(self) -> Quotas:
+        return replace(super().quotas, jobs=self.jobs_per_account)
 
     @property
     def single_sign_on(self) -> str | None:

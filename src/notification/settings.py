@@ -7,7 +7,6 @@ from pydantic import (
     AliasChoices,
     Field,
     NonNegativeFloat,
-    NonNegativeInt,
     PositiveFloat,
     SecretStr,
     ValidationInfo,
@@ -15,12 +14,12 @@ from pydantic import (
 )
 
 from common.messaging.retries import RetryPolicy
-from common.runtime.settings import Delays, LinkSettings, Port, WorkerSettings
+from common.runtime.settings import Delays, EmailQuotaSettings, LinkSettings, Port, WorkerSettings
 
 _GMAIL_HOST = "smtp.gmail.com"
 
 
-class NotificationSettings(WorkerSettings, LinkSettings):
+class NotificationSettings(WorkerSettings, LinkSettings, EmailQuotaSettings):
     """The mail server: any by `SMTP_…`, or Gmail by `GMAIL_ADDRESS` and an app password in `GMAIL_PASSWORD`."""
 
     smtp_host: str = _GMAIL_HOST
@@ -43,9 +42,6 @@ class NotificationSettings(WorkerSettings, LinkSettings):
     # email at once. Less than half of STALLED_AFTER, after which housekeeping publishes the notices again.
     email_digest_seconds: float = Field(120.0, ge=0, le=1800)
     mail_queue: str | None = Field("mail", pattern=r"^[\w.-]{1,80}$")
-    # Emails to one account in an hour, with or without the windows of EMAIL_DIGEST_SECONDS; 0 is no limit. Further ones
-    # are sent in the next hour.
-    quota_emails_per_hour: NonNegativeInt = 60
     # s. How long a replica has the exclusive right to send an email. Longer than an SMTP dialogue can take, which has
     # up to 14 steps with TLS and a login, each of at most SMTP_TIMEOUT.
     # TELLING_LEASE is its deprecated name.

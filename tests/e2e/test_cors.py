@@ -18,20 +18,26 @@ def opened(stack):
 
 
 def preflight(url: str, origin: str, method: str, path: str) -> requests.Response:
-    asked = "authorization,tus-resumable,upload-offset,content-type"
+    asked = "authorization,tus-resumable,upload-offset,content-type,if-match"
     headers = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": asked}
     return requests.options(url + path, headers=headers, timeout=30)
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/jobs"), ("POST", "/upload"), ("PATCH", "/files/x"), ("POST", "/files")]
-)
+    ("method", "path"),
+    [
+        ("GET", "/jobs"), ("POST", "/upload"), ("PATCH", "/files/x"), ("POST", "/files"), ("GET", "/admin/accounts"),
+        ("PUT", "/admin/accounts/x/quotas"),
+    ],
+)  # fmt: skip
 def test_an_allowed_origin_may_send_requests(opened, method, path):
     answer = preflight(opened, ORIGIN, method, path)
     assert answer.ok
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
     assert method in answer.headers["Access-Control-Allow-Methods"]
-    assert "upload-offset" in answer.headers["Access-Control-Allow-Headers"].lower()
+    allowed = answer.headers["Access-Control-Allow-Headers"].lower()
+    assert "upload-offset" in allowed
+    assert "if-match" in allowed
 
 
 def test_the_headers_of_tus_are_exposed_on_errors_too(opened):

@@ -1,17 +1,14 @@
 """The table `api_key` in MySQL or MariaDB."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from flask import Flask
-from flask_mysqldb import MySQL
-
+from auth.database import Database, Row
 from auth.keys import api_key
 from auth.keys.api_key import ApiKey
-from auth.users import User, failures
+from auth.users import User
 from common.domain.scopes import Scope
 from common.errors import Conflict
 
@@ -25,9 +22,9 @@ _COLUMNS = "id, account_id, name, scope, prefix, created_at, expires_at, last_us
 class Keys:
     """Runs statements inside an application context; every method raises TransientError if the database fails."""
 
-    def __init__(self, app: Flask, most: int) -> None:
+    def __init__(self, database: Database, most: int) -> None:
         """`most` keys for each account."""
-        self._mysql = MySQL(app)
+        self._database = database
         self._most = most
 
     def find(self, key_hash: str) -> ApiKey | None:
@@ -46,8 +43,7 @@ class Keys:
             key_hash=api_key.hashed(key),
         )  # fmt: skip
         stored = (name, scope.value, added.prefix, _stored(added.created_at), _stored(expires_at), added.key_hash)
-        with self._cursor() as cursor:
-            # Ended by closing the connection if something fails.
+        with self._database.cursor() as cursor:
             cursor.execute("START TRANSACTION")
             # The lock lets one request at a time add a key to the account.
             account = "SELECT 1 FROM user WHERE account_id = %s AND token_version = %s AND NOT disabled FOR UPDATE"
@@ -89,31 +85,19 @@ class Keys:
         """Stores when the key was used, unless a time of the last minute is stored."""
         condition = "key_hash IS NOT NULL AND (last_used_at IS NULL OR last_used_at < %s)"
         before = _stored(moment - timedelta(seconds=USE_INTERVAL))
-        with self._cursor() as cursor:
-            cursor.execute(
-                f"UPDATE api_key SET last_used_at = %s WHERE id = %s AND {condition}",  # noqa: S608  a constant
-                (_stored(moment), key_id, before),
-            )
+        statement = f"UPDATE api_key SET last_used_at = %s WHERE id = %s AND {condition}"  # noqa: S608  a constant
+        self._database.change(statement, _stored(moment), key_id, before)
 
     def _end(self, condition: str, *values: object) -> int:
-        with self._cursor() as cursor:
-            return int(
-                cursor.execute(f"UPDATE api_key SET key_hash = NULL, name = '', prefix = '' WHERE {condition}", values)  # noqa: S608
-            )
+        statement = f"UPDATE api_key SET key_hash = NULL, name = '', prefix = '' WHERE {condition}"  # noqa: S608  constants
+        return self._database.change(statement, *values)
 
     def _all(self, condition: str, *values: object) -> list[ApiKey]:
-        with self._cursor() as cursor:
-            order = "ORDER BY created_at, id"
-            cursor.execute(f"SELECT {_COLUMNS} FROM api_key WHERE {condition} {order}", values)  # noqa: S608  constants
-            return [key for key in map(_read, cursor.fetchall()) if key]
-
-    @contextmanager
-    def _cursor(self) -> Iterator[Any]:
-        with failures(), closing(self._mysql.connect) as connection, closing(connection.cursor()) as cursor:
-            yield cursor
+        statement = f"SELECT {_COLUMNS} FROM api_key WHERE {condition} ORDER BY created_at, id"  # noqa: S608  constants
+        return [key for key in map(_read, self._database.rows(statement, *values)) if key]
 
 
-def _read(row: Sequence[Any]) -> ApiKey | None:
+def _read(row: Row) -> ApiKey | None:
     key_id, account, name, scope, prefix, *moments, key_hash = row
     # A newer release may have other scopes: their keys do not work here.
     if scope not in _SCOPES:

@@ -2,15 +2,9 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
-from contextlib import closing
-from typing import Any
 
-from flask import Flask
-from flask_mysqldb import MySQL
-
+from auth.database import Database
 from auth.sso.provider import Person
-from auth.users import failures
 
 # s. From the redirect to the page until the page asks for the token.
 CODE_LIFETIME = 60
@@ -22,8 +16,8 @@ class Identities:
     Rows are never deleted: the service's account may only read, insert and update rows.
     """
 
-    def __init__(self, app: Flask) -> None:
-        self._mysql = MySQL(app)
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def account(self, person: Person) -> str | None:
         """The id of the account to which the person signs in."""
@@ -32,7 +26,7 @@ class Identities:
 
     def connect(self, person: Person, account: str) -> None:
         """Makes the person sign in to this account, and to no other one."""
-        self._run(
+        self._database.change(
             "INSERT INTO identity (issuer, subject, account_id) VALUES (%s, %s, %s)"
             " ON DUPLICATE KEY UPDATE account_id = VALUES(account_id)",
             *_key(person),
@@ -42,7 +36,7 @@ class Identities:
     def issue_code(self, person: Person) -> str:
         """A code for one token, which ends an earlier one of the person; its hash is stored."""
         code = secrets.token_urlsafe(32)
-        self._run(
+        self._database.change(
             "UPDATE identity SET code = %s, code_expires_at = UTC_TIMESTAMP() + INTERVAL %s SECOND"
             " WHERE issuer = %s AND subject = %s",
             _hashed(code),
@@ -56,25 +50,18 @@ class Identities:
         valid = "code = %s AND code_expires_at > UTC_TIMESTAMP()"
         account = self._first(f"SELECT account_id FROM identity WHERE {valid}", _hashed(code))  # noqa: S608  a constant
         # Of two requests at the same time, one changes the row.
-        if account is None or not self._run(f"UPDATE identity SET code = NULL WHERE {valid}", _hashed(code)):  # noqa: S608
-            return None
-        return account
+        redeemed = f"UPDATE identity SET code = NULL WHERE {valid}"  # noqa: S608  a constant
+        return account if account and self._database.change(redeemed, _hashed(code)) else None
 
     def forget(self, account: str) -> None:
         """Removes whom the provider knows from the rows of an account."""
-        self._run(
+        self._database.change(
             "UPDATE identity SET subject = CONCAT('deleted:', UUID()), code = NULL WHERE account_id = %s", account
         )
 
     def _first(self, statement: str, *values: object) -> str | None:
-        with failures(), closing(self._mysql.connect) as connection, closing(connection.cursor()) as cursor:
-            cursor.execute(statement, values)
-            row: Sequence[Any] | None = cursor.fetchone()
-            return str(row[0]) if row else None
-
-    def _run(self, statement: str, *values: object) -> int:
-        with failures(), closing(self._mysql.connect) as connection, closing(connection.cursor()) as cursor:
-            return int(cursor.execute(statement, values))
+        row = self._database.first(statement, *values)
+        return str(row[0]) if row else None
 
 
 def _key(person: Person) -> tuple[bytes, bytes]:

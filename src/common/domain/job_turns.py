@@ -3,6 +3,9 @@
 The rules are in `common.domain.scheduling`.
 """
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
 from pymongo import ReturnDocument
 from pymongo.collection import Collection
 
@@ -12,7 +15,7 @@ from common.storage.mongo import Document, failures
 _WAITING: Document = {"status": Status.QUEUED.value, "waiting": True}
 
 
-def released(**of: str) -> Document:
+def released(**of: object) -> Document:
     """Matches jobs that have not ended and do not wait for their turn: their messages are published, or soon will be.
 
     A replica of the previous release publishes each job at once, and knows no turns: its jobs lack the field, and jobs
@@ -42,6 +45,11 @@ class JobTurns:
         with failures():
             rows = self._jobs.find(released(), {"owner": 1, "account": 1, "username": 1}).limit(limit)
             return [owner_of(row) for row in rows]
+
+    def count_released(self, owners: Sequence[str]) -> Mapping[str, int]:
+        """How many jobs of each of these accounts have had their turn and have not ended."""
+        with failures():
+            return Counter(row["owner"] for row in self._jobs.find(released(owner={"$in": owners}), {"owner": 1}))
 
     def owners_due(self) -> list[str]:
         """The accounts whose turn it is: with jobs that wait, and none that has had its turn and has not ended."""

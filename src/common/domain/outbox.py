@@ -9,8 +9,10 @@ from collections.abc import Callable
 
 from common.domain.job_repository import Jobs
 from common.domain.jobs import Job, Status
+from common.domain.quotas import Quotas
 from common.domain.scheduling import Scheduler
 from common.domain.summaries import Summaries, Summary
+from common.domain.usage import UsageRepository
 from common.errors import TransientError
 from common.messaging.message import Envelope, Message, SummaryMessage
 from common.messaging.publisher import Publisher
@@ -22,13 +24,25 @@ log = logging.getLogger(__name__)
 class Outbox:
     """Every method about one message returns whether it was published."""
 
-    def __init__(self, settings: RabbitSettings, jobs: Jobs, summaries: Summaries, publisher: Publisher) -> None:
+    def __init__(
+        self,
+        settings: RabbitSettings,
+        jobs: Jobs,
+        summaries: Summaries,
+        publisher: Publisher,
+        usage: UsageRepository | None = None,
+    ) -> None:
+        """`usage` has the quotas of single accounts; a process that publishes no jobs does not need it."""
         self._settings = settings
         self._jobs = jobs
         self._summaries = summaries
         self._publisher = publisher
+        defaults = Quotas(jobs=settings.jobs_per_account)
         self._scheduler = Scheduler(
-            jobs.turns, self.publish_job, lambda: publisher.state(settings.video_queue), settings.jobs_per_account
+            jobs.turns,
+            self.publish_job,
+            lambda: publisher.state(settings.video_queue),
+            lambda owner: (usage.quotas(owner, defaults) if usage else defaults).jobs,
         )
 
     def publish_next(self, owner: str) -> int:

@@ -34,7 +34,7 @@ class Amounts:
 
 @dataclass(frozen=True)
 class Quotas:
-    """The highest values of `Amounts`; None is no limit."""
+    """The highest values of `Amounts`, and of jobs at the same time; None is no limit."""
 
     stored: int | None = None
     unfinished: int | None = None
@@ -42,6 +42,8 @@ class Quotas:
     conversions: int | None = None
     seconds: float | None = None
     emails: int | None = None
+    jobs: int | None = None
+    """In the queue or in conversion: the others wait, and none is refused."""
 
     def overridden(self, values: Mapping[str, Any]) -> "Quotas":
         """With those of one account: `values` has some of the names; None is no limit."""
@@ -50,7 +52,7 @@ class Quotas:
 
 def refusal(used: Amounts, cost: Amounts, quotas: Quotas) -> RejectedError | None:
     """The error of the first quota that would be exceeded, with the limit and when it ends; None if there is none."""
-    exceeded = (name for name in vars(quotas) if _exceeds(name, used, cost, quotas))
+    exceeded = (name for name in vars(cost) if _exceeds(name, used, cost, quotas))
     return next((_error(name, used, quotas) for name in exceeded), None)
 
 

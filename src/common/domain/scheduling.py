@@ -50,9 +50,13 @@ class Scheduler:
     """
 
     def __init__(
-        self, turns: Turns, publish: Callable[[Job], bool], queue: Callable[[], QueueState], most: int | None = None
+        self,
+        turns: Turns,
+        publish: Callable[[Job], bool],
+        queue: Callable[[], QueueState],
+        most: Callable[[str], int | None] = lambda _: None,
     ) -> None:
-        """`queue` is that of the converters; an account has at most `most` jobs published."""
+        """`queue` is that of the converters; `most` says how many published jobs an account may have (None: any)."""
         self._turns = turns
         self._publish = publish
         self._queue = queue
@@ -102,7 +106,8 @@ class Scheduler:
         published = 0
         while published < missing and counts:
             owner = min(counts, key=counts.__getitem__)
-            if (self._most is None or counts[owner] < self._most) and self._release(owner):
+            most = self._most(owner)
+            if (most is None or counts[owner] < most) and self._release(owner):
                 counts[owner] += 1
                 published += 1
             else:

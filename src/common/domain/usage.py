@@ -169,8 +169,8 @@ def _added(amounts: Mapping[str, Any]) -> Document:
 
 def _conditions(cost: Amounts, quotas: Quotas) -> list[Document]:
     conditions = []
-    for name, limit in vars(quotas).items():
-        if limit is not None and (amount := getattr(cost, name)):
+    for name, amount in vars(cost).items():
+        if amount and (limit := getattr(quotas, name)) is not None:
             conditions.append({"$lte": [{"$add": [_now(name), amount]}, limit]})
     if cost.conversions and quotas.seconds is not None:
         # How much sound a video has is known after its conversion only.

@@ -151,6 +151,12 @@ class RetentionSettings(EnvironmentSettings):
     retention_days: NonNegativeInt = 30
 
 
+class EmailQuotaSettings(EnvironmentSettings):
+    # Emails about ended jobs to one account in an hour, with or without the windows of EMAIL_DIGEST_SECONDS; 0 is no
+    # limit. Further ones are sent in the next hour. The notification service decides, and the gateway shows it.
+    quota_emails_per_hour: NonNegativeInt = 60
+
+
 class LinkSecrets(EnvironmentSettings):
     """What signs the links in emails."""
 

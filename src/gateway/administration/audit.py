@@ -1,7 +1,8 @@
 """The collections `audit` and `audit_outcomes` of the database `videos`: who has done what, on whom, when.
 
 Both are append-only: an act is inserted before it is done, and its outcome afterwards, under the same id. An act
-without an outcome was interrupted, or is being done.
+without an outcome was interrupted, or is being done. MongoDB lets the services find and insert only, and times are
+texts, so that no index that expires documents can delete any.
 """
 
 import logging
@@ -119,7 +120,7 @@ class AuditLog:
     def _record(self, entry: Entry) -> ObjectId:
         entry_id = ObjectId()
         document = {
-            "_id": entry_id, "at": now(), "act": entry.act.value, "actor": vars(entry.actor),
+            "_id": entry_id, "at": now().isoformat(), "act": entry.act.value, "actor": vars(entry.actor),
             "target": vars(entry.target), "before": dict(entry.before), "after": dict(entry.after),
             "request": logs.REQUEST.get() or None,
         }  # fmt: skip
@@ -137,7 +138,9 @@ class AuditLog:
         )  # fmt: skip
         try:
             with failures():
-                self.outcomes.insert_one({"_id": entry_id, "at": now(), "outcome": outcome.value, "code": code})
+                self.outcomes.insert_one(
+                    {"_id": entry_id, "at": now().isoformat(), "outcome": outcome.value, "code": code}
+                )
         except TransientError as error:
             # The act has its record, and is done or not: neither can be changed here.
             log.warning("The outcome of act %s was not recorded: %s", entry_id, error)
@@ -146,7 +149,7 @@ class AuditLog:
 def _public(row: Document, end: Document | None) -> Document:
     return {
         "id": str(row["_id"]),
-        "at": row["at"].isoformat(),
+        "at": row["at"],
         "act": row["act"],
         "actor": row["actor"],
         "target": row["target"],

@@ -14,7 +14,9 @@ from common.errors import BadRequest, NotFound, RejectedError
 from common.http.app import bearer_token
 from common.http.identity import Identity
 
-_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+# Characters.
+MAX_ID = 64
+_ID = re.compile(rf"[0-9A-Za-z-]{{1,{MAX_ID}}}")
 _JSON = {"Content-Type": "application/json"}
 _ERRORS = {each.status: each for each in RejectedError.__subclasses__()}
 

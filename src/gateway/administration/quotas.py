@@ -17,6 +17,7 @@ NAMES = {
     "conversions_per_day": "conversions",
     "seconds_of_sound_per_day": "seconds",
     "emails_per_hour": "emails",
+    "concurrent_jobs": "jobs",
 }
 # Numbers in JavaScript are exact up to here.
 _MOST = 2**53 - 1
@@ -42,8 +43,8 @@ def shown(overrides: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def shown_defaults(defaults: Quotas) -> dict[str, Any]:
-    """0 is no limit. Not those of emails, which are a setting of the notification service."""
-    return {name: getattr(defaults, key) or 0 for name, key in NAMES.items() if key != "emails"}
+    """0 is no limit."""
+    return {name: getattr(defaults, key) or 0 for name, key in NAMES.items()}
 
 
 def etag(overrides: Mapping[str, Any]) -> str:

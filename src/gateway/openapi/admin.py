@@ -63,7 +63,7 @@ def schemas(usage: dict[str, Any]) -> dict[str, Any]:
         "created_at": {**_MOMENT, "description": "null: by a release that did not record it"},
         "usage": usage, "quotas": {**_quotas(), "description": "null: the default; 0: no limit"},
     }  # fmt: skip
-    defaults = {name: {**_COUNT, "description": "0: no limit"} for name in NAMES if name != "emails_per_hour"}
+    defaults = {name: {**_COUNT, "description": "0: no limit"} for name in NAMES}
     return {
         "AdminAccount": object_of(account),
         "AdminAccountDetail": object_of({**account, "default_quotas": object_of(defaults)}),

@@ -57,6 +57,8 @@ def _usage() -> dict[str, Any]:
         "uploaded_bytes_today": "A day begins at 00:00 UTC",
         "conversions_today": "Uploads and retries",
         "seconds_of_sound_today": "Sound of the videos that were converted",
+        "emails_this_hour": "Emails about ended jobs; further ones are sent in the next hour",
+        "concurrent_jobs": "Jobs in the queue or in conversion; further ones wait",
     }
     counter = object_of({"used": used, "limit": limit})
     return object_of({name: {**counter, "description": text} for name, text in usage.items()})

@@ -120,6 +120,8 @@ describe("usage", () => {
       seconds_of_sound_today: { used: 5400, limit: 6000 },
       uploaded_bytes_today: { used: 0, limit: null },
       unfinished_uploads: { used: 0, limit: 0 },
+      concurrent_jobs: { used: 1, limit: 2 },
+      emails_this_hour: { used: 3, limit: 60 },
     });
     expect(rows.map(({ text, percent, color }) => [text, percent, color])).toEqual([
       ["2.5 GB of 10 GB", 25, "indigo"],
@@ -127,6 +129,8 @@ describe("usage", () => {
       ["0 bytes, no limit", null, "indigo"],
       ["1,200 of 1,000", 100, "red"],
       ["1 h 30 min of 1 h 40 min", 90, "orange"],
+      ["3 of 60", 5, "indigo"],
+      ["1 of 2", 50, "indigo"],
     ]);
   });
 

@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from auth.database import Database
 from auth.server import create_app
 from auth.settings import AuthSettings
 from common.runtime.settings import load_settings
@@ -92,6 +93,11 @@ def app_on(database: dict[str, str], monkeypatch: pytest.MonkeyPatch, **changes:
     for name, value in auth_environment(database, **changes).items():
         monkeypatch.setenv(name, value)
     return create_app(load_settings(AuthSettings))
+
+
+def database_of(app: Flask) -> Database:
+    """The database of an application that `app_on` has made."""
+    return Database(app, load_settings(AuthSettings))
 
 
 @pytest.fixture

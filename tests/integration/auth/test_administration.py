@@ -6,11 +6,10 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 
-from auth.settings import AuthSettings
+from auth.database import Database
 from auth.users import User, Users
 from common.errors import TransientError
-from common.runtime.settings import load_settings
-from tests.integration.auth.conftest import Operator, app_on
+from tests.integration.auth.conftest import Operator, app_on, database_of
 
 
 @pytest.fixture
@@ -21,7 +20,7 @@ def app(database, monkeypatch) -> Flask:
 @pytest.fixture
 def users(app: Flask) -> Users:
     with app.app_context():
-        yield Users(app, load_settings(AuthSettings))
+        yield Users(database_of(app))
 
 
 @pytest.fixture
@@ -69,19 +68,19 @@ def test_a_page_costs_the_same_however_many_accounts_there_are(users, operator, 
     """The rows that the server reads: the page, and one for each range of the index."""
     insert(operator, *(f"{prefix}user-{number}@example.com" for number in range(60)))
     read: list[int] = []
-    run = Users._run
+    rows = Database.rows
 
-    def counting(self: Users, statement: str, *values: object) -> object:
-        with users._mysql.connect as connection, connection.cursor() as cursor:
+    def counting(self: Database, statement: str, *values: object) -> object:
+        with self.cursor() as cursor:
             cursor.execute(statement, values)
-            rows = cursor.fetchall()
+            found = cursor.fetchall()
             cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%%'")
             read.append(sum(int(value) for _, value in cursor.fetchall()))
-            return rows
+            return found
 
-    monkeypatch.setattr(Users, "_run", counting)
+    monkeypatch.setattr(Database, "rows", counting)
     page = users.page(prefix + text if text else "", prefix + after if after else "", 5)
-    monkeypatch.setattr(Users, "_run", run)
+    monkeypatch.setattr(Database, "rows", rows)
     assert len(page) == 5
     assert read[0] <= 10
 
@@ -93,9 +92,7 @@ def test_of_many_administrators_who_change_an_account_at_the_same_time_one_succe
 
     def disable(number: int) -> bool:
         with app.app_context():
-            return Users(app, load_settings(AuthSettings)).set_disabled(
-                target, administrators[number % 2], disabled=True
-            )
+            return Users(database_of(app)).set_disabled(target, administrators[number % 2], disabled=True)
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(disable, range(8))) == 1
@@ -111,9 +108,7 @@ def test_of_two_administrators_who_disable_each_other_one_stays(app, users, oper
         def disable(number: int, pair: list[User] = pair) -> bool:
             with app.app_context():
                 try:
-                    return Users(app, load_settings(AuthSettings)).set_disabled(
-                        pair[1 - number], pair[number], disabled=True
-                    )
+                    return Users(database_of(app)).set_disabled(pair[1 - number], pair[number], disabled=True)
                 except TransientError:  # a deadlock, of which one of the two is the victim
                     return False
 

@@ -13,7 +13,7 @@ from auth.keys.repository import Keys
 from auth.users import User
 from common.domain.scopes import Scope
 from common.errors import Conflict
-from tests.integration.auth.conftest import Operator, app_on
+from tests.integration.auth.conftest import Operator, app_on, database_of
 from tests.integration.auth.mariadb import MariaDB
 
 MOST = 3
@@ -33,7 +33,7 @@ def app(mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
 
 @pytest.fixture
 def keys(app: Flask) -> Keys:
-    return Keys(app, MOST)
+    return Keys(database_of(app), MOST)
 
 
 def user(operator: Operator, email: str) -> User:

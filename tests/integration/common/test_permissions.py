@@ -115,13 +115,14 @@ def test_people_see_the_queues_and_change_nothing(stack: Stack) -> None:
 _UNAUTHORIZED = 13
 COLLECTIONS = (
     "videos.jobs", "videos.accounts", "videos.summaries", "videos.transcripts", "videos.uploads", "videos.migrations",
-    "videos.email_windows", "videos.usage", "videos.audit", "videos.audit_outcomes",
+    "videos.email_windows", "videos.usage", "videos.housekeeping", "videos.orphaned_chunks",
+    "videos.audit", "videos.audit_outcomes",
     "videos.fs.files", "videos.fs.chunks", "mp3s.fs.files", "mp3s.fs.chunks",
     "limits.counters",
 )  # fmt: skip
 # The collections that a service can read, and those of them that it can change.
 READ = {
-    "gateway": set(COLLECTIONS),
+    "gateway": set(COLLECTIONS) - {"videos.email_windows"},
     "converter": {
         "videos.jobs", "videos.usage", "videos.fs.files", "videos.fs.chunks", "mp3s.fs.files", "mp3s.fs.chunks",
     },
@@ -129,7 +130,7 @@ READ = {
     "summary": {"videos.jobs", "videos.summaries", "videos.transcripts", "mp3s.fs.files", "mp3s.fs.chunks"},
 }  # fmt: skip
 CHANGED = {
-    "gateway": READ["gateway"],
+    "gateway": READ["gateway"] - {"videos.audit", "videos.audit_outcomes"},
     "converter": READ["converter"] - {"videos.fs.files", "videos.fs.chunks"},
     "notification": READ["notification"] - {"videos.accounts", "videos.summaries"},
     "summary": {"videos.summaries", "videos.transcripts"},
@@ -170,6 +171,19 @@ def test_a_service_reads_and_changes_its_collections_only(service: str, database
         if not unauthorized(lambda collection=collection: collection.update_one(nothing, {"$set": {"x": 1}})):
             changed.add(name)
     assert (read, changed) == (READ[service], CHANGED[service])
+
+
+def test_no_service_deletes_an_entry_of_the_audit_log(databases: MongoClient[dict[str, Any]]) -> None:
+    nothing = {"_id": ObjectId()}
+    for name in ("audit", "audit_outcomes"):
+        collection = databases["videos"][name]
+        acts: list[Callable[[], object]] = [
+            lambda collection=collection: collection.delete_one(nothing),
+            lambda collection=collection: collection.replace_one(nothing, {}, upsert=True),
+            lambda collection=collection: collection.find_one_and_delete(nothing),
+            lambda collection=collection: collection.drop_indexes(),
+        ]
+        assert all(map(unauthorized, acts))
 
 
 def test_a_service_drops_no_collection_and_administers_nothing(

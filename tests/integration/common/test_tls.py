@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from pika.exceptions import AMQPError
 
+from auth.database import Database
 from auth.migrations import files, runner
 from auth.settings import AuthSettings, MigrationSettings
 from auth.users import Users
@@ -85,7 +86,7 @@ def _mysql(environment: Mapping[str, str], host: str, ca: Path, certificate: Pat
 def _use_mysql(environment: Mapping[str, str], host: str, ca: Path, certificate: Path | None) -> None:
     app = Flask("test")
     secrets = {"jwt_secret": "x" * 32, "link_secret": "x" * 32}
-    users = Users(app, AuthSettings(**_mysql(environment, host, ca, certificate), **secrets))
+    users = Users(Database(app, AuthSettings(**_mysql(environment, host, ca, certificate), **secrets)))
     with app.app_context():
         users.check()
 

@@ -165,13 +165,13 @@ def keys(users: InMemoryUsers) -> InMemoryKeys:
 
 @pytest.fixture
 def app(users: InMemoryUsers, keys: InMemoryKeys, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FlaskClient]:
-    def in_memory(_app: object, most: int) -> InMemoryKeys:
+    def in_memory(_database: object, most: int) -> InMemoryKeys:
         keys.most = most
         return keys
 
-    monkeypatch.setattr("auth.server.Users", lambda _app, _settings: users)
+    monkeypatch.setattr("auth.server.Users", lambda _database: users)
     monkeypatch.setattr("auth.server.Keys", in_memory)
-    monkeypatch.setattr("auth.server.Identities", lambda _app: InMemoryIdentities())
+    monkeypatch.setattr("auth.server.Identities", lambda _database: InMemoryIdentities())
 
     def make(**changes: Any) -> FlaskClient:
         values = {

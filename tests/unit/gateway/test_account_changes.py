@@ -80,7 +80,9 @@ def web(world: World, identity: Any, deletion: AccountDeletion, monkeypatch: pyt
     limiter = rate_limits.limiter(app, settings)
     mails = AccountMails(settings, world.publisher, limiter)
     usage: Any = Unused()
-    app.register_blueprint(accounts.blueprint(settings, identity, deletion.accounts, mails, limiter, usage=usage))
+    app.register_blueprint(
+        accounts.blueprint(settings, identity, deletion.accounts, mails, limiter, usage=usage, jobs=world.store.jobs)
+    )
     app.register_blueprint(account_changes.blueprint(settings, identity, mails, deletion, limiter))
     app.register_blueprint(account_pages.blueprint(settings, identity, limiter))
     return app.test_client()

@@ -9,6 +9,7 @@ from flask_limiter import Limiter
 from werkzeug.test import TestResponse
 
 from common.domain.accounts import Accounts
+from common.domain.job_repository import Jobs
 from common.domain.owners import Owner
 from common.domain.scopes import Scope
 from common.http import app as http
@@ -49,8 +50,9 @@ def client(repository: Accounts, **settings: Any) -> FlaskClient:
     identity: Any = Identity()
     limiter = Limiter(lambda: "one", app=app, storage_uri="memory://")
     values = GatewaySettings(**SETTINGS, **settings)  # type: ignore[arg-type]
+    usage, mails, jobs = Unused(), NoMails(), Jobs(Database())  # type: ignore[arg-type]
     app.register_blueprint(
-        accounts.blueprint(values, identity, repository, NoMails(), limiter, usage=Unused())  # type: ignore[arg-type]
+        accounts.blueprint(values, identity, repository, mails, limiter, usage=usage, jobs=jobs)  # type: ignore[arg-type]
     )
     return app.test_client()
 
@@ -117,8 +119,12 @@ def test_the_limits_are_the_operators_settings(repository, days, shown):
 
 def test_usage_and_quotas_are_shown_and_zero_is_no_limit(repository):
     usage = (
-        client(repository, quota_stored_mb=5, quota_minutes=2, quota_conversions=0).get("/account").get_json()["usage"]
+        client(repository, quota_stored_mb=5, quota_minutes=2, quota_conversions=0, jobs_per_account=3)
+        .get("/account")
+        .get_json()["usage"]
     )
     assert usage["stored_bytes"] == {"used": 0, "limit": 5 * 1024**2}
     assert usage["seconds_of_sound_today"] == {"used": 0, "limit": 120}
     assert usage["conversions_today"] == {"used": 0, "limit": None}
+    assert usage["emails_this_hour"] == {"used": 0, "limit": 60}
+    assert usage["concurrent_jobs"] == {"used": 0, "limit": 3}

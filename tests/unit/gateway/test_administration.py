@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -124,7 +125,7 @@ def web(world: World, auth: Any, usage: Any, audit: AuditLog) -> FlaskClient:
     app = http.create_app("test")
     app.extensions[DEPENDENCIES] = Dependencies({"mongodb": lambda: None})
     status = SystemStatus(settings(), world.publisher, world.store.jobs, HousekeepingRepository(world.db))
-    administration = AccountAdministration(Directory(auth), usage, audit, DEFAULTS)
+    administration = AccountAdministration(Directory(auth), usage, world.store.jobs, audit, DEFAULTS)
     app.register_blueprint(routes.blueprint(auth, administration, audit, status))
     return app.test_client()
 
@@ -189,7 +190,9 @@ def test_an_id_leads_to_no_other_route_of_the_auth_service(web, auth, name):
         answer = web.open(f"/admin/accounts/{name}{path}", method=method, headers=TOKEN, json={})
         assert answer.status_code == 404
     assert set(auth.asked) <= {"GET /accounts/nobody-id"}
-    assert acts(web) == []
+    # What an administrator has tried is recorded.
+    if name.isascii() and name != "..":
+        assert acts(web) == [(act, "failed", "no_such_account") for act in ("set_quotas", "disable")]
 
 
 def test_disabling_and_enabling_is_recorded_with_everything_about_it(web, usage):
@@ -209,6 +212,13 @@ def test_disabling_and_enabling_is_recorded_with_everything_about_it(web, usage)
         "after": {"disabled": True},
         "request_id": "request-1",
     }
+
+
+def test_no_index_that_expires_documents_can_delete_an_entry(web, world):
+    web.post("/admin/accounts/ann-id/disable", headers=TOKEN)
+    for collection in ("audit", "audit_outcomes"):
+        (document,) = world.db[collection].documents.values()
+        assert not [name for name, value in document.items() if isinstance(value, datetime)]
 
 
 @pytest.mark.parametrize(
@@ -262,14 +272,16 @@ def test_quotas_of_an_account_replace_the_defaults_until_they_are_null(web, usag
     assert set(shown["quotas"].values()) == {None}
     assert shown["default_quotas"]["stored_bytes"] == 100
     assert shown["default_quotas"]["unfinished_uploads"] == 0
+    assert shown["default_quotas"]["concurrent_jobs"] == 0
     assert usage.opened == ["ann-id"]
 
-    wanted = {"stored_bytes": 5, "conversions_per_day": 0}
+    wanted = {"stored_bytes": 5, "conversions_per_day": 0, "concurrent_jobs": 3}
     shown = valid(web.put(f"{path}/quotas", headers=TOKEN, json=wanted), "AdminAccountDetail")
-    assert usage.quotas["ann-id"] == {"stored": 5, "conversions": None}
+    assert usage.quotas["ann-id"] == {"stored": 5, "conversions": None, "jobs": 3}
     assert {name: value for name, value in shown["quotas"].items() if value is not None} == wanted
     assert shown["usage"]["stored_bytes"]["limit"] == 5
     assert shown["usage"]["conversions_today"]["limit"] is None
+    assert shown["usage"]["concurrent_jobs"] == {"used": 0, "limit": 3}
 
     shown = valid(web.put(f"{path}/quotas", headers=TOKEN, json={"stored_bytes": None}), "AdminAccountDetail")
     assert shown["usage"]["stored_bytes"]["limit"] == 100
@@ -302,6 +314,7 @@ def test_of_two_administrators_who_change_the_quotas_from_the_same_state_the_sec
     assert changed.status_code == 200
     answer = web.put(f"{path}/quotas", headers=stale, json={"stored_bytes": 6})
     assert (answer.status_code, answer.get_json()["code"]) == (412, "precondition_failed")
+    assert acts(web)[0] == ("set_quotas", "failed", "precondition_failed")
     fresh = {**TOKEN, "If-Match": changed.headers["ETag"]}
     assert web.put(f"{path}/quotas", headers=fresh, json={"stored_bytes": 6}).status_code == 200
     # At the same time: both have read the same.

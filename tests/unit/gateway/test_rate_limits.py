@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 
 from auth.addresses import canonical
 from common.domain.accounts import Accounts
+from common.domain.job_repository import Jobs
 from common.domain.usage import UsageRepository
 from common.http import app as http
 from gateway import accounts
@@ -51,7 +52,10 @@ def web(monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
     database: Any = Database()
     no_mails: Any = None
     limits, usage = limiter(app, settings), UsageRepository(database)
-    app.register_blueprint(accounts.blueprint(settings, auth, Accounts(database), no_mails, limits, usage=usage))
+    jobs = Jobs(database)
+    app.register_blueprint(
+        accounts.blueprint(settings, auth, Accounts(database), no_mails, limits, usage=usage, jobs=jobs)
+    )
     return app.test_client()
 
 

@@ -5,7 +5,9 @@ from collections import Counter
 import pytest
 
 from common.domain.jobs import Status
+from common.domain.outbox import Outbox
 from common.domain.scheduling import spare
+from common.domain.usage import UsageRepository
 from common.errors import TransientError
 from common.messaging.connection import BrokerUnavailable
 from common.messaging.message import Message
@@ -13,7 +15,7 @@ from common.messaging.publisher import QueueState
 from converter.conversion import Conversion
 from scripts.bench.fairness import HEAVY, Simulation, Upload, equal_accounts, one_heavy_account, overtaken
 from tests.unit.converter.test_newer_release import conversion
-from tests.unit.gateway.memory import OWNER, World
+from tests.unit.gateway.memory import OWNER, World, settings
 
 OTHER = "other@example.com"
 
@@ -94,12 +96,20 @@ def test_jobs_that_wait_for_a_retry_do_not_keep_converters_idle(world):
     assert published(world) == [OWNER] * 3
 
 
-def test_an_account_has_at_most_as_many_jobs_as_the_operator_allows(world):
+@pytest.mark.parametrize(
+    ("own", "jobs"),
+    [({}, 2), ({"stored": 1}, 2), ({"jobs": 1}, 1), ({"jobs": 4}, 4), ({"jobs": None}, 5)],
+)
+def test_an_account_has_at_most_as_many_jobs_as_the_operator_or_an_administrator_allows(world, own, jobs):
     Broker(world, ready=0, consumers=8)
-    world.outbox._scheduler._most = 2
+    usage = UsageRepository(world.db)
+    usage.collection.insert_one({"_id": OWNER, "quotas": own})
+    stores = world.store.jobs, world.store.summaries
+    world.outbox = Outbox(settings(jobs_per_account=2), *stores, world.publisher, usage)
     queued(world, 5)
     world.outbox.publish_next(OWNER)
-    assert published(world) == [OWNER] * 2
+    assert published(world) == [OWNER] * jobs
+    assert world.store.jobs.turns.count_released([OWNER, OTHER]) == {OWNER: jobs}
 
 
 def test_without_rabbitmq_jobs_wait_until_it_is_back(world):

@@ -53,7 +53,7 @@ def make(auth: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(rate_limits, "Limiter", lambda key, **_: Limiter(key, app=app, storage_uri="memory://"))
         limiter = rate_limits.limiter(app, settings)
         app.register_blueprint(single_sign_on.blueprint(settings, auth, limiter))
-        app.register_blueprint(accounts.blueprint(settings, auth, None, None, limiter, usage=None))
+        app.register_blueprint(accounts.blueprint(settings, auth, None, None, limiter, usage=None, jobs=None))
         return app.test_client()
 
     return client

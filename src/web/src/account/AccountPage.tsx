@@ -1,8 +1,5 @@
 // What a user sees and changes in the account. Each section is a component of its own.
-import { Anchor, Stack, Title } from "@mantine/core";
-import { IconArrowLeft } from "@tabler/icons-react";
-import { Link } from "react-router";
-import { useTitle } from "../title";
+import { SubPage } from "../shell/SubPage";
 import { ApiKeys } from "./ApiKeys";
 import { DataExport } from "./DataExport";
 import { DeleteAccount } from "./DeleteAccount";
@@ -12,15 +9,8 @@ import { Sessions } from "./Sessions";
 import { Usage } from "./Usage";
 
 export function AccountPage() {
-  useTitle("Account");
   return (
-    <Stack gap="md">
-      <Anchor component={Link} to="/" size="sm" className="touch">
-        <IconArrowLeft size={14} aria-hidden /> All your MP3s
-      </Anchor>
-      <Title order={1} size="h3">
-        Account
-      </Title>
+    <SubPage title="Account">
       <Profile />
       <Usage />
       <Password />
@@ -28,6 +18,6 @@ export function AccountPage() {
       <ApiKeys />
       <DataExport />
       <DeleteAccount />
-    </Stack>
+    </SubPage>
   );
 }

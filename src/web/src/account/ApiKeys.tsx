@@ -1,5 +1,5 @@
 // API keys: lists, creates and revokes them.
-import { Alert, Badge, Button, Group, Modal, Skeleton, Stack, Text } from "@mantine/core";
+import { Badge, Button, Group, Modal, Skeleton, Stack, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconKey } from "@tabler/icons-react";
 import { useMutation, useQuery } from "@tanstack/react-query";
@@ -10,6 +10,7 @@ import type { ApiKey } from "../api/schema";
 import { useNow } from "../jobs/now";
 import { Moment } from "../Moment";
 import { ErrorAlert } from "../shell/ErrorAlert";
+import { LoadError } from "../shell/LoadError";
 import { hasExpired, scopeLabel } from "./keyLabels";
 import { NewApiKey } from "./NewApiKey";
 import { Section } from "./Section";
@@ -25,16 +26,7 @@ export function ApiKeys() {
         everywhere or change your password: revoke those that you no longer need.
       </Text>
       {keys.isPending && <Skeleton height={44} />}
-      {keys.isError && (
-        <Alert color="red" role="alert" title="The API keys could not be loaded" w="100%">
-          {keys.error.message}
-          <Group mt="sm">
-            <Button size="compact-sm" onClick={() => void keys.refetch()}>
-              Try again
-            </Button>
-          </Group>
-        </Alert>
-      )}
+      <LoadError title="The API keys could not be loaded" error={keys.error} retry={keys.refetch} />
       {keys.data && keys.data.length > 0 && (
         <Stack component="ul" gap="sm" w="100%" p={0} m={0} style={{ listStyle: "none" }}>
           {keys.data.map((key) => (

@@ -1,9 +1,10 @@
 // The address of the account, and whether emails about MP3s are sent to it.
-import { Alert, Badge, Button, Group, Skeleton, Switch, Text } from "@mantine/core";
+import { Badge, Group, Skeleton, Switch, Text } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { ACCOUNT, accountQuery, setEmails } from "../api/accounts";
 import { client } from "../api/queries";
 import { ErrorAlert } from "../shell/ErrorAlert";
+import { LoadError } from "../shell/LoadError";
 import { useStore } from "../store";
 import { Section } from "./Section";
 import { session } from "./session";
@@ -30,15 +31,8 @@ export function Profile() {
       </div>
       {account.isPending && <Skeleton height={44} />}
       {account.data && <Emails chosen={account.data.emails} />}
-      {!account.isPending && !account.data && (
-        <Alert color="red" role="alert" title="The settings could not be loaded" w="100%">
-          {account.error.message}
-          <Group mt="sm">
-            <Button size="compact-sm" onClick={() => void account.refetch()}>
-              Try again
-            </Button>
-          </Group>
-        </Alert>
+      {!account.data && (
+        <LoadError title="The settings could not be loaded" error={account.error} retry={account.refetch} />
       )}
     </Section>
   );

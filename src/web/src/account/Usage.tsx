@@ -14,7 +14,7 @@ export function Usage() {
     <Section title="Usage">
       <UsageBars usage={usage} />
       <Text size="sm" c="dimmed">
-        The limits per day are reset at {nextReset(dataUpdatedAt)}.
+        The limits per day are reset at {nextReset(dataUpdatedAt)}, those per hour every hour.
       </Text>
     </Section>
   );

@@ -14,6 +14,8 @@ const LABELS: Record<Name, [label: string, format: (value: number) => string]> =
   uploaded_bytes_today: ["Uploaded today", bytes],
   conversions_today: ["Conversions today", count],
   seconds_of_sound_today: ["Audio converted today", seconds],
+  emails_this_hour: ["Emails this hour", count],
+  concurrent_jobs: ["Conversions in progress", count],
 };
 
 // Per cent, from which a bar shows that the quota is nearly used up.

@@ -1,17 +1,17 @@
 // One account: its state, usage and quotas, and what administrators have done to it.
-import { Anchor, Group, Skeleton, Text } from "@mantine/core";
-import { IconArrowLeft } from "@tabler/icons-react";
+import { Group, Skeleton, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { Link, useParams } from "react-router";
+import { useParams } from "react-router";
 import { Section } from "../account/Section";
 import { UsageBars } from "../account/UsageBars";
 import { accountKey, getAccount } from "../api/admin";
 import type { AdminAccountDetail } from "../api/schema";
 import { Moment } from "../Moment";
+import { BackLink } from "../shell/BackLink";
+import { LoadError } from "../shell/LoadError";
 import { Acts } from "./Acts";
 import { Badges } from "./Badges";
 import { DisableButton } from "./DisableButton";
-import { LoadError } from "./LoadError";
 import { QuotasForm } from "./QuotasForm";
 
 export function AccountDetail() {
@@ -19,9 +19,7 @@ export function AccountDetail() {
   const { data, isPending, error, refetch } = useQuery({ queryKey: accountKey(id), queryFn: () => getAccount(id) });
   return (
     <>
-      <Anchor component={Link} to="/app/admin" size="sm" className="touch">
-        <IconArrowLeft size={14} aria-hidden /> All accounts
-      </Anchor>
+      <BackLink to="/app/admin" text="All accounts" />
       {isPending && <Skeleton height={120} />}
       {!data && <LoadError error={error} retry={refetch} />}
       {data && (

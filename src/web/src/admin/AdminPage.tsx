@@ -1,11 +1,10 @@
 // The pages of administrators, with the links between them.
-import { Anchor, Button, Group, Stack, Title } from "@mantine/core";
-import { IconArrowLeft } from "@tabler/icons-react";
+import { Button, Group } from "@mantine/core";
 import { Link, Outlet, useLocation } from "react-router";
 import { session } from "../account/session";
 import { NotFoundPage } from "../shell/NotFoundPage";
+import { SubPage } from "../shell/SubPage";
 import { useStore } from "../store";
-import { useTitle } from "../title";
 
 const PAGES = [
   { path: "/app/admin", text: "Accounts" },
@@ -21,15 +20,8 @@ export function AdminPage() {
 
 function Pages() {
   const { pathname } = useLocation();
-  useTitle("Administration");
   return (
-    <Stack gap="md">
-      <Anchor component={Link} to="/" size="sm" className="touch">
-        <IconArrowLeft size={14} aria-hidden /> All your MP3s
-      </Anchor>
-      <Title order={1} size="h3">
-        Administration
-      </Title>
+    <SubPage title="Administration">
       <Group component="nav" aria-label="Administration" gap="xs">
         {PAGES.map(({ path, text }) => {
           const current = pathname === path;
@@ -48,6 +40,6 @@ function Pages() {
         })}
       </Group>
       <Outlet />
-    </Stack>
+    </SubPage>
   );
 }

@@ -2,7 +2,7 @@
 import { Button, Center, Loader, Stack, Text } from "@mantine/core";
 import type { UseInfiniteQueryResult } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { LoadError } from "./LoadError";
+import { LoadError } from "../shell/LoadError";
 
 interface Props<Item> {
   query: UseInfiniteQueryResult<Item[]>;

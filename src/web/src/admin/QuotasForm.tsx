@@ -72,7 +72,5 @@ function label(name: QuotaName): string {
 }
 
 function defaultText({ account }: Detail, name: QuotaName): string {
-  const defaults: Partial<Record<QuotaName, number>> = account.default_quotas;
-  const value = defaults[name];
-  return value === undefined ? "a setting of the notification service" : quotaText(name, value);
+  return quotaText(name, account.default_quotas[name]);
 }

@@ -7,7 +7,7 @@ import { ADMIN, getStatus } from "../api/admin";
 import type { SystemStatus } from "../api/schema";
 import { useNow } from "../jobs/now";
 import { Moment } from "../Moment";
-import { LoadError } from "./LoadError";
+import { LoadError } from "../shell/LoadError";
 
 // ms
 const INTERVAL = 5_000;

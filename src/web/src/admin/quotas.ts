@@ -18,6 +18,7 @@ export const FIELDS: Record<QuotaName, Field> = {
   conversions_per_day: { label: "Conversions a day", size: 1 },
   seconds_of_sound_per_day: { label: "Converted sound a day", unit: "min", size: 60 },
   emails_per_hour: { label: "Emails an hour", size: 1 },
+  concurrent_jobs: { label: "Conversions at the same time", size: 1 },
 };
 
 export const NAMES = Object.keys(FIELDS) as QuotaName[];

@@ -2176,6 +2176,7 @@ export interface paths {
                         conversions_per_day?: number | null;
                         seconds_of_sound_per_day?: number | null;
                         emails_per_hour?: number | null;
+                        concurrent_jobs?: number | null;
                     };
                 };
             };
@@ -5092,6 +5093,18 @@ export interface components {
                     /** @description null: no limit */
                     limit: number | null;
                 };
+                /** @description Emails about ended jobs; further ones are sent in the next hour */
+                emails_this_hour: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
+                /** @description Jobs in the queue or in conversion; further ones wait */
+                concurrent_jobs: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
             };
         };
         ApiKey: {
@@ -5157,6 +5170,18 @@ export interface components {
                     /** @description null: no limit */
                     limit: number | null;
                 };
+                /** @description Emails about ended jobs; further ones are sent in the next hour */
+                emails_this_hour: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
+                /** @description Jobs in the queue or in conversion; further ones wait */
+                concurrent_jobs: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
             };
             /** @description null: the default; 0: no limit */
             quotas: {
@@ -5166,6 +5191,7 @@ export interface components {
                 conversions_per_day: number | null;
                 seconds_of_sound_per_day: number | null;
                 emails_per_hour: number | null;
+                concurrent_jobs: number | null;
             };
         };
         AdminAccountDetail: {
@@ -5211,6 +5237,18 @@ export interface components {
                     /** @description null: no limit */
                     limit: number | null;
                 };
+                /** @description Emails about ended jobs; further ones are sent in the next hour */
+                emails_this_hour: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
+                /** @description Jobs in the queue or in conversion; further ones wait */
+                concurrent_jobs: {
+                    used: number;
+                    /** @description null: no limit */
+                    limit: number | null;
+                };
             };
             /** @description null: the default; 0: no limit */
             quotas: {
@@ -5220,6 +5258,7 @@ export interface components {
                 conversions_per_day: number | null;
                 seconds_of_sound_per_day: number | null;
                 emails_per_hour: number | null;
+                concurrent_jobs: number | null;
             };
             default_quotas: {
                 /** @description 0: no limit */
@@ -5232,6 +5271,10 @@ export interface components {
                 conversions_per_day: number;
                 /** @description 0: no limit */
                 seconds_of_sound_per_day: number;
+                /** @description 0: no limit */
+                emails_per_hour: number;
+                /** @description 0: no limit */
+                concurrent_jobs: number;
             };
         };
         AdminAccountPage: {

@@ -1,6 +1,5 @@
 // The page of one job. The link in the email leads here.
-import { Alert, Anchor, Button, Center, Loader, Paper, Stack, Text, Title } from "@mantine/core";
-import { IconArrowLeft } from "@tabler/icons-react";
+import { Alert, Button, Center, Loader, Paper, Stack, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { Link, useNavigate, useParams } from "react-router";
@@ -11,6 +10,7 @@ import { live } from "../api/live";
 import { jobKey, newest } from "../api/queries";
 import type { Job } from "../api/schema";
 import { Moment } from "../Moment";
+import { BackLink } from "../shell/BackLink";
 import { AddressLinkAlert } from "../shell/LinkAlert";
 import { useStore } from "../store";
 import { useSummaries } from "../summaries/queries";
@@ -37,9 +37,7 @@ export function JobPage() {
 
   return (
     <Stack gap="md">
-      <Anchor component={Link} to="/" size="sm" className="touch">
-        <IconArrowLeft size={14} aria-hidden /> All your MP3s
-      </Anchor>
+      <BackLink />
       {job.isPending && (
         <Center p="xl">
           <Loader aria-label="Loading" />
