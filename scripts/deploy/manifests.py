@@ -40,7 +40,7 @@ class Overlay:
             "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "namespace": namespace,
             "resources": [f"{root}/overlays/{name}"],
             "components": [f"{root}/components/{component}" for component in components],
-            "labels": [{"pairs": LABELS}],
+            "labels": [{"pairs": {**LABELS, "app.kubernetes.io/instance": namespace}}],
         }  # fmt: skip
         files.write_json(folder / "kustomization.yaml", kustomization)  # JSON is YAML
         rendered = programs.run(["kubectl", "kustomize", str(folder)])

@@ -33,6 +33,8 @@ def combinations() -> Iterator[tuple[str, ...]]:
             for chosen in itertools.combinations(choices, count):
                 yield overlay, *chosen
         yield overlay, *policies, "backup", "certificates"
+        yield overlay, *policies, "gateway-api"
+    yield "minikube", "network-policies", "mongodb-cluster", "rabbitmq-cluster"
 
 
 @functools.cache
