@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 ARGS ?=
 
-.PHONY: help demo up down logs status test lint unit format locks bench chaos screenshots dead-letters \
+.PHONY: help demo up down logs status test lint unit format locks bench simulate chaos screenshots dead-letters \
     deploy start-services undeploy
 
 help:  ## list the targets
@@ -42,6 +42,9 @@ locks:  ## update the lock files from the pyproject files (ARGS: --upgrade)
 
 bench:  ## run the benchmarks (ARGS: upload --write)
 	./scripts/bench/run.sh $(ARGS)
+
+simulate:  ## simulate days with 100 to 1,000,000 videos, without servers (ARGS: 5000 --write)
+	./scripts/bench/simulate.sh $(ARGS)
 
 chaos:  ## upload videos while processes fail at random (ARGS: --minutes 5 --uploads 150)
 	./scripts/chaos.sh $(ARGS)

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 
-from scripts.bench import converting, report, scaling, serving, sound_only, system, throughput, transfers
+from scripts.bench import converting, costs, report, scaling, serving, sound_only, system, throughput, transfers
 from scripts.bench.results import Result
 from scripts.bench.system import Scale, System
 
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[System, Scale], Iterator[Result]]] = {
     "serving": serving.measure,
     "flat": converting.measure_flat,
     "scale": scaling.measure,
+    "costs": costs.measure,
 }
 # Fewer do not show the spread.
 _PAIRS = 5
@@ -59,13 +60,17 @@ def main() -> int:
     with system.opened(os.environ["V2M_STACK"]) as running:
         for name in arguments.names or BENCHMARKS:
             print(f"{name}...", file=sys.stderr, flush=True)
+            found: list[Result] = []
             for result in BENCHMARKS[name](running, scale):
                 # Immediately: the next one may take an hour, or fail.
                 print("  " + " | ".join(result.cells()), file=sys.stderr, flush=True)
-                results.append(result)
+                found.append(result)
                 rows.append([name, *result.cells()])
-            if arguments.write:
-                report.write(rows, list(BENCHMARKS), running, scale)
+            results += found
+            if arguments.write and name == "costs":
+                costs.save(found)
+            elif arguments.write:
+                report.write([row for row in rows if row[0] != "costs"], list(BENCHMARKS), running, scale)
                 scaling.write_charts(results)
         print(report.table(rows))
     return 0 if all(result.met for result in results) else 1

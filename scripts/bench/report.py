@@ -16,7 +16,7 @@ from scripts.bench.system import Scale, System
 from scripts.stack.state import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
-_BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
+_MARK = "measured"
 
 
 def table(cells: Sequence[Sequence[str]]) -> str:
@@ -52,12 +52,23 @@ def put(rows: Sequence[Sequence[str]], order: Sequence[str], about: Sequence[str
     updated = {row[0] for row in rows}
     kept = [row for row in _rows(page) if row[0] in order and row[0] not in updated]
     found = sorted([*kept, *rows], key=lambda row: order.index(row[0]))
-    text = "\n".join([_BEGIN, "", *about, "", table(found), "", _END])
-    PAGE.write_text(re.sub(f"{_BEGIN}.*{_END}", lambda _: text, page, flags=re.DOTALL))
+    replace_between(PAGE, _MARK, "\n".join([*about, "", table(found)]))
+
+
+def replace_between(page: Path, mark: str, text: str) -> None:
+    """Puts the text between the comments `<!-- MARK: begin -->` and `<!-- MARK: end -->`."""
+    begin, end = _marks(mark)
+    block = f"{begin}\n\n{text}\n\n{end}"
+    page.write_text(re.sub(f"{begin}.*{end}", lambda _: block, page.read_text(), flags=re.DOTALL))
+
+
+def _marks(mark: str) -> tuple[str, str]:
+    return f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
 
 
 def _rows(page: str) -> list[list[str]]:
-    measured = page.partition(_BEGIN)[2].partition(_END)[0]
+    begin, end = _marks(_MARK)
+    measured = page.partition(begin)[2].partition(end)[0]
     lines = [line for line in measured.splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
 

@@ -56,6 +56,8 @@ class Consumer:
         self._stop = stop
         self._channel: BlockingChannel | None = None
         self._subscription: str | None = None
+        # Whether `on_subscribe` must run for it.
+        self._is_new = False
         # When a paused consumer tries the next message.
         self._probe_at: float | None = None
         metrics.CONSUMER_PAUSED.labels(queue).set(0)
@@ -83,6 +85,7 @@ class Consumer:
     def _iterate(self) -> None:
         self._heartbeat.beat()
         self._subscribe_if_due()
+        self._act_if_new()
 
     def _subscribe_if_due(self) -> None:
         channel = self._channel
@@ -92,14 +95,20 @@ class Consumer:
             return
         self._subscription = channel.basic_consume(self._queue, self._on_message)
         log.info("Waiting for messages..." if self._probe_at is None else "Paused: trying one message...")
-        if self._on_subscribe is not None and self._probe_at is None:
-            # The worker may have been shut down since the check of `stop`.
-            with contextlib.suppress(RuntimeError):
-                self._worker.submit(self._subscribed, self._on_subscribe)
+        self._is_new = self._probe_at is None
 
-    def _subscribed(self, act: Callable[[], object]) -> None:
+    def _act_if_new(self) -> None:
+        """Not when it subscribes: then others cannot use the connection yet."""
+        if not self._is_new or self._on_subscribe is None:
+            return
+        self._is_new = False
+        # The worker is shut down when the process stops.
+        with contextlib.suppress(RuntimeError):
+            self._worker.submit(self._act, self._on_subscribe)
+
+    def _act(self, on_subscribe: Callable[[], object]) -> None:
         try:
-            act()
+            on_subscribe()
         except Exception:
             log.exception("An unexpected error after the subscription")
 

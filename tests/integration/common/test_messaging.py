@@ -54,7 +54,7 @@ def failing(*errors: Exception) -> Callable[[int], None]:
 
 @contextmanager
 def consuming(
-    rabbit: RabbitSettings, handler: Recorder, on_subscribe: Callable[[], object] | None = None, **changes: Any
+    rabbit: RabbitSettings, handler: Recorder, on_subscribe: Callable[[Publisher], object] | None = None, **changes: Any
 ) -> Iterator[threading.Event]:
     settings = rabbit.model_copy(update=changes)
     retries = RetryPolicy(settings.retry_delays)
@@ -71,7 +71,7 @@ def consuming(
         heartbeat=Heartbeat(60),
         stop=stop,
         probe_every=settings.dead_letter_probe,
-        on_subscribe=on_subscribe,
+        on_subscribe=(lambda: on_subscribe(publisher)) if on_subscribe else None,
     )
     thread = threading.Thread(target=consumer.run)
     thread.start()
@@ -92,11 +92,11 @@ def test_a_message_is_handled_once(rabbit, publisher, taken):
     assert taken(dead_queue(rabbit.video_queue)) is None
 
 
-def test_a_consumer_that_has_subscribed_is_counted_and_can_publish(rabbit, publisher):
+def test_a_consumer_that_has_subscribed_is_counted_and_can_publish(rabbit):
     handler = Recorder()
     counted: list[int] = []
 
-    def act() -> None:
+    def act(publisher: Publisher) -> None:
         counted.append(publisher.state(rabbit.video_queue).consumers)
         publisher.publish(rabbit.video_queue, MESSAGE)
         raise KeyError("a bug")

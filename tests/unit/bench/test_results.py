@@ -80,7 +80,7 @@ def test_rows_that_are_measured_again_are_replaced_and_the_others_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = tmp_path / "performance.md"
-    page.write_text(f"before\n{report._BEGIN}\n{report._END}\nafter\n")
+    page.write_text("before\n<!-- measured: begin -->\n<!-- measured: end -->\nafter\n")
     monkeypatch.setattr(report, "PAGE", page)
     order = ["upload", "convert"]
 
