@@ -187,7 +187,7 @@ def _prepared(opened: Tools, settings: HousekeepingSettings, jobs: int) -> Itera
 
 def _beside_deletions(prepared: Prepared, scale: Scale) -> Iterator[Result]:
     """The times of an upload while much is being deleted, and of one without."""
-    made = partial(Archive, scale.of(5_000, 100), chunks=20, chunk_size=10_000)
+    made = partial(Archive, scale.of(5_000, 100), chunks=20, chunk_size=2_000)
     account = {"account": _LEAVING.account, "owner": _LEAVING.account, "username": _LEAVING.username}
     leaving = made(fields=account)
     expired = made(oldest=timedelta(days=60), newest=timedelta(days=31))
