@@ -15,6 +15,7 @@ from common.storage.writer import MARKER
 ACCOUNTS = 1000
 # The bytes that the records claim; the chunks have one byte, so that a million jobs fit on a developer's machine.
 VIDEO, MP3 = 100_000_000, 5_000_000
+# Chunks that are inserted together.
 _BATCH = 2000
 # Jobs ended between these ages: before RETENTION_DAYS, and long enough ago that only audits are concerned with them.
 OLDEST, NEWEST = timedelta(days=29), timedelta(days=9)
@@ -46,9 +47,10 @@ class Archive:
 
     def _batches(self, moment: datetime) -> Iterator[dict[tuple[str, str], list[Document]]]:
         span = (self.oldest - self.newest) / max(1, self.jobs)
-        for start in range(0, self.jobs, _BATCH):
+        batch = max(1, _BATCH // self.chunks)
+        for start in range(0, self.jobs, batch):
             rows: dict[tuple[str, str], list[Document]] = {}
-            for number in range(start, min(start + _BATCH, self.jobs)):
+            for number in range(start, min(start + batch, self.jobs)):
                 ended = moment - self.oldest + span * number
                 for place, document in self._job(number, ended):
                     rows.setdefault(place, []).append(document)

@@ -21,8 +21,8 @@ from common.storage.suspected_files import OwnFile
 from gateway.housekeeping.cursors import Cursors
 from gateway.jobs.store import Store
 
-# Entries of an index that a pass reads for the audit of each kind: 288,000 a day with a pass every five minutes.
-AUDIT_SLICE = 1000
+# Entries of an index that a pass reads for the audit of each kind: 144,000 a day with a pass every five minutes.
+AUDIT_SLICE = 500
 # Held files, and groups of chunks without a file, that one query of a pass reads.
 HELD = 10_000
 

@@ -15,7 +15,7 @@ from gateway.jobs.store import Store
 from gateway.settings import HousekeepingSettings
 from scripts.bench.archive import Archive
 
-JOBS = 1200
+JOBS = 600
 # Of a pass; the number of jobs must not matter.
 MOST_DOCUMENTS = 200
 
@@ -25,7 +25,7 @@ def housekeeping(environment, db, store, rabbit, publisher) -> Housekeeping:
     Archive(JOBS).insert(db, store.mp3s._db)
     # Older than everything that expires, and kept.
     kept = {"kept": True, "video": "deleted"}
-    Archive(500, timedelta(days=90), timedelta(days=40), kept).insert(db, store.mp3s._db)
+    Archive(300, timedelta(days=90), timedelta(days=40), kept).insert(db, store.mp3s._db)
     addresses = {name.lower(): environment[name] for name in ("MONGO_URI", "RABBITMQ_URI", "AUTH_SVC_ADDRESS")}
     # No video expires: the archive is the largest possible.
     settings = HousekeepingSettings(**addresses, keep_videos_days=30)
