@@ -3,9 +3,6 @@
 The screenshots are written to `.local/screenshots`, or to the folder V2M_SCREENSHOTS.
 """
 
-import shutil
-from pathlib import Path
-
 import pytest
 from bson import ObjectId
 from playwright.sync_api import expect
@@ -97,8 +94,7 @@ def test_the_list_the_player_and_the_dialogs(window, busy, tmp_path):
     expect(page.get_by_label("Start at")).to_be_hidden()
     window.chooses_preset("Standard")
 
-    # Only its sound is sent.
-    video = Path(shutil.copy(media.uncompressed(100), tmp_path / "Lecture 3.mov"))
+    video = media.large(20, tmp_path)
     window.has_a_slow_line(400_000)
     window.chooses(video)
     expect(window.upload(video.name)).to_contain_text("left")
