@@ -2,7 +2,9 @@
 
 import hashlib
 import re
+import shutil
 import time
+from pathlib import Path
 
 import jwt
 import pytest
@@ -96,8 +98,11 @@ def test_an_upload_starts_when_the_network_is_back(owner):
     owner.sees_job(video.name, "completed")
 
 
-def test_an_upload_resumes_after_a_reload_of_the_page(owner, tmp_path):
+@pytest.mark.parametrize("sound_only", [False, True])
+def test_an_upload_resumes_after_a_reload_of_the_page(owner, person, tmp_path, sound_only):
     video = media.large(12, tmp_path)
+    if sound_only:
+        video = Path(shutil.copy(media.uncompressed(60), tmp_path / "talk.mov"))
     owner.has_a_slow_line(1_500_000)
     owner.chooses(video)
     expect(owner.upload(video.name)).to_contain_text("left")
@@ -112,3 +117,6 @@ def test_an_upload_resumes_after_a_reload_of_the_page(owner, tmp_path):
     owner.sees_job(video.name, "completed")
     expect(left).to_have_attribute("data-state", "done")
     assert owner.offsets[-1] > 0, "the upload was resumed"
+    person.login()
+    [job] = person.request("GET", "/jobs").json()["jobs"]
+    assert (job["original"] is not None) == sound_only

@@ -9,7 +9,7 @@ import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Protocol
 
 import requests
 
@@ -29,11 +29,18 @@ _PART = 16 * 1024 * 1024
 _PIECE = 32 * 1024
 
 
+class Readable(Protocol):
+    """What is uploaded: a file, or a part of one that behaves like a file."""
+
+    def seek(self, offset: int, /) -> int: ...
+    def read(self, size: int, /) -> bytes: ...
+
+
 @dataclass(frozen=True)
 class Part:
     """A part of a file as the body of a request, which is read while it is sent."""
 
-    stream: BinaryIO
+    stream: Readable
     offset: int
     length: int
     stop: threading.Event
@@ -78,7 +85,7 @@ class Uploader:
             raise Refused("The server did not return the id of the upload. Check its address (--server).")
         return fid
 
-    def finish(self, fid: str, stream: BinaryIO, size: int, offset: int | None = None) -> None:
+    def finish(self, fid: str, stream: Readable, size: int, offset: int | None = None) -> None:
         """Sends the bytes from `offset`, by default those that the server does not have yet.
 
         Raises Missing if the server does not know the upload.
@@ -104,7 +111,7 @@ class Uploader:
     def _stored(self, fid: str, size: int) -> int:
         return _offset(self._send("HEAD", f"/{fid}"), 0, size)
 
-    def _send_part(self, fid: str, stream: BinaryIO, offset: int, length: int, size: int) -> int:
+    def _send_part(self, fid: str, stream: Readable, offset: int, length: int, size: int) -> int:
         part = Part(stream, offset, length, self.stop, self.on_bytes)
         headers = {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
         return _offset(self._send("PATCH", f"/{fid}", headers, data=part), offset + 1, size)

@@ -82,6 +82,7 @@ def test_without_a_terminal_there_are_lines(monkeypatch):
         (Stage("uploading", 42.4, "f1", "trying again: …"), "uploaded to 42 %"),
         (Stage("resuming", None, "f1"), "partly or completely uploaded"),
         (Stage("queued", 0, "f1"), "uploaded, being converted on the server (job f1)"),
+        (Stage("finding the sound", None, "f1"), "partly or completely uploaded"),
         (Stage("converting", 20, "f1"), "uploaded, being converted on the server (job f1)"),
         (Stage("downloading", None, "f1"), "converted on the server (job f1), not downloaded"),
     ],

@@ -3,12 +3,15 @@
 import hashlib
 import json
 import random
+import resource
 import struct
 import subprocess
+import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests import media, thinning
+from tests import hostile_containers, media, thinning
 from video2mp3.sound_only.extraction import extract
 from video2mp3.sound_only.source import Unsure
 
@@ -75,6 +78,28 @@ def test_they_agree_about_damaged_files(tmp_path: Path) -> None:
             files[-1].write_bytes(content)
 
     compare(files)
+
+
+def test_hostile_files_need_little_time_and_memory(tmp_path: Path) -> None:
+    files = []
+    for name, content in hostile_containers.files().items():
+        files.append(tmp_path / name)
+        files[-1].write_bytes(content)
+
+    # `by_page` and each test have a time limit.
+    compare(files)
+
+    # kB, of the largest process. Node.js alone needs 60,000.
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 400_000
+    tracemalloc.start()
+    # Those of a normal size, whose counts are false.
+    for content in (one for one in hostile_containers.files().values() if len(one) < 200_000):
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        with suppress(Unsure):
+            extract(thinning.reader(content), len(content))
+        assert tracemalloc.get_traced_memory()[1] - before < 20e6
+    tracemalloc.stop()
 
 
 def test_the_worker_of_the_page_is_small() -> None:

@@ -1,6 +1,5 @@
 """What is sent of a video: its sound only, if the MP3 is certain to be the same, or all of it."""
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -9,12 +8,12 @@ from video2mp3.errors import CliError
 from video2mp3.sound_only.extraction import VERSION, extract
 from video2mp3.sound_only.plan import Plan
 from video2mp3.sound_only.source import Read, Unsure
-from video2mp3.uploads import WHOLE
+from video2mp3.uploads import WHOLE, Readable
 
 
 @dataclass(frozen=True)
 class Content:
-    stream: BinaryIO
+    stream: Readable
     size: int
     """Bytes that are sent."""
     id: str = WHOLE
@@ -23,7 +22,7 @@ class Content:
     """What the server has to know about the video."""
 
 
-class _PlannedStream(io.RawIOBase):
+class _PlannedStream:
     """The output of a plan as a file."""
 
     def __init__(self, plan: Plan, read: Read) -> None:
@@ -31,21 +30,11 @@ class _PlannedStream(io.RawIOBase):
         self._read = read
         self._at = 0
 
-    def seekable(self) -> bool:
-        return True
-
-    def readable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        if whence:
-            raise io.UnsupportedOperation
+    def seek(self, offset: int, /) -> int:
         self._at = offset
         return offset
 
-    def read(self, size: int | None = -1) -> bytes:
-        if size is None or size < 0:
-            raise io.UnsupportedOperation
+    def read(self, size: int, /) -> bytes:
         try:
             data = self._plan.read(self._read, self._at, size)
         except Unsure as error:
@@ -74,4 +63,4 @@ def content(stream: BinaryIO, size: int, options: Mapping[str, str], *, whole: b
     if found.duration is not None:
         metadata["original_duration"] = f"{found.duration:.3f}"
     id_ = f"sound {VERSION} {found.plan.length}"
-    return Content(_PlannedStream(found.plan, read), found.plan.length, id_, metadata)  # type: ignore[arg-type]
+    return Content(_PlannedStream(found.plan, read), found.plan.length, id_, metadata)

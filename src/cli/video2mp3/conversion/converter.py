@@ -102,6 +102,8 @@ class Converter:
                 self.stages.update(video, "resuming", job=record.job)
                 if self._known(video, record.job):
                     return record.job
+            if not self.whole:
+                self.stages.update(video, "finding the sound")
             sent = content(stream, size, self.options, whole=self.whole)
             if sent.size < size:
                 self.stages.announce(video, f"sending the sound only: {file_size(sent.size)} of {file_size(size)}")

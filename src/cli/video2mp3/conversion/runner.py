@@ -124,7 +124,7 @@ def where(stage: Stage | None) -> str:
             return NOT_BEGUN
         case Stage(state="uploading", percent=float() | int() as percent):
             return f"uploaded to {percent:.0f} %"
-        case Stage(state="resuming"):
+        case Stage(state="resuming" | "finding the sound"):
             return "partly or completely uploaded"
         case Stage(state="downloading"):
             return f"converted on the server (job {stage.job}), not downloaded"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from video2mp3.sound_only.source import Source, Unsure
 
 # Boxes at the top level (ten hours of fragments have some 100,000), and in another box.
-_MOST_TOP = 500_000
+_MOST_TOP = 250_000
 _MOST_INSIDE = 256
 
 

@@ -1,43 +1,44 @@
 """Matroska and WebM (RFC 9559): the tracks of sound, and their blocks in all clusters."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from video2mp3.sound_only import ebml
 from video2mp3.sound_only.ebml import Element
 from video2mp3.sound_only.found import Found, microseconds
+from video2mp3.sound_only.matroska_headers import (
+    CRC,
+    INFO,
+    NANOSECONDS,
+    PICTURES,
+    SOUND,
+    TRACKS,
+    VOID,
+    Info,
+    Tracks,
+    read_info,
+    read_tracks,
+)
 from video2mp3.sound_only.plan import Plan
 from video2mp3.sound_only.source import Source, Unsure
 
 SIGNATURE = b"\x1a\x45\xdf\xa3"
 _EBML, _SEGMENT, _CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675
-_SEEK_HEAD, _INFO, _TRACKS, _CUES = 0x114D9B74, 0x1549A966, 0x1654AE6B, 0x1C53BB6B
+_SEEK_HEAD, _CUES = 0x114D9B74, 0x1C53BB6B
 _ATTACHMENTS, _CHAPTERS, _TAGS = 0x1941A469, 0x1043A770, 0x1254C367
-_TOP = frozenset({_SEEK_HEAD, _INFO, _TRACKS, _CLUSTER, _CUES, _ATTACHMENTS, _CHAPTERS, _TAGS})
-_VOID, _CRC = 0xEC, 0xBF
+_TOP = frozenset({_SEEK_HEAD, INFO, TRACKS, _CLUSTER, _CUES, _ATTACHMENTS, _CHAPTERS, _TAGS})
 _TIMESTAMP, _SIMPLE_BLOCK, _GROUP, _BLOCK, _POSITION, _PREVIOUS = 0xE7, 0xA3, 0xA0, 0xA1, 0xA7, 0xAB
 _BLOCKS = frozenset({_SIMPLE_BLOCK, _GROUP})
-_IN_CLUSTER = _BLOCKS | {_TIMESTAMP, _POSITION, _PREVIOUS, _VOID, _CRC}
-_SCALE, _DURATION = 0x2AD7B1, 0x4489
-_TRACK, _NUMBER, _TYPE, _TRACK_SCALE, _ENCODINGS, _OPERATION = 0xAE, 0xD7, 0x83, 0x23314F, 0x6D80, 0xE2
-_ENCODING, _ENCRYPTION = 0x6240, 0x5035
-_PICTURES, _SOUND = 1, 2
-# Subtitles, buttons and metadata are dropped too.
-_TYPES = frozenset({_PICTURES, _SOUND, 0x11, 0x12, 0x21})
+_IN_CLUSTER = _BLOCKS | {_TIMESTAMP, _POSITION, _PREVIOUS, VOID, CRC}
 _LARGEST = 8 << 20  # bytes of Info and Tracks
-_NANOSECONDS = 1_000_000_000
 
 
 @dataclass
 class _Segment:
-    scale: int = 1_000_000
-    """Nanoseconds of a unit of time."""
-    duration: float | None = None
-    kinds: dict[int, int] = field(default_factory=dict)
-    """The type of each track."""
+    info: Info | None = None
+    tracks: Tracks | None = None
     first: dict[int, int] = field(default_factory=dict)
     """The time stamp of the first block of each track."""
-    info: bytes = b""
-    tracks: bytes = b""
     early: Plan = field(default_factory=Plan)
     """What comes before the clusters."""
     clusters: Plan = field(default_factory=Plan)
@@ -56,109 +57,49 @@ def extract(source: Source) -> Found:
     while at < source.size:
         element = ebml.element(source, at, source.size)
         at = _top(source, segment, element)
-    if not segment.info or not segment.clusters.count:
+    if not segment.info or not segment.tracks or not segment.clusters.count:
         raise Unsure("There is no sound.")
+    headers = segment.info.element + segment.tracks.element
     plan = Plan()
     plan.copy(0, first.end)
-    size = len(segment.info) + len(segment.tracks) + segment.early.length + segment.clusters.length
-    plan.literal(ebml.header(_SEGMENT, size) + segment.info + segment.tracks)
+    plan.literal(ebml.header(_SEGMENT, len(headers) + segment.early.length + segment.clusters.length) + headers)
     plan.extend(segment.early)
     plan.extend(segment.clusters)
-    return Found(plan, _start(segment), segment.duration)
+    start = _start(segment.tracks.kinds, segment.first)
+    return Found(plan, microseconds(start * segment.info.scale, NANOSECONDS), segment.info.duration)
 
 
-def _start(segment: _Segment) -> int:
-    """Microseconds: the first time stamp of the pictures."""
-    first = {kind: [segment.first[one] for one in segment.first if segment.kinds[one] == kind] for kind in _TYPES}
-    if not first[_PICTURES]:
+def _start(kinds: Mapping[int, int], first: Mapping[int, int]) -> int:
+    """The first time stamp of the pictures."""
+    stamps = [stamp for track, stamp in first.items() if kinds[track] == PICTURES]
+    if not stamps:
         raise Unsure("There are no pictures.")
-    start = min(first[_PICTURES])
-    others = [stamp for kind in _TYPES - {_PICTURES, _SOUND} for stamp in first[kind]]
-    if any(stamp < start for stamp in others):
+    start = min(stamps)
+    if any(stamp < start and kinds[track] not in {PICTURES, SOUND} for track, stamp in first.items()):
         raise Unsure("Subtitles begin before the pictures.")
-    return microseconds(start * segment.scale, _NANOSECONDS)
+    return start
 
 
 def _top(source: Source, segment: _Segment, element: Element) -> int:
     """Reads an element of the segment; returns where the next one is."""
     if element.id == _CLUSTER:
         return _cluster(source, segment, element)
-    if element.end is None or element.id not in _TOP | {_VOID, _CRC}:
+    if element.end is None or element.id not in _TOP | {VOID, CRC}:
         raise Unsure("An element is unknown.")
-    if element.id in {_INFO, _TRACKS}:
+    if element.id in {INFO, TRACKS}:
         if element.end - element.start > _LARGEST:
             raise Unsure("An element is too large.")
         data = source.get(element.at, element.end - element.at)
         content = element.start - element.at
-        if element.id == _INFO and not segment.info:
-            segment.info = _info(segment, data, content)
-        elif element.id == _TRACKS and not segment.tracks:
-            segment.tracks = _tracks(segment, data, content)
+        if element.id == INFO and not segment.info:
+            segment.info = read_info(data, content)
+        elif element.id == TRACKS and not segment.tracks:
+            segment.tracks = read_tracks(data, content)
         else:
             raise Unsure("An element is there twice.")
     elif element.id in {_CHAPTERS, _TAGS}:
         segment.early.copy(element.at, element.end - element.at)
     return element.end
-
-
-def _info(segment: _Segment, data: bytes, start: int) -> bytes:
-    """The element without the duration, which counts the pictures too."""
-    changed = bytearray(data)
-    duration = b""
-    for one in ebml.inside(data, start):
-        content = data[one.start : one.end]
-        if one.id == _SCALE:
-            segment.scale = int.from_bytes(content, "big")
-        if one.id == _DURATION:
-            duration = content
-        if one.id in {_DURATION, _CRC}:
-            size = len(data[one.at : one.end])
-            if size > 100:
-                raise Unsure("An element is too large.")
-            changed[one.at : one.end] = bytes([_VOID, 0x80 | (size - 2)]) + bytes(size - 2)
-    if not 0 < segment.scale <= _NANOSECONDS:
-        raise Unsure("The time scale is unusual.")
-    segment.duration = _seconds(duration, segment.scale)
-    return bytes(changed)
-
-
-def _tracks(segment: _Segment, data: bytes, start: int) -> bytes:
-    """The element with the tracks of sound only."""
-    kept = b""
-    for one in ebml.inside(data, start):
-        if one.id == _TRACK:
-            number, kind = _track(data, one)
-            if kind not in _TYPES or not number or number in segment.kinds:
-                raise Unsure("A track is unusual.")
-            segment.kinds[number] = kind
-            if kind == _SOUND:
-                kept += data[one.at : one.end]
-        elif one.id not in {_VOID, _CRC}:
-            raise Unsure("An element is unknown.")
-    if not {_PICTURES, _SOUND} <= set(segment.kinds.values()):
-        raise Unsure("There is no sound, or there are no pictures.")
-    return ebml.header(_TRACKS, len(kept)) + kept
-
-
-def _track(data: bytes, track: Element) -> tuple[int, int]:
-    """The number and the type of a track."""
-    numbers = {_NUMBER: 0, _TYPE: 0}
-    for part in ebml.inside(data, track.start, track.end):
-        if part.id in numbers:
-            numbers[part.id] = int.from_bytes(data[part.start : part.end], "big")
-        scaled = part.id == _TRACK_SCALE and ebml.real(data[part.start : part.end]) != 1
-        if scaled or part.id == _OPERATION or (part.id == _ENCODINGS and _is_encrypted(data, part)):
-            raise Unsure("A track is encrypted or unusual.")
-    return numbers[_NUMBER], numbers[_TYPE]
-
-
-def _is_encrypted(data: bytes, encodings: Element) -> bool:
-    return any(
-        one.id == _ENCRYPTION
-        for encoding in ebml.inside(data, encodings.start, encodings.end)
-        if encoding.id == _ENCODING
-        for one in ebml.inside(data, encoding.start, encoding.end)
-    )
 
 
 def _cluster(source: Source, segment: _Segment, cluster: Element) -> int:
@@ -179,7 +120,7 @@ def _cluster(source: Source, segment: _Segment, cluster: Element) -> int:
             if stamp is not None:
                 raise Unsure("A cluster has two time stamps.")
             stamp = one
-        elif one.id in _BLOCKS and _is_sound(source, segment, one, stamp):
+        elif one.id in _BLOCKS and _is_sound(source, segment.tracks, segment.first, one, stamp):
             blocks.copy(one.at, one.end - one.at)
         at = one.end
     if stamp is not None and stamp.end is not None and blocks.length:
@@ -202,8 +143,8 @@ def _block(source: Source, group: Element) -> Element:
     raise Unsure("A group has no block.")
 
 
-def _is_sound(source: Source, segment: _Segment, element: Element, stamp: Element | None) -> bool:
-    """Whether the block belongs to a track of sound; records the first time stamp of its track."""
+def _is_sound(source: Source, tracks: Tracks, first: dict[int, int], element: Element, stamp: Element | None) -> bool:
+    """Whether the block belongs to a track of sound; records the first time stamp of its track in `first`."""
     if stamp is None or stamp.end is None or stamp.end - stamp.start > 8:
         raise Unsure("A cluster has no time stamp.")
     block = element if element.id == _SIMPLE_BLOCK else _block(source, element)
@@ -212,14 +153,9 @@ def _is_sound(source: Source, segment: _Segment, element: Element, stamp: Elemen
     if len(head) < length + 2:
         raise Unsure("A block is cut.")
     number = int.from_bytes(head[:length], "big") & ((1 << 7 * length) - 1)
-    if number not in segment.kinds:
+    if number not in tracks.kinds:
         raise Unsure("A block has an unknown track.")
-    if number not in segment.first:
+    if number not in first:
         base = source.number(stamp.start, stamp.end - stamp.start)
-        segment.first[number] = base + int.from_bytes(head[length : length + 2], "big", signed=True)
-    return segment.kinds[number] == _SOUND
-
-
-def _seconds(duration: bytes, scale: int) -> float | None:
-    seconds = (ebml.real(duration) or 0.0) * scale / _NANOSECONDS
-    return seconds if 0 < seconds < 1e9 else None
+        first[number] = base + int.from_bytes(head[length : length + 2], "big", signed=True)
+    return tracks.kinds[number] == SOUND

@@ -18,6 +18,8 @@ _IN_TABLE = frozenset({b"stsd", b"stts", b"ctts", b"cslg", b"stsc", b"stsz", b"s
 }  # fmt: skip
 # Of all tracks; ten hours have 300,000.
 _MOST_CHUNKS = 1 << 19
+# Tracks with chapters, of each track.
+_MOST_REFERENCES = 256
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,8 @@ def _chapters(data: bytes, found: list[Track]) -> set[int]:
     for track in found:
         references = optional(data, track.box, b"tref")
         chapters = optional(data, references, b"chap") if references else None
+        if chapters and chapters.end - chapters.start > 4 * _MOST_REFERENCES:
+            raise Unsure("There are too many tracks with chapters.")
         if chapters:
             ids.update(_numbers(data, chapters, chapters.start, (chapters.end - chapters.start) // 4))
     return ids

@@ -2,7 +2,7 @@
 import { bigEndian, type Source, unsure } from "./source";
 
 // Boxes at the top level (ten hours of fragments have some 100,000), and in another box.
-const MOST_TOP = 500_000;
+const MOST_TOP = 250_000;
 const MOST_INSIDE = 256;
 
 export interface Box {

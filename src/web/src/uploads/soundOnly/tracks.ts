@@ -13,6 +13,8 @@ const IN_TABLE = new Set(
 );
 // Of all tracks; ten hours have 300,000.
 const MOST_CHUNKS = 1 << 19;
+// Tracks with chapters, of each track.
+const MOST_REFERENCES = 256;
 
 export interface Track {
   box: Box;
@@ -160,6 +162,7 @@ function chapters(data: Uint8Array, found: Track[]): Set<number> {
   for (const { box } of found) {
     const references = optional(data, box, "tref");
     const list = references && optional(data, references, "chap");
+    if (list && list.end - list.start > 4 * MOST_REFERENCES) unsure("There are too many tracks with chapters.");
     if (list) for (const id of numbers(data, list, list.start, (list.end - list.start) >> 2)) ids.add(id);
   }
   return ids;
