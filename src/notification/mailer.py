@@ -40,10 +40,7 @@ class Mailer:
 
         Raises MailServerUnavailable or AddressRefused.
         """
-        try:
-            server = self._connect()
-        except (OSError, smtplib.SMTPException) as error:
-            raise MailServerUnavailable(f"the mail server: {_described(error)}") from error
+        server = self._connected()
         try:
             before()
             server.send_message(email)
@@ -63,6 +60,21 @@ class Mailer:
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 server.quit()
             server.close()
+
+    def check(self) -> str:
+        """Signs in and sends nothing; returns the answer to NOOP. Raises MailServerUnavailable."""
+        with self._connected() as server:
+            try:
+                code, answer = server.noop()
+            except (OSError, smtplib.SMTPException) as error:
+                raise MailServerUnavailable(f"the mail server: {_described(error)}") from error
+        return f"{code} {_text(answer)}"
+
+    def _connected(self) -> smtplib.SMTP:
+        try:
+            return self._connect()
+        except (OSError, smtplib.SMTPException) as error:
+            raise MailServerUnavailable(f"the mail server: {_described(error)}") from error
 
     def _connect(self) -> smtplib.SMTP:
         settings = self._settings

@@ -4,6 +4,7 @@ import json
 import logging
 import logging.config
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -28,6 +29,25 @@ def bound(variable: ContextVar[_T], value: _T) -> Iterator[None]:
         yield
     finally:
         variable.reset(token)
+
+
+class Sparse:
+    """Logs a failure that repeats: the first time, and then every `every` seconds with the number of times."""
+
+    def __init__(self, log: logging.Logger, every: float = 60.0) -> None:
+        self._log = log
+        self._every = every
+        self._last: float | None = None
+        self._unlogged = 0
+
+    def warning(self, message: str, *values: object) -> None:
+        if self._last is not None and time.monotonic() - self._last < self._every:
+            self._unlogged += 1
+            return
+        if self._unlogged:
+            message, values = f"{message} (%d times before)", (*values, self._unlogged)
+        self._log.warning(message, *values)
+        self._last, self._unlogged = time.monotonic(), 0
 
 
 def is_request_id(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,9 +12,10 @@ from typing import Any, TypeVar
 import pymongo
 from pymongo import MongoClient
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError
 
 from common.errors import TransientError
+from common.runtime.logs import Sparse
 from common.runtime.settings import MongoSettings
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,8 @@ MP3S = "mp3s"
 BATCH = 500
 # s between attempts to create the indexes.
 _RETRY = 2.0
+# In the texts of pymongo's errors.
+_ADDED = re.compile(r"\[Errno -?\d+\] | \(configured timeouts: [^)]*\)")
 
 
 class StorageUnavailable(TransientError):
@@ -87,8 +91,16 @@ def failures() -> Iterator[None]:
         found = [*details.get("writeErrors", []), *details.get("writeConcernErrors", [])]
         texts = dict.fromkeys(str(each.get("errmsg")) for each in found)
         raise StorageUnavailable(f"MongoDB: BulkWriteError: {'; '.join(texts)}") from None
+    except ConnectionFailure as error:
+        raise StorageUnavailable(f"MongoDB unavailable: {_reason(error)}") from error
     except PyMongoError as error:
         raise StorageUnavailable(f"MongoDB: {type(error).__name__}: {error}") from error
+
+
+def _reason(error: ConnectionFailure) -> str:
+    """Its text without the timeouts and the description of the topology that pymongo adds: hundreds of characters."""
+    text = str(error).partition(", Timeout: ")[0]
+    return _ADDED.sub("", text) or type(error).__name__
 
 
 def batches(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
@@ -134,13 +146,14 @@ def create_indexes(*create: Callable[[], None]) -> None:
     """Calls these functions in a thread, each again until MongoDB is available."""
 
     def run() -> None:
+        sparse = Sparse(log)
         for step in create:
             while True:
                 try:
                     step()
                     break
                 except StorageUnavailable as error:
-                    log.warning("The indexes are not created yet: %s", error)
+                    sparse.warning("The indexes are not created yet: %s", error)
                     time.sleep(_RETRY)
 
     threading.Thread(target=run, name="indexes", daemon=True).start()

@@ -18,6 +18,7 @@ from common.domain.jobs import Job
 from common.domain.owners import Owner
 from common.errors import TransientError
 from common.runtime.clock import now
+from common.runtime.logs import Sparse
 from common.storage.mongo import StorageUnavailable
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Feed:
         self._listening = threading.Event()
         self._pause = threading.Event()
         self._thread: threading.Thread | None = None
+        self._repeated = Sparse(log)
         self.closed = False
 
     @contextlib.contextmanager
@@ -101,7 +103,7 @@ class Feed:
                 self._end_all()
                 self._pause.wait(self._interval)
             except TransientError as error:
-                log.warning("The change stream failed and will be resumed: %s", error)
+                self._repeated.warning("The change stream failed and will be resumed: %s", error)
                 self._pause.wait(self._interval)
             except Exception:  # the only thread that follows the changes must not end
                 log.exception("The change stream failed")
@@ -140,7 +142,7 @@ class Feed:
                     if known.get(job.video_fid) != found[job.video_fid]:
                         _deliver(followers, job)
             except TransientError as error:
-                log.warning("Change poll failed: %s", error)
+                self._repeated.warning("Change poll failed: %s", error)
                 known |= found
             else:
                 polled_at, known = started_at, found
