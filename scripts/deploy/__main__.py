@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from scripts.deploy import deploy, forwards, host, manifests, undeploy
+from scripts.deploy import deploy, forwards, host, manifests, status, undeploy
 from scripts.deploy.programs import DeployError
 
 _EXIT_INTERRUPTED = 130
@@ -39,7 +39,7 @@ def _port(text: str) -> tuple[str, int]:
     return name, int(number)
 
 
-def _deploy(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
+def _deploy(parser: argparse.ArgumentParser, words: Sequence[str]) -> bool:
     parser.description = "Installs or updates the system on the cluster of kubectl's current context."
     add = parser.add_argument
     overlay = parser.add_mutually_exclusive_group()
@@ -52,13 +52,18 @@ def _deploy(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     add("--registry", type=_registry, metavar="HOST/PATH", help="push the images there instead of into minikube")
     add("--skip-build", action="store_true", help="keep the images that the cluster runs")
     add("--dry-run", action="store_true", help="print what would be applied, without secrets; change nothing")
+    add("--status", action="store_true", help="print what runs, and exit with 1 if something does not")
+    add("--rollback", action="store_true", help="return to the images of the previous deployment")
     add("--timeout", type=float, metavar="SECONDS", default=900, help="for the rollouts (default: 900)")
-    arguments = parser.parse_args(words)
-    arguments.components = tuple(dict.fromkeys(arguments.components))
-    deploy.deploy(deploy.Options(**vars(arguments)))
-    if not arguments.dry_run:
-        option = "" if arguments.namespace == "video2mp3" else f" --namespace {arguments.namespace}"
-        print(_NEXT_STEPS.format(option=option, namespace=arguments.namespace))
+    arguments = vars(parser.parse_args(words))
+    if arguments.pop("status"):
+        return status.show(arguments["namespace"])
+    options = deploy.Options(**{**arguments, "components": tuple(dict.fromkeys(arguments["components"]))})
+    deploy.deploy(options)
+    if not options.dry_run:
+        option = "" if options.namespace == "video2mp3" else f" --namespace {options.namespace}"
+        print(_NEXT_STEPS.format(option=option, namespace=options.namespace))
+    return True
 
 
 def _undeploy(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
@@ -88,7 +93,9 @@ def _setup_host(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     host.set_up(**vars(parser.parse_args(words)))
 
 
-_COMMANDS = {"deploy": _deploy, "undeploy": _undeploy, "start-services": _start_services, "setup-host": _setup_host}
+_COMMANDS: dict[str, Callable[[argparse.ArgumentParser, Sequence[str]], bool | None]] = {
+    "deploy": _deploy, "undeploy": _undeploy, "start-services": _start_services, "setup-host": _setup_host,
+}  # fmt: skip
 
 
 def main(command: str, *words: str) -> int:
@@ -96,14 +103,14 @@ def main(command: str, *words: str) -> int:
     parser = argparse.ArgumentParser(prog=f"./{command}.sh")
     parser.add_argument("--namespace", type=_namespace, default="video2mp3", help="default: video2mp3")
     try:
-        _COMMANDS[command](parser, words)
+        # Only --status reports problems without an error.
+        return 1 if _COMMANDS[command](parser, words) is False else 0
     except DeployError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Interrupted. Run the command again to continue.", file=sys.stderr)
         return _EXIT_INTERRUPTED
-    return 0
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ PART_OF, MANAGED_BY = (f"{name}={value}" for name, value in LABELS.items())
 _KINDS = (
     "deployments.apps", "statefulsets.apps", "daemonsets.apps", "cronjobs.batch", "jobs.batch", "services",
     "configmaps", "ingresses.networking.k8s.io", "networkpolicies.networking.k8s.io", "poddisruptionbudgets.policy",
+    "httproutes.gateway.networking.k8s.io",
     "horizontalpodautoscalers.autoscaling", "serviceaccounts", "roles.rbac.authorization.k8s.io",
     "rolebindings.rbac.authorization.k8s.io", "servicemonitors.monitoring.coreos.com",
     "podmonitors.monitoring.coreos.com", "prometheusrules.monitoring.coreos.com", "scaledobjects.keda.sh",

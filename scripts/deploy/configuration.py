@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from common.runtime.settings import configuration_errors
-from scripts.deploy import credentials, dotenv_file
+from scripts.deploy import credentials, dotenv_file, ingress
 from scripts.deploy.manifests import Overlay
 from scripts.deploy.programs import DeployError, say
 
@@ -19,8 +19,6 @@ _SERVERS: Mapping[str, frozenset[str]] = {
         {"RABBITMQ_URI", "RABBITMQ_HOST", "RABBITMQ_PORT", "RABBITMQ_USER", "RABBITMQ_PASSWORD", "RABBITMQ_VHOST"}
     ),
 }
-# The names of the Ingresses whose host names they set.
-_INGRESSES = {"GATEWAY_HOST": "gateway", "RABBITMQ_MANAGER_HOST": "rabbitmq"}
 _GMAIL = "smtp.gmail.com"
 
 
@@ -33,8 +31,8 @@ def configure(dotenv: Mapping[str, str], overlay: Overlay) -> dict[str, str]:
     services = dotenv_file.variables()
     given_names = credentials.given_names()
     _drop_ignored(values, {name for known in services.values() for name in known} | given_names, overlay)
-    problems = {*_choose_mail_server(values, overlay), *_incomplete_pairs(values)}
-    _set_hosts(values, overlay)
+    problems = {*_choose_mail_server(values, overlay), *_incomplete_pairs(values), *ingress.problems(values)}
+    ingress.apply(values, overlay)
     for service, known in services.items():
         data = overlay.data(f"{service}-configmap")
         data.update({name: values[name] for name in values if name in known and name not in given_names})
@@ -48,7 +46,7 @@ def configure(dotenv: Mapping[str, str], overlay: Overlay) -> dict[str, str]:
 
 
 def _drop_ignored(values: dict[str, str], read: set[str], overlay: Overlay) -> None:
-    known = read | _INGRESSES.keys()
+    known = read | ingress.VARIABLES
     own = {name: server for server in overlay.servers & _SERVERS.keys() for name in _SERVERS[server]}
     for name in list(values):
         if name in dotenv_file.FIXED:
@@ -83,20 +81,6 @@ def _incomplete_pairs(values: Mapping[str, str]) -> Iterator[str]:
         pair = {f"{prefix}_USER", f"{prefix}_PASSWORD"}
         if len(missing := pair - values.keys()) == 1:
             yield f"{missing.pop()} is missing: {prefix}_USER and {prefix}_PASSWORD must be set together."
-
-
-def _set_hosts(values: dict[str, str], overlay: Overlay) -> None:
-    ingresses = list(overlay.of_kind("Ingress"))
-    for variable, name in _INGRESSES.items():
-        for item in ingresses:
-            if variable in values and item["metadata"]["name"] == name:
-                for rule in item["spec"]["rules"]:
-                    rule["host"] = values[variable]
-                for tls in item["spec"].get("tls", []):
-                    tls["hosts"] = [values[variable]]
-    if "GATEWAY_HOST" in values:
-        scheme = "https" if any(item["spec"].get("tls") for item in ingresses) else "http"
-        values.setdefault("PUBLIC_URL", f"{scheme}://{values['GATEWAY_HOST']}")
 
 
 def _rejected(overlay: Overlay, given: Mapping[str, str]) -> Iterator[str]:

@@ -1,21 +1,29 @@
 """What ./deploy.sh does, step by step."""
 
-import json
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import yaml
 
-from scripts.deploy import configuration, credentials, dotenv_file, files, images, manifests, programs, rollout
+from scripts.deploy import (
+    configuration,
+    credentials,
+    dotenv_file,
+    files,
+    images,
+    manifests,
+    prerequisites,
+    release,
+    rollout,
+    server_versions,
+)  # fmt: skip
 from scripts.deploy.cluster import LABELS, MANAGED_BY, Cluster, Object, label
 from scripts.deploy.manifests import Overlay
 from scripts.deploy.programs import DeployError, say
 
-# The first kubectl whose kustomize (5.0) supports `labels` and components as the manifests use them.
-_KUBECTL = (1, 27)
-_KUBECTL_URL = "https://kubernetes.io/docs/tasks/tools/"
-_DOCKER_URL = "https://docs.docker.com/engine/install/"
+# https://kubernetes.io/docs/concepts/security/pod-security-standards/
+POD_SECURITY = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
 # What runs or changes the services' code, and the Jobs.
 _AFTER_MIGRATIONS = {"Job", "Deployment", "CronJob", "HorizontalPodAutoscaler", "ScaledObject"}
 # In MySQL's container: manifests/mysql/migrations.sh.
@@ -32,6 +40,7 @@ class Options:
     registry: str | None
     skip_build: bool
     dry_run: bool
+    rollback: bool
     # Seconds for all rollouts together.
     timeout: float
 
@@ -39,7 +48,10 @@ class Options:
 def deploy(options: Options) -> None:
     """Raises DeployError; can be run again at any time."""
     dotenv = dotenv_file.load()
-    _check_prerequisites(build=not (options.skip_build or options.dry_run))
+    prerequisites.check(build=not (options.skip_build or options.dry_run or options.rollback))
+    if options.rollback:
+        deployed = release.to_roll_back(Cluster.current(options.namespace))
+        options = replace(options, overlay=deployed.overlay, components=deployed.components)
     with files.locked(files.deployment(options.namespace), f"the namespace {options.namespace}"):
         overlay = Overlay.render(options.overlay, options.components, options.namespace)
         given = configuration.configure(dotenv, overlay)
@@ -47,20 +59,27 @@ def deploy(options: Options) -> None:
             _preview(options, overlay, given)
             return
         cluster = Cluster.current(options.namespace)
-        say(f"Deploying the overlay {options.overlay} to the namespace {options.namespace} of {cluster.context}.")
+        act = "Rolling back" if options.rollback else "Deploying"
+        say(f"{act} the overlay {options.overlay} to the namespace {options.namespace} of {cluster.context}.")
         _apply(options, overlay, given, cluster)
 
 
 def _apply(options: Options, overlay: Overlay, given: Mapping[str, str], cluster: Cluster) -> None:
     # Before the images are built, which takes minutes.
-    profile = "" if options.registry or options.skip_build else cluster.minikube_profile()
-    _refuse_fewer_nodes(overlay, cluster.get("statefulsets.apps"))
+    keeps_images = options.skip_build or options.rollback
+    profile = "" if options.registry or keeps_images else cluster.minikube_profile()
+    servers = cluster.get("statefulsets.apps")
+    _refuse_fewer_nodes(overlay, servers)
+    server_versions.refuse_skipped(cluster, overlay, servers)
     kept = credentials.kept(cluster.namespace, cluster)
     settled = credentials.settle(given, kept, overlay, with_data=_servers_with_data(cluster))
     deployments = cluster.get("deployments.apps")
     needed = [service for service in images.services() if service in overlay.services]
-    if options.skip_build:
+    earlier = release.deployed(cluster)
+    if keeps_images:
         references = images.running([*deployments, *cluster.get("cronjobs.batch")])
+        # A service that the previous deployment did not have keeps its image.
+        references |= earlier.previous if options.rollback and earlier else {}
     elif options.registry:
         references = images.push(options.registry.rstrip("/"), needed)
     else:
@@ -70,12 +89,17 @@ def _apply(options: Options, overlay: Overlay, given: Mapping[str, str], cluster
             f"--skip-build keeps the images that the cluster runs, but it runs none of {', '.join(sorted(missing))}."
             " Run ./deploy.sh without it."
         )
+    used = {service: references[service] for service in needed}
+    current = release.Release(options.overlay, options.components, used).after(earlier)
+    overlay.objects.append(current.config_map(cluster.namespace))
     # Before anything is applied: an interrupted run has not lost a password.
     credentials.save(cluster.namespace, settled)
     secrets = credentials.objects(settled, overlay, cluster.namespace)
     objects = manifests.finish(overlay, secrets, references, dict(_scaled(deployments)))
     say("Applying...")
-    if cluster.namespace_labels() is None:
+    labels = cluster.namespace_labels()
+    # Not to a namespace of somebody else, whose other pods the labels would affect.
+    if labels is None or LABELS.items() <= labels.items():
         cluster.apply([_namespace(cluster.namespace)])
     cluster.apply_secrets(secrets)
     content = objects[0]["metadata"]["labels"][manifests.CONTENT]
@@ -152,8 +176,9 @@ def _scaled(deployments: list[Object]) -> Iterator[tuple[str, int]]:
 
 
 def _namespace(name: str) -> Object:
-    """A namespace with the labels that allow undeploy.sh to delete it."""
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": LABELS}}
+    """A namespace with the labels that allow undeploy.sh to delete it, and that admit no privileged pods."""
+    labels = {**LABELS, **POD_SECURITY}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
 def _preview(options: Options, overlay: Overlay, given: Mapping[str, str]) -> None:
@@ -164,27 +189,3 @@ def _preview(options: Options, overlay: Overlay, given: Mapping[str, str]) -> No
     shown = [{**secret, "data": dict.fromkeys(secret["data"], "***")} for secret in secrets]
     print(yaml.safe_dump_all([_namespace(options.namespace), *objects, *shown], sort_keys=False), end="")
     say("Nothing was changed. Image tags and configuration checksums are computed in a real run.")
-
-
-def _check_prerequisites(*, build: bool) -> None:
-    """Raises DeployError that names everything that is missing on this machine."""
-    problems = []
-    try:
-        version = json.loads(programs.run(["kubectl", "version", "--client", "--output=json"]))["clientVersion"]
-        found = (int(version["major"]), int("".join(filter(str.isdigit, version["minor"]))))
-        if found < _KUBECTL:
-            needed = f"{_KUBECTL[0]}.{_KUBECTL[1]}"
-            problems.append(f"kubectl {needed} or newer; found {found[0]}.{found[1]}. See {_KUBECTL_URL}")
-    except (DeployError, ValueError, KeyError) as error:
-        problems.append(f"a working kubectl: {error} Install it: {_KUBECTL_URL}")
-    if build:
-        try:
-            programs.run(["docker", "version", "--format", "{{.Server.Version}}"])
-        except DeployError as error:
-            problems.append(
-                f"a running docker, which builds the images: {error}\n    Install it ({_DOCKER_URL}), start it (on"
-                " Linux: sudo systemctl start docker), and check that your user may use it; or use --skip-build."
-            )
-    if problems:
-        lines = "\n".join(f"  - {problem}" for problem in problems)
-        raise DeployError(f"Something is missing on this machine:\n{lines}")

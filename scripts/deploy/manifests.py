@@ -46,7 +46,7 @@ class Overlay:
                 for component in components
                 if (files.MANIFESTS / "components" / component / "namespace").is_dir()
             ],
-            "labels": [{"pairs": LABELS}],
+            "labels": [{"pairs": {**LABELS, "app.kubernetes.io/instance": namespace}}],
         }  # fmt: skip
         files.write_json(folder / "kustomization.yaml", kustomization)  # JSON is YAML
         rendered = programs.run(["kubectl", "kustomize", str(folder)])

@@ -35,6 +35,8 @@ def combinations() -> Iterator[tuple[str, ...]]:
         yield overlay, *policies, "backup", "certificates"
         without = ("autoscaling",) if "autoscaling" in extras else ()
         yield overlay, *without, "autoscaling-prometheus"
+        yield overlay, *policies, "gateway-api"
+    yield "minikube", "network-policies", "mongodb-cluster", "rabbitmq-cluster"
 
 
 @functools.cache

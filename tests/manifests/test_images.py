@@ -37,7 +37,7 @@ def test_each_service_has_an_image() -> None:
 
 
 def test_the_images_and_what_builds_them_start_from_the_pinned_python() -> None:
-    assert "ARG PYTHON_IMAGE=python:3.13-slim-bookworm\n" in (_SOURCE / "Dockerfile").read_text()
+    assert "ARG PYTHON_IMAGE=python:3.13-slim-trixie\n" in (_SOURCE / "Dockerfile").read_text()
     froms = [stage.split()[0] for stage in _stages("Dockerfile")]
     assert froms == ["$PYTHON_IMAGE", "$PYTHON_IMAGE", *["base"] * len(_SERVICES), "$SERVICE"]
 

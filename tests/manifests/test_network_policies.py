@@ -39,6 +39,8 @@ _FROM_ELSEWHERE = {
     ("ingress-nginx", "gateway", 8080),
     ("ingress-nginx", "rabbitmq", 15672),
     ("keda", "gateway", 8081),
+    ("traefik", "gateway", 8080),
+    ("traefik", "rabbitmq", 15672),
     ("monitoring", "auth", 8081),
     ("monitoring", "gateway", 8081),
     ("monitoring", "summary", 8081),
@@ -96,14 +98,14 @@ def test_the_auth_service_reaches_a_provider_of_single_sign_on_only_with_the_com
 def test_others_reach_what_is_for_them(request: pytest.FixtureRequest, policies: Sequence[Object]) -> None:
     found = {
         (namespace, app, port)
-        for namespace in ("ingress-nginx", "monitoring", "keda", "somebody")
+        for namespace in ("ingress-nginx", "traefik", "monitoring", "keda", "somebody")
         for app in _APPS
         for port in _PORTS
         if reaches(policies, Peer(namespace=namespace), _pod(app), port)
     }
     # Production has no Ingress for RabbitMQ's management UI.
-    without = {("ingress-nginx", "rabbitmq", 15672)} if "production" in request.node.callspec.id else set()
-    assert found == _FROM_ELSEWHERE - without
+    controllers = {(name, "rabbitmq", 15672) for name in ("ingress-nginx", "traefik")}
+    assert found == _FROM_ELSEWHERE - (controllers if "production" in request.node.callspec.id else set())
 
 
 @pytest.mark.parametrize("protocol", ["TCP", "UDP"])

@@ -137,12 +137,11 @@ def test_replicas_are_spread_and_disrupted_one_by_one(objects: Sequence[Object])
             continue
         if budgets.get(app, {}).get("spec", {}).get("maxUnavailable") != 1:
             offenders.append(f"{pod.name}: no PodDisruptionBudget")
-        if pod.owner["kind"] == "Deployment" and not any(
-            spread["topologyKey"] == "kubernetes.io/hostname"
-            and spread["labelSelector"] == {"matchLabels": {"app": app}}
-            for spread in pod.spec.get("topologySpreadConstraints", [])
-        ):
-            offenders.append(f"{pod.name}: not spread")
+        spreads = pod.spec.get("topologySpreadConstraints", [])
+        over = {each["topologyKey"] for each in spreads if each["labelSelector"] == {"matchLabels": {"app": app}}}
+        several = pod.owner["kind"] == "Deployment" or pod.owner["spec"]["replicas"] > 1
+        if several and over != {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}:
+            offenders.append(f"{pod.name}: not spread over nodes and zones")
     assert offenders == []
 
 
@@ -187,11 +186,6 @@ def test_no_ingress_or_service_leads_to_the_health_ports(objects: Sequence[Objec
         for path in rule["http"]["paths"]
     }
     assert ports <= {"http", "management"}
-
-
-def test_the_ingress_logs_no_queries(objects: Sequence[Object]) -> None:
-    (ingress,) = (item for item in of_kind(objects, "Ingress") if item["metadata"]["name"] == "gateway")
-    assert ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/enable-access-log"] == "false"
 
 
 def test_services_and_ingresses_lead_to_ports_that_exist(objects: Sequence[Object]) -> None:

@@ -31,10 +31,12 @@ class SystemStatus:
         dependencies: Dependencies = current_app.extensions[DEPENDENCIES]
         return {
             "dependencies": {name: "up" if up else "down" for name, up in dependencies.report().items()},
-            "queues": self._queues(),
-            **self._stored(),
-            "counted_up_to": MOST_COUNTED,
+            **self.counts(),
         }
+
+    def counts(self) -> dict[str, Any]:
+        """The numbers alone, also outside of the application."""
+        return {"queues": self._queues(), **self._stored(), "counted_up_to": MOST_COUNTED}
 
     def _queues(self) -> list[dict[str, Any]] | None:
         names = queues(self.settings)

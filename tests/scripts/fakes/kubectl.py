@@ -84,7 +84,7 @@ class _Cluster:
         names = [word for word in words[1:] if not word.startswith("--")]
         match words[0], names:
             case "get", ["/version"]:
-                print("{}")
+                print('{"gitVersion": "v1.34.1"}')
             case "events", _:
                 print("Warning  Failed  the event that explains it")
             case "get", [kinds]:
@@ -100,15 +100,30 @@ class _Cluster:
                 self._rollout_status(kinds, options)
             case "exec", ["mysql-0", "bash", script]:
                 assert script.endswith("/30-migrations.sh")
-            case "exec", [name, *_]:
-                down = world.is_set("unreachable") == name.removeprefix("deployment/")
-                print(json.dumps({"dependencies": {"mongodb": "down" if down else "up"}}))
+            case "exec", [name, *command]:
+                self._exec(name, command)
             case "api-resources", []:
                 print("\n".join(f"{kind}{_GROUPS.get(kind, '')}" for kind in _KINDS))
             case "logs", [name]:
                 print(f"the last line of {name}")
             case _:
                 world.fail(f"kubectl {words}: not expected")
+
+    def _exec(self, name: str, command: list[str]) -> None:
+        if command == ["rabbitmqctl", "version"]:
+            print(world.is_set("rabbitmq-version") or world.fail("error: the container is not running"))
+            return
+        ready, dead, consumers = map(int, (world.is_set("queues") or "0 0 0").split())
+        if "list_queues" in command:
+            print(json.dumps([{"name": "video", "messages": ready, "consumers": consumers}]))
+            return
+        if "gateway.administration" in command:
+            queue = {"name": "video", "ready": ready, "consumers": consumers, "dead_letters": dead}
+            counts = {"jobs": {"queued": 3, "waiting": 1}, "oldest_queued_at": "2026-01-31T12:00:00+00:00"}
+            print(json.dumps({"queues": [queue], **counts, "housekeeping_at": None, "orphans_held": 0}))
+            return
+        down = world.is_set("unreachable") == name.removeprefix("deployment/")
+        print(json.dumps({"dependencies": {"mongodb": "down" if down else "up"}}))
 
     def _key(self, kind: str, name: str) -> str:
         kind = kind.partition(".")[0].lower()
