@@ -89,10 +89,18 @@ def python_pod(operator: Operator, name: str, command: list[str], variables: dic
         "imagePullPolicy": "IfNotPresent",
         "command": command,
         "env": [{"name": key, "value": value} for key, value in variables.items()],
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }
+    # The namespace admits restricted pods only.
+    security = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "labels": {"app": name}},
-        "spec": {"restartPolicy": "Never", "enableServiceLinks": False, "containers": [container]},
+        "spec": {
+            "restartPolicy": "Never",
+            "enableServiceLinks": False,
+            "securityContext": security,
+            "containers": [container],
+        },
     }
