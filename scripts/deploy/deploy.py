@@ -12,6 +12,7 @@ from scripts.deploy import (
     dotenv_file,
     files,
     images,
+    ingress,
     manifests,
     prerequisites,
     release,
@@ -90,6 +91,7 @@ def _apply(options: Options, overlay: Overlay, given: Mapping[str, str], cluster
             " Run ./deploy.sh without it."
         )
     used = {service: references[service] for service in needed}
+    ingress.keep_class(overlay, cluster.get("ingresses.networking.k8s.io"))
     current = release.Release(options.overlay, options.components, used).after(earlier)
     overlay.objects.append(current.config_map(cluster.namespace))
     # Before anything is applied: an interrupted run has not lost a password.

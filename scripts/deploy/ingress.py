@@ -1,7 +1,7 @@
 """How the gateway is reached from outside of the cluster: host names, Ingress class, certificate and Gateway."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from scripts.deploy.cluster import Object
 from scripts.deploy.manifests import Overlay
@@ -47,6 +47,18 @@ def apply(values: dict[str, str], overlay: Overlay) -> None:
         _admit(overlay, values["INGRESS_NAMESPACE"])
     if "GATEWAY_HOST" in values:
         values.setdefault("PUBLIC_URL", f"{_scheme(overlay)}://{values['GATEWAY_HOST']}")
+
+
+def keep_class(overlay: Overlay, running: Iterable[Object]) -> None:
+    """Gives Ingresses without a class the one that they have in the cluster.
+
+    Kubernetes sets the default class only when it creates an Ingress. Earlier releases named the class nginx: without
+    it, no controller would serve the updated Ingress.
+    """
+    classes = {item["metadata"]["name"]: item["spec"].get("ingressClassName") for item in running}
+    for item in overlay.of_kind("Ingress"):
+        if found := classes.get(item["metadata"]["name"]):
+            item["spec"].setdefault("ingressClassName", found)
 
 
 def _set_host(overlay: Overlay, name: str, host: str) -> None:

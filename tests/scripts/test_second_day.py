@@ -147,3 +147,13 @@ def test_class_certificate_and_issuer_reach_the_ingress(deployed: Machine) -> No
     assert "cert-manager.io/cluster-issuer" not in gateway["metadata"]["annotations"], (
         "it would replace the certificate"
     )
+
+
+def test_an_ingress_of_an_earlier_release_keeps_its_class(deployed: Machine) -> None:
+    state = deployed.state
+    state["objects"]["video2mp3/Ingress/gateway"]["spec"]["ingressClassName"] = "nginx"
+    (deployed.world / "state.json").write_text(json.dumps(state))
+
+    deployed.succeeds("deploy.sh")
+
+    assert deployed.objects("Ingress")["gateway"]["spec"]["ingressClassName"] == "nginx"
