@@ -13,7 +13,7 @@ from converter import ffmpeg
 from converter.sandbox.confinement import Sandbox
 from converter.settings import ConverterSettings
 
-# As in manifests/mongodb/roles.json.
+# Granted by manifests/mongodb/roles.json.
 _CHANGES = ("find", "insert", "update", "remove")
 NEEDS = {
     "videos.jobs": ("find", "update"),

@@ -8,9 +8,18 @@ from common.messaging.topology import dead_queue, queues
 from common.runtime.settings import load_settings
 from gateway.settings import GatewaySettings
 
-# As in manifests/mongodb/roles.json.
-_CHANGES = ("find", "insert", "update", "remove", "createIndex")
-NEEDS = {"videos.": (*_CHANGES, "changeStream"), "mp3s.": _CHANGES, "limits.": _CHANGES}
+# Granted by manifests/mongodb/roles.json.
+_CHANGES = ("find", "insert", "update", "remove")
+NEEDS = {
+    "videos.jobs": (*_CHANGES, "createIndex", "changeStream"),
+    **{
+        f"videos.{name}": _CHANGES
+        for name in ("uploads", "fs.files", "fs.chunks", "accounts", "usage", "summaries", "transcripts")
+    },
+    "videos.audit": ("find", "insert"),
+    "mp3s.fs.files": _CHANGES,
+    "mp3s.fs.chunks": _CHANGES,
+}
 
 
 def checks() -> tuple[GatewaySettings, Iterator[Check]]:

@@ -10,7 +10,7 @@ from common.runtime.settings import load_settings
 from notification.mailer import Mailer
 from notification.settings import NotificationSettings
 
-# As in manifests/mongodb/roles.json.
+# Granted by manifests/mongodb/roles.json.
 NEEDS = {
     "videos.jobs": ("find", "update"),
     "videos.accounts": ("find",),

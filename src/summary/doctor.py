@@ -10,7 +10,7 @@ from common.messaging.topology import dead_queue
 from common.runtime.settings import load_settings
 from summary.settings import SummarySettings
 
-# As in manifests/mongodb/roles.json.
+# Granted by manifests/mongodb/roles.json.
 _CHANGES = ("find", "insert", "update", "remove", "createIndex")
 NEEDS = {
     "videos.jobs": ("find",),
