@@ -83,6 +83,8 @@ def create(
 ) -> None:
     """Create an API key and print it. It is not shown again.
 
+    Sign in with the password first: no API key creates keys.
+
     Examples:
 
         video2mp3 keys create backup --scope read --expires-in-days 90
