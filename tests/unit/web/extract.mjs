@@ -1,4 +1,5 @@
-// Runs the page's extractor on files: node extract.mjs FOLDER_OF_THE_PAGE FILE... Prints a JSON object for each file.
+// Runs the page's extractor on files: node extract.mjs FOLDER_OF_THE_PAGE FILE... Prints a JSON object for each file, and
+// its highest memory (kB) to standard error.
 // Without files: the bytes of the worker, minified and compressed.
 import { createHash } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
@@ -18,6 +19,7 @@ if (!files.length) {
 const { extract } = await import(`data:text/javascript,${encodeURIComponent(output[0].code)}`);
 
 for (const file of files) console.log(JSON.stringify(extracted(file)));
+console.error(process.resourceUsage().maxRSS);
 
 function extracted(file) {
   const descriptor = openSync(file);
