@@ -295,6 +295,9 @@ def test_the_answer_is_text_for_curl_and_json_for_programs(person):
         "error_code",
         "options",
         "result",
+        "original",
+        "video_stored",
+        "keep",
         "created_at",
         "updated_at",
     }
