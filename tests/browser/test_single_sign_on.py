@@ -52,7 +52,7 @@ def test_a_person_signs_in_with_the_provider_and_gets_the_requested_page(visit, 
     page.get_by_label("Current password").fill("any password")
     page.get_by_label("New password").fill("another long password")
     page.get_by_role("button", name="Change the password").click()
-    expect(page.get_by_role("alert")).to_contain_text("Your account has no password yet")
+    expect(page.get_by_role("alert").filter(has_text="Your account has no password yet")).to_be_visible()
     visitor.shows("no-password")
     page.get_by_role("link", name="Get a link to choose a password").click()
     expect(page.get_by_label("Email")).to_have_value(email)
