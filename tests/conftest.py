@@ -1,8 +1,9 @@
 """Fixtures of all tiers: the running stack, and its users."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import MySQLdb
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from scripts.stack import Stack
 from tests.person import Person
+from tests.waiting import eventually
 
 # No deadline, because the machine may be busy. The same examples each time, so that a run does not fail for a reason
 # unrelated to the change; HYPOTHESIS_PROFILE=explore tries more.
@@ -52,19 +54,32 @@ def person(newcomer: Callable[[], Person]) -> Person:
 
 
 @pytest.fixture
-def administrator(newcomer: Callable[[], Person], environment: dict[str, str]) -> Person:
-    """The user of ADMIN_EMAILS (tests/settings.env), who is signed in; an operator has inserted the row."""
-    someone = newcomer()
-    someone.email, someone.password = "administrator@example.com", "the password of the administrator"
+def operator(environment: dict[str, str]) -> Iterator[Any]:
+    """A cursor of the administrator of the accounts' database."""
     with MySQLdb.connect(
         host=environment["MYSQL_HOST"],
         port=int(environment["MYSQL_PORT"]),
-        user=environment["MYSQL_USER"],
-        password=environment["MYSQL_PASSWORD"],
+        user="root",
+        password=environment["MYSQL_ROOT_PASSWORD"],
         database=environment["MYSQL_DB"],
         connect_timeout=10,
         autocommit=True,
     ) as connection:
-        statement = "INSERT IGNORE INTO user (email, password) VALUES (%s, %s)"
-        connection.cursor().execute(statement, [someone.email, someone.password])
+        yield connection.cursor()
+
+
+@pytest.fixture
+def administrator(newcomer: Callable[[], Person], operator: Any) -> Person:
+    """The user of ADMIN_EMAILS (tests/settings.env), who is signed in; an operator has inserted the row."""
+    someone = newcomer()
+    someone.email, someone.password = "administrator@example.com", "the password of the administrator"
+    operator.execute("INSERT IGNORE INTO user (email, password) VALUES (%s, %s)", [someone.email, someone.password])
     return someone.login()
+
+
+@pytest.fixture
+def unconfirmed(person: Person, operator: Any) -> Person:
+    """A user whose address is not confirmed, which the tests' stack does not require."""
+    operator.execute("UPDATE user SET verified = FALSE WHERE email = %s", [person.email])
+    eventually(lambda: person.request("GET", "/jobs").status_code == 403, what="the new state of the account")
+    return person

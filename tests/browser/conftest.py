@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import MySQLdb
 import pytest
 from bson import ObjectId
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
@@ -14,9 +13,8 @@ from common.domain.summaries import Summaries
 from common.runtime.settings import MongoSettings
 from common.storage import mongo
 from scripts.stack import Stack
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import LOOKS, WIDE, Visitor
 from tests.person import Person
-from tests.waiting import eventually
 
 _CHROMIUM = "/usr/bin/chromium"
 # CI runs as root in a container, where the sandbox does not work. The other flags stop traffic to the Internet.
@@ -30,9 +28,6 @@ _FLAGS = [
 ]
 # ms. The machine may be busy.
 _TIMEOUT = 60_000
-_WIDE, _PHONE = {"width": 1000, "height": 760}, {"width": 390, "height": 760}
-# The windows in which each screen is looked at.
-_LOOKS = {"light": (_WIDE, "light"), "dark": (_WIDE, "dark"), "phone": (_PHONE, "light")}
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +48,7 @@ def visit(browser: Browser, stack: Stack) -> Iterator[Callable[..., Visitor]]:
     opened: list[tuple[BrowserContext, Visitor]] = []
 
     def open_window(**options: object) -> Visitor:
-        options = {"base_url": stack.url("gateway"), "viewport": _WIDE, **options}
+        options = {"base_url": stack.url("gateway"), "viewport": WIDE, **options}
         context = browser.new_context(**options)  # type: ignore[arg-type]
         context.set_default_timeout(_TIMEOUT)
         visitor = Visitor(context.new_page())
@@ -81,7 +76,7 @@ def owner(visitor: Visitor, person: Person) -> Visitor:
     return visitor
 
 
-@pytest.fixture(params=_LOOKS)
+@pytest.fixture(params=LOOKS)
 def look(request: pytest.FixtureRequest) -> str:
     """The name of a size and colour scheme."""
     return str(request.param)
@@ -90,7 +85,7 @@ def look(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def window(look: str, visit: Callable[..., Visitor]) -> Visitor:
     """A window with that size and colour scheme; `shows(name)` checks what it shows."""
-    viewport, colours = _LOOKS[look]
+    viewport, colours = LOOKS[look]
     visitor = visit(viewport=viewport, color_scheme=colours, reduced_motion="reduce", has_touch=look == "phone")
     visitor.look = look
     return visitor
@@ -110,23 +105,6 @@ def many_jobs(environment: dict[str, str]) -> Callable[[str, int], None]:
                 jobs.update(fid, {}, {"status": "failed", "error": "", "error_code": "cancelled", **ended})
 
     return record
-
-
-@pytest.fixture
-def unconfirmed(person: Person, environment: dict[str, str]) -> Person:
-    """A user whose address is not confirmed, which the tests' stack does not require."""
-    with MySQLdb.connect(
-        host=environment["MYSQL_HOST"],
-        port=int(environment["MYSQL_PORT"]),
-        user="root",
-        password=environment["MYSQL_ROOT_PASSWORD"],
-        database=environment["MYSQL_DB"],
-        connect_timeout=10,
-        autocommit=True,
-    ) as connection:
-        connection.cursor().execute("UPDATE user SET verified = FALSE WHERE email = %s", [person.email])
-    eventually(lambda: person.request("GET", "/jobs").status_code == 403, what="the new state of the account")
-    return person
 
 
 @pytest.fixture

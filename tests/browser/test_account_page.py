@@ -1,6 +1,7 @@
 """Signing in, the account, and what is shown to somebody whom an invalid address has led to the page."""
 
 import zipfile
+from dataclasses import replace
 
 import pytest
 import requests
@@ -204,6 +205,41 @@ def test_a_forgotten_password_is_replaced_and_changed_and_ends_other_sessions(vi
     expect(page.get_by_text("You were signed out everywhere", exact=True)).to_be_visible()
     visitor.signs_in(person.email, "a third long password")
     expect(page.get_by_role("heading", name="Account", exact=True)).to_be_visible()
+
+
+def test_an_api_key_is_created_shown_once_and_revoked(owner, person):
+    page = owner.page
+    owner.opens("/app/account")
+    page.get_by_role("button", name="Create an API key").click()
+    dialog = page.get_by_role("dialog")
+    # The keyboard is sufficient.
+    expect(dialog.get_by_label("Name")).to_be_focused()
+    page.keyboard.type("build server")
+    dialog.get_by_role("radio", name="Convert").check()
+    owner.shows_in_all_looks("api-key-new")
+    dialog.get_by_role("button", name="Create").click()
+    field = dialog.get_by_label("API key", exact=True)
+    expect(field).to_be_focused()
+    script = replace(person, token=field.input_value())
+    assert script.token.startswith("v2m_")
+    assert script.request("GET", "/jobs").status_code == 200
+    owner.shows_in_all_looks("api-key-created")
+    # It is not lost by accident.
+    page.keyboard.press("Escape")
+    dialog.get_by_role("button", name="Done").click()
+    expect(dialog).to_have_count(0)
+    assert script.token not in page.content()
+
+    page.get_by_role("button", name="Revoke the API key build server").click()
+    expect(dialog).to_contain_text(script.token[:12])
+    owner.shows_in_all_looks("api-key-revoke")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("build server")).to_be_visible()
+    page.get_by_role("button", name="Revoke the API key build server").click()
+    dialog.get_by_role("button", name="Revoke", exact=True).click()
+    expect(page.get_by_text("API key revoked")).to_be_visible()
+    expect(page.get_by_text("build server")).to_have_count(0)
+    eventually(lambda: script.request("GET", "/jobs").status_code == 401, what="the end of the key")
 
 
 def test_all_data_is_downloaded_and_deleted(owner, person, tmp_path):

@@ -32,7 +32,7 @@ def test_a_person_signs_in_with_the_provider_and_gets_the_requested_page(visit, 
     page, seen = visitor.page, []
     page.on("framenavigated", lambda frame: seen.append(frame.url))
     visitor.opens("/app/account")
-    visitor.shows("single-sign-on")
+    visitor.shows_in_all_looks("single-sign-on")
 
     page.get_by_role("link", name="Sign in with Example").click()
     page.get_by_placeholder("Enter any login").fill(email)
@@ -53,7 +53,7 @@ def test_a_person_signs_in_with_the_provider_and_gets_the_requested_page(visit, 
     page.get_by_label("New password").fill("another long password")
     page.get_by_role("button", name="Change the password").click()
     expect(page.get_by_role("alert").filter(has_text="Your account has no password yet")).to_be_visible()
-    visitor.shows("no-password")
+    visitor.shows_in_all_looks("no-password")
     page.get_by_role("link", name="Get a link to choose a password").click()
     expect(page.get_by_label("Email")).to_have_value(email)
 
@@ -63,3 +63,4 @@ def test_a_person_signs_in_with_the_provider_and_gets_the_requested_page(visit, 
     page.get_by_role("link", name="Sign in with Example").click()
     visitor.opens("/oidc/callback?error=access_denied&state=forged")
     expect(page.locator("[role=alert][data-sso-error=sso_expired]")).to_be_visible()
+    visitor.shows_in_all_looks("single-sign-on-failed")

@@ -4,9 +4,9 @@ import base64
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from playwright.sync_api import CDPSession, ConsoleMessage, Locator, Page, Request, expect
+from playwright.sync_api import CDPSession, ConsoleMessage, Locator, Page, Request, ViewportSize, expect
 
 from tests.waiting import eventually
 
@@ -33,6 +33,13 @@ _SHARE = """async ([name, content]) => {
     document.body.append(form);
     form.submit();
 }"""
+
+WIDE: ViewportSize = {"width": 1000, "height": 760}
+_PHONE: ViewportSize = {"width": 390, "height": 760}
+# The sizes and colours in which each screen is looked at.
+LOOKS: dict[str, tuple[ViewportSize, Literal["light", "dark"]]] = {
+    "light": (WIDE, "light"), "dark": (WIDE, "dark"), "phone": (_PHONE, "light"),
+}  # fmt: skip
 
 _ROOT = Path(__file__).resolve().parents[2]
 _AXE = _ROOT / "src" / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -175,6 +182,14 @@ class Visitor:
         said = [f"{found['id']}: {node['html'][:200]}" for found in findings for node in found["nodes"]]
         assert not said, "\n".join([name, *said])
         assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
+
+    def shows_in_all_looks(self, name: str) -> None:
+        """As `shows`, in each size and colour scheme: for screens that take long to get to."""
+        for self.look, (viewport, colours) in LOOKS.items():
+            self.page.set_viewport_size(viewport)
+            self.page.emulate_media(color_scheme=colours, reduced_motion="reduce")
+            self.shows(name)
+        self.page.set_viewport_size(WIDE)
 
     def has_a_slow_line(self, bytes_a_second: int) -> None:
         """Limits the upload rate of this window."""
