@@ -32,9 +32,11 @@ def test_a_person_signs_in_with_the_provider_and_gets_the_requested_page(visit, 
     page, seen = visitor.page, []
     page.on("framenavigated", lambda frame: seen.append(frame.url))
     visitor.opens("/app/account")
+    link = page.get_by_role("link", name="Sign in with Example")
+    expect(link).to_be_visible()
     visitor.shows_in_all_looks("single-sign-on")
 
-    page.get_by_role("link", name="Sign in with Example").click()
+    link.click()
     page.get_by_placeholder("Enter any login").fill(email)
     page.get_by_placeholder("and password").fill("any")
     page.get_by_role("button", name="Sign-in").click()
@@ -55,6 +57,7 @@ def test_a_person_signs_in_with_the_provider_and_gets_the_requested_page(visit, 
     expect(page.get_by_role("alert").filter(has_text="Your account has no password yet")).to_be_visible()
     visitor.shows_in_all_looks("no-password")
     page.get_by_role("link", name="Get a link to choose a password").click()
+    expect(page.get_by_role("heading", name="Forgotten password")).to_be_visible()
     expect(page.get_by_label("Email")).to_have_value(email)
 
     # An answer that belongs to no sign-in of this browser.

@@ -14,7 +14,7 @@ export function ConfirmationError({ title, error }: { title: string; error: Erro
   return (
     <Alert color="red" role="alert" icon={<IconAlertCircle />} title={title} w="100%">
       Your account has no password yet, because you sign in with single sign-on.{" "}
-      <Anchor component={Link} to="/app/forgotten-password" state={{ email, from: "/app/account" }} size="sm" underline="always">
+      <Anchor component={Link} to="/app/forgotten-password" state={{ email, from: "/app/account" }} inherit c="inherit" underline="always">
         Get a link to choose a password
       </Anchor>
       , then try again.

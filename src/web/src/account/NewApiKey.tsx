@@ -80,14 +80,14 @@ function Shown({ created, onClose }: { created: CreatedKey; onClose: () => void 
   return (
     <Stack gap="sm">
       <Text size="sm">
-        This is the only time that <bdi>{created.name}</bdi> is shown. Store it where only the program that needs it can
-        read it.
+        This is the only time that the key <bdi>{created.name}</bdi> is shown. Store it where only the program that needs
+        it can read it.
       </Text>
       <TextInput
         label="API key"
         value={created.key}
         readOnly
-        data-autofocus
+        autoFocus
         styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)" } }}
         onFocus={(event) => event.currentTarget.select()}
       />
