@@ -61,8 +61,11 @@ class JobRetention:
         return self._update({**job.this_run, **_STORED}, {"$set": {"video": _EXPIRED}})
 
     def forget_video(self, job: Job) -> int:
-        """Records that the expired video is deleted; returns the bytes by which the account's usage is less then."""
-        where = {"_id": job.video_fid, "video": _EXPIRED, "size": job.size}
+        """Records that the expired video is deleted; returns the bytes by which the account's usage is less then.
+
+        0 if the job was deleted meanwhile: whoever deleted it has given them back.
+        """
+        where = {"_id": job.video_fid, "status": Status.COMPLETED.value, "video": _EXPIRED, "size": job.size}
         change = {"video": "deleted", "size": None if job.size is None else 0}
         return (job.size or 0) * self._update(where, {"$set": change})
 

@@ -83,6 +83,13 @@ class TestRetention:
         assert housekeeping(world).retention.delete_expired_videos() == 1
         assert job.video_fid not in world.videos.files
 
+    def test_a_job_that_is_deleted_while_its_video_expires_gives_its_bytes_back_once(self, world):
+        job = world.completed(updated_at=ago(days=8), size=1000)
+        retention = world.store.jobs.retention
+        assert retention.expire_video(job)
+        assert world.store.jobs.mark_deleted(job.video_fid).stored >= 1000
+        assert retention.forget_video(job) == 0
+
     def test_a_video_that_is_converted_again_is_kept(self, world):
         seen = world.completed(updated_at=ago(days=8))
         assert world.store.jobs.reopen(seen.video_fid, {"quality": "high"}, ended=(Status.COMPLETED,))
